@@ -1,0 +1,34 @@
+"""Raw events, judged for each UTC hour: does the hour pass, and what is unusual about it?
+
+Shares are of the hour's dated raw rows. Limits come from conf/settings.toml; they are calibrated on the real
+October and November of 2019, where a normal hour draws no warning.
+"""
+
+import great_expectations as gx
+
+from expectations import CRITICAL, WARNING, at_least, at_most
+from spark_jobs.settings import Settings
+from spark_jobs.sources.header import OPTIONAL
+
+
+def suite(settings: Settings) -> gx.ExpectationSuite:
+    """The suite over the measures of `transforms.hours.hour_measures`."""
+    limits = settings.quality
+    expectations = [
+        at_most("required_columns_gone", 0, "the columns user_id, item_id, event_type and timestamp exist"),
+        at_most(
+            "reject_share",
+            limits.max_reject_share,
+            f"at most {limits.max_reject_share:.0%} of the rows rejected",
+            CRITICAL,
+            rows="rejected_judged",
+        ),
+    ]
+    for name in OPTIONAL:
+        limit = limits.max_null_share.of(name)
+        says = f"{name} missing in at most {limit:.0%} of the {'rating events' if name == 'rating' else 'rows'}"
+        expectations.append(at_most(f"missing_{name}_share", limit, says, WARNING, rows=f"missing_{name}"))
+    for name in settings.events.expected_types:
+        says = f"a {name} event in an hour of at least {settings.events.expected_from_rows:,} rows"
+        expectations.append(at_least(f"expected_{name}_rows", 1, says, WARNING))
+    return gx.ExpectationSuite(name="raw_events", expectations=expectations)

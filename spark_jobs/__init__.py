@@ -1,0 +1,1 @@
+"""Raw shop events to recommender-ready tables: jobs, the rules they apply and the tables they write."""

@@ -1,0 +1,138 @@
+"""Building days and snapshots: which need it, what their verdict is, what the ledger says afterwards."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import DataFrame
+
+from spark_jobs import quality, windows
+from spark_jobs.context import Context
+from spark_jobs.errors import PipelineError, QualityError
+from spark_jobs.tables import Table
+from spark_jobs.transforms.days import LAST_DAILY_STEP
+from spark_jobs.transforms.measure import examples
+from spark_jobs.windows import DAY, Window
+
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Work:
+    """The days that a step has to build, with the digest of what each is built from."""
+
+    step: str
+    days: list[datetime]
+    digests: Mapping[datetime, str]
+    sources: Mapping[datetime, str]
+    old: Mapping[datetime, dict[str, Any]]
+
+
+def fingerprint(*parts: Any) -> str:
+    """A digest of contents and settings: what an unchanged build would be built from again."""
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
+
+
+def due(ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple[str, str]], *settings: Any) -> Work:
+    """Days of the window, and days built before, whose content or settings are not those of their last build.
+
+    `inputs` gives for each day the digest of its input and of the user_events content that it stems from. A day
+    that was stopped is tried again within the window only.
+    """
+    old = ctx.ledger.builds(step)
+    wanted = {day: fingerprint(inputs.get(day, (NOTHING,))[0], *settings) for day in set(inputs) | set(old)}
+
+    def needs(day: datetime) -> bool:
+        inside = window.start <= day < window.end
+        if day not in old:
+            return inside
+        return old[day]["input_digest"] != wanted[day] or (inside and old[day]["status"] == "stopped")
+
+    days = sorted(day for day in wanted if needs(day))
+    return Work(step, days, wanted, {day: inputs.get(day, (NOTHING, NOTHING))[1] for day in wanted}, old)
+
+
+def verdict_of(ctx: Context, suite: Any, measures: pd.DataFrame, unit: str | None) -> quality.Verdict:
+    """The verdict over measures that have one row for each day in column `unit`, or one row altogether."""
+    table = measures.copy()
+    table.insert(0, "unit", [str(day) for day in table.pop(unit)] if unit else ["snapshot"])
+    return quality.judge(suite, table, ctx.settings.paths.quality, ctx.settings.quality.docs_days)
+
+
+def record(ctx: Context, work: Work, verdict: quality.Verdict, counts: Mapping[str, dict[str, Any]]) -> None:
+    """Writes what became of each day: built from what, or stopped (then what stands from before stays described)."""
+    rows = []
+    for day in work.days:
+        name, old = windows.name(day, DAY), work.old.get(day)
+        row = {"day": day.date(), "input_digest": work.digests[day], "verdict": None}
+        if name in verdict.failed:
+            stands = {key: old[key] for key in ("output_digest", "rows_in", "rows_out", "counts")} if old else {}
+            nothing = {"output_digest": NOTHING, "rows_in": 0, "rows_out": 0, "counts": {"source": NOTHING}}
+            rows.append(row | nothing | stands | {"status": "stopped", "verdict": "; ".join(verdict.failed[name])})
+            continue
+        counted = counts.get(name, {"rows_in": 0, "rows_out": 0})
+        named = {key: str(value) for key, value in counted.items()} | {"source": work.sources[day]}
+        rows.append(
+            row
+            | {"status": "built", "output_digest": fingerprint(work.step, work.digests[day]), "counts": named}
+            | {"rows_in": int(counted["rows_in"]), "rows_out": int(counted["rows_out"])}
+        )
+    ctx.ledger.record_builds(work.step, rows)
+
+
+def finish(ctx: Context, verdict: quality.Verdict, frame: DataFrame, table: Table, rules: Mapping[str, str]) -> None:
+    """Says the warnings; raises QualityError with expectation, units, rows and three examples where any failed."""
+    for unit, texts in verdict.warned.items():
+        ctx.say(f"warning: {table.name} of {unit}: {'; '.join(texts)}")
+    if not verdict.failed:
+        return
+    unit, texts = next(iter(verdict.failed.items()))
+    broken = verdict.broken.get(unit, [])
+    rows = frame if unit == "snapshot" else frame.where(f"event_date = DATE '{unit}'")
+    shown = [text for rule in broken[:1] for text in examples(rows, table, rule, rules)]
+    example = f" For example: {' | '.join(shown)}." if shown else ""
+    raise QualityError(
+        f"{table.name}: stopped {', '.join(verdict.failed)}; what was there before stays. "
+        f"{unit}: {'; '.join(texts)}.{example} The verdict is in {ctx.settings.paths.quality}."
+    )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What matrix and features are to rest on: the latest processed day and a digest of all days and settings."""
+
+    step: str
+    as_of: datetime
+    digest: str
+    unchanged: bool
+
+
+def snapshot(ctx: Context, step: str, *settings: Any) -> Snapshot:
+    """The state that the snapshots of `step` should have now. Raises PipelineError where no day is built."""
+    built = {
+        day: row["output_digest"]
+        for day, row in ctx.ledger.builds(LAST_DAILY_STEP).items()
+        if row["rows_out"] > 0
+    }
+    if not built:
+        raise PipelineError("no day of cleaned_events is built yet; run handle_missing_values first.")
+    digest = fingerprint(sorted((str(day), output) for day, output in built.items()), *settings)
+    last = max(ctx.ledger.builds(step).values(), key=lambda row: row["built_at"], default=None)
+    unchanged = last is not None and last["status"] == "built" and last["input_digest"] == digest
+    return Snapshot(step, max(built), digest, unchanged)
+
+
+def record_snapshot(ctx: Context, state: Snapshot, verdict: quality.Verdict, rows_in: int, rows_out: int) -> None:
+    """Writes what became of a snapshot; its day is the latest processed one."""
+    row = {"day": state.as_of.date(), "input_digest": state.digest, "rows_in": rows_in, "rows_out": rows_out}
+    failed = "; ".join(text for texts in verdict.failed.values() for text in texts)
+    status = {"status": "stopped" if failed else "built", "verdict": failed or None}
+    ctx.ledger.record_builds(state.step, [row | status | {"output_digest": fingerprint(state.step, state.digest)}])
+
+
+def totals(counts: Mapping[str, dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """The named counts summed over days."""
+    return {name: sum(day.get(name, 0) or 0 for day in counts.values()) for name in names}

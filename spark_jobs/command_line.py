@@ -1,0 +1,86 @@
+"""What every job's command has in common: arguments, session, lock, one JSON line at the end, exit codes."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from spark_jobs import lock, windows
+from spark_jobs.context import Context, Summary, context
+from spark_jobs.errors import PipelineError
+from spark_jobs.session import now, spark_session
+from spark_jobs.settings import load
+
+Run = Callable[[Context, windows.Window], Summary]
+COLLECTION, PREPROCESSING = "collection", "preprocessing"
+EXIT_CODES = "exit codes: 0 done, 1 error, 2 wrong setting or argument, 3 units stopped, 4 not arrived yet, 5 busy"
+
+
+def job(name: str, doc: str, run: Run, unit: timedelta, part: str, flags: Sequence[tuple[str, str]] = ()) -> int:
+    """Runs one job from the command line and returns its exit code.
+
+    `flags` are further options (name, help); a name that ends in `=` takes a value. Prints one JSON line on success.
+    """
+    parser = argparse.ArgumentParser(prog=f"spark-submit spark_jobs/jobs/{name}.py", description=doc, epilog=EXIT_CODES)
+    what = "day" if unit == windows.DAY else "hour"
+    parser.add_argument("--start", help=f"first {what}, UTC: 2019-10-01 or 2019-10-01T05; default: the last full {what}")
+    parser.add_argument("--end", help=f"the {what} after the last one; default: one {what} after --start")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    for flag, text in flags:
+        kind = {} if flag.endswith("=") else {"action": "store_true"}
+        parser.add_argument("--" + flag.removesuffix("="), help=text, **kind)
+    return guarded(name, lambda: _run(name, run, unit, part, vars(parser.parse_args())))
+
+
+def _run(name: str, run: Run, unit: timedelta, part: str, arguments: dict[str, Any]) -> int:
+    window = windows.parse(arguments.pop("start"), arguments.pop("end"), unit, now())
+    settings = load(arguments.pop("set"))
+    spark = spark_session(name)
+    spark.sparkContext.setLogLevel("WARN")
+    with lock.hold(settings.paths.warehouse, part):
+        summary = run(context(settings, spark, **arguments), window)
+    line = {"job": name, "window": str(window)} | summary
+    sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
+    return 0
+
+
+def guarded(name: str, action: Callable[[], int]) -> int:
+    """The exit code of `action`; every failure becomes one sentence on stderr, details go to the log folder."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return action()
+    except PipelineError as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{name}: interrupted; whole units are committed, run the same command again to go on.\n")
+        return 130
+    except Exception as error:  # the last door: what is not foreseen is a defect, and its trace belongs in a file
+        sys.stderr.write(f"{name}: {sentence(error)}\n")
+        return 1
+
+
+def sentence(error: Exception) -> str:
+    """What to tell a person about an error that no rule foresaw; the trace is kept in the log folder."""
+    text = str(error)
+    if "No space left on device" in text:
+        return "the disk is full; free some space and run this again: what was there before is unharmed."
+    path = Path(os.environ.get("PIPELINE_LOGS") or "data/logs").resolve() / f"error-{now():%Y%m%dT%H%M%S}.txt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(traceback.format_exc())
+        where = f"details: {path}"
+    except OSError as failure:
+        where = f"details could not be written to {path} ({failure.strerror})"
+    first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+    return f"unforeseen {type(error).__name__}: {first[:300]} ({where})"
+
+
+def _interrupt(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,40 @@
+"""What every job works with: settings, session, tables, ledger, and a voice."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from spark_jobs.ledger import Ledger
+from spark_jobs.settings import Settings
+from spark_jobs.storage import Storage
+
+Summary = dict[str, Any]
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+@dataclass
+class Context:
+    """Handed to `run(ctx, window)` of every job. `say` shows one line to the person who runs it."""
+
+    settings: Settings
+    spark: SparkSession
+    storage: Storage
+    ledger: Ledger
+    say: Callable[[str], None] = _to_stderr
+    options: dict[str, Any] | None = None
+
+    def option(self, name: str) -> Any:
+        """An option of the command line beyond the window; None where it was not given."""
+        return (self.options or {}).get(name)
+
+
+def context(settings: Settings, spark: SparkSession, **options: Any) -> Context:
+    """A context over the warehouse of the settings."""
+    storage = Storage(spark, settings.paths.warehouse)
+    return Context(settings, spark, storage, Ledger(storage), options=options)

@@ -1,0 +1,43 @@
+"""What can go wrong, each with the exit code that a scheduler sees and one sentence for the person who reads it."""
+
+
+class PipelineError(Exception):
+    """A failure that its text explains in full: what is wrong, where, and what to do. Never shown with a stack trace."""
+
+    exit_code = 1
+
+
+class SettingsError(PipelineError):
+    """A setting or an argument is unknown, missing or has the wrong type; the text names it."""
+
+    exit_code = 2
+
+
+class SourceError(PipelineError):
+    """A source file cannot be read as a whole; the text names the file and nothing of it is written."""
+
+
+class QualityError(PipelineError):
+    """Some units (hours or days) failed a critical expectation and stay as they were; the others are committed."""
+
+    exit_code = 3
+
+
+class NotArrivedError(PipelineError):
+    """Hours of the range have no rows yet and nothing later has landed: ask again later."""
+
+    exit_code = 4
+
+
+class BusyError(PipelineError):
+    """Another run holds the same warehouse."""
+
+    exit_code = 5
+
+
+class DatabaseError(PipelineError):
+    """PostgreSQL cannot be reached or refuses; Delta tables are unharmed and the load can be run again."""
+
+
+class IdentityError(PipelineError):
+    """A counting identity does not hold: rows would be lost or doubled. Always a defect, never bad input."""

@@ -1,0 +1,1 @@
+"""One file for each spark-submit, in the order of the flow."""

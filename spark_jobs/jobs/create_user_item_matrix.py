@@ -1,0 +1,93 @@
+"""Create the user-item matrix: scores as sparse triples, with dense numbers for users and items.
+
+One state, as of the latest processed day; `--start` and `--end` are taken for the scheduler's sake and choose nothing.
+Reads daily_interactions; writes user_index, item_index (append-only) and user_item_matrix.
+"""
+
+import sys
+from dataclasses import asdict
+
+import pandas as pd
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from expectations import user_item_matrix as suite
+from spark_jobs import building, command_line, tables
+from spark_jobs.context import Context, Summary
+from spark_jobs.session import now
+from spark_jobs.transforms.indexing import new_ids, numbered, offsets
+from spark_jobs.transforms.interactions import pair_scores, score
+from spark_jobs.transforms.measure import measures
+from spark_jobs.windows import DAY, Window
+
+STEP = "create_user_item_matrix"
+
+
+def run(ctx: Context, days: Window) -> Summary:
+    """Numbers new ids, scores every pair, judges, replaces the matrix; does nothing where nothing changed."""
+    matrix = ctx.settings.matrix
+    weights = asdict(matrix.weights)
+    state = building.snapshot(ctx, STEP, weights, matrix.trailing_days)
+    if state.unchanged:
+        return {"unchanged": True, "as_of": state.as_of.date()}
+    interactions = ctx.storage.read(tables.INTERACTIONS)
+    new_users = _number(ctx, interactions, tables.USER_INDEX, "user_id", "user_index")
+    new_items = _number(ctx, interactions, tables.ITEM_INDEX, "item_id", "item_index")
+    if matrix.trailing_days:
+        first = (state.as_of - (matrix.trailing_days - 1) * DAY).date()
+        interactions = interactions.where(F.col("event_date") >= F.lit(first))
+    cells = _cells(ctx, interactions, weights, state.as_of).persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
+    try:
+        found = _measures(ctx, cells, interactions, weights)
+        verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)
+        if not verdict.failed:
+            ctx.storage.replace(tables.USER_ITEM_MATRIX, cells, None)
+        count = int(found["rows"].iloc[0])
+        building.record_snapshot(ctx, state, verdict, rows_in=int(found["rows_in"].iloc[0]), rows_out=count)
+        building.finish(ctx, verdict, cells, tables.USER_ITEM_MATRIX, suite.RULES)
+    finally:
+        cells.unpersist()
+    size = {"users": int(found["users"].iloc[0]), "items": int(found["items"].iloc[0]), "cells": count}
+    return {"as_of": state.as_of.date()} | size | {"new_users": new_users, "new_items": new_items}
+
+
+def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: str, number: str) -> int:
+    """Appends numbers for ids that have none; returns how many. A second attempt finds nothing left to do."""
+    index = ctx.storage.read(table)
+    fresh = new_ids(interactions, index, name).persist()  # counted by day, then written
+    try:
+        by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
+        if by_day:
+            ctx.storage.append(table, numbered(fresh, offsets(by_day, index.count()), name, number))
+    finally:
+        fresh.unpersist()
+    return sum(by_day.values())
+
+
+def _cells(ctx: Context, interactions: DataFrame, weights: dict[str, float], as_of) -> DataFrame:
+    users = ctx.storage.read(tables.USER_INDEX).select("user_id", "user_index")
+    items = ctx.storage.read(tables.ITEM_INDEX).select("item_id", "item_index")
+    return tables.USER_ITEM_MATRIX.conform(
+        pair_scores(interactions, weights)
+        .join(users, "user_id", "left")
+        .join(F.broadcast(items), "item_id", "left")
+        .withColumn("as_of", F.lit(as_of.date()))
+        .withColumn("built_at", F.lit(now()))
+    )
+
+
+def _measures(ctx: Context, cells: DataFrame, interactions: DataFrame, weights: dict[str, float]) -> pd.DataFrame:
+    total = F.sum("score").alias("score_sum")
+    largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
+    found = measures(cells, tables.USER_ITEM_MATRIX, suite.RULES, further=[total, *largest]).toPandas()
+    users, items = ctx.storage.read(tables.USER_INDEX).count(), ctx.storage.read(tables.ITEM_INDEX).count()
+    due = interactions.agg(F.count("*").alias("rows"), F.sum(score(weights)).alias("score")).first()
+    beyond = (found["last_user"] >= users) | (found["last_item"] >= items)
+    found["numbers_beyond_index"] = beyond.astype(int)
+    found["score_lost"] = (found["score_sum"] - due.score).abs().round(6)
+    return found.assign(users=users, items=items, rows_in=due.rows)
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.PREPROCESSING))

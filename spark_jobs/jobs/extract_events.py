@@ -1,0 +1,71 @@
+"""Land: CSV files that are new or changed go into raw_events once; hours without rows are recorded as empty.
+
+Reads the raw folder; writes raw_events, landed_files, hour_status (empty hours only), day_status.
+Exit code 4 when an hour of the range has not arrived yet.
+"""
+
+import sys
+
+from spark_jobs import command_line, windows
+from spark_jobs.context import Context, Summary
+from spark_jobs.errors import NotArrivedError, SourceError
+from spark_jobs.landing import land
+from spark_jobs.ledger import unit_name
+from spark_jobs.session import now
+from spark_jobs.sources.decide import READS, Action, Decision
+from spark_jobs.windows import HOUR, Window
+
+
+def run(ctx: Context, hours: Window, complete: bool = False) -> Summary:
+    """Lands files, then settles the hours of the range: arrived, empty or (NotArrivedError) not there yet.
+
+    `complete`: what is there is all there will be, so nothing is missing.
+    """
+    decisions = land(ctx, rehash=bool(ctx.option("rehash")))
+    for decision in decisions:
+        if decision.sentence:
+            ctx.say(("refused: " if decision.action is Action.REFUSED else "note: ") + decision.sentence)
+    _refuse_if_nothing_is_left(ctx, decisions)
+    missing = [] if complete else settle(ctx, hours)
+    ctx.ledger.refresh_days()
+    if missing:
+        raise NotArrivedError(
+            f"not arrived yet: {windows.describe(missing, HOUR)} (no rows, and nothing later has landed); "
+            "run this again when the files are there."
+        )
+    return summary(ctx, decisions)
+
+
+def settle(ctx: Context, hours: Window) -> list:
+    """Records hours of the range without rows as empty where later data has landed; returns those not arrived."""
+    known = {unit.unit for unit in ctx.ledger.units("hour IS NOT NULL AND (landed_rows > 0 OR status IS NOT NULL)")}
+    span = ctx.ledger.landed_span(until=now())
+    latest = span[1] if span else None
+    absent = [hour for hour in hours.units() if unit_name(hour) not in known]
+    empty = [hour for hour in absent if latest is not None and hour < latest]
+    ctx.ledger.record_hours({"unit": unit_name(hour), "hour": hour, "status": "empty"} for hour in empty)
+    return [hour for hour in absent if hour not in set(empty)]
+
+
+def summary(ctx: Context, decisions: list[Decision]) -> Summary:
+    """What was landed in this run, and how many hours are handed on."""
+    actions = [decision.action for decision in decisions]
+    pending = ctx.ledger.units("dirty")
+    return {
+        "files_landed": sum(action in READS for action in actions),
+        "files_duplicate": actions.count(Action.DUPLICATE),
+        "files_refused": actions.count(Action.REFUSED),
+        "hours_handed_on": len(pending),
+        "rows_handed_on": sum(unit.landed_rows for unit in pending),
+    }
+
+
+def _refuse_if_nothing_is_left(ctx: Context, decisions: list[Decision]) -> None:
+    refused = [decision.sentence for decision in decisions if decision.action is Action.REFUSED]
+    if refused and len(refused) == len(decisions) and not ctx.ledger.headers():
+        raise SourceError(f"no file of {ctx.settings.paths.raw} could be read; {refused[0]}")
+
+
+if __name__ == "__main__":
+    flags = [("rehash", "look again at files whose size and time are unchanged")]
+    sys.exit(command_line.job("extract_events", __doc__, run, HOUR, command_line.COLLECTION, flags))

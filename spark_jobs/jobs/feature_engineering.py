@@ -1,0 +1,66 @@
+"""Feature engineering: what is known of each user and each item, as of the latest processed day.
+
+One state; `--start` and `--end` are taken for the scheduler's sake and choose nothing.
+Reads daily_interactions and daily_items; writes user_features and item_features.
+"""
+
+import sys
+from dataclasses import asdict
+from types import ModuleType
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from expectations import item_features as item_suite
+from expectations import user_features as user_suite
+from spark_jobs import building, command_line, tables
+from spark_jobs.building import Snapshot
+from spark_jobs.context import Context, Summary
+from spark_jobs.session import now
+from spark_jobs.tables import Table
+from spark_jobs.transforms.features import item_features, user_features
+from spark_jobs.transforms.interactions import TYPES
+from spark_jobs.transforms.measure import measures
+from spark_jobs.windows import DAY, Window
+
+STEP = "feature_engineering"
+
+
+def run(ctx: Context, days: Window) -> Summary:
+    """Builds both tables anew from the bases; does nothing where nothing changed."""
+    weights, limits = asdict(ctx.settings.matrix.weights), asdict(ctx.settings.features.price_range)
+    popularity = {
+        "views": ctx.settings.features.popularity_views,
+        "purchases": ctx.settings.features.popularity_purchases,
+    }
+    state = building.snapshot(ctx, STEP, weights, limits, popularity)
+    if state.unchanged:
+        return {"unchanged": True, "as_of": state.as_of.date()}
+    interactions = ctx.storage.read(tables.INTERACTIONS)
+    events = interactions.agg(F.sum(sum((F.col(f"{name}_count") for name in TYPES), F.lit(0)))).first()[0]
+    of_users = user_features(interactions, weights)
+    of_items = item_features(interactions, ctx.storage.read(tables.ITEM_DAYS), limits, popularity)
+    users = _build(ctx, state, tables.USER_FEATURES, of_users, user_suite, events)
+    items = _build(ctx, state, tables.ITEM_FEATURES, of_items, item_suite, events)
+    building.record_snapshot(ctx, state, building.quality.Verdict(STEP), rows_in=events, rows_out=users + items)
+    return {"as_of": state.as_of.date(), "users": users, "items": items}
+
+
+def _build(ctx: Context, state: Snapshot, table: Table, features: DataFrame, suite: ModuleType, events: int) -> int:
+    """Judges one table and replaces it; returns its rows. Raises QualityError, the table then stays as it was."""
+    stamped = features.withColumn("as_of", F.lit(state.as_of.date())).withColumn("built_at", F.lit(now()))
+    rows = table.conform(stamped).persist(StorageLevel.MEMORY_AND_DISK)  # judged first, then written
+    try:
+        found = measures(rows, table, suite.RULES, further=[F.sum("total_events").alias("events")]).toPandas()
+        found["events_lost"] = (found["events"] - events).abs()
+        verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)
+        building.finish(ctx, verdict, rows, table, suite.RULES)
+        ctx.storage.replace(table, rows, None)
+    finally:
+        rows.unpersist()
+    return int(found["rows"].iloc[0])
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.PREPROCESSING))

@@ -1,0 +1,82 @@
+"""Handle missing values: prices and ratings repaired from the same day's deduplicated events, each with its source.
+
+Takes the days of the range and built days whose deduplicated events changed since. Days that fail stay as they were
+(exit code 3). Reads deduped_events; writes cleaned_events and, from it, the bases daily_interactions and daily_items.
+"""
+
+import sys
+
+import pandas as pd
+from pyspark.sql import functions as F
+
+from expectations import cleaned_events as suite
+from spark_jobs import building, command_line, tables
+from spark_jobs.context import Context, Summary
+from spark_jobs.jobs import remove_duplicates
+from spark_jobs.storage import in_days
+from spark_jobs.transforms.days import LAST_DAILY_STEP as STEP
+from spark_jobs.transforms.impute import repair
+from spark_jobs.transforms.interactions import daily_interactions, daily_items
+from spark_jobs.transforms.measure import measures
+from spark_jobs.windows import DAY, Window
+
+PRICE_SOURCES = ("given", "item", "category", "day", "none")
+RATING_SOURCES = ("given", "item", "day", "none")
+
+
+def run(ctx: Context, days: Window) -> Summary:
+    """Rebuilds what is due: cleaned_events first, then the bases from what was written."""
+    built = ctx.ledger.builds(remove_duplicates.STEP)
+    inputs = {day: (row["output_digest"], row["counts"]["source"]) for day, row in built.items()}
+    work = building.due(ctx, STEP, days, inputs, ctx.settings.duplicates.exempt_types)
+    if not work.days:
+        return {"days_built": 0}
+    events = ctx.storage.read(tables.DEDUPED_EVENTS).where(in_days(work.days))
+    cleaned = repair(events)
+    found = _measures(ctx, cleaned, built)
+    verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
+    passing = [day for day in work.days if str(day.date()) not in verdict.failed]
+    where = in_days(passing)
+    ctx.storage.replace(tables.CLEANED_EVENTS, cleaned.where(where), where)
+    written = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
+    ctx.storage.replace(tables.INTERACTIONS, daily_interactions(written), where)
+    ctx.storage.replace(tables.ITEM_DAYS, daily_items(written), where)
+    counts = {
+        str(row["event_date"]): {"rows_in": row["rows_in"], "rows_out": row["rows"], "repaired": row["repaired"]}
+        for row in found.to_dict("records")
+    }
+    building.record(ctx, work, verdict, counts)
+    ctx.ledger.refresh_days()
+    building.finish(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
+    return {"days_built": len(passing)} | _summary(found)
+
+
+def _measures(ctx: Context, cleaned, built: dict) -> pd.DataFrame:
+    exempt = ctx.settings.duplicates.exempt_types
+    may_repeat = f"event_type IN ({', '.join(map(repr, exempt))})" if exempt else "false"
+    by_source = [
+        *(F.count_if(F.col("price_source") == name).alias(f"price_{name}") for name in PRICE_SOURCES),
+        *(F.count_if(F.col("rating_source") == name).alias(f"rating_{name}") for name in RATING_SOURCES),
+    ]
+    table = tables.CLEANED_EVENTS
+    found = measures(cleaned, table, suite.RULES, ["event_date"], by_source, may_repeat).toPandas()
+    rows_in = {str(day.date()): row["rows_out"] for day, row in built.items()}
+    found["rows_in"] = [rows_in[str(day)] for day in found["event_date"]]
+    found["rows_lost"] = (found["rows_in"] - found["rows"]).abs()
+    found["repaired"] = found["price_item"] + found["price_category"] + found["price_day"]
+    found["repaired_share"] = found["repaired"] / found["rows"]
+    return found
+
+
+def _summary(found: pd.DataFrame) -> Summary:
+    total = found.sum(numeric_only=True)
+    return {
+        "deduped_events": int(total["rows_in"]),
+        "cleaned_events": int(total["rows"]),
+        "prices": {name: int(total[f"price_{name}"]) for name in PRICE_SOURCES},
+        "ratings": {name: int(total[f"rating_{name}"]) for name in RATING_SOURCES},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.PREPROCESSING))

@@ -1,0 +1,91 @@
+"""Remove duplicates: one row for each user, item, event type and minute.
+
+Takes the days of the range and built days whose events changed since. Days that fail stay as they were (exit code 3).
+Reads user_events; writes deduped_events, day_builds, day_status; joins small files of closed days.
+"""
+
+import sys
+from decimal import Decimal
+
+import pandas as pd
+from pyspark import StorageLevel
+
+from expectations import deduped_events as suite
+from spark_jobs import building, command_line, tables
+from spark_jobs.context import Context, Summary
+from spark_jobs.errors import IdentityError
+from spark_jobs.storage import in_days
+from spark_jobs.transforms.dedupe import drops, keep_latest
+from spark_jobs.transforms.measure import measures
+from spark_jobs.windows import DAY, Window, parse_day
+
+STEP = "remove_duplicates"
+COLLECTED = (tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS)
+
+
+def run(ctx: Context, days: Window) -> Summary:
+    """Rebuilds what is due, keeps what fails as it was, proves user_events = deduped_events + dropped."""
+    exempt = ctx.settings.duplicates.exempt_types
+    inputs = {parse_day(row.day): (row.input_digest, row.input_digest) for row in ctx.ledger.days().collect()}
+    work = building.due(ctx, STEP, days, inputs, exempt)
+    if not work.days:
+        return {"days_built": 0}
+    for table in COLLECTED:
+        ctx.storage.compact(table, work.days)
+    key = tables.DEDUPED_EVENTS.key_columns()
+    events = ctx.storage.read(tables.USER_EVENTS).where(in_days(work.days))
+    kept = keep_latest(events, key, exempt).persist(StorageLevel.MEMORY_AND_DISK)  # judged first, then written
+    try:
+        by_type = drops(events, kept, key, exempt).toPandas()
+        verdict = building.verdict_of(ctx, suite.suite(ctx.settings), _measures(kept, by_type, exempt), "event_date")
+        passing = [day for day in work.days if str(day.date()) not in verdict.failed]
+        ctx.storage.replace(tables.DEDUPED_EVENTS, kept.where(in_days(passing)), in_days(passing))
+        counts = _counts(by_type)
+        building.record(ctx, work, verdict, counts)
+        _prove(ctx, passing, counts)
+        ctx.ledger.refresh_days()
+        building.finish(ctx, verdict, kept, tables.DEDUPED_EVENTS, suite.RULES)
+    finally:
+        kept.unpersist()
+    return {"days_built": len(passing)} | _summary(by_type)
+
+
+def _measures(kept, by_type: pd.DataFrame, exempt: tuple[str, ...]) -> pd.DataFrame:
+    may_repeat = f"event_type IN ({', '.join(map(repr, exempt))})" if exempt else "false"
+    found = measures(kept, tables.DEDUPED_EVENTS, suite.RULES, ["event_date"], may_repeat=may_repeat).toPandas()
+    days = by_type.fillna({"kept": 0}).groupby("event_date", as_index=False)[["rows", "due", "kept"]].sum()
+    days["keys_lost"] = (days["due"] - days["kept"]).abs()
+    days["dropped"] = days["rows"] - days["kept"]
+    days["dropped_share"] = days["dropped"] / days["rows"]
+    return found.merge(days.drop(columns=["rows"]), on="event_date", how="right")
+
+
+def _counts(by_type: pd.DataFrame) -> dict[str, dict]:
+    days = by_type.groupby("event_date")[["rows", "kept"]].sum()
+    return {str(day): {"rows_in": int(row["rows"]), "rows_out": int(row["kept"])} for day, row in days.iterrows()}
+
+
+def _summary(by_type: pd.DataFrame) -> Summary:
+    types = by_type.groupby("event_type")[["rows", "kept"]].sum()
+    bought = by_type[by_type["event_type"] == "purchase"]
+    money = sum((row for row in bought["money"].dropna()), Decimal(0)) - sum(bought["kept_money"].dropna(), Decimal(0))
+    return {
+        "user_events": int(types["rows"].sum()),
+        "deduped_events": int(types["kept"].sum()),
+        "dropped": {name: int(row["rows"] - row["kept"]) for name, row in types.iterrows()},
+        "purchase_money_dropped": f"{money:.2f}",
+    }
+
+
+def _prove(ctx: Context, passing: list, counts: dict[str, dict]) -> None:
+    """user_events = deduped_events + dropped, with the rows that the table really holds."""
+    held = ctx.storage.read(tables.DEDUPED_EVENTS).where(in_days(passing)).groupBy("event_date").count().collect()
+    found = {str(row.event_date): row["count"] for row in held}
+    for day in (str(day.date()) for day in passing):
+        due = counts.get(day, {"rows_out": 0})["rows_out"]
+        if found.get(day, 0) != due:
+            raise IdentityError(f"deduped_events of {day}: {found.get(day, 0):,} rows, but {due:,} were kept.")
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.PREPROCESSING))

@@ -1,0 +1,32 @@
+"""Validate: every row gets its reasons, every hour its verdict; good rows to user_events, bad ones to rejected_events.
+
+Takes the hours of the range and every dirty one. Hours that fail stay as they were (exit code 3).
+Reads raw_events; writes user_events, rejected_events, hour_status, day_status.
+"""
+
+import sys
+
+from spark_jobs import command_line, identity, judging
+from spark_jobs.context import Context, Summary
+from spark_jobs.errors import QualityError
+from spark_jobs.ledger import in_window
+from spark_jobs.windows import HOUR, Window
+
+
+def run(ctx: Context, hours: Window) -> Summary:
+    """Judges what is dirty or was stopped within the range, commits what passes, proves the count."""
+    units = ctx.ledger.units(f"dirty OR (status = 'stopped' AND {in_window(hours)})")
+    judged = judging.judge(ctx, units)
+    judging.commit(ctx, judged, accepted=ctx.option("accept_rejects"))
+    counts = identity.events(ctx)
+    ctx.ledger.refresh_days()
+    for line in judged.warnings:
+        ctx.say(f"warning: {line}")
+    if judged.stopped:
+        raise QualityError(judged.sentence(accepted=ctx.option("accept_rejects")))
+    return judged.summary() | counts
+
+
+if __name__ == "__main__":
+    flags = [("accept-rejects=", "admit hours with too many rejected rows, and record this reason")]
+    sys.exit(command_line.job("validate_data_quality", __doc__, run, HOUR, command_line.COLLECTION, flags))

@@ -1,0 +1,193 @@
+"""Judging hours: one pass over their raw rows for the measures, two suites for the verdict, two writes for the rows."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from expectations import raw_events as raw_suite
+from expectations import user_events as valid_suite
+from spark_jobs import quality, tables, windows
+from spark_jobs.context import Context, Summary
+from spark_jobs.ledger import Unit
+from spark_jobs.sources.header import OPTIONAL
+from spark_jobs.storage import in_units
+from spark_jobs.transforms.digest import spelled
+from spark_jobs.transforms.hours import hour_measures, unit_of
+from spark_jobs.transforms.measure import broken_rows
+from spark_jobs.transforms.validate import profile, rejected_text, with_reasons
+from spark_jobs.windows import HOUR
+
+TYPES = ("view", "cart", "purchase", "rating")
+ACCEPTABLE = "reject_share"
+
+
+@dataclass
+class Judged:
+    """Units with their counts and verdicts. `failures` holds sentences, `broken` the measures behind them, by unit."""
+
+    units: list[Unit]
+    rows: DataFrame | None = None
+    counts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    failures: dict[str, list[str]] = field(default_factory=dict)
+    broken: dict[str, list[str]] = field(default_factory=dict)
+    unusual: dict[str, list[str]] = field(default_factory=dict)
+    accepted: set[str] = field(default_factory=set)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def stopped(self) -> list[Unit]:
+        """Units that stay as they were."""
+        return [unit for unit in self.units if unit.unit in self.failures and unit.unit not in self.accepted]
+
+    @property
+    def passing(self) -> list[Unit]:
+        """Units to be committed."""
+        stopped = {unit.unit for unit in self.stopped}
+        return [unit for unit in self.units if unit.unit not in stopped]
+
+    @property
+    def warnings(self) -> list[str]:
+        """One line for each kind of warning, with the hours it is about."""
+        hours: dict[str, list] = {}
+        for unit in self.units:
+            for text in self.unusual.get(unit.unit, []):
+                hours.setdefault(text.partition(": ")[0], []).append(unit.hour)
+        return [f"{windows.describe(found, HOUR)}: {text}" for text, found in hours.items()]
+
+    def sentence(self, accepted: str | None) -> str:
+        """Which expectation failed, for which hours, on how many rows, with three examples, and what to do."""
+        kinds: dict[str, list[Unit]] = {}
+        for unit in self.stopped:
+            for text in self.failures[unit.unit]:
+                kinds.setdefault(text, []).append(unit)
+        parts = [
+            f"{windows.describe([unit.hour for unit in units], HOUR)}: {text}" for text, units in list(kinds.items())[:5]
+        ]
+        shown = [text for unit in self.stopped for text in self.examples.get(unit.unit, [])][:3]
+        example = f" For example: {' | '.join(shown)}." if shown else ""
+        way = "Mend the source, or admit them with --accept-rejects \"reason\"." if not accepted else "Mend the source."
+        count = len(self.stopped)
+        return f"stopped {count} hour{'s' * (count > 1)}; nothing of them is written. {'; '.join(parts)}.{example} {way}"
+
+    def summary(self) -> Summary:
+        """Counts of this run."""
+        return {
+            "hours_committed": sum(unit.hour is not None for unit in self.passing),
+            "hours_stopped": len(self.stopped),
+            "warnings": len(self.warnings),
+        }
+
+
+def judge(ctx: Context, units: list[Unit]) -> Judged:
+    """Reads the raw rows of the units once and lets both suites judge the dated hours; undated rows never stop."""
+    if not units:
+        return Judged([])
+    events = ctx.settings.events
+    raw = ctx.storage.read(tables.RAW_EVENTS).where(_rows_of(units, "timestamp"))
+    rows = with_reasons(raw, events.allowed_types, events.ignored_types)
+    good = broken_rows(tables.USER_EVENTS, valid_suite.RULES, where=F.size("reasons") == 0)
+    unit = unit_of(F.col("hour"), F.col("file_id"))
+    counts = profile(rows, TYPES, OPTIONAL, good).withColumn("unit", unit).toPandas()
+    measures = hour_measures(counts, ctx.ledger.headers(), events.expected_types, events.expected_from_rows)
+    judged = Judged(units, rows, counts.groupby("unit").sum(numeric_only=True))
+    folder, days = ctx.settings.paths.quality, ctx.settings.quality.docs_days
+    for suite in (raw_suite.suite(ctx.settings), valid_suite.suite(ctx.settings)):
+        verdict = quality.judge(suite, measures, folder, days)
+        for unit, texts in verdict.failed.items():
+            judged.failures[unit] = judged.failures.get(unit, []) + texts
+            judged.broken[unit] = judged.broken.get(unit, []) + verdict.broken.get(unit, ["raised"])
+        judged.unusual |= verdict.warned
+    _find_examples(judged)
+    return judged
+
+
+def commit(ctx: Context, judged: Judged, accepted: str | None) -> None:
+    """Replaces the passing units in user_events and rejected_events, then writes the ledger; `accepted` admits
+    hours whose only fault is their share of rejected rows."""
+    if not judged.units:
+        return
+    if accepted:
+        judged.accepted = {unit for unit, broken in judged.broken.items() if set(broken) == {ACCEPTABLE}}
+    passing = judged.passing
+    if passing:
+        chosen = judged.rows.where(_rows_of(passing, "timestamp"))
+        good = chosen.where((F.size("reasons") == 0) & F.col("event_date").isNotNull())
+        bad = rejected_text(chosen.where(F.size("reasons") > 0), ctx.ledger.headers(), _file_names(ctx))
+        dated = [unit for unit in passing if unit.hour is not None]
+        if dated:
+            ctx.storage.replace(tables.USER_EVENTS, good, _rows_of(dated, "timestamp"))
+        if any(unit.rejected_rows or _count(judged, unit, "rejected_rows") for unit in passing):
+            ctx.storage.replace(tables.REJECTED_EVENTS, bad, _rows_of(passing, "hour"))
+    reasons = _reasons(ctx, passing)
+    rows = [_ledger_row(judged, unit, reasons.get(unit.unit, {}), accepted) for unit in judged.units]
+    ctx.ledger.record_hours(rows)
+
+
+def _rows_of(units: list[Unit], time: str) -> str:
+    hours = in_units(windows.ranges([unit.hour for unit in units if unit.hour], HOUR), time)
+    files = ", ".join(str(unit.file_id) for unit in units if unit.hour is None)
+    return f"({hours}) OR (event_date IS NULL AND file_id IN ({files}))" if files else hours
+
+
+def _count(judged: Judged, unit: Unit, name: str) -> int:
+    return int(judged.counts[name].get(unit.unit, 0)) if name in judged.counts else 0
+
+
+def _reasons(ctx: Context, passing: list[Unit]) -> dict[str, dict[str, int]]:
+    """Rejected rows by reason for each unit, from the table itself."""
+    if not passing:
+        return {}
+    rows = ctx.storage.read(tables.REJECTED_EVENTS).where(_rows_of(passing, "hour"))
+    unit = unit_of(F.col("hour"), F.col("file_id")).alias("unit")
+    found: dict[str, dict[str, int]] = {}
+    for row in rows.select(unit, F.explode("reasons").alias("reason")).groupBy("unit", "reason").count().collect():
+        found.setdefault(row.unit, {})[row.reason] = row["count"]
+    return found
+
+
+def _ledger_row(judged: Judged, unit: Unit, reasons: dict[str, int], accepted: str | None) -> dict:
+    """A stopped hour keeps the counts and the digest of what stands in the tables from before."""
+    row = {
+        "unit": unit.unit,
+        "hour": unit.hour,
+        "raw_rows": unit.landed_rows,
+        "raw_digest": unit.landed_digest,
+        "warnings": judged.unusual.get(unit.unit, []),
+        "verdict": "; ".join(judged.failures.get(unit.unit, [])) or None,
+    }
+    if unit.unit in judged.failures and unit.unit not in judged.accepted:
+        stands = {"valid_rows": unit.valid_rows, "rejected_rows": unit.rejected_rows}
+        return row | stands | {"status": "stopped", "content_digest": unit.content_digest or "0:0:0"}
+    rejected = _count(judged, unit, "rejected_rows")
+    valid = _count(judged, unit, "raw_rows") - rejected
+    digest = spelled(valid, _count(judged, unit, "low"), _count(judged, unit, "high"))
+    same = unit.status == "loaded" and digest == unit.content_digest
+    return row | {
+        "status": "loaded" if same or unit.hour is None else "committed",
+        "valid_rows": valid,
+        "rejected_rows": rejected,
+        "reasons": reasons,
+        "content_digest": digest,
+        "accepted": accepted if unit.unit in judged.accepted else None,
+    }
+
+
+def _file_names(ctx: Context) -> dict[int, str]:
+    return {row["file_id"]: row["path"].rpartition("/")[2] for row in ctx.ledger.files()}
+
+
+def _find_examples(judged: Judged) -> None:
+    """Up to three rejected rows of the stopped hours, as text with their reasons."""
+    if not judged.failures:
+        return
+    hours = [unit for unit in judged.units if unit.unit in judged.failures]
+    rows = judged.rows.where(_rows_of(hours, "timestamp")).where(F.size("reasons") > 0)
+    text = F.concat_ws(" ", F.concat_ws("+", "reasons"), F.lit("in"), F.coalesce("raw_text", F.to_csv(_event())))
+    found = [row[0] for row in rows.select(text).limit(3).collect()]
+    judged.examples = {hours[0].unit: found}
+
+
+def _event() -> Column:
+    return F.struct(*tables.USER_EVENTS.columns[:10])

@@ -1,0 +1,231 @@
+"""Files into raw_events: one commit for what is new, one for each file whose rows are replaced, one for the ledger.
+
+Digests are taken and records are read by executors; the driver handles one line for each file.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from functools import reduce
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, IntegerType, StringType, StructField, StructType
+
+from spark_jobs import tables
+from spark_jobs.context import Context
+from spark_jobs.session import now
+from spark_jobs.sources import files, records
+from spark_jobs.sources.decide import READS, Action, Decision, decide, to_examine
+from spark_jobs.sources.files import Examined, Found
+from spark_jobs.sources.records import Header, Part
+from spark_jobs.storage import in_units
+from spark_jobs.transforms.digest import sums
+from spark_jobs.transforms.parse import parse
+from spark_jobs.windows import HOUR, ranges
+
+
+
+
+def land(ctx: Context, rehash: bool) -> list[Decision]:
+    """Lands every new or changed file of the raw folder; returns what was decided about each file looked at.
+
+    A killed attempt left at most rows without a ledger entry; they are taken back first. Raises SourceError only
+    where the folder itself cannot be read.
+    """
+    ledger = ctx.ledger.files()
+    if ledger:
+        ctx.storage.undo_after(tables.RAW_EVENTS, max(row["raw_version"] for row in ledger))
+    known = {row["path"]: row for row in ledger}
+    present = files.found(ctx.settings.paths.raw)
+    chosen = to_examine(present, known, rehash)
+    decisions = decide(_examined(ctx, chosen, known), known, max((row["file_id"] for row in ledger), default=0) + 1)
+    parts = _write(ctx, decisions, known)
+    vanished = _vanished(ctx, present, known)
+    _record(ctx, decisions, parts, known, vanished)
+    return decisions
+
+
+def _examined(
+    ctx: Context, chosen: list[Found], known: dict[str, dict[str, Any]]
+) -> Iterable[tuple[Found, Examined]]:
+    """One task for each file: size is no measure of how long a packed file takes."""
+    if not chosen:
+        return []
+    asked = [(i, file.path, (known.get(file.path) or {}).get("content_bytes")) for i, file in enumerate(chosen)]
+    frame = ctx.spark.createDataFrame(asked, "number INT, path STRING, known_bytes BIGINT").repartition(len(asked), "number")
+    schema = (
+        "path STRING, refusal STRING, digest STRING, known_digest STRING, content_bytes BIGINT, header ARRAY<STRING>, "
+        "body_from BIGINT, unfinished_from BIGINT, cuts ARRAY<BIGINT>"
+    )
+    rows = {row.path: row.asDict() for row in frame.mapInArrow(_examine, schema).collect()}
+    tuples = ("header", "cuts")
+    return [
+        (file, Examined(**{k: tuple(v) if k in tuples else v for k, v in rows[file.path].items()})) for file in chosen
+    ]
+
+
+def _examine(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    types = {
+        "content_bytes": pa.int64(),
+        "header": pa.list_(pa.string()),
+        "body_from": pa.int64(),
+        "unfinished_from": pa.int64(),
+        "cuts": pa.list_(pa.int64()),
+    }
+    for batch in batches:
+        for row in batch.to_pylist():
+            examined = asdict(files.examine(row["path"], row["known_bytes"]))
+            columns = {
+                name: pa.array([list(value) if isinstance(value, tuple) else value], types.get(name, pa.string()))
+                for name, value in examined.items()
+            }
+            yield pa.RecordBatch.from_pydict(columns)
+
+
+def _write(
+    ctx: Context, decisions: list[Decision], known: dict[str, dict[str, Any]]
+) -> dict[int, list[dict[str, Any]]]:
+    """Writes the records to raw_events; returns, for each file, rows and digest by hour of what was read now."""
+    ctx.storage.create(tables.RAW_EVENTS)
+    reading = [decision for decision in decisions if decision.action in READS]
+    gone = [sql for decision in decisions if (sql := _replaced(decision, known.get(decision.file.path)))]
+    if not reading and not gone:
+        return {}
+    frames = [_parsed(ctx, group) for group in _by_header(reading)] or [ctx.storage.frame(tables.RAW_EVENTS, [])]
+    rows = reduce(DataFrame.unionByName, frames)
+    ctx.storage.replace(tables.RAW_EVENTS, rows, " OR ".join(gone) if gone else "false")
+    return _digests(ctx, reading)
+
+
+def _replaced(decision: Decision, old: dict[str, Any] | None) -> str | None:
+    """SQL for the rows that a decision takes away: all of a changed file's, a grown file's unfinished last line."""
+    if old is None or not old["rows"]:
+        return None
+    if decision.action in (Action.CHANGED, Action.DUPLICATE):
+        return f"(file_id = {decision.file_id})"
+    if decision.action is Action.GREW:
+        hours = [part["hour"] for part in old["hours"] if part["unfinished"]]
+        where = in_units(ranges(hours, HOUR)) if hours and hours[0] else "event_date IS NULL"
+        return f"(file_id = {decision.file_id} AND unfinished AND ({where}))" if hours else None
+    return None
+
+
+def _by_header(reading: list[Decision]) -> list[list[Decision]]:
+    groups: dict[tuple, list[Decision]] = {}
+    for decision in reading:
+        groups.setdefault((decision.examined.header, decision.columns), []).append(decision)
+    return list(groups.values())
+
+
+def _parsed(ctx: Context, group: list[Decision]) -> DataFrame:
+    """The records of files with the same header as raw_events rows; each part of a file is a task."""
+    header = Header(group[0].examined.header, group[0].columns)
+    parts = [tuple(asdict(part).values()) for decision in group for part in _parts(decision)]
+    tasks = ctx.spark.sparkContext.parallelize(parts, max(1, len(parts)))
+    frame = ctx.spark.createDataFrame(
+        tasks, "file_id INT, part INT, path STRING, start BIGINT, end BIGINT, last BOOLEAN"
+    )
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                part = Part(**row)
+                with files.open_content(part.path, part.start) as stream:
+                    yield from records.read(part, stream, header)
+
+    marks = {"line": StringType(), "malformed": BooleanType(), "unfinished": BooleanType()}
+    marks |= {"file_id": IntegerType(), "part": IntegerType()}
+    fields = [StructField(name, StringType()) for name in header.columns]
+    schema = StructType(fields + [StructField(name, kind) for name, kind in marks.items()])
+    return parse(frame.mapInArrow(read, schema), header.columns)
+
+
+def _parts(decision: Decision) -> list[Part]:
+    examined = decision.examined
+    starts = [decision.read_from, *(cut for cut in examined.cuts if cut > decision.read_from)]
+    ends = [*starts[1:], examined.content_bytes]
+    unfinished = examined.unfinished_from is not None
+    return [
+        Part(decision.file_id, decision.part, decision.file.path, start, end, unfinished and end == examined.content_bytes)
+        for start, end in zip(starts, ends, strict=True)
+        if end > start
+    ]
+
+
+def _digests(ctx: Context, reading: list[Decision]) -> dict[int, list[dict[str, Any]]]:
+    """Rows and digest by file and hour of what was read now, taken from the table itself; one scan of those rows."""
+    files_by_part: dict[int, list[int]] = {}
+    for decision in reading:
+        files_by_part.setdefault(decision.part, []).append(decision.file_id)
+    where = " OR ".join(
+        f"(part = {part} AND file_id IN ({', '.join(map(str, ids))}))" for part, ids in files_by_part.items()
+    )
+    hour = F.when(F.col("event_date").isNotNull(), F.date_trunc("hour", "timestamp")).alias("hour")
+    content = [*tables.USER_EVENTS.columns[:10], "faults", "raw_text"]
+    rows = ctx.storage.read(tables.RAW_EVENTS).where(where or "false")
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows.groupBy("file_id", hour, "unfinished").agg(F.count("*").alias("rows"), *sums(content)).collect():
+        entry = row.asDict()
+        found.setdefault(entry.pop("file_id"), []).append(entry)
+    return found
+
+
+def _vanished(ctx: Context, present: list[Found], known: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Ledger rows of files of this folder that are no longer there; their rows are kept."""
+    here = {file.path for file in present}
+    folder = ctx.settings.paths.raw.rstrip("/") + "/"
+    gone = [
+        row
+        for path, row in known.items()
+        if path not in here and path.startswith(folder) and row["status"] != "vanished"
+    ]
+    return [row | {"status": "vanished", "sentence": "the file has vanished; its rows are kept."} for row in gone]
+
+
+def _record(
+    ctx: Context,
+    decisions: list[Decision],
+    parts: dict[int, list[dict[str, Any]]],
+    known: dict[str, dict[str, Any]],
+    vanished: list[dict[str, Any]],
+) -> None:
+    stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
+    rows = [_row(decision, known.get(decision.file.path), parts.get(decision.file_id, [])) for decision in decisions]
+    changed = [row | stamp for row in rows + vanished]
+    if changed:
+        ctx.storage.merge(tables.LANDED_FILES, ctx.storage.frame(tables.LANDED_FILES, changed))
+
+
+def _row(decision: Decision, old: dict[str, Any] | None, hours: list[dict[str, Any]]) -> dict[str, Any]:
+    """The ledger row after a decision. A file that is refused after it landed keeps the rows it gave before."""
+    file, examined = decision.file, decision.examined
+    looked = {"size": file.size, "modified": file.modified, "sentence": decision.sentence}
+    empty = {"path": file.path, "file_id": decision.file_id, "part": decision.part, "rows": 0, "hours": []}
+    if decision.action is Action.REFUSED:
+        return empty | (old or {}) | looked | {"status": "refused"}
+    if decision.action is Action.SAME:
+        return old | looked | {"status": "landed"}
+    read = {
+        "digest": examined.digest,
+        "content_bytes": examined.content_bytes,
+        "header": list(decision.columns),
+        "unfinished_from": examined.unfinished_from,
+    }
+    if decision.action is Action.DUPLICATE:
+        return empty | looked | read | {"status": "duplicate"}
+    if decision.action is Action.GREW:
+        hours = _added(part for part in [*old["hours"], *hours] if part in hours or not part["unfinished"])
+    rows = sum(part["rows"] for part in hours)
+    return empty | looked | read | {"status": "landed", "hours": hours, "rows": rows}
+
+
+def _added(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries of the same hour joined by adding: digests are sums."""
+    joined: dict[tuple, dict[str, Any]] = {}
+    for part in parts:
+        key = (part["hour"], part["unfinished"])
+        old = joined.get(key, {"rows": 0, "low": 0, "high": 0})
+        joined[key] = part | {name: old[name] + part[name] for name in ("rows", "low", "high")}
+    return list(joined.values())

@@ -1,0 +1,176 @@
+"""Great Expectations: the only module that runs it. One ephemeral context a verdict; results as JSON, Data Docs as HTML.
+
+A verdict is one validation of a small table of measures (one row for each unit), so that a month of 744 hours costs
+one run and no expectation ever collects event rows.
+"""
+
+import json
+import logging
+import shutil
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spark_jobs.session import now
+
+STAMP = "%Y%m%dT%H%M%S%f"
+
+
+@dataclass
+class Verdict:
+    """What a suite found. `failed` and `warned` hold sentences by unit; a unit in neither passed clean."""
+
+    suite: str
+    failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    warned: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    broken: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    outcomes: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+
+    def passed(self, units: list[str]) -> list[str]:
+        """The units without a critical failure."""
+        return [unit for unit in units if unit not in self.failed]
+
+
+def judge(suite: Any, measures: pd.DataFrame, folder: str, docs_days: int) -> Verdict:
+    """The verdict of `suite` over `measures` (columns `unit`, `rows` and the counts).
+
+    A measure that is null is not judged; an expectation that raises fails every unit. Writes
+    `<folder>/verdicts/<suite>/<time>.json`, GX's own results and the Data Docs, and removes those older than
+    `docs_days` days.
+    """
+    verdict = Verdict(suite.name)
+    if measures.empty:
+        return verdict
+    taken = now()
+    table = measures.astype({name: "float64" for name in measures.columns if name != "unit"})
+    with _quiet():
+        result = _validate(suite, table, folder, docs_days, taken)
+    for outcome in result.results:
+        _record(verdict, outcome, table)
+    _write(verdict, Path(folder) / "verdicts" / suite.name / f"{taken:{STAMP}}.json")
+    return verdict
+
+
+def _validate(suite: Any, table: pd.DataFrame, folder: str, docs_days: int, taken: datetime) -> Any:
+    import great_expectations as gx
+
+    _prune(Path(folder), taken - timedelta(days=docs_days))
+    context = gx.get_context(mode="ephemeral", project_config=_project(folder))
+    source = context.data_sources.add_pandas("measures")
+    batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("units")
+    definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=context.suites.add(suite))
+    checkpoint = gx.Checkpoint(
+        name=suite.name,
+        validation_definitions=[context.validation_definitions.add(definition)],
+        actions=[gx.checkpoint.UpdateDataDocsAction(name="data_docs", site_names=["docs"])],
+        result_format={
+            "result_format": "SUMMARY",
+            "unexpected_index_column_names": ["unit"],
+            "partial_unexpected_count": len(table),
+        },
+    )
+    run = gx.RunIdentifier(run_name=f"{taken:{STAMP}}")
+    result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": table}, run_id=run)
+    return next(iter(result.run_results.values()))
+
+
+def _project(folder: str) -> Any:
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    def on_disk(place: str) -> dict[str, str]:
+        return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(Path(folder).resolve() / place)}
+
+    defaults = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    defaults.stores["validation_results_store"] = {
+        "class_name": "ValidationResultsStore",
+        "store_backend": on_disk("results"),
+    }
+    defaults.data_docs_sites = {
+        "docs": {
+            "class_name": "SiteBuilder",
+            "store_backend": on_disk("docs"),
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        }
+    }
+    return DataContextConfig(
+        store_backend_defaults=defaults, analytics_enabled=False, progress_bars={"globally": False}
+    )
+
+
+def _record(verdict: Verdict, outcome: Any, table: pd.DataFrame) -> None:
+    config = outcome.expectation_config
+    measure, says, rows = config.kwargs["column"], config.meta["says"], config.meta["rows"]
+    raised = _exception(outcome)
+    broken = {row["unit"] for row in outcome.result.get("partial_unexpected_index_list") or []}
+    for row in table.to_dict("records"):
+        unit = row["unit"]
+        if raised:
+            verdict.failed[unit].append(f"'{says}' could not be judged ({raised})")
+            verdict.outcomes[unit][measure] = "failed"
+        elif pd.isna(row[measure]):
+            verdict.outcomes[unit][measure] = "not judged"
+        elif unit not in broken:
+            verdict.outcomes[unit][measure] = "passed"
+        else:
+            critical = str(config.severity).lower().endswith("critical")
+            of = f" of {row['rows']:,.0f}" if "rows" in row else ""
+            count = f": {row[rows]:,.0f}{of} rows" if rows in row and not pd.isna(row[rows]) else ""
+            (verdict.failed if critical else verdict.warned)[unit].append(f"'{says}' failed{count}")
+            verdict.outcomes[unit][measure] = "failed" if critical else "warning"
+            if critical:
+                verdict.broken[unit].append(measure)
+
+
+def _exception(outcome: Any) -> str | None:
+    info = outcome.exception_info or {}
+    for part in [info] if "raised_exception" in info else info.values():
+        if part.get("raised_exception"):
+            return str(part.get("exception_message")).strip().splitlines()[0]
+    return None
+
+
+def _write(verdict: Verdict, path: Path) -> None:
+    """Every unit with every expectation as passed, warning, failed or not judged, and the counts of each."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    units = {
+        unit: {
+            "counts": {kind: list(outcomes.values()).count(kind) for kind in dict.fromkeys(outcomes.values())},
+            "expectations": len(outcomes),
+            "outcomes": outcomes,
+            "failed": verdict.failed.get(unit, []),
+            "warnings": verdict.warned.get(unit, []),
+        }
+        for unit, outcomes in verdict.outcomes.items()
+    }
+    path.write_text(json.dumps({"suite": verdict.suite, "units": units}, indent=1, ensure_ascii=False))
+
+
+def _prune(folder: Path, before: datetime) -> None:
+    """Removes results and pages of runs that started before `before`: the Data Docs index lists what is left."""
+    stamp = f"{before:{STAMP}}"
+    for place in ("results", "docs/validations"):
+        for run in folder.glob(f"{place}/*/*"):
+            if run.is_dir() and run.name < stamp:
+                shutil.rmtree(run, ignore_errors=True)
+    for file in folder.glob("verdicts/*/*.json"):
+        if file.stem < stamp:
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Great Expectations logs and warns about its own workings; a verdict is its result, not its log."""
+    logger = logging.getLogger("great_expectations")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+    logger.setLevel(level)

@@ -1,0 +1,203 @@
+"""Files as a whole: which there are, whether one is fit to be read, its digest, and where to cut it for many readers.
+
+Content is what the file holds once unpacked; offsets and digests are in content, so that a packed file can grow too.
+"""
+
+import codecs
+import gzip
+import hashlib
+import io
+import zlib
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from pyarrow import fs
+
+from spark_jobs.errors import SourceError
+from spark_jobs.sources.records import split
+
+BLOCK = 4 << 20
+CUT = 64 << 20
+LONGEST_HEADER = 1 << 20
+LFS = b"version https://git-lfs"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file in the raw folder: address, name, bytes on disk, modification time in microseconds since 1970."""
+
+    path: str
+    name: str
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What one pass over a file tells. Where `refusal` is a sentence, the rest is empty.
+
+    `known_digest` is the digest of its first `known_bytes`; `cuts` are line starts where readers may begin;
+    `unfinished_from` is the start of a last line without a newline, None where there is none.
+    """
+
+    path: str
+    refusal: str | None = None
+    digest: str | None = None
+    known_digest: str | None = None
+    content_bytes: int = 0
+    header: tuple[str, ...] = ()
+    body_from: int = 0
+    unfinished_from: int | None = None
+    cuts: tuple[int, ...] = ()
+
+
+def found(address: str) -> list[Found]:
+    """The CSV files of a folder (or the one file), by name. Raises SourceError where there is no such address."""
+    system, path = _system(address)
+    info = system.get_file_info(path)
+    if info.type == fs.FileType.NotFound:
+        raise SourceError(f"{address}: no such file or folder; set paths.raw or give INPUT=.")
+    infos = [info] if info.type == fs.FileType.File else system.get_file_info(fs.FileSelector(path))
+    wanted = [i for i in infos if i.type == fs.FileType.File and (i is info or _is_ours(i.base_name))]
+    scheme = address.partition("://")[0] + "://" if "://" in address else ""
+    return sorted(
+        (Found(scheme + i.path, i.base_name, i.size, (i.mtime_ns or 0) // 1000) for i in wanted),
+        key=lambda file: file.path,
+    )
+
+
+def open_content(path: str, start: int = 0) -> io.BufferedIOBase:
+    """The unpacked content from byte `start` on."""
+    system, inner = _system(path)
+    if not path.lower().endswith(".gz"):
+        raw = system.open_input_file(inner)
+        raw.seek(start)
+        return raw
+    unpacked = gzip.open(system.open_input_stream(inner, compression=None))
+    unpacked.seek(start)
+    return unpacked
+
+
+def examine(path: str, known_bytes: int | None) -> Examined:
+    """One pass over the file. Never raises for what the file holds: a refusal is part of the answer."""
+    try:
+        with open_content(path) as stream:
+            return _Examination(path, known_bytes).run(stream)
+    except SourceError as error:
+        return Examined(path, refusal=str(error))
+    except EOFError:
+        return Examined(path, refusal="the gzip data ends too early; the file is truncated: copy it again.")
+    except (gzip.BadGzipFile, zlib.error) as error:
+        return Examined(path, refusal=f"not readable as gzip ({error}): copy it again.")
+    except OSError as error:
+        return Examined(path, refusal=f"cannot be read ({error.strerror or error}).")
+
+
+class _Examination:
+    """Reads a stream once: digest, encoding, header, line ends, cuts."""
+
+    def __init__(self, path: str, known_bytes: int | None):
+        self.path, self.known_bytes = path, known_bytes
+        self.packed = path.lower().endswith(".gz")
+        self.hash, self.known_digest = hashlib.sha256(), None
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
+        self.position = self.last_line_from = 0
+        self.cuts: list[int] = []
+
+    def run(self, stream: io.BufferedIOBase) -> Examined:
+        head = _fill(stream, LONGEST_HEADER)
+        header, body_from = _header(head)
+        block = head
+        while block:
+            self._take(block)
+            block = stream.read(BLOCK)
+        try:
+            self.decoder.decode(b"", final=self.last_line_from == self.position)
+        except UnicodeDecodeError as error:
+            raise SourceError("not UTF-8 text: the last character is cut; convert the file to UTF-8.") from error
+        unfinished = self.last_line_from < self.position and self.last_line_from >= body_from
+        return Examined(
+            path=self.path,
+            digest=self.hash.hexdigest(),
+            known_digest=self.known_digest,
+            content_bytes=self.position,
+            header=header,
+            body_from=body_from,
+            unfinished_from=self.last_line_from if unfinished else None,
+            cuts=() if self.packed else tuple(cut for cut in self.cuts if cut > body_from),
+        )
+
+    def _take(self, block: bytes) -> None:
+        known = (self.known_bytes or 0) - self.position
+        if 0 < known <= len(block):
+            self.hash.update(block[:known])
+            self.known_digest = self.hash.hexdigest()
+            self.hash.update(block[known:])
+        else:
+            self.hash.update(block)
+        try:
+            self.decoder.decode(block)
+        except UnicodeDecodeError as error:
+            raise SourceError(
+                f"not UTF-8 text: byte 0x{error.object[error.start]:02x} near byte {self.position + error.start:,} "
+                "is none; convert the file to UTF-8."
+            ) from error
+        last = block.rfind(b"\n") + 1
+        if last:
+            self.last_line_from = self.position + last
+        if last and self.position + last - (self.cuts[-1] if self.cuts else 0) >= CUT:
+            self.cuts.append(self.position + last)
+        self.position += len(block)
+
+
+def _header(head: bytes) -> tuple[tuple[str, ...], int]:
+    """The fields of the first line that is not blank, as written, and where the body begins. Raises SourceError."""
+    if not head:
+        raise SourceError("the file is empty; it must begin with a header.")
+    if head.startswith(LFS):
+        raise SourceError("a Git LFS pointer, not the data; fetch the data with `git lfs pull`.")
+    for mark, encoding in OTHER_ENCODINGS.items():
+        if head.startswith(mark):
+            raise SourceError(f"{encoding} text; convert it to UTF-8.")
+    begin = len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
+    while True:
+        end = head.find(b"\n", begin)
+        line = head[begin : end if end >= 0 else len(head)].removesuffix(b"\r")
+        if line.strip(b" \t\r"):
+            break
+        if end < 0:
+            raise SourceError("the file is blank; it must begin with a header.")
+        begin = end + 1
+    if end < 0 and len(head) >= LONGEST_HEADER:
+        raise SourceError(f"no line ends in its first {LONGEST_HEADER:,} bytes; this is no CSV file.")
+    if b"\0" in line:
+        raise SourceError("binary data or UTF-16 text in the first line; the file must be CSV in UTF-8.")
+    if b"\r" in line:
+        raise SourceError("its lines end in CR alone; convert them to LF or CRLF.")
+    try:
+        fields = split(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise SourceError("the first line is not UTF-8 text; the file must be CSV in UTF-8.") from error
+    if fields is None:
+        raise SourceError("the quotes of the header do not match.")
+    return tuple(fields), end + 1 if end >= 0 else len(head)
+
+
+def _fill(stream: io.BufferedIOBase, size: int) -> bytes:
+    blocks, left = [], size
+    while left and (block := stream.read(left)):
+        blocks.append(block)
+        left -= len(block)
+    return b"".join(blocks)
+
+
+def _is_ours(name: str) -> bool:
+    return name.lower().endswith((".csv", ".csv.gz")) and not name.startswith(("_", "."))
+
+
+def _system(address: str) -> tuple[fs.FileSystem, str]:
+    if "://" not in address:
+        return fs.LocalFileSystem(), address
+    return fs.FileSystem.from_uri(quote(address, safe=":/"))

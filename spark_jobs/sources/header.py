@@ -1,0 +1,42 @@
+"""What a file's first line must say, and which of our columns each of its names means."""
+
+from collections import Counter
+
+from spark_jobs.errors import SourceError
+
+KAGGLE_NAMES = {"event_time": "timestamp", "product_id": "item_id", "user_session": "session_id"}
+REQUIRED = ("user_id", "item_id", "event_type", "timestamp")
+OPTIONAL = ("session_id", "rating", "price", "category_id", "category_code", "brand")
+UNKNOWN = "unknown_"
+
+
+def columns(names: list[str]) -> list[str]:
+    """Our name of each column of a header, `unknown_<position>` for the ones we have no use for.
+
+    Raises SourceError (a sentence without the file's name) for a missing, doubled or contradictory header.
+    """
+    ours = [KAGGLE_NAMES.get(name, name) for name in names]
+    known = [name for name in ours if name in REQUIRED + OPTIONAL]
+    if not known:
+        shown = ",".join(names)
+        raise SourceError(
+            f"no header: the first line is {shown[:80]!r}; it must name the columns, at least "
+            "event_time (or timestamp), event_type, product_id (or item_id) and user_id."
+        )
+    for name, count in Counter(names).items():
+        if count > 1 and name:
+            raise SourceError(f"the header names the column {name} {count} times; name it once.")
+    for name, count in Counter(known).items():
+        if count > 1:
+            both = " and ".join(theirs for theirs, our in zip(names, ours, strict=True) if our == name)
+            raise SourceError(f"the header has two names for one column: {both}; leave one out.")
+    if missing := [name for name in REQUIRED if name not in known]:
+        kaggle = {ours: theirs for theirs, ours in KAGGLE_NAMES.items()}
+        spelled = [f"{name} (or {kaggle[name]})" if name in kaggle else name for name in missing]
+        raise SourceError(f"the required column {', '.join(spelled)} is missing from the header.")
+    return [name if name in known else f"{UNKNOWN}{position}" for position, name in enumerate(ours)]
+
+
+def left_out(names: list[str]) -> list[str]:
+    """The header's names that no column of ours takes; an empty name is shown as (empty)."""
+    return [name or "(empty)" for name in names if KAGGLE_NAMES.get(name, name) not in REQUIRED + OPTIONAL]

@@ -1,0 +1,147 @@
+"""CSV records after RFC 4180, where a record ends at the end of its line: bytes to columns of text.
+
+A quote inside an unquoted field is text, a backslash is plain text, an unclosed quote spoils its own line only.
+Lines without a quote (nearly all) go through Arrow's reader, the few others through `split`.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+PIECE = 16 << 20
+BLANKS = " \t"
+_FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",][^,]*|))(,|\Z)', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Bytes [start, end) of a file's content, from a line's start; `last`: its last line has no newline.
+
+    `part` is the number of this reading of the file, as raw_events keeps it.
+    """
+
+    file_id: int
+    part: int
+    path: str
+    start: int
+    end: int
+    last: bool
+
+
+@dataclass(frozen=True)
+class Header:
+    """`texts`: the fields of the header line as written; `columns`: our name of each (see `header.columns`)."""
+
+    texts: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+def split(line: str) -> list[str] | None:
+    """The fields of one record, or None where its quoting is broken."""
+    fields, position = [], 0
+    while match := _FIELD.match(line, position):
+        quoted, plain, comma = match.groups()
+        fields.append(quoted.replace('""', '"') if quoted is not None else plain)
+        position = match.end()
+        if not comma:
+            return fields
+    return None
+
+
+def schema(header: Header) -> pa.Schema:
+    """What `read` yields: the header's columns as text (null: empty field) and what `parse` asks for beside them."""
+    marks = [("line", pa.string()), ("malformed", pa.bool_()), ("unfinished", pa.bool_())]
+    marks += [("file_id", pa.int32()), ("part", pa.int32())]
+    return pa.schema([(name, pa.string()) for name in header.columns] + marks)
+
+
+def read(part: Part, stream: io.RawIOBase, header: Header) -> Iterator[pa.RecordBatch]:
+    """The records of one part, piece by piece; `stream` stands at `part.start`."""
+    left, rest = part.end - part.start, []
+    while left and (piece := stream.read(min(PIECE, left))):
+        left -= len(piece)
+        head, newline, tail = piece.rpartition(b"\n")
+        if newline:
+            yield from _records(b"".join([*rest, head, newline]), header, part, unfinished=False)
+            rest = []
+        rest.append(tail)
+    yield from _records(b"".join(rest), header, part, unfinished=part.last)
+
+
+def _records(data: bytes, header: Header, part: Part, unfinished: bool) -> Iterator[pa.RecordBatch]:
+    plain, odd = _apart(data)
+    misfits: list[str] = []
+    table = _read_plain(plain, header, misfits)
+    quoted: list[list[str]] = []
+    lines: list[str] = []
+    for line in odd:
+        fields = split(line)
+        if fields is None or len(fields) != len(header.texts) or tuple(fields) == header.texts:
+            misfits.append(line)
+        else:
+            quoted.append([field or None for field in fields])
+            lines.append(line)
+    nothing = [pa.nulls(len(misfits), pa.string())] * len(header.texts)
+    turned = [pa.array(column, pa.string()) for column in zip(*quoted, strict=True)] if quoted else []
+    for columns, texts, malformed in (
+        (table.combine_chunks().columns, [None] * table.num_rows, False),
+        (turned, lines, False),
+        (nothing, misfits, True),
+    ):
+        if texts:
+            size = len(texts)
+            marks = [
+                pa.array(texts, pa.string()),
+                pa.repeat(malformed, size),
+                pa.repeat(unfinished, size),
+                pa.repeat(pa.scalar(part.file_id, pa.int32()), size),
+                pa.repeat(pa.scalar(part.part, pa.int32()), size),
+            ]
+            yield from pa.table([*columns, *marks], schema=schema(header)).to_batches()
+
+
+def _apart(data: bytes) -> tuple[bytes, list[str]]:
+    """The lines that Arrow reads as we do, and the others: with a quote, or with a CR that ends no line."""
+    if b'"' not in data and data.count(b"\r") == data.count(b"\r\n"):
+        return data, []
+    plain, odd = [], []
+    for line in data.split(b"\n"):
+        bare = line.removesuffix(b"\r")
+        (odd if b'"' in bare or b"\r" in bare else plain).append(bare)
+    return b"\n".join(plain), [line.decode("utf-8", "replace") for line in odd]
+
+
+def _read_plain(data: bytes, header: Header, misfits: list[str]) -> pa.Table:
+    """Lines without quotes as text columns; those of another width, or equal to the header, go to `misfits`."""
+
+    def misfit(row: csv.InvalidRow) -> str:
+        if row.text.strip(BLANKS):
+            misfits.append(row.text)
+        return "skip"
+
+    names = [str(position) for position in range(len(header.texts))]
+    if not data.strip(b" \t\r\n"):
+        return pa.table({name: pa.array([], pa.string()) for name in names})
+    table = csv.read_csv(
+        io.BytesIO(data),
+        csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
+        csv.ParseOptions(quote_char=False, double_quote=False, escape_char=False, invalid_row_handler=misfit),
+        csv.ConvertOptions(
+            check_utf8=False,
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    )
+    suspect = pc.equal(pc.fill_null(table.column(0), ""), header.texts[0])
+    for name, text in zip(names, header.texts, strict=True):
+        if not pc.any(suspect).as_py():
+            return table
+        suspect = pc.and_(suspect, pc.equal(pc.fill_null(table.column(name), ""), text))
+    misfits.extend([",".join(header.texts)] * pc.sum(suspect).as_py())
+    return table.filter(pc.invert(suspect))

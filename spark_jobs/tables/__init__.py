@@ -1,0 +1,37 @@
+"""Every table once: name, columns with meaning and unit, key, partitioning. Imports pyspark only.
+
+The key declared here is the deduplication window's key, the write's key and the uniqueness expectation's key.
+"""
+
+from spark_jobs.tables.events import CLEANED_EVENTS, DEDUPED_EVENTS, RAW_EVENTS, REJECTED_EVENTS, USER_EVENTS
+from spark_jobs.tables.ledger import DAY_BUILDS, DAY_STATUS, HOUR_STATUS, LANDED_FILES
+from spark_jobs.tables.model import Field as Field
+from spark_jobs.tables.model import Table as Table
+from spark_jobs.tables.recommender import (
+    INTERACTIONS,
+    ITEM_DAYS,
+    ITEM_FEATURES,
+    ITEM_INDEX,
+    USER_FEATURES,
+    USER_INDEX,
+    USER_ITEM_MATRIX,
+)
+
+ALL = (
+    RAW_EVENTS,
+    USER_EVENTS,
+    REJECTED_EVENTS,
+    DEDUPED_EVENTS,
+    CLEANED_EVENTS,
+    INTERACTIONS,
+    ITEM_DAYS,
+    USER_INDEX,
+    ITEM_INDEX,
+    USER_ITEM_MATRIX,
+    USER_FEATURES,
+    ITEM_FEATURES,
+    LANDED_FILES,
+    HOUR_STATUS,
+    DAY_BUILDS,
+    DAY_STATUS,
+)

@@ -1,0 +1,86 @@
+"""The ledger: which files landed, which hours are committed, what each day rests on."""
+
+from spark_jobs.tables.model import Field, Table
+
+LANDED_FILES = Table(
+    "landed_files",
+    "Every file that the raw folder ever showed: what it gave, or the sentence that refused it.",
+    (
+        Field("file_id", "INT", "Number of the file, never reused.", False),
+        Field("path", "STRING", "Address of the file; the key.", False),
+        Field("status", "STRING", "landed, refused, duplicate (same content under another name) or vanished.", False),
+        Field("sentence", "STRING", "Why it was refused or set aside, or which columns were left out. Null: nothing to say."),
+        Field("size", "BIGINT", "Bytes on disk when last looked at.", False),
+        Field("modified", "BIGINT", "Modification time when last looked at, microseconds since 1970.", False),
+        Field("digest", "STRING", "SHA-256 of the content, unpacked. Null: refused."),
+        Field("content_bytes", "BIGINT", "Bytes of content read so far, unpacked. Null: refused."),
+        Field("header", "ARRAY<STRING>", "The header's column names, trimmed. Null: refused."),
+        Field("part", "INT", "How many times it was read: the part of its latest rows.", False),
+        Field("rows", "BIGINT", "Records that raw_events holds from this file.", False),
+        Field(
+            "hours",
+            "ARRAY<STRUCT<hour: TIMESTAMP, rows: BIGINT, low: BIGINT, high: BIGINT, unfinished: BOOLEAN>>",
+            "Records and order-free digest per UTC hour (null: undated).",
+            False,
+        ),
+        Field("unfinished_from", "BIGINT", "Where a last line without newline starts, bytes of content. Null: none."),
+        Field("landed_at", "TIMESTAMP", "When this row last changed, UTC; outside every comparison.", False),
+        Field("raw_version", "BIGINT", "Version of raw_events that this state belongs to.", False),
+    ),
+    key=("path",),
+)
+
+HOUR_STATUS = Table(
+    "hour_status",
+    "The ledger of hours: one row for each judged or empty UTC hour, and for each file's undated rows.",
+    (
+        Field("unit", "STRING", "The hour as 2019-10-01T00, or undated:<file_id>; the key.", False),
+        Field("hour", "TIMESTAMP", "The UTC hour. Null: undated."),
+        Field("status", "STRING", "stopped, committed (in Delta), loaded (in PostgreSQL too) or empty.", False),
+        Field("raw_rows", "BIGINT", "Rows of raw_events that were judged.", False),
+        Field("raw_digest", "STRING", "Digest of those rows; a landing that changes it makes the hour dirty.", False),
+        Field("valid_rows", "BIGINT", "Rows in user_events.", False),
+        Field("rejected_rows", "BIGINT", "Rows in rejected_events.", False),
+        Field("reasons", "MAP<STRING, BIGINT>", "Rejected rows by reason; a row with two reasons counts in both.", False),
+        Field("content_digest", "STRING", "Digest of the hour's rows in user_events; PostgreSQL holds the same.", False),
+        Field("warnings", "ARRAY<STRING>", "Warnings of the verdict; empty: none.", False),
+        Field("verdict", "STRING", "For a stopped hour, the expectation that failed, as a sentence. Null: passed."),
+        Field("accepted", "STRING", "The reason given with --accept-rejects. Null: not needed."),
+        Field("updated_at", "TIMESTAMP", "When this row last changed, UTC; outside every comparison.", False),
+    ),
+    key=("unit",),
+)
+
+DAY_BUILDS = Table(
+    "day_builds",
+    "What each preprocessing step last built for each day, and from what.",
+    (
+        Field("day", "DATE", "The UTC day.", False),
+        Field("step", "STRING", "remove_duplicates, handle_missing_values, or a snapshot's step (its as-of day).", False),
+        Field("status", "STRING", "built or stopped.", False),
+        Field("input_digest", "STRING", "Digest of the content and the settings it was built from.", False),
+        Field("output_digest", "STRING", "What the next step takes as its input: changes when the build changes.", False),
+        Field("rows_in", "BIGINT", "Rows read.", False),
+        Field("rows_out", "BIGINT", "Rows written.", False),
+        Field("counts", "MAP<STRING, STRING>", "What the step counted, by name.", False),
+        Field("verdict", "STRING", "For a stopped day, the expectation that failed, as a sentence. Null: passed."),
+        Field("built_at", "TIMESTAMP", "When, UTC; outside every comparison.", False),
+    ),
+    key=("day", "step"),
+)
+
+DAY_STATUS = Table(
+    "day_status",
+    "What each day rests on.",
+    (
+        Field("day", "DATE", "The UTC day; the key.", False),
+        Field("hours_loaded", "INT", "Hours whose events are in user_events and in PostgreSQL.", False),
+        Field("hours_empty", "INT", "Hours known to have no rows.", False),
+        Field("hours_stopped", "INT", "Hours that failed their verdict.", False),
+        Field("hours_missing", "INT", "Hours not arrived or not yet loaded; stopped hours among them.", False),
+        Field("complete", "BOOLEAN", "True when each of the 24 hours is loaded or empty.", False),
+        Field("dirty", "BOOLEAN", "True when hours changed since the day was last built.", False),
+        Field("built", "BOOLEAN", "True when cleaned_events holds the day.", False),
+    ),
+    key=("day",),
+)

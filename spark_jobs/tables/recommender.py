@@ -1,0 +1,140 @@
+"""What recommenders read: the daily bases, the index numbers, the matrix and the features."""
+
+from spark_jobs.tables.events import DATE, ITEM, USER
+from spark_jobs.tables.model import AVERAGE, MONEY, Field, Table, required
+
+COUNTS = (
+    Field("view_count", "BIGINT", "Number of view events.", False),
+    Field("cart_count", "BIGINT", "Number of cart events.", False),
+    Field("purchase_count", "BIGINT", "Number of purchase events.", False),
+    Field("rating_count", "BIGINT", "Number of rating events.", False),
+)
+
+INTERACTIONS = Table(
+    "daily_interactions",
+    "Cleaned events summed per day, user, item and category: the base from which matrix and features follow by adding.",
+    (
+        required(DATE),
+        required(USER),
+        required(ITEM),
+        Field("category_id", "BIGINT", "Category of the summed events. Null: not given."),
+        *COUNTS,
+        Field("dawn_events", "INT", "Events from 00:00 to 06:59 UTC.", False),
+        Field("morning_events", "INT", "Events from 07:00 to 12:59 UTC.", False),
+        Field("afternoon_events", "INT", "Events from 13:00 to 18:59 UTC.", False),
+        Field("evening_events", "INT", "Events from 19:00 to 23:59 UTC.", False),
+        Field("priced_events", "BIGINT", "Events with a price.", False),
+        Field("price_sum", MONEY, "Sum of the prices of all events. Null: none has a price."),
+        Field("priced_purchases", "BIGINT", "Purchases with a price.", False),
+        Field("spent_sum", MONEY, "Sum of the prices of purchases. Null: none has a price."),
+        Field("given_ratings", "BIGINT", "Events with a rating given in the source.", False),
+        Field("given_rating_sum", MONEY, "Sum of the given ratings. Null: none given."),
+        Field("first_seen", "TIMESTAMP", "Earliest event, UTC.", False),
+        Field("last_seen", "TIMESTAMP", "Latest event, UTC.", False),
+    ),
+    key=("event_date", "user_id", "item_id", "category_id"),
+    partition="event_date",
+)
+
+ITEM_DAYS = Table(
+    "daily_items",
+    "What each day last said of each item: the base of an item's latest known category and brand.",
+    (
+        required(DATE),
+        required(ITEM),
+        Field("category_id", "BIGINT", "Latest known that day. Null: not given that day."),
+        Field("category_code", "STRING", "Latest known that day. Null: not given that day."),
+        Field("brand", "STRING", "Latest known that day. Null: not given that day."),
+    ),
+    key=("event_date", "item_id"),
+    partition="event_date",
+)
+
+
+def _index(name: str, number: str, entity: Field) -> Table:
+    return Table(
+        name,
+        f"The dense number of each {entity.name}: given once, never changed, never reused.",
+        (
+            Field(number, "BIGINT", "0, 1, 2, … in the order of (first day seen, id) among the new ones.", False),
+            required(entity),
+            Field("first_day", "DATE", "The day it was first seen on when its number was given, UTC.", False),
+        ),
+        key=(entity.name,),
+        statistics=(number, entity.name),
+    )
+
+
+USER_INDEX = _index("user_index", "user_index", USER)
+ITEM_INDEX = _index("item_index", "item_index", ITEM)
+
+AS_OF = Field("as_of", "DATE", "The latest processed day that this state rests on, UTC.", nullable=False)
+BUILT_AT = Field("built_at", "TIMESTAMP", "When this row was computed, UTC; outside every comparison.", nullable=False)
+
+USER_ITEM_MATRIX = Table(
+    "user_item_matrix",
+    "Sparse user-item matrix as triples: one row for each user and item with at least one event.",
+    (
+        Field("user_index", "BIGINT", "Row number: user_index.user_index.", False),
+        Field("item_index", "BIGINT", "Column number: item_index.item_index.", False),
+        Field("score", "DOUBLE", "Sum of the weights of the pair's events (view 1, cart 3, rating 4, purchase 5).", False),
+        required(USER),
+        required(ITEM),
+        AS_OF,
+        BUILT_AT,
+    ),
+    key=("user_id", "item_id"),
+)
+
+USER_FEATURES = Table(
+    "user_features",
+    "What is known of each user as of the latest processed day.",
+    (
+        required(USER),
+        Field("total_events", "BIGINT", "Number of events of all types.", False),
+        *COUNTS,
+        Field("unique_items", "BIGINT", "Number of different items.", False),
+        Field("avg_price", AVERAGE, "Mean price over all events with a price, half up. Null: none has one."),
+        Field("total_spent", MONEY, "Sum of the prices of purchases; 0 without purchases.", False),
+        Field("avg_purchase_amount", AVERAGE, "Mean price of purchases, half up. Null: no purchase with a price."),
+        Field("active_days", "BIGINT", "Number of UTC days with an event.", False),
+        Field("purchase_frequency", AVERAGE, "Purchases per active day, half up.", False),
+        Field("preferred_category", "BIGINT", "Category with the highest score, ties to the smallest. Null: none known."),
+        Field(
+            "category_preference",
+            "ARRAY<STRUCT<category_id: BIGINT, share: DOUBLE>>",
+            "The five categories with the highest score and their shares (0-1) of the whole score. Empty: none known.",
+            False,
+        ),
+        Field("preferred_time", "STRING", "dawn 0-6, morning 7-12, afternoon 13-18 or evening 19-23 UTC; ties: earliest.", False),
+        Field("first_seen", "TIMESTAMP", "Earliest event, UTC.", False),
+        Field("last_seen", "TIMESTAMP", "Latest event, UTC.", False),
+        AS_OF,
+        BUILT_AT,
+    ),
+    key=("user_id",),
+)
+
+ITEM_FEATURES = Table(
+    "item_features",
+    "What is known of each item as of the latest processed day.",
+    (
+        required(ITEM),
+        Field("total_events", "BIGINT", "Number of events of all types.", False),
+        *COUNTS,
+        Field("unique_users", "BIGINT", "Number of different users.", False),
+        Field("unique_purchasers", "BIGINT", "Number of different users with a purchase.", False),
+        Field("avg_rating", AVERAGE, "Mean of the ratings given in the source (1-5), half up. Null: none given."),
+        Field("avg_price", AVERAGE, "Mean price over all events with a price, half up. Null: none has one."),
+        Field("price_range", "STRING", "budget, mid, premium or luxury by avg_price. Null: no price known."),
+        Field("popularity_score", "DOUBLE", "0.3 views/most views + 0.7 purchases/most purchases, 0 to 1.", False),
+        Field("category_id", "BIGINT", "Latest known. Null: never given."),
+        Field("category_code", "STRING", "Latest known. Null: never given."),
+        Field("brand", "STRING", "Latest known. Null: never given."),
+        Field("first_seen", "TIMESTAMP", "Earliest event, UTC.", False),
+        Field("last_seen", "TIMESTAMP", "Latest event, UTC.", False),
+        AS_OF,
+        BUILT_AT,
+    ),
+    key=("item_id",),
+)

@@ -1,0 +1,1 @@
+"""The rules: pure functions from DataFrames and plain values to DataFrames."""

@@ -1,0 +1,44 @@
+"""One row for each user, item, event type and minute: the latest. And the order by which any one row of many is chosen."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+TIE_BREAKERS = ("session_id", "category_id", "category_code", "brand", "rating")
+
+
+def latest_first() -> list[Column]:
+    """The total order of events: latest first, then the higher price (what the shop last asked is worth more than an
+    old page), then text by its UTF-8 bytes and numbers ascending, so that no run can choose otherwise."""
+    return [
+        F.col("timestamp").desc(),
+        F.col("price").desc_nulls_last(),
+        *(F.col(name).asc_nulls_last() for name in TIE_BREAKERS),
+    ]
+
+
+def keep_latest(events: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
+    """The first event by `latest_first` for each key; types in `exempt` keep every row. One shuffle by key."""
+    window = Window.partitionBy(*key).orderBy(*latest_first())
+    exempted = events.where(F.col("event_type").isin(*exempt)) if exempt else None
+    judged = events.where(~F.col("event_type").isin(*exempt)) if exempt else events
+    kept = judged.withColumn("_place", F.row_number().over(window)).where("_place = 1").drop("_place")
+    return kept.unionByName(exempted) if exempt else kept
+
+
+def drops(events: DataFrame, kept: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
+    """By day and event type: rows and money of `events`, its number of different keys, rows and money of `kept`.
+
+    The keys are counted from `events` by themselves, so that a lost or a doubled key shows. One shuffle by key.
+    """
+    day_type = ["event_date", "event_type"]
+    names = [f"key_{i}" for i in range(len(key))]
+    keyed = events.groupBy(*day_type, *(column.alias(name) for name, column in zip(names, key, strict=True)))
+    by_key = keyed.agg(F.count("*").alias("rows"), F.sum("price").alias("money"))
+    due = F.when(F.col("event_type").isin(*exempt), F.col("rows")).otherwise(F.lit(1)) if exempt else F.lit(1)
+    before = by_key.groupBy(*day_type).agg(
+        F.sum("rows").alias("rows"), F.sum(due).alias("due"), F.sum("money").alias("money")
+    )
+    after = kept.groupBy(*day_type).agg(F.count("*").alias("kept"), F.sum("price").alias("kept_money"))
+    return before.join(after, day_type, "left")

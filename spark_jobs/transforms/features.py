@@ -1,0 +1,132 @@
+"""User and item features, as sums over the daily bases: exact, and the same in any order of days."""
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from spark_jobs.tables.model import AVERAGE, MONEY
+from spark_jobs.transforms.interactions import PARTS_OF_DAY, TYPES, score
+
+TOP_CATEGORIES = 5
+
+
+def user_features(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+    """`daily_interactions` to one row for each user (see tables.USER_FEATURES). Two shuffles by user."""
+    summed = interactions.groupBy("user_id").agg(
+        *_counts(),
+        F.count_distinct("item_id").alias("unique_items"),
+        F.count_distinct("event_date").alias("active_days"),
+        *_money(),
+        *(F.sum(f"{name}_events").alias(f"{name}_events") for name in PARTS_OF_DAY),
+    )
+    return (
+        summed.join(category_preference(interactions, weights), "user_id", "left")
+        .withColumn("total_events", _total())
+        .withColumn("avg_price", _mean("price_sum", "priced_events"))
+        .withColumn("total_spent", F.coalesce("spent_sum", F.lit(0).cast(MONEY)))
+        .withColumn("avg_purchase_amount", _mean("spent_sum", "priced_purchases"))
+        .withColumn("purchase_frequency", _mean("purchase_count", "active_days"))
+        .withColumn("preferred_category", F.try_element_at("category_preference", F.lit(1))["category_id"])
+        .withColumn("category_preference", F.coalesce("category_preference", _no_preference()))
+        .withColumn("preferred_time", _preferred_time())
+    )
+
+
+def category_preference(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+    """Each user's five categories with the highest score (ties to the smallest id) and their share of all score.
+
+    Events without a category count in the whole, not among the five.
+    """
+    by_category = interactions.groupBy("user_id", "category_id").agg(
+        *(F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES)
+    )
+    scored = by_category.select("user_id", "category_id", score(weights).alias("score"))
+    whole = Window.partitionBy("user_id").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    share = F.when(F.col("whole") > 0, F.col("score") / F.col("whole")).otherwise(F.lit(0.0))
+    ranked = F.collect_list(F.struct(-F.col("score"), "category_id", share.alias("share")))
+    listed = (
+        scored.withColumn("whole", F.sum("score").over(whole))
+        .where("category_id IS NOT NULL")
+        .groupBy("user_id")
+        .agg(F.slice(F.sort_array(ranked), 1, TOP_CATEGORIES).alias("ranked"))
+    )
+    preference = F.transform("ranked", lambda entry: F.struct(entry["category_id"], entry["share"]))
+    return listed.select("user_id", preference.alias("category_preference"))
+
+
+def item_features(
+    interactions: DataFrame, item_days: DataFrame, price_ranges: Mapping[str, float], popularity: Mapping[str, float]
+) -> DataFrame:
+    """The bases to one row for each item (see tables.ITEM_FEATURES). Shuffles by item; the two maxima are one row."""
+    buyer = F.when(F.col("purchase_count") > 0, F.col("user_id"))
+    summed = interactions.groupBy("item_id").agg(
+        *_counts(),
+        F.count_distinct("user_id").alias("unique_users"),
+        F.count_distinct(buyer).alias("unique_purchasers"),
+        *_money(),
+        F.sum("given_ratings").alias("given_ratings"),
+        F.sum("given_rating_sum").alias("given_rating_sum"),
+    )
+    most = summed.agg(F.max("view_count").alias("most_views"), F.max("purchase_count").alias("most_purchases"))
+    latest = item_days.groupBy("item_id").agg(
+        *(
+            F.max_by(name, F.when(F.col(name).isNotNull(), F.col("event_date"))).alias(name)
+            for name in ("category_id", "category_code", "brand")
+        )
+    )
+    return (
+        summed.join(latest, "item_id", "left")
+        .join(F.broadcast(most), how="cross")
+        .withColumn("total_events", _total())
+        .withColumn("avg_rating", _mean("given_rating_sum", "given_ratings"))
+        .withColumn("avg_price", _mean("price_sum", "priced_events"))
+        .withColumn("price_range", _price_range(price_ranges))
+        .withColumn("popularity_score", _popularity(popularity))
+    )
+
+
+def _counts() -> list[Column]:
+    return [F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES]
+
+
+def _money() -> list[Column]:
+    return [
+        *(F.sum(name).alias(name) for name in ("priced_events", "price_sum", "priced_purchases", "spent_sum")),
+        F.min("first_seen").alias("first_seen"),
+        F.max("last_seen").alias("last_seen"),
+    ]
+
+
+def _total() -> Column:
+    return sum((F.col(f"{name}_count") for name in TYPES[1:]), F.col(f"{TYPES[0]}_count"))
+
+
+def _mean(total: str, count: str) -> Column:
+    """Exact division, half up to four decimals; null where there is nothing to divide by."""
+    quotient = F.col(total).cast("decimal(25,2)").cast("decimal(38,12)") / F.nullif(F.col(count), F.lit(0)).cast("decimal(12,0)")
+    return F.round(quotient, 4).cast(AVERAGE)
+
+
+def _no_preference() -> Column:
+    return F.array().cast("array<struct<category_id: bigint, share: double>>")
+
+
+def _preferred_time() -> Column:
+    """The part of the day with the most events; ties go to the earliest."""
+    most = F.greatest(*(f"{name}_events" for name in PARTS_OF_DAY))
+    return F.coalesce(*(F.when(F.col(f"{name}_events") == most, F.lit(name)) for name in PARTS_OF_DAY))
+
+
+def _price_range(limits: Mapping[str, float]) -> Column:
+    price = F.col("avg_price")
+    column = F.when(price.isNull(), None)
+    for name in sorted(limits, key=limits.get):
+        column = column.when(price <= F.lit(str(limits[name])).cast(AVERAGE), F.lit(name))
+    return column.otherwise(F.lit("luxury"))
+
+
+def _popularity(weights: Mapping[str, float]) -> Column:
+    views = F.coalesce(F.col("view_count") / F.nullif(F.col("most_views"), F.lit(0)), F.lit(0.0))
+    purchases = F.coalesce(F.col("purchase_count") / F.nullif(F.col("most_purchases"), F.lit(0)), F.lit(0.0))
+    return F.lit(weights["views"]) * views + F.lit(weights["purchases"]) * purchases

@@ -1,0 +1,70 @@
+"""The daily bases: cleaned events summed so that matrix and features follow by adding, exactly and in any order."""
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.tables import INTERACTIONS, ITEM_DAYS
+from spark_jobs.transforms.dedupe import TIE_BREAKERS
+
+TYPES = ("view", "cart", "purchase", "rating")
+PARTS_OF_DAY = {"dawn": (0, 6), "morning": (7, 12), "afternoon": (13, 18), "evening": (19, 23)}
+
+
+def daily_interactions(cleaned: DataFrame) -> DataFrame:
+    """`cleaned_events` to `daily_interactions`. One shuffle by day, user, item and category."""
+    purchase = F.col("event_type") == "purchase"
+    given = F.col("rating_source") == "given"
+    hour = F.hour("timestamp")
+    summed = cleaned.groupBy("event_date", "user_id", "item_id", "category_id").agg(
+        *(F.count_if(F.col("event_type") == name).alias(f"{name}_count") for name in TYPES),
+        *(F.count_if(hour.between(*hours)).alias(f"{name}_events") for name, hours in PARTS_OF_DAY.items()),
+        F.count("price").alias("priced_events"),
+        F.sum("price").alias("price_sum"),
+        F.count(F.when(purchase, F.col("price"))).alias("priced_purchases"),
+        F.sum(F.when(purchase, F.col("price"))).alias("spent_sum"),
+        F.count_if(given).alias("given_ratings"),
+        F.sum(F.when(given, F.col("rating"))).alias("given_rating_sum"),
+        F.min("timestamp").alias("first_seen"),
+        F.max("timestamp").alias("last_seen"),
+    )
+    return INTERACTIONS.conform(summed)
+
+
+def daily_items(cleaned: DataFrame) -> DataFrame:
+    """`cleaned_events` to `daily_items`: each day's latest known category, code and brand of each item.
+
+    One shuffle by day and item of the partial results.
+    """
+    latest = {name: latest_known(name) for name in ("category_id", "category_code", "brand")}
+    return ITEM_DAYS.conform(
+        cleaned.groupBy("event_date", "item_id").agg(*(column.alias(name) for name, column in latest.items()))
+    )
+
+
+def latest_known(name: str) -> Column:
+    """Aggregate: the value of `name` in the latest event that has one, by the order of `dedupe.latest_first`."""
+    return F.min_by(F.col(name), F.when(F.col(name).isNotNull(), _order()))
+
+
+def _order() -> Column:
+    """`dedupe.latest_first` as one ascending value: times and prices negated, nulls last by a flag before each."""
+    nulls_last = (part for tie in TIE_BREAKERS for part in (F.col(tie).isNull(), F.col(tie)))
+    return F.struct(-F.unix_micros("timestamp"), F.col("price").isNull(), -F.col("price"), *nulls_last)
+
+
+def score(weights: Mapping[str, float]) -> Column:
+    """The score of a row of summed counts: each type's count times its weight, added in a fixed order."""
+    total = F.lit(0.0)
+    for name in TYPES:
+        total = total + F.col(f"{name}_count") * F.lit(float(weights[name]))
+    return total
+
+
+def pair_scores(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+    """`daily_interactions` to user_id, item_id, score; pairs without a score are left out. One shuffle by user."""
+    summed = interactions.groupBy("user_id", "item_id").agg(
+        *(F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES)
+    )
+    return summed.select("user_id", "item_id", score(weights).alias("score")).where("score <> 0")

@@ -1,0 +1,52 @@
+"""What a suite judges: counts of the rows that break each rule, one row for each unit."""
+
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.tables import Table
+
+
+def broken_rows(table: Table, rules: Mapping[str, str], where: Column | None = None) -> list[Column]:
+    """Aggregates: rows with a null in each required column of `table` (`null_<name>`), rows that break each rule."""
+    conditions = {f"null_{name}": F.col(name).isNull() for name in table.required}
+    conditions |= {name: F.expr(condition) for name, condition in rules.items()}
+    return [
+        F.count_if(condition if where is None else where & condition).alias(name)
+        for name, condition in conditions.items()
+    ]
+
+
+def measures(
+    frame: DataFrame,
+    table: Table,
+    rules: Mapping[str, str],
+    unit: Sequence[str] = (),
+    further: Sequence[Column] = (),
+    may_repeat: str = "false",
+) -> DataFrame:
+    """For each unit: `rows`, the broken rows, `further` aggregates, and the rows whose key another row has too.
+
+    `may_repeat` (SQL over the key) names keys of which several rows are meant. Shuffles the keys once.
+    """
+    counted = frame.groupBy(*unit).agg(F.count("*").alias("rows"), *broken_rows(table, rules), *further)
+    keys = [column.alias(name) for name, column in zip(table.key, table.key_columns(), strict=True)]
+    by_key = frame.groupBy(*(name for name in unit if name not in table.key), *keys).count()
+    surplus = F.when(F.expr(may_repeat), F.lit(0)).otherwise(F.col("count") - 1)
+    repeated = by_key.groupBy(*unit).agg(F.coalesce(F.sum(surplus), F.lit(0)).alias("repeated_keys"))
+    return counted.join(repeated, list(unit), "left") if unit else counted.join(repeated, how="cross")  # one row each
+
+
+def examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, str], most: int = 3) -> list[str]:
+    """Up to `most` rows (as JSON) that break the rule named `rule`; none for a rule about the whole."""
+    if rule == "repeated_keys":
+        keys = [column.alias(name) for name, column in zip(table.key, table.key_columns(), strict=True)]
+        broken = frame.groupBy(*keys).count().where("count > 1")
+    elif rule.startswith("null_"):
+        broken = frame.where(F.col(rule.removeprefix("null_")).isNull())
+    elif rule in rules:
+        broken = frame.where(rules[rule])
+    else:
+        return []
+    return [row[0] for row in broken.select(F.to_json(F.struct("*"))).limit(most).collect()]

@@ -1,0 +1,165 @@
+"""Text to types: what each field of a record means, and what to call it when it means nothing.
+
+The grammars are fixed (they say what the text is); what is allowed is judged in `validate`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.tables import RAW_EVENTS
+from spark_jobs.transforms.reasons import Reason
+
+BLANKS = " \t"
+PLAUSIBLE_FROM, PLAUSIBLE_UNTIL = "2000-01-01 00:00:00", "2100-01-01 00:00:00"
+
+# Every pattern ends in \z: Java's $ also matches before a trailing line separator.
+_INTEGER = r"^-?[0-9]+\z"
+_NUMBER = r"^-?[0-9]+(\.[0-9]+)?\z"
+_PLAIN_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC\z"
+_TIME = r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,6})?[0-9]*( UTC|Z|[+-][0-9]{2}:?[0-9]{2})?\z"
+_LIMIT = "99999999.99"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A field's typed value, the reasons it may be at fault with when, and whether the value gives its text back."""
+
+    value: Column
+    faults: tuple[tuple[Reason, Column], ...]
+    plain: Column
+
+
+def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
+    """Records as text to `raw_events`: typed columns, faults, and the raw text where the types cannot give it back.
+
+    `records` has a text column for each name in `header` (null: empty field), and `file_id`, `part`, `unfinished`,
+    `malformed` (wrong shape; its fields are null) and `line` (the record's text where quoting or shape hides it).
+    """
+    fields = {name: _PARSERS.get(name, _text)(F.col(name) if name in header else None) for name in _FIELDS}
+    given = [field for name, field in fields.items() if name in header]
+    reasons = [(Reason.MALFORMED_RECORD, F.col("malformed")), *(fault for field in given for fault in field.faults)]
+    plain = F.col("line").isNull()
+    for field in given:
+        plain = plain & field.plain
+    for name in header:
+        plain = plain & (F.lit(True) if name in fields else F.col(name).isNull())
+    text = F.coalesce("line", F.concat_ws(",", *(F.coalesce(F.col(name), F.lit("")) for name in header)))
+    typed = records.select(
+        *(field.value.alias(name) for name, field in fields.items()),
+        listed(reasons).alias("faults"),
+        F.when(~plain, text).alias("raw_text"),
+        "file_id",
+        "part",
+        "unfinished",
+    )
+    usable = (F.col("timestamp") >= F.lit(PLAUSIBLE_FROM).cast("timestamp")) & (
+        F.col("timestamp") < F.lit(PLAUSIBLE_UNTIL).cast("timestamp")
+    )
+    return RAW_EVENTS.conform(typed.withColumn("event_date", F.when(usable, F.to_date("timestamp"))))
+
+
+def listed(reasons: Sequence[tuple[Reason, Column]]) -> Column:
+    """The names of the reasons whose condition holds, in order; null when none does (the cheap, common case)."""
+    broken = F.lit(False)
+    for _, condition in reasons:
+        broken = broken | F.coalesce(condition, F.lit(False))
+    return F.when(broken, F.array_compact(F.array(*(F.when(cond, F.lit(name.value)) for name, cond in reasons))))
+
+
+def _trimmed(raw: Column) -> Column:
+    return F.btrim(raw, F.lit(BLANKS))
+
+
+def _given(raw: Column) -> Column:
+    return raw.isNotNull() & (_trimmed(raw) != "")
+
+
+def _text(raw: Column | None) -> Parsed:
+    """Text is kept as it is; text of blanks alone is missing."""
+    if raw is None:
+        return Parsed(F.lit(None).cast("string"), (), F.lit(True))
+    value = F.when(_given(raw), raw)
+    return Parsed(value, (), raw.isNull() | value.isNotNull())
+
+
+def _event_type(raw: Column) -> Parsed:
+    value = F.when(_given(raw), _trimmed(raw))
+    return Parsed(value, (), raw.eqNullSafe(value))
+
+
+def _integer(reason: Reason, raw: Column | None) -> Parsed:
+    """`-?[0-9]+` within 64 bits."""
+    if raw is None:
+        return Parsed(F.lit(None).cast("bigint"), (), F.lit(True))
+    quick = raw.try_cast("bigint")
+    plain = quick.cast("string") == raw
+    trimmed = _trimmed(raw)
+    value = F.when(plain, quick).when(trimmed.rlike(_INTEGER), trimmed.try_cast("bigint"))
+    return Parsed(value, ((reason, _given(raw) & value.isNull()),), raw.isNull() | plain)
+
+
+def _number(not_a_number: Reason, negative: Reason, too_large: Reason, raw: Column | None) -> Parsed:
+    """`-?[0-9]+(.[0-9]+)?`, half up to two decimals; the sign is judged before rounding, the limit after."""
+    if raw is None:
+        return Parsed(F.lit(None).cast("decimal(10,2)"), (), F.lit(True))
+    quick = raw.try_cast("decimal(10,2)")
+    plain = (quick.cast("string") == raw) & (quick >= 0)
+    trimmed = _trimmed(raw)
+    grammatical = trimmed.rlike(_NUMBER)
+    # Half up depends on the first three decimals only; cutting the rest keeps any length of text exact.
+    cut = F.regexp_replace(trimmed, r"^(-?)0*([0-9]+(?:\.[0-9]{1,3})?)[0-9]*\z", "$1$2").try_cast("decimal(38,3)")
+    rounded = F.round(cut, 2)
+    below = trimmed.startswith("-") & trimmed.rlike("[1-9]")
+    fits = rounded.between(F.lit("-" + _LIMIT).cast("decimal(10,2)"), F.lit(_LIMIT).cast("decimal(10,2)"))
+    value = F.when(plain, quick).when(grammatical & ~below & fits, rounded.try_cast("decimal(10,2)"))
+    odd = _given(raw) & ~F.coalesce(plain, F.lit(False))
+    faults = (
+        (not_a_number, odd & ~grammatical),
+        (negative, odd & grammatical & below),
+        (too_large, odd & grammatical & ~below & ~F.coalesce(fits, F.lit(False))),
+    )
+    return Parsed(value, faults, raw.isNull() | plain)
+
+
+def _timestamp(raw: Column) -> Parsed:
+    """`YYYY-MM-DD`, blank or T, `HH:MM:SS`, a fraction (cut to microseconds), ` UTC`, Z, an offset or nothing (UTC)."""
+    plain = raw.rlike(_PLAIN_TIME)
+    trimmed = _trimmed(raw)
+    zone = F.regexp_replace(F.regexp_extract(trimmed, _TIME, 4), r"^([+-][0-9]{2})([0-9]{2})\z", "$1:$2")
+    spelled = F.concat(
+        F.regexp_replace(trimmed, _TIME, "$1 $2$3"), F.when(zone.isin(" UTC", "", "Z"), F.lit("+00:00")).otherwise(zone)
+    )
+    value = F.when(plain, F.substring(raw, 1, 19).try_cast("timestamp")).when(
+        trimmed.rlike(_TIME), spelled.try_cast("timestamp")
+    )
+    return Parsed(value, ((Reason.TIMESTAMP_NOT_A_TIME, _given(raw) & value.isNull()),), raw.isNull() | plain)
+
+
+_FIELDS = [
+    "user_id",
+    "item_id",
+    "event_type",
+    "timestamp",
+    "session_id",
+    "rating",
+    "price",
+    "category_id",
+    "category_code",
+    "brand",
+]
+_PARSERS = {
+    "user_id": lambda raw: _integer(Reason.USER_ID_NOT_AN_INTEGER, raw),
+    "item_id": lambda raw: _integer(Reason.ITEM_ID_NOT_AN_INTEGER, raw),
+    "category_id": lambda raw: _integer(Reason.CATEGORY_ID_NOT_AN_INTEGER, raw),
+    "event_type": _event_type,
+    "timestamp": _timestamp,
+    "price": lambda raw: _number(
+        Reason.PRICE_NOT_A_NUMBER, Reason.PRICE_NEGATIVE, Reason.PRICE_TOO_LARGE, raw
+    ),
+    "rating": lambda raw: _number(
+        Reason.RATING_NOT_A_NUMBER, Reason.RATING_OUT_OF_RANGE, Reason.RATING_OUT_OF_RANGE, raw
+    ),
+}

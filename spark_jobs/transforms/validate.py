@@ -1,0 +1,115 @@
+"""The row rules: every row gets the array of its reasons; an empty array is a good row."""
+
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.tables import RAW_EVENTS, USER_EVENTS
+from spark_jobs.transforms.digest import sums
+from spark_jobs.transforms.parse import listed
+from spark_jobs.transforms.reasons import Reason
+
+LOWEST_RATING, HIGHEST_RATING = 1, 5
+
+
+def with_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str]) -> DataFrame:
+    """`raw_events` with `reasons`: the faults of parsing and every rule below that the row breaks. No shuffle."""
+    rules = [
+        *_id_rules("user_id"),
+        *_id_rules("item_id"),
+        (Reason.CATEGORY_ID_NOT_AN_INTEGER, _fault(Reason.CATEGORY_ID_NOT_AN_INTEGER)),
+        (Reason.EVENT_TYPE_MISSING, F.col("event_type").isNull()),
+        (Reason.EVENT_TYPE_UNKNOWN, ~F.col("event_type").isin(*allowed, *ignored)),
+        (Reason.EVENT_TYPE_IGNORED, F.col("event_type").isin(*ignored) & ~F.col("event_type").isin(*allowed)),
+        (Reason.TIMESTAMP_MISSING, F.col("timestamp").isNull() & ~_fault(Reason.TIMESTAMP_NOT_A_TIME)),
+        (Reason.TIMESTAMP_NOT_A_TIME, _fault(Reason.TIMESTAMP_NOT_A_TIME)),
+        (Reason.TIMESTAMP_IMPLAUSIBLE, F.col("timestamp").isNotNull() & F.col("event_date").isNull()),
+        (Reason.PRICE_NOT_A_NUMBER, _fault(Reason.PRICE_NOT_A_NUMBER)),
+        (Reason.PRICE_NEGATIVE, _fault(Reason.PRICE_NEGATIVE)),
+        (Reason.PRICE_TOO_LARGE, _fault(Reason.PRICE_TOO_LARGE)),
+        (Reason.RATING_NOT_A_NUMBER, _fault(Reason.RATING_NOT_A_NUMBER)),
+        (
+            Reason.RATING_OUT_OF_RANGE,
+            _fault(Reason.RATING_OUT_OF_RANGE) | ~F.col("rating").between(LOWEST_RATING, HIGHEST_RATING),
+        ),
+        (Reason.TEXT_NOT_STORABLE, _not_storable()),
+    ]
+    malformed = F.array(F.lit(Reason.MALFORMED_RECORD.value))
+    reasons = F.when(_fault(Reason.MALFORMED_RECORD), malformed).otherwise(F.coalesce(listed(rules), F.array()))
+    return raw.withColumn("reasons", reasons)
+
+
+def profile(
+    judged: DataFrame, types: Sequence[str], optional: Sequence[str], further: Sequence[Column] = ()
+) -> DataFrame:
+    """What the verdict rests on: one row for each UTC hour (null: undated) and file, all counts. One small shuffle.
+
+    `further` are more aggregates of the same pass. Missing values are counted on rows without faults; a rating is expected on rating events only.
+    """
+    rejected = F.size("reasons") > 0
+    ignored = F.array_contains("reasons", Reason.EVENT_TYPE_IGNORED.value)
+    missing = {name: F.col(name).isNull() & F.col("faults").isNull() for name in optional}
+    missing["rating"] = missing["rating"] & (F.col("event_type") == "rating")
+    hour = F.when(F.col("event_date").isNotNull(), F.date_trunc("hour", "timestamp"))
+    return judged.groupBy(hour.alias("hour"), "file_id").agg(
+        F.count("*").alias("raw_rows"),
+        F.count_if(rejected).alias("rejected_rows"),
+        F.count_if(ignored).alias("ignored_rows"),
+        *(F.count_if(F.col("event_type") == name).alias(f"{name}_rows") for name in types),
+        *(F.count_if(condition).alias(f"missing_{name}") for name, condition in missing.items()),
+        *further,
+        *sums(USER_EVENTS.columns[:10], where=~rejected),
+    )
+
+
+def rejected_text(
+    rejected: DataFrame, headers: Mapping[int, Sequence[str]], file_names: Mapping[int, str]
+) -> DataFrame:
+    """Rejected rows as `rejected_events`; where landing kept no text, the types give it back in the file's own order."""
+    texts: dict[tuple[str, ...], list[int]] = {}
+    for file_id, header in headers.items():
+        texts.setdefault(tuple(header), []).append(file_id)
+    spelled = F.lit(None).cast("string")
+    for header, files in texts.items():
+        fields = (_spelled(name) if name in USER_EVENTS.columns else F.lit("") for name in header)
+        spelled = F.when(F.col("file_id").isin(files), F.concat_ws(",", *fields)).otherwise(spelled)
+    names = F.create_map(*(F.lit(value) for pair in file_names.items() for value in pair))
+    hour = F.when(F.col("event_date").isNotNull(), F.date_trunc("hour", "timestamp"))
+    return rejected.select(
+        "event_date",
+        hour.alias("hour"),
+        "reasons",
+        F.coalesce("raw_text", spelled).alias("raw_text"),
+        names[F.col("file_id")].alias("file_name"),
+        "file_id",
+    )
+
+
+def _spelled(name: str) -> Column:
+    """The plain text of a typed column, as `parse` recognises it."""
+    text = F.date_format(name, "yyyy-MM-dd HH:mm:ss 'UTC'") if name == "timestamp" else F.col(name).cast("string")
+    return F.coalesce(text, F.lit(""))
+
+
+def _fault(reason: Reason) -> Column:
+    return F.coalesce(F.array_contains("faults", reason.value), F.lit(False))
+
+
+def _id_rules(name: str) -> list[tuple[Reason, Column]]:
+    not_an_integer = Reason(f"{name}_not_an_integer")
+    return [
+        (not_an_integer, _fault(not_an_integer)),
+        (Reason(f"{name}_missing"), F.col(name).isNull() & ~_fault(not_an_integer)),
+        (Reason(f"{name}_not_positive"), F.col(name) <= 0),
+    ]
+
+
+def _not_storable() -> Column:
+    """PostgreSQL's text holds no NUL, and its columns so many code points."""
+    bad = F.lit(False)
+    for field in RAW_EVENTS.fields:
+        if field.length:
+            column = F.col(field.name)
+            bad = bad | F.coalesce((F.char_length(column) > field.length) | column.contains("\0"), F.lit(False))
+    return bad

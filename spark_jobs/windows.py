@@ -1,0 +1,90 @@
+"""Windows of time: half-open [start, end), UTC, whole hours or whole days."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from spark_jobs.errors import SettingsError
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+_FORM = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:\.\d+)?)?)?)?(?:Z|\+00:?00| ?UTC)?\Z")
+
+
+@dataclass(frozen=True)
+class Window:
+    """[start, end) in whole units; the datetimes are naive and mean UTC."""
+
+    start: datetime
+    end: datetime
+    unit: timedelta = HOUR
+
+    def __str__(self) -> str:
+        return f"{name(self.start, self.unit)} to {name(self.end, self.unit)}"
+
+    def units(self) -> list[datetime]:
+        """The start of every unit in the window."""
+        return [self.start + i * self.unit for i in range((self.end - self.start) // self.unit)]
+
+
+def parse(start: str | None, end: str | None, unit: timedelta, now: datetime) -> Window:
+    """The window that `--start` and `--end` mean: an instant inside a unit means that unit.
+
+    Without `start` it is the last full unit before `now`; without `end` one unit. Raises SettingsError.
+    """
+    first = floor(_instant("--start", start), unit) if start else floor(now, unit) - unit
+    if end is None:
+        return Window(first, first + unit, unit)
+    if start is None:
+        raise SettingsError("--end needs --start.")
+    last = _instant("--end", end)
+    last = floor(last, unit) + (unit if floor(last, unit) < last else timedelta(0))
+    if last <= first:
+        raise SettingsError(f"--end {end} must be later than --start {start}: windows are half-open [start, end).")
+    return Window(first, last, unit)
+
+
+def floor(instant: datetime, unit: timedelta) -> datetime:
+    """The start of the unit that `instant` lies in."""
+    return datetime.min + (instant - datetime.min) // unit * unit
+
+
+def name(instant: datetime, unit: timedelta) -> str:
+    """2019-10-01T05 for an hour, 2019-10-01 for a day."""
+    return instant.strftime("%Y-%m-%d" if unit == DAY else "%Y-%m-%dT%H")
+
+
+def ranges(instants: Iterable[datetime], unit: timedelta) -> list[Window]:
+    """The fewest windows that hold exactly these units."""
+    merged: list[Window] = []
+    for instant in sorted(set(instants)):
+        if merged and merged[-1].end == instant:
+            merged[-1] = Window(merged[-1].start, instant + unit, unit)
+        else:
+            merged.append(Window(instant, instant + unit, unit))
+    return merged
+
+
+def describe(instants: Iterable[datetime], unit: timedelta, most: int = 3) -> str:
+    """Units as a person writes them: '2019-10-01T02, 2019-10-01T05 to 2019-10-01T08 and 4 more'."""
+    parts = ranges(instants, unit)
+    texts = [
+        name(part.start, unit) + (f" to {name(part.end - unit, unit)}" if part.end - part.start > unit else "")
+        for part in parts[:most]
+    ]
+    left = sum(len(part.units()) for part in parts[most:])
+    return ", ".join(texts) + (f" and {left} more" if left else "")
+
+
+def _instant(option: str, text: str) -> datetime:
+    match = _FORM.match(text.strip())
+    try:
+        return datetime(*(int(part) for part in match.groups(default="0")))
+    except (AttributeError, ValueError) as error:
+        raise SettingsError(f"{option} {text}: write 2019-10-01 or 2019-10-01T05 (UTC).") from error
+
+
+def parse_day(day: date) -> datetime:
+    """The midnight (UTC) that a day begins with."""
+    return datetime(day.year, day.month, day.day)
