@@ -1,0 +1,56 @@
+# The product's commands; `make help` lists them. Each sets everything up first, once.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-all status sample download sql psql export clean lint lock
+SHELL := bash
+MAKEFLAGS += --no-print-directory
+PY := .venv/bin/python
+export INPUT WAREHOUSE DATABASE_URL PYTHON QUERY YES
+override PIPELINE_LOGS ?= $(CURDIR)/data/logs
+export PIPELINE_LOGS
+# SET="section.key=value …" overrides settings, as --set does.
+sets := $(foreach pair,$(SET),--set '$(pair)')
+given = $(if $($(1)),--$(2) '$($(1))')
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/.ready ## the environment in .venv: pinned packages, Delta jars (done by every other target)
+.venv/.ready: requirements.lock conf/setup.sh conf/jars.py
+	@bash conf/setup.sh
+
+run: .venv/.ready ## the whole pipeline: on a generated sample, or INPUT=file-or-folder; DATABASE_URL= for your PostgreSQL
+	@$(PY) -m spark_jobs.pipeline $${INPUT:+--input "$$INPUT"} $${WAREHOUSE:+--set "paths.warehouse='$$WAREHOUSE'"} $(sets)
+
+test: .venv/.ready ## the tests, under 15 minutes
+	@$(PY) -m pytest -m "not long"
+
+test-all: .venv/.ready ## the tests, long ones too
+	@$(PY) -m pytest
+
+status: .venv/.ready ## hours and days: loaded, empty, stopped, dirty, incomplete, and what mends each
+	@$(PY) -m spark_jobs.status $(sets)
+
+sample: .venv/.ready ## events to data/raw: ROWS= DAYS= SEED= START= OUT= RATINGS=1
+	@$(PY) -m spark_jobs.sample $(call given,ROWS,rows) $(call given,DAYS,days) $(call given,SEED,seed) \
+	  $(call given,START,start) $(call given,OUT,out) $(if $(RATINGS),--ratings) $(call given,TASTE,taste)
+
+download: .venv/.ready ## the real data, MONTH=2019-Oct, by Kaggle's client; or where to get it and where to put it
+	@$(PY) -m spark_jobs.download --month '$(or $(MONTH),2019-Oct)'
+
+sql: .venv/.ready ## a spark-sql prompt with every table by name; QUERY="SELECT …" for one answer
+	@$(PY) -m spark_jobs.sql $${QUERY:+--query "$$QUERY"} $(sets)
+
+psql: .venv/.ready ## a psql prompt in the database; QUERY="SELECT …" for one answer
+	@$(PY) -m spark_jobs.psql $${QUERY:+--query "$$QUERY"} $(sets)
+
+export: .venv/.ready ## the five outputs to data/processed: FORMAT=csv or parquet
+	@$(PY) -m spark_jobs.export --format '$(or $(FORMAT),csv)' $(sets)
+
+clean: ## removes the warehouse, the database, verdicts, exports and samples (asks first; YES=1 does not)
+	@bash conf/clean.sh
+
+lint: .venv/.ready ## style
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+lock: .venv/.ready ## requirements.lock anew from tests/requirements.txt
+	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 tests/requirements.txt -o requirements.lock

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Removes what the pipeline made below data/. Files of your own in data/raw are kept: only generated samples go.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+shopt -s nullglob
+places=(data/warehouse data/postgres data/quality data/processed data/logs data/raw/sample-*.csv)
+found=()
+for place in "${places[@]}"; do [ -e "$place" ] && found+=("$place"); done
+[ ${#found[@]} -gt 0 ] || { echo "clean: nothing to remove."; exit 0; }
+if [ "${YES:-}" != 1 ]; then
+  printf 'This removes %s. Go on? [y/N] ' "$(IFS=' '; echo "${found[*]}")"
+  read -r answer || true
+  [ "${answer:-}" = y ] || [ "${answer:-}" = Y ] || { echo "clean: nothing was removed."; exit 0; }
+fi
+.venv/bin/python -m spark_jobs.psql --stop >/dev/null 2>&1 || true
+rm -rf "${found[@]}"
+echo "clean: removed."

@@ -1,0 +1,55 @@
+"""Puts the Delta jars beside Spark's own, once, by Spark's resolver; a run then needs no network and no option.
+
+Five jars suffice (Spark brings ANTLR itself); resolving what they declare would add second copies of Hadoop, Parquet
+and Log4j. Each is checked against its SHA-256.
+"""
+
+import hashlib
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pyspark
+from pyspark.sql import SparkSession
+
+VERSION = "4.3.1"
+JARS = {
+    "delta-spark_4.1_2.13": "ebf35a4383f0a653c3ee3c7882c0edcac2f846be31ac61af4b96ccfaaf36c171",
+    "delta-storage": "577c12c7e371be4c041714fb48e88ad86e3c3512beea2bdaffbe7a4debf79718",
+    "delta-kernel-api": "b081b818d6f5686c7d6406588af72c9f8baf6765a41ada8197364aef90a260e8",
+    "delta-kernel-defaults": "27471cca7dd7a36289af2c8d52d2babb37e9e5a13cdaaea76730120f4c72e62f",
+    "delta-kernel-unitycatalog": "a288342b7e53da34a608a1a227c8109aa4681fcb582da499ed19347f2193362b",
+}
+
+
+def main() -> int:
+    """Resolves what is missing; returns 0 when every jar is there and is the one expected."""
+    place = Path(pyspark.__file__).parent / "jars"
+    missing = [name for name in JARS if not _is_good(place / _file(name), JARS[name])]
+    if not missing:
+        return 0
+    with tempfile.TemporaryDirectory() as cache:
+        session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+        spark = session.config("spark.jars.ivy", cache).config("spark.sql.extensions", "").getOrCreate()
+        for name in missing:
+            spark.sql(f"ADD JAR ivy://io.delta:{name}:{VERSION}?transitive=false")
+            resolved = Path(cache) / "jars" / f"io.delta_{_file(name)}"
+            if not _is_good(resolved, JARS[name]):
+                sys.stderr.write(f"{_file(name)}: not the file that was expected (SHA-256 differs).\n")
+                return 1
+            shutil.copyfile(resolved, place / _file(name))
+        spark.stop()
+    return 0
+
+
+def _file(name: str) -> str:
+    return f"{name}-{VERSION}.jar"
+
+
+def _is_good(path: Path, digest: str) -> bool:
+    return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == digest
+
+
+if __name__ == "__main__":
+    sys.exit(main())

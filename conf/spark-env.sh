@@ -1,0 +1,6 @@
+# Read by every spark-submit and spark-sql of this environment (site-packages/pyspark/conf points to this folder).
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+export PIPELINE_LOGS=${PIPELINE_LOGS:-$(dirname "$here")/data/logs}
+export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$(dirname "$here")/.venv/bin/python}
+# A scheduler may run jobs from anywhere.
+export PYTHONPATH=$(dirname "$here")${PYTHONPATH:+:$PYTHONPATH}
