@@ -105,8 +105,8 @@ class Ledger:
             self.storage.merge(tables.HOUR_STATUS, changed)
 
     def days(self) -> DataFrame:
-        """Each day with committed hours: its input digest, and what each step last built from what."""
-        return day_inputs(self.storage.read(tables.HOUR_STATUS), self.storage.read(tables.DAY_BUILDS))
+        """Each day with committed content: its rows and the digest that a build of it starts from."""
+        return day_inputs(self.storage.read(tables.HOUR_STATUS))
 
     def builds(self, step: str) -> dict[datetime, dict[str, Any]]:
         """What `step` last did, by day (midnight, UTC)."""

@@ -1,10 +1,17 @@
 """The only place that builds a SparkSession. What a cluster may change stands in conf/spark-defaults.conf."""
 
 import os
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
+
+from spark_jobs.settings import ROOT
 
 # What the rules need in order to be right; speed and size are set in conf/spark-defaults.conf.
 REQUIRED = {
@@ -23,10 +30,31 @@ def spark_session(name: str, **options: str) -> SparkSession:
     """
     os.environ["TZ"] = "UTC"
     time.tzset()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PIPELINE_LOGS", str(ROOT / "data" / "logs"))
     builder = SparkSession.builder.appName(name)
     for key, value in (REQUIRED | options).items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    with _quiet_start():
+        return builder.getOrCreate()
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """A JVM that this process starts gets the log folder as its stderr: what it says there is never for a person."""
+    if SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ:
+        yield
+        return
+    folder = Path(os.environ["PIPELINE_LOGS"])
+    folder.mkdir(parents=True, exist_ok=True)
+    ours = os.dup(2)
+    with (folder / "jvm.log").open("ab") as log:
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(ours, 2)
+        os.close(ours)
 
 
 def now() -> datetime:

@@ -63,17 +63,16 @@ class Storage:
         schema = StructType.fromDDL(", ".join(f"`{field.name}` {field.type}" for field in table.fields))
         return self.spark.createDataFrame([tuple(row.get(name) for name in table.columns) for row in rows], schema)
 
-    def replace(self, table: Table, frame: DataFrame, where: str | None) -> int:
+    def replace(self, table: Table, frame: DataFrame, where: str | None) -> None:
         """One commit in which `frame` takes the place of all rows that `where` names (None: of all rows).
 
-        Returns the version. A partial failure leaves the table as it was.
+        A failure on the way leaves the table as it was.
         """
         self.create(table)
         writer = table.conform(frame).write.format("delta").mode("overwrite")
         if where is not None:
             writer = writer.option("replaceWhere", where)
         writer.save(self.path(table))
-        return self.version(table)
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Adds rows; for tables whose rows are given once and never change."""
@@ -92,8 +91,9 @@ class Storage:
         """The latest version; -1 where the table does not exist."""
         if not self.exists(table):
             return -1
-        history = self.spark._jvm.org.apache.spark.sql.delta.DeltaLog
-        return history.forTable(self.spark._jsparkSession, self.path(table)).update(False, None, None).version()
+        log = self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
+        anew = self.spark._jvm.scala.Option.empty()
+        return log.update(False, anew, anew).version()
 
     def undo_after(self, table: Table, version: int) -> bool:
         """Takes back commits later than `version`, compaction apart: what a killed attempt left. True if any."""
