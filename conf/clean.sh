@@ -12,6 +12,5 @@ if [ "${YES:-}" != 1 ]; then
   read -r answer || true
   [ "${answer:-}" = y ] || [ "${answer:-}" = Y ] || { echo "clean: nothing was removed."; exit 0; }
 fi
-.venv/bin/python -m spark_jobs.psql --stop >/dev/null 2>&1 || true
 rm -rf "${found[@]}"
 echo "clean: removed."

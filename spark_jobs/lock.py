@@ -8,19 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spark_jobs.errors import BusyError, PipelineError
-from spark_jobs.windows import HOUR
-
-WAIT_SECONDS = HOUR.total_seconds()
 
 
 @contextmanager
 def hold(warehouse: str, part: str) -> Iterator[None]:
     """Holds `part` (collection or preprocessing) of a warehouse. Raises BusyError naming who holds it.
 
-    On a local disk this is a lock of the operating system, which ends with the process. A warehouse in another
-    file system is locked in PostgreSQL (`warehouse.hold`).
+    A lock of the operating system, which ends with the process however it ends. For a warehouse in another file
+    system the lock lies on this machine: it guards against a second run here.
     """
-    path = Path(warehouse) / f".{part}.lock"
+    folder = Path(warehouse) if "://" not in warehouse else Path("/tmp") / _number(warehouse)
+    path = folder / f".{part}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")
@@ -41,6 +39,5 @@ def hold(warehouse: str, part: str) -> Iterator[None]:
         yield
 
 
-def number(warehouse: str, part: str) -> int:
-    """The 63-bit number of an advisory lock in PostgreSQL."""
-    return int.from_bytes(hashlib.sha256(f"{warehouse}#{part}".encode()).digest()[:8]) >> 1
+def _number(warehouse: str) -> str:
+    return "pipeline-" + hashlib.sha256(warehouse.encode()).hexdigest()[:16]

@@ -1,0 +1,21 @@
+"""What each item last said of itself, for PostgreSQL's `items`."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.transforms.interactions import latest_known
+
+
+def latest_of_items(events: DataFrame) -> DataFrame:
+    """Events of one day to item_id, category, brand (latest known) and price (latest above 0, else 0, else null)."""
+    above = events.withColumn("above", F.when(F.col("price") > 0, F.col("price")))
+    return above.groupBy("item_id").agg(
+        latest_known("category_code").alias("category"),
+        latest_known("brand").alias("brand"),
+        F.coalesce(latest_known("above"), F.min("price")).alias("price"),
+    )
+
+
+def sendable(events: DataFrame) -> DataFrame:
+    """Events with the timestamp spelled for COPY: UTC, to the microsecond, without a zone."""
+    return events.withColumn("timestamp", F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSSSSS"))

