@@ -46,3 +46,16 @@ def events(ctx: Context) -> Summary:
         "earlier_rows_standing": (totals.valid_held or 0) + (totals.rejected_held or 0)
         - counts["valid"] - counts["rejected"],
     }
+
+
+def deduplicated(ctx: Context) -> tuple[int, int]:
+    """user_events = deduped_events + dropped: rows read and rows kept by the days' builds, proven from the table.
+
+    Raises IdentityError where deduped_events does not hold what its builds kept.
+    """
+    builds = ctx.storage.read(tables.DAY_BUILDS).where("step = 'remove_duplicates'")
+    rows_in, rows_out = builds.agg(F.sum("rows_in"), F.sum("rows_out")).first()
+    held = ctx.storage.read(tables.DEDUPED_EVENTS).count()
+    if held != (rows_out or 0):
+        raise IdentityError(f"deduped_events holds {held:,} rows, but its builds kept {rows_out or 0:,}.")
+    return rows_in or 0, rows_out or 0

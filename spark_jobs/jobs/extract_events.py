@@ -16,17 +16,17 @@ from spark_jobs.sources.decide import READS, Action, Decision
 from spark_jobs.windows import HOUR, Window
 
 
-def run(ctx: Context, hours: Window, complete: bool = False) -> Summary:
+def run(ctx: Context, hours: Window | None) -> Summary:
     """Lands files, then settles the hours of the range: arrived, empty or (NotArrivedError) not there yet.
 
-    `complete`: what is there is all there will be, so nothing is missing.
+    `hours` None: what is there is all there will be, from the first hour that landed to the last.
     """
     decisions = land(ctx, rehash=bool(ctx.option("rehash")))
     for decision in decisions:
         if decision.sentence:
             ctx.say(("refused: " if decision.action is Action.REFUSED else "note: ") + decision.sentence)
     _refuse_if_nothing_is_left(ctx, decisions)
-    missing = [] if complete else settle(ctx, hours)
+    missing = settle(ctx, hours or landed_hours(ctx))
     ctx.ledger.refresh_days()
     if missing:
         raise NotArrivedError(
@@ -34,6 +34,17 @@ def run(ctx: Context, hours: Window, complete: bool = False) -> Summary:
             "run this again when the files are there."
         )
     return summary(ctx, decisions)
+
+
+def landed_hours(ctx: Context) -> Window:
+    """From the first to the last hour that landed. Raises SourceError where none did."""
+    span = ctx.ledger.landed_span(until=now())
+    if span is None:
+        raise SourceError(
+            f"{ctx.settings.paths.raw}: no event with a usable time has landed; put .csv or .csv.gz files there, "
+            "or give INPUT=file-or-folder."
+        )
+    return Window(span[0], span[1] + HOUR, HOUR)
 
 
 def settle(ctx: Context, hours: Window) -> list:

@@ -1,0 +1,54 @@
+"""What a person sees while the pipeline runs: one line a step, moving while it works; notes and errors between."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import rich.console
+from pyspark.sql import SparkSession
+from rich.status import Status
+
+REFRESH_SECONDS = 0.5
+
+
+class Console:
+    """Lines on stdout, errors on stderr. Without a terminal only finished steps are printed."""
+
+    def __init__(self) -> None:
+        self.out = rich.console.Console(highlight=False, soft_wrap=True)
+
+    def say(self, line: str) -> None:
+        """A note between steps."""
+        self.out.print(f"  {line}", markup=False)
+
+    def error(self, line: str) -> None:
+        """A sentence on stderr."""
+        sys.stderr.write(line + "\n")
+
+    @contextmanager
+    def step(self, name: str, spark: SparkSession | None = None) -> Iterator[None]:
+        """Shows a step while it runs, with Spark's finished tasks, and its seconds when it has ended."""
+        begun = time.monotonic()
+        done = threading.Event()
+        with self.out.status(name) as status:
+            watcher = threading.Thread(target=_watch, args=(status, name, spark, begun, done), daemon=True)
+            watcher.start()
+            try:
+                yield
+            finally:
+                done.set()
+                watcher.join()
+        self.out.print(f"{name:<24} {time.monotonic() - begun:7.1f} s")
+
+
+def _watch(status: Status, name: str, spark: SparkSession | None, begun: float, done: threading.Event) -> None:
+    while not done.wait(REFRESH_SECONDS):
+        text = f"{name}  {time.monotonic() - begun:.0f} s"
+        if spark is not None:
+            tracker = spark.sparkContext.statusTracker()
+            stages = [info for id in tracker.getActiveStageIds() if (info := tracker.getStageInfo(id))]
+            if total := sum(stage.numTasks for stage in stages):
+                text += f"  {sum(stage.numCompletedTasks for stage in stages):,} of {total:,} tasks"
+        status.update(text)

@@ -1,0 +1,105 @@
+"""The whole pipeline in one session, on whatever has landed: what `make run` calls."""
+
+import argparse
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from spark_jobs import command_line, lock
+from spark_jobs.command_line import COLLECTION, PREPROCESSING, guarded
+from spark_jobs.console import Console
+from spark_jobs.context import Context, Summary, context
+from spark_jobs.errors import QualityError
+from spark_jobs.jobs import (
+    create_user_item_matrix,
+    extract_events,
+    feature_engineering,
+    handle_missing_values,
+    load_to_database,
+    remove_duplicates,
+    validate_data_quality,
+)
+from spark_jobs.report import closing
+from spark_jobs.session import spark_session
+from spark_jobs.settings import Settings, load
+from spark_jobs.sources import files
+from spark_jobs.windows import DAY, Window, floor
+
+HOURLY = (validate_data_quality, load_to_database)
+DAILY = (remove_duplicates, handle_missing_values, create_user_item_matrix, feature_engineering)
+
+
+def main() -> int:
+    """Parses the command line, makes a sample where there is no data, runs every step, prints the closing table."""
+    parser = argparse.ArgumentParser(prog="make run", description=__doc__, epilog=command_line.EXIT_CODES)
+    parser.add_argument("--input", help="a CSV file or a folder of them; default: paths.raw")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    parser.add_argument("--accept-rejects", metavar="REASON", help="admit hours with too many rejected rows")
+    arguments = parser.parse_args()
+    chosen = [f"paths.raw={_quoted(str(Path(arguments.input).resolve()))}"] if arguments.input else []
+    settings = load(arguments.set + chosen)
+    console = Console()
+    with ExitStack() as held:
+        for part in (COLLECTION, PREPROCESSING):
+            held.enter_context(lock.hold(settings.paths.warehouse, part))
+        if not arguments.input:
+            _sample_where_empty(settings, console)
+        files.found(settings.paths.raw)  # a wrong address is said before Spark starts
+        with console.step("start Spark"):
+            spark = spark_session("pipeline")
+        ctx = context(settings, spark, accept_rejects=arguments.accept_rejects)
+        ctx.say = console.say
+        return run(ctx, console)
+
+
+def run(ctx: Context, console: Console) -> int:
+    """All steps in order. Units that fail stay out and are named; the others go on. Returns the exit code."""
+    summaries: dict[str, Summary] = {}
+    seconds: dict[str, float] = {}
+    stopped: list[str] = []
+
+    def step(job, window: Window | None) -> None:
+        name = job.__name__.rpartition(".")[2]
+        begun = time.monotonic()
+        with console.step(name, ctx.spark):
+            try:
+                summaries[name] = job.run(ctx, window)
+            except QualityError as error:
+                stopped.append(f"{name}: {error}")
+        seconds[name] = time.monotonic() - begun
+
+    step(extract_events, None)
+    hours = extract_events.landed_hours(ctx)
+    for job in HOURLY:
+        step(job, hours)
+    days = Window(floor(hours.start, DAY), floor(hours.end - hours.unit, DAY) + DAY, DAY)
+    if ctx.ledger.days().isEmpty():
+        console.say("no hour passed its verdict, so there is no day to build.")
+    else:
+        for job in DAILY:
+            step(job, days)
+    closing(ctx, console, summaries, seconds)
+    for sentence in stopped:
+        console.error(sentence)
+    return QualityError.exit_code if stopped else 0
+
+
+def _sample_where_empty(settings: Settings, console: Console) -> None:
+    folder = Path(settings.paths.raw)
+    if "://" in settings.paths.raw or (folder.exists() and files.found(settings.paths.raw)):
+        return
+    from spark_jobs.sample import generate
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with console.step("generate a sample"):
+        path = generate(rows=200_000, days=3, seed=7, start=None, out=folder)
+    console.say(f"no data in {folder}: a sample was generated, {path.name}.")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("pipeline", main))

@@ -1,0 +1,3 @@
+"""Generated events in Kaggle's form, calibrated on the published figures of October 2019 (see `figures`)."""
+
+from spark_jobs.sample.generate import generate as generate

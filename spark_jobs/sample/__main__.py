@@ -1,0 +1,48 @@
+"""`make sample`: writes a sample and prints how close it came to each published figure."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from rich.table import Table
+
+from spark_jobs.command_line import guarded
+from spark_jobs.console import Console
+from spark_jobs.sample.figures import figures
+from spark_jobs.sample.generate import make
+from spark_jobs.settings import load
+from spark_jobs.windows import HOUR, parse
+
+
+def main() -> int:
+    """Parses the arguments of `make sample`."""
+    parser = argparse.ArgumentParser(prog="make sample", description=__doc__)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--days", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--start", help="first hour, UTC; default: so that the last full hour is the last")
+    parser.add_argument("--out", help="folder or .csv file; default: paths.raw")
+    parser.add_argument("--ratings", action="store_true", help="with rating events and a rating column")
+    parser.add_argument("--taste", type=int, default=0, help="number of clusters of users with a taste of their own")
+    given = parser.parse_args()
+    from spark_jobs.session import now
+
+    start = parse(given.start, None, HOUR, now()).start if given.start else None
+    begun = time.monotonic()
+    out = Path(given.out or load().paths.raw)
+    path, events, shop = make(given.rows, given.days, given.seed, start, out, given.ratings, given.taste)
+    seconds = time.monotonic() - begun
+    table = Table(title="calibration", title_justify="left")
+    for heading in ("figure", "October 2019", "here"):
+        table.add_column(heading)
+    for row in figures(events, shop):
+        table.add_row(*row)
+    console = Console()
+    console.out.print(table)
+    console.say(f"{given.rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB, {seconds:.1f} s: {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("sample", main))

@@ -1,0 +1,72 @@
+"""`make status`: which hours and days are loaded, empty, stopped, dirty or incomplete, and the command that mends each."""
+
+import argparse
+import sys
+
+from rich.table import Table
+
+from spark_jobs import tables, windows
+from spark_jobs.command_line import guarded
+from spark_jobs.console import Console
+from spark_jobs.context import Context, context
+from spark_jobs.session import spark_session
+from spark_jobs.settings import load
+from spark_jobs.windows import DAY, HOUR
+
+SUBMIT = ".venv/bin/spark-submit spark_jobs/jobs"
+
+
+def main() -> int:
+    """Reads the ledger and prints it; changes nothing."""
+    parser = argparse.ArgumentParser(prog="make status", description=__doc__)
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    settings = load(parser.parse_args().set)
+    show(context(settings, spark_session("status")), Console())
+    return 0
+
+
+def show(ctx: Context, console: Console) -> None:
+    """One line for each day, then what wants mending."""
+    if not ctx.storage.exists(tables.LANDED_FILES):
+        console.say("nothing has landed yet: make run, or put files into the raw folder.")
+        return
+    table = Table(title="days", title_justify="left")
+    for name in ("day", "loaded", "empty", "stopped", "missing", "complete", "built", "dirty"):
+        table.add_column(name, justify="right" if name in ("loaded", "empty", "stopped", "missing") else "left")
+    for row in ctx.storage.read(tables.DAY_STATUS).orderBy("day").collect():
+        counts = (row.hours_loaded, row.hours_empty, row.hours_stopped, row.hours_missing)
+        flags = ("yes" if flag else "no" for flag in (row.complete, row.built, row.dirty))
+        table.add_row(str(row.day), *map(str, counts), *flags)
+    console.out.print(table)
+    for line in mends(ctx) or ["everything that landed is loaded and built."]:
+        console.say(line)
+
+
+def mends(ctx: Context) -> list[str]:
+    """What is not as it should be, each with the command that mends it."""
+    lines = []
+    for row in ctx.storage.read(tables.LANDED_FILES).where("status = 'refused'").collect():
+        lines.append(f"refused file: {row.sentence} Mend the file, then: {SUBMIT}/extract_events.py")
+    units = ctx.ledger.units("dirty OR status IN ('stopped', 'committed')")
+    stopped = [unit for unit in units if unit.status == "stopped" and not unit.dirty]
+    for unit in stopped[:5]:
+        command = f"{SUBMIT}/validate_data_quality.py --start {unit.unit} --accept-rejects 'why'"
+        lines.append(f"stopped: {unit.unit}; look at {ctx.settings.paths.quality}, mend the source or: {command}")
+    if len(stopped) > 5:
+        lines.append(f"stopped: {len(stopped) - 5} more hours.")
+    dirty = [unit.hour for unit in units if unit.dirty and unit.hour]
+    if dirty:
+        lines.append(f"dirty: {windows.describe(dirty, HOUR)}: {SUBMIT}/validate_data_quality.py, then load_to_database.py")
+    waiting = [unit.hour for unit in units if unit.status == "committed" and not unit.dirty and unit.hour]
+    if waiting:
+        lines.append(f"not in PostgreSQL yet: {windows.describe(waiting, HOUR)}: {SUBMIT}/load_to_database.py")
+    days = ctx.storage.read(tables.DAY_STATUS).where("dirty OR NOT built").orderBy("day").collect()
+    unbuilt = [windows.parse_day(row.day) for row in days]
+    for part in windows.ranges(unbuilt, DAY)[:5]:
+        span = f"--start {part.start:%Y-%m-%d} --end {part.end:%Y-%m-%d}"
+        lines.append(f"to be built: {part}: {SUBMIT}/remove_duplicates.py {span}, then the other daily jobs")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("status", main))
