@@ -121,15 +121,16 @@ class Ledger:
 
     def refresh_days(self) -> None:
         """Derives day_status anew from hour_status and day_builds; writes only where something changed."""
-        fresh = day_status(self.states(), self.storage.read(tables.DAY_BUILDS))
-        old = self.storage.read(tables.DAY_STATUS)
-        fresh = tables.DAY_STATUS.conform(fresh)
-        changed = fresh.exceptAll(old)
-        gone = old.join(fresh, "day", "left_anti")
-        if not gone.isEmpty():
-            self.storage.replace(tables.DAY_STATUS, fresh, None)
-        elif not changed.isEmpty():
-            self.storage.merge(tables.DAY_STATUS, changed)
+        table = tables.DAY_STATUS
+        fresh = table.conform(day_status(self.states(), self.storage.read(tables.DAY_BUILDS))).collect()
+        old = self.storage.read(table).collect()
+        if set(fresh) != set(old):
+            gone = {row.day for row in old} - {row.day for row in fresh}
+            rows = self.storage.frame(table, (row.asDict() for row in fresh if gone or row not in set(old)))
+            if gone:
+                self.storage.replace(table, rows, None)
+            else:
+                self.storage.merge(table, rows)
 
 
 def in_window(window: Window) -> str:

@@ -8,7 +8,7 @@ CATEGORIES = 624
 LARGEST_SHARE = 0.26  # electronics.smartphone
 WITHOUT_CODE = 0.318
 WITHOUT_BRAND = 0.144
-MEDIAN_PRICE, PRICE_SIGMA, LOWEST_PRICE, HIGHEST_PRICE = 161.0, 1.24, 0.77, 2574.07
+MEDIAN_PRICE, PRICE_SIGMA, LOWEST_PRICE, HIGHEST_PRICE = 155.0, 1.26, 0.77, 2574.07
 FIRST_CATEGORY = 2053013552226107603
 ROOTS = ("electronics", "appliances", "computers", "apparel", "furniture", "auto", "kids", "construction", "sport")
 LEAVES = ("kitchen", "audio", "video", "shoes", "tools", "light", "clocks", "toys", "bags", "sofa", "bed", "tire", "pet")
@@ -40,10 +40,12 @@ def catalog(rows: int, rng: np.random.Generator) -> Catalog:
     """A shop of the size that `rows` events show: 6,493 items in 17,435 real rows, 166,794 in 42 million."""
     size = int(np.clip(7_000 * (rows / 17_435) ** 0.416, CATEGORIES, 190_000))
     share = _category_shares()
-    category = np.sort(np.concatenate([np.arange(CATEGORIES), rng.choice(CATEGORIES, size - CATEGORIES, p=share**0.5 / (share**0.5).sum())]))
+    spread = share**0.5 / (share**0.5).sum()
+    more = rng.choice(CATEGORIES, size - CATEGORIES, p=spread)
+    category = np.sort(np.concatenate([np.arange(CATEGORIES), more]))
     starts = np.searchsorted(category, np.arange(CATEGORIES + 1))
     rank = rng.permutation(size) + 1.0
-    popularity = 1.0 / (rank + 11.0)
+    popularity = 1.0 / (rank + 60.0)
     within = np.add.reduceat(popularity, starts[:-1])
     cumulative = np.cumsum(popularity / within[category] * share[category])
     price = np.exp(np.log(MEDIAN_PRICE) + PRICE_SIGMA * rng.standard_normal(size))
@@ -84,5 +86,5 @@ def _brands(size: int, category: np.ndarray, rng: np.random.Generator) -> tuple[
     phones = np.array(KNOWN_SHARES) / sum(KNOWN_SHARES)
     known = rng.random(size) < np.where(category == 0, 0.92, 0.16)
     brand = np.where(known, rng.choice(np.arange(1, 6), size, p=phones), brand)
-    nameless = rng.random(size) < np.where(category == 0, 0.01, WITHOUT_BRAND * 1.35)
+    nameless = rng.random(size) < np.where(category == 0, 0.01, WITHOUT_BRAND * 1.38)
     return brands, np.where(nameless, 0, brand)

@@ -13,8 +13,8 @@ HOUR_SHARES = np.array(
 )
 EVENTS_PER_USER, EVENTS_PER_SESSION = 14.0, 4.6
 SESSION_MEDIAN, SESSION_SIGMA, LONGEST_SESSION = 2.45, 1.1, 500
-REPEAT_SHARE = 0.225  # of a session's later events; 18 % of all rows then repeat within a minute
-BUYING, CARTING = 0.083, 0.068
+REPEAT_SHARE = 0.21  # of a session's later events; 18 % of all rows then repeat within a minute
+BUYING, CARTING = 0.090, 0.068
 VIEW, CART, PURCHASE, RATING = range(4)
 TYPES = ("view", "cart", "purchase", "rating")
 
@@ -45,7 +45,7 @@ def draw(
     buys, carts = rng.random(count) < BUYING, rng.random(count) < CARTING
     kind = np.zeros(rows, np.int8)
     kind[(left == 0) & (place > 0) & buys[session]] = PURCHASE
-    kind[(left == 1) & (place > 1) & buys[session] & (rng.random(rows) < 0.13)] = PURCHASE
+    kind[(left == 1) & (place > 1) & buys[session] & (rng.random(rows) < 0.33)] = PURCHASE
     kind[(left == 1) & (place > 0) & (kind == VIEW) & (buys | carts)[session] & (rng.random(rows) < 0.62)] = CART
     kind[(left == 0) & (place > 0) & carts[session] & ~buys[session]] = CART
     again = (place > 0) & ((kind != VIEW) | (rng.random(rows) < REPEAT_SHARE))
@@ -98,7 +98,7 @@ def _times(start, hours, session, first, place, again, rng) -> np.ndarray:
     hour = rng.choice(hours, len(first), p=share / share.sum())
     begin = hour * 3600 + rng.integers(0, 3600, len(first))
     gap = np.where(again, np.minimum(rng.exponential(18, len(session)), 59), np.exp(3.6 + 1.1 * rng.standard_normal(len(session))))
-    gap = np.where(place == 0, 0, gap).astype(np.int64)
+    gap = np.where(place == 0, 0, np.maximum(gap, 1)).astype(np.int64)
     along = np.cumsum(gap)
     offset = along - along[first][session]
     base = int((start - datetime(1970, 1, 1)).total_seconds())

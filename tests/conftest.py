@@ -1,0 +1,120 @@
+"""One Spark session for all tests, and a pipeline in a folder of its own."""
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from spark_jobs.context import Context, context
+from spark_jobs.errors import PipelineError
+from spark_jobs.jobs import (
+    create_user_item_matrix,
+    extract_events,
+    feature_engineering,
+    handle_missing_values,
+    load_to_database,
+    remove_duplicates,
+    validate_data_quality,
+)
+from spark_jobs.session import spark_session
+from spark_jobs.settings import load
+from spark_jobs.windows import DAY, HOUR, Window
+
+CASES = Path(__file__).parent / "cases"
+HEAD = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
+OCTOBER_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), HOUR)
+DAY_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), DAY)
+DAILY = (remove_duplicates, handle_missing_values, create_user_item_matrix, feature_engineering)
+
+
+@pytest.fixture(scope="session")
+def spark() -> SparkSession:
+    os.environ.pop("DATABASE_URL", None)
+    options = {"spark.master": "local[2]", "spark.sql.shuffle.partitions": "2", "spark.ui.enabled": "false"}
+    options |= {"spark.databricks.delta.snapshotPartitions": "1", "spark.sql.codegen.wholeStage": "false"}
+    session = spark_session("tests", **options)
+    yield session
+    session.stop()
+
+
+class Pipeline:
+    """A raw folder, a warehouse and a database of its own, and the jobs over them."""
+
+    def __init__(self, spark: SparkSession, folder: Path, database: str, *settings: str):
+        self.folder, self.raw, self.said = folder, folder / "raw", []
+        self.raw.mkdir()
+        places = [f"paths.{name}='{folder / name}'" for name in ("raw", "warehouse", "quality", "processed", "logs")]
+        self.settings = load([*places, f"paths.database='{database}'", *settings])
+        self.spark = spark
+
+    def ctx(self, **options) -> Context:
+        ctx = context(self.settings, self.spark, **options)
+        ctx.say = self.said.append
+        return ctx
+
+    def put(self, name: str, text: str | bytes) -> Path:
+        path = self.raw / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def case(self, *names: str) -> None:
+        for name in names:
+            shutil.copy(CASES / name, self.raw / name)
+
+    def land(self, hours: Window | None = None) -> dict:
+        return extract_events.run(self.ctx(), hours)
+
+    def judge(self, hours: Window = OCTOBER_1, accept: str | None = None) -> dict:
+        return validate_data_quality.run(self.ctx(accept_rejects=accept), hours)
+
+    def load(self, hours: Window = OCTOBER_1) -> dict:
+        return load_to_database.run(self.ctx(), hours)
+
+    def daily(self, days: Window = DAY_1) -> list[dict]:
+        return [job.run(self.ctx(), days) for job in DAILY]
+
+    def read(self, table, *columns: str):
+        frame = self.ctx().storage.read(table)
+        return frame.select(*columns) if columns else frame
+
+    def values(self, table, *columns: str) -> list[tuple]:
+        return sorted(map(tuple, self.read(table, *columns).collect()), key=str)
+
+    def refused(self, action: Callable) -> str:
+        with pytest.raises(PipelineError) as caught:
+            action()
+        return str(caught.value)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory) -> str:
+    """One embedded PostgreSQL for the whole run; tests that load empty it first."""
+    return str(tmp_path_factory.mktemp("postgres"))
+
+
+@pytest.fixture
+def pipeline(spark, tmp_path, database) -> Pipeline:
+    return Pipeline(spark, tmp_path, database)
+
+
+@pytest.fixture
+def postgres(database):
+    """Rows of a query against an emptied database."""
+    import psycopg2
+
+    from spark_jobs.warehouse import Warehouse, address
+
+    url = address(database, "local")
+    Warehouse(url).connection.close()
+
+    def query(sql: str) -> list[tuple]:
+        with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    query("TRUNCATE user_events, items, pipeline.loaded_hours, pipeline.item_days RESTART IDENTITY")
+    return query

@@ -1,0 +1,132 @@
+"""Files as a whole: what is read, and the one sentence for what is not. No Spark."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from spark_jobs.errors import SourceError
+from spark_jobs.sources import files
+from spark_jobs.sources.header import columns
+from spark_jobs.sources.records import Header, Part, read, split
+from tests.conftest import CASES, HEAD
+
+ROW = "2019-10-01 09:01:00 UTC,view,1001,2053013555631882655,electronics.smartphone,acme,10.00,501,s-1\n"
+
+
+def records(path: Path) -> list[dict]:
+    examined = files.examine(str(path), None)
+    assert examined.refusal is None
+    header = Header(examined.header, tuple(columns([name.strip() for name in examined.header])))
+    part = Part(1, 1, str(path), examined.body_from, examined.content_bytes, examined.unfinished_from is not None)
+    with files.open_content(str(path), part.start) as stream:
+        return [row for batch in read(part, stream, header) for row in batch.to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "the file is empty"),
+        (b"\n\n", "the file is blank"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n", "Git LFS pointer"),
+        (HEAD.encode("utf-16"), "UTF-16"),
+        (bytes(range(256)) * 20, "first line"),
+        (HEAD.replace("\n", "\r").encode() + ROW.encode(), "CR alone"),
+        (HEAD.encode() + ROW.replace("acme", "caf\u00e9").encode("latin-1"), "not UTF-8"),
+        (gzip.compress(b"x")[:5], "first line"),
+    ],
+)
+def test_a_file_that_cannot_be_read_gets_one_sentence(tmp_path, content, says):
+    path = tmp_path / "f.csv"
+    path.write_bytes(content)
+    refusal = files.examine(str(path), None).refusal
+    assert says in refusal
+    assert "\n" not in refusal
+
+
+def test_a_truncated_gzip_is_refused_and_two_members_are_both_read():
+    assert "truncated" in files.examine(str(CASES / "c07-truncated.csv.gz"), None).refusal
+    assert [row["session_id"] for row in records(CASES / "c07-two-members.csv.gz")] == ["s-1", "s-2", "s-3", "s-4"]
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["item_id", "event_type", "timestamp"], "user_id is missing"),
+        (["event_time", "timestamp", "event_type", "item_id", "user_id"], "two names for one column: event_time and timestamp"),
+        (["user_id", "user_id", "event_type", "item_id", "timestamp"], "user_id 2 times"),
+        (["2019-10-01 00:00:00 UTC", "view", "44600062"], "no header"),
+        (["User_ID", "item_id", "event_type", "timestamp"], "user_id is missing"),
+    ],
+)
+def test_a_header_that_cannot_be_used_gets_one_sentence(names, says):
+    with pytest.raises(SourceError, match=says):
+        columns(names)
+
+
+def test_an_unknown_or_empty_column_name_is_left_out():
+    assert columns(["user_id", "x", "", "item_id", "event_type", "timestamp"])[1:3] == ["unknown_1", "unknown_2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ('a,"b,c",d', ["a", "b,c", "d"]),
+        ('a,"b""c",', ["a", 'b"c', ""]),
+        ('a,b"c,d', ["a", 'b"c', "d"]),
+        ('a,"",d', ["a", "", "d"]),
+        ("a,b\\,c", ["a", "b\\", "c"]),
+        ('a,"b,c', None),
+        ('a,"b"c,d', None),
+    ],
+)
+def test_quoting_follows_rfc_4180(line, fields):
+    assert split(line) == fields
+
+
+def test_each_line_of_another_width_is_malformed_and_a_blank_line_is_none():
+    rows = records(CASES / "c01-fields.csv")
+    assert [row["malformed"] for row in rows].count(True) == 4
+    assert len(rows) == 6
+    assert {row["line"] for row in rows if row["malformed"]} >= {HEAD.strip()}
+
+
+def test_line_ends_may_be_mixed():
+    assert [row["session_id"] for row in records(CASES / "c05-mixed-ends.csv")] == ["s-1", "s-2", "s-3", "s-4"]
+
+
+def test_a_quoted_line_break_makes_each_of_its_lines_malformed(tmp_path):
+    path = tmp_path / "f.csv"
+    path.write_text(HEAD + ROW.replace("acme", '"ac') + ROW)
+    assert [row["malformed"] for row in sorted(records(path), key=lambda row: row["malformed"])] == [False, True]
+
+
+def test_a_last_line_without_newline_is_marked_unfinished(tmp_path):
+    path = tmp_path / "f.csv"
+    path.write_text(HEAD + ROW + ROW.strip())
+    assert [row["unfinished"] for row in records(path)] == [False, True]
+
+
+def test_parts_of_a_file_give_the_same_records_as_the_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "CUT", 200)
+    monkeypatch.setattr(files, "BLOCK", 150)
+    monkeypatch.setattr(files, "LONGEST_HEADER", 150)
+    path = tmp_path / "f.csv"
+    path.write_text(HEAD + "".join(ROW.replace("s-1", f"s-{i}") for i in range(50)))
+    examined = files.examine(str(path), None)
+    assert len(examined.cuts) > 5
+    header = Header(examined.header, tuple(columns(list(examined.header))))
+    bounds = [examined.body_from, *examined.cuts, examined.content_bytes]
+    found = []
+    for start, end in zip(bounds, bounds[1:], strict=False):
+        with files.open_content(str(path), start) as stream:
+            batches = read(Part(1, 1, str(path), start, end, False), stream, header)
+            found += [row["session_id"] for batch in batches for row in batch.to_pylist()]
+    assert found == [f"s-{i}" for i in range(50)]
+
+
+def test_only_csv_files_of_the_folder_itself_are_taken(tmp_path):
+    for name in ("a.csv", "B.CSV.GZ", "_c.csv", ".d.csv", "e.txt", "\ud55c\uae00 f.csv"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "g.csv").mkdir()
+    assert [file.name for file in files.found(str(tmp_path))] == ["B.CSV.GZ", "a.csv", "\ud55c\uae00 f.csv"]
