@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import pandas as pd
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import raw_events as raw_suite
@@ -99,7 +99,7 @@ def judge(ctx: Context, units: list[Unit]) -> Judged:
             judged.failures[unit] = judged.failures.get(unit, []) + texts
             judged.broken[unit] = judged.broken.get(unit, []) + verdict.broken.get(unit, ["raised"])
         judged.unusual |= verdict.warned
-    _find_examples(judged)
+    _find_examples(ctx, judged)
     return judged
 
 
@@ -178,16 +178,11 @@ def _file_names(ctx: Context) -> dict[int, str]:
     return {row["file_id"]: row["path"].rpartition("/")[2] for row in ctx.ledger.files()}
 
 
-def _find_examples(judged: Judged) -> None:
+def _find_examples(ctx: Context, judged: Judged) -> None:
     """Up to three rejected rows of the stopped hours, as text with their reasons."""
     if not judged.failures:
         return
     hours = [unit for unit in judged.units if unit.unit in judged.failures]
     rows = judged.rows.where(_rows_of(hours, "timestamp")).where(F.size("reasons") > 0)
-    text = F.concat_ws(" ", F.concat_ws("+", "reasons"), F.lit("in"), F.coalesce("raw_text", F.to_csv(_event())))
-    found = [row[0] for row in rows.select(text).limit(3).collect()]
-    judged.examples = {hours[0].unit: found}
-
-
-def _event() -> Column:
-    return F.struct(*tables.USER_EVENTS.columns[:10])
+    found = rejected_text(rows, ctx.ledger.headers(), _file_names(ctx)).limit(3).collect()
+    judged.examples = {hours[0].unit: [f"{'+'.join(row.reasons)} in {row.raw_text}" for row in found]}

@@ -89,7 +89,8 @@ def _decide(
         sentence = f"{file.name}: the same content as {holder.rpartition('/')[2]}, which has landed; nothing to do."
         return Decision(file, Action.DUPLICATE, file_id, part, examined, ours, sentence=sentence)
     sentence = _remark(file, examined, names)
-    grew = read_before and row["digest"] == examined.known_digest and list(row["header"]) == list(ours)
+    held = read_before and (gives(row) or row["digest"] in holders)
+    grew = held and row["digest"] == examined.known_digest and list(row["header"]) == list(ours)
     if grew:
         begin = row["unfinished_from"] if row["unfinished_from"] is not None else row["content_bytes"]
         return Decision(file, Action.GREW, file_id, part + 1, examined, ours, begin, sentence)

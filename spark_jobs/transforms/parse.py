@@ -50,7 +50,7 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
     typed = records.select(
         *(field.value.alias(name) for name, field in fields.items()),
         listed(reasons).alias("faults"),
-        F.when(~plain, text).alias("raw_text"),
+        F.when(~F.coalesce(plain, F.lit(False)), text).alias("raw_text"),
         "file_id",
         "part",
         "unfinished",

@@ -1,0 +1,178 @@
+"""Land, judge, load: what happens to files, hours and PostgreSQL."""
+
+from datetime import datetime
+
+import pytest
+
+from spark_jobs import tables
+from spark_jobs.errors import NotArrivedError, QualityError
+from spark_jobs.windows import HOUR, Window
+from tests.conftest import HEAD, OCTOBER_1
+
+ROW = "2019-10-01 {time} UTC,{kind},1001,2053013555631882655,electronics.smartphone,acme,10.00,501,{session}\n"
+
+
+def rows(*sessions: str, time: str = "09:01:00", kind: str = "view") -> str:
+    return "".join(ROW.format(time=time, session=session, kind=kind) for session in sessions)
+
+
+def sessions(pipeline) -> list[str]:
+    return sorted(row.session_id for row in pipeline.read(tables.USER_EVENTS).collect())
+
+
+def files(pipeline) -> dict[str, str]:
+    ledger = pipeline.read(tables.LANDED_FILES).collect()
+    return {row.path.rpartition("/")[2]: row.status for row in ledger}
+
+
+def test_an_hour_with_too_many_rejects_is_stopped_and_can_be_admitted_with_a_reason(pipeline):
+    pipeline.case("c01-fields.csv")
+    pipeline.land()
+    assert pipeline.judge()["user_events"] == 2  # malformed records are undated: they stop no hour
+    assert [row.reasons for row in pipeline.read(tables.REJECTED_EVENTS).collect()] == [["malformed_record"]] * 4
+    pipeline.case("c23-ties.csv")
+    pipeline.land()
+    with pytest.raises(QualityError) as caught:
+        pipeline.judge()
+    assert "at most 10% of the rows rejected" in str(caught.value)
+    assert "2019-10-01T09" in str(caught.value)
+    assert "event_type_unknown in 2019-10-01 09:00:05 UTC,VIEW" in str(caught.value)
+    assert len(sessions(pipeline)) == 2
+    counts = pipeline.judge(accept="case")
+    assert (counts["user_events"], counts["rejected_events"], counts["not_yet_committed"]) == (13, 7, 0)
+    ledger = {row.unit: row.accepted for row in pipeline.read(tables.HOUR_STATUS).collect()}
+    assert ledger["2019-10-01T09"] == "case"
+
+
+def test_a_growing_file_is_read_on_and_its_half_line_is_replaced(pipeline):
+    step1 = pipeline.raw / "g.csv"
+    pipeline.case("c09-step1.csv")
+    (pipeline.raw / "c09-step1.csv").rename(step1)
+    pipeline.land()
+    pipeline.judge()
+    assert sessions(pipeline) == ["s-1", "s-12", "s-2"]
+    with step1.open("a") as file:
+        file.write("34\n" + rows("s-4", time="09:04:00"))
+    assert pipeline.land()["files_landed"] == 1
+    pipeline.judge()
+    assert sessions(pipeline) == ["s-1", "s-1234", "s-2", "s-4"]
+    assert pipeline.read(tables.RAW_EVENTS).count() == 4
+    assert pipeline.land()["files_landed"] == 0
+
+
+def test_copies_changes_and_absences_of_files(pipeline):
+    pipeline.put("a.csv", HEAD + rows("s-1"))
+    pipeline.put("copy of a \ud55c\uae00.csv", HEAD + rows("s-1"))
+    pipeline.put("bad.csv", HEAD.replace("user_id", "who") + rows("s-2"))
+    pipeline.land()
+    assert files(pipeline) == {"a.csv": "landed", "copy of a \ud55c\uae00.csv": "duplicate", "bad.csv": "refused"}
+    assert any("user_id is missing" in line for line in pipeline.said)
+    pipeline.judge()
+    assert sessions(pipeline) == ["s-1"]
+    pipeline.put("a.csv", HEAD + rows("s-8", "s-9", time="10:01:00"))
+    pipeline.put("bad.csv", HEAD + rows("s-2", time="09:30:00"))
+    pipeline.land()
+    pipeline.judge()
+    assert sessions(pipeline) == ["s-2", "s-8", "s-9"]
+    (pipeline.raw / "bad.csv").unlink()
+    pipeline.land()
+    assert files(pipeline)["bad.csv"] == "vanished"
+    counts = pipeline.judge()
+    # The old content of a.csv was replaced, so its copy is a file of its own now; a vanished file keeps its rows.
+    assert sessions(pipeline) == ["s-1", "s-2", "s-8", "s-9"]
+    assert counts["raw_events"] == counts["user_events"] == 4
+
+
+def test_late_rows_make_their_hour_dirty_and_travel_on_by_themselves(pipeline, postgres):
+    pipeline.put("a.csv", HEAD + rows("s-1") + rows("s-2", time="11:00:00"))
+    pipeline.land()
+    pipeline.judge()
+    pipeline.load()
+    first = postgres("SELECT event_id, session_id, created_at FROM user_events ORDER BY 2")
+    pipeline.put("late.csv", HEAD + rows("s-3", time="09:05:00"))
+    other = Window(datetime(2019, 10, 1, 11), datetime(2019, 10, 1, 12), HOUR)
+    assert pipeline.land(other)["hours_handed_on"] == 1
+    pipeline.judge(other)
+    assert pipeline.load(other)["hours_loaded"] == 1
+    assert [row[0] for row in postgres("SELECT session_id FROM user_events ORDER BY 1")] == ["s-1", "s-2", "s-3"]
+    assert first[1] in postgres("SELECT event_id, session_id, created_at FROM user_events")  # 11:00 is untouched
+
+
+def test_running_everything_again_changes_nothing(pipeline, postgres):
+    pipeline.put("a.csv", HEAD + rows("s-1", "s-2"))
+    for _ in range(2):
+        pipeline.land()
+        pipeline.judge()
+        pipeline.load()
+    storage = pipeline.ctx().storage
+    versions = {table.name: storage.version(table) for table in tables.ALL}
+    events = postgres("SELECT * FROM user_events")
+    pipeline.land()
+    pipeline.judge()
+    assert pipeline.load()["hours_loaded"] == 0
+    assert {table.name: storage.version(table) for table in tables.ALL} == versions
+    assert postgres("SELECT * FROM user_events") == events
+
+
+def test_an_hour_without_rows_is_empty_once_later_data_has_landed_and_not_arrived_before(pipeline):
+    pipeline.put("a.csv", HEAD + rows("s-1") + rows("s-2", time="11:00:00"))
+    with pytest.raises(NotArrivedError, match="2019-10-01T12"):
+        pipeline.land(Window(datetime(2019, 10, 1, 9), datetime(2019, 10, 1, 13), HOUR))
+    states = {row.unit: row.status for row in pipeline.read(tables.HOUR_STATUS).collect()}
+    assert states == {"2019-10-01T10": "empty"}
+
+
+def test_text_reaches_postgres_character_for_character(pipeline, postgres):
+    pipeline.case("c19-copy-text.csv")
+    pipeline.land()
+    pipeline.judge()
+    for _ in range(2):
+        pipeline.load()
+    brands = ["a\\b", "tab\tx", 'quote"x', "\\.", "\\t", "semi;x", "'single", "$1", "{x}", "100%", "a\\", "acme", "acme"]
+    assert [row[0] for row in postgres("SELECT brand FROM items ORDER BY item_id")] == brands
+    assert {row[0] for row in postgres("SELECT session_id FROM user_events WHERE item_id >= 1020")} == {"\\.", "x\\N"}
+    assert postgres("SELECT count(*) FROM user_events") == [(13,)]
+
+
+def test_missing_text_is_null_and_items_are_named_by_what_is_known(pipeline, postgres):
+    pipeline.case("c15-missing-text.csv")
+    pipeline.land()
+    pipeline.judge()
+    pipeline.load()
+    found = postgres("SELECT item_id, name, brand, category FROM items ORDER BY item_id")
+    assert found == [
+        (1001, "smartphone", None, "electronics.smartphone"),
+        (1002, "smartphone", None, "electronics.smartphone"),
+        (1003, "nan smartphone", "nan", "electronics.smartphone"),
+        (1004, "NaN smartphone", "NaN", "electronics.smartphone"),
+        (1005, "NA smartphone", "NA", "electronics.smartphone"),
+        (1009, "item 1009", None, None),
+    ]
+
+
+def test_an_expectation_that_raises_keeps_the_hour_out(pipeline, monkeypatch):
+    import great_expectations as gx
+
+    from expectations import at_most, raw_events
+
+    broken = gx.ExpectationSuite(name="raw_events", expectations=[at_most("no_such_measure", 0, "a rule about nothing")])
+    pipeline.case("c29-required-only.csv")
+    pipeline.land()
+    monkeypatch.setattr(raw_events, "suite", lambda settings: broken)
+    with pytest.raises(QualityError, match="could not be judged"):
+        pipeline.judge()
+    assert sessions(pipeline) == []
+    monkeypatch.undo()
+    assert pipeline.judge()["warnings"] == 0
+    assert pipeline.read(tables.USER_EVENTS).count() == 20
+
+
+def test_an_unreachable_database_is_one_sentence_without_the_address(pipeline, monkeypatch):
+    pipeline.put("a.csv", HEAD + rows("s-1"))
+    pipeline.land()
+    pipeline.judge()
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/shop")
+    said = pipeline.refused(lambda: pipeline.load(OCTOBER_1))
+    assert "PostgreSQL cannot be reached" in said
+    assert "secret" not in said
+    assert "\n" not in said

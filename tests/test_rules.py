@@ -1,0 +1,149 @@
+"""The row rules: text to types, and every reason for which a row is rejected."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from pyspark.sql import functions as F
+
+from spark_jobs.transforms.parse import parse
+from spark_jobs.transforms.reasons import Reason
+from spark_jobs.transforms.validate import with_reasons
+
+GOOD = {
+    "user_id": "501",
+    "item_id": "1001",
+    "event_type": "view",
+    "timestamp": "2019-10-01 09:01:00 UTC",
+    "session_id": "s-1",
+    "rating": None,
+    "price": "10.00",
+    "category_id": "2053013555631882655",
+    "category_code": "electronics.smartphone",
+    "brand": "acme",
+}
+ALLOWED, IGNORED = ("view", "cart", "purchase", "rating"), ("remove_from_cart",)
+
+
+def judged(spark, changes: list[dict]) -> list[dict]:
+    """One row for each change of a good record, parsed and judged, in order."""
+    columns = list(GOOD)
+    schema = ", ".join(f"{name} STRING" for name in columns) + ", line STRING, malformed BOOLEAN, file_id INT, part INT"
+    rows = []
+    for number, change in enumerate(changes):
+        fields = GOOD | change
+        fields = dict.fromkeys(columns) if change.get("malformed") else fields
+        rows.append((*(fields[name] or None for name in columns), change.get("line"), bool(change.get("malformed")), number, 1))
+    records = spark.createDataFrame(rows, schema).withColumn("unfinished", F.lit(False))
+    frame = with_reasons(parse(records, columns), ALLOWED, IGNORED)
+    return [row.asDict() for row in sorted(frame.collect(), key=lambda row: row.file_id)]
+
+
+REJECTED = [
+    ({"malformed": True, "line": "x,y"}, ["malformed_record"]),
+    ({"user_id": None}, ["user_id_missing"]),
+    ({"user_id": "  "}, ["user_id_missing"]),
+    ({"user_id": "1e3"}, ["user_id_not_an_integer"]),
+    ({"user_id": "5.0"}, ["user_id_not_an_integer"]),
+    ({"user_id": "+5"}, ["user_id_not_an_integer"]),
+    ({"user_id": "9223372036854775808"}, ["user_id_not_an_integer"]),
+    ({"user_id": "0"}, ["user_id_not_positive"]),
+    ({"user_id": "-7"}, ["user_id_not_positive"]),
+    ({"item_id": "NULL"}, ["item_id_not_an_integer"]),
+    ({"item_id": ""}, ["item_id_missing"]),
+    ({"item_id": "-1"}, ["item_id_not_positive"]),
+    ({"category_id": "x"}, ["category_id_not_an_integer"]),
+    ({"event_type": None}, ["event_type_missing"]),
+    ({"event_type": "View"}, ["event_type_unknown"]),
+    ({"event_type": "remove_from_cart"}, ["event_type_ignored"]),
+    ({"timestamp": None}, ["timestamp_missing"]),
+    ({"timestamp": "2019-02-30 00:00:00 UTC"}, ["timestamp_not_a_time"]),
+    ({"timestamp": "2019-10-01 00:00"}, ["timestamp_not_a_time"]),
+    ({"timestamp": "2019-10-01 24:00:00 UTC"}, ["timestamp_not_a_time"]),
+    ({"timestamp": "2019-10-01 00:00:00 CET"}, ["timestamp_not_a_time"]),
+    ({"timestamp": "2019-10-01 00:00:00 UTC\u2028"}, ["timestamp_not_a_time"]),
+    ({"timestamp": "1569888000"}, ["timestamp_not_a_time"]),
+    ({"timestamp": "9999-01-01 00:00:00 UTC"}, ["timestamp_implausible"]),
+    ({"timestamp": "1999-12-31 23:59:59 UTC"}, ["timestamp_implausible"]),
+    ({"timestamp": "2100-01-01 00:00:00 UTC"}, ["timestamp_implausible"]),
+    ({"price": "1e3"}, ["price_not_a_number"]),
+    ({"price": "NaN"}, ["price_not_a_number"]),
+    ({"price": "Infinity"}, ["price_not_a_number"]),
+    ({"price": "1,234.56"}, ["price_not_a_number"]),
+    ({"price": ".5"}, ["price_not_a_number"]),
+    ({"price": "-5"}, ["price_negative"]),
+    ({"price": "-0.004"}, ["price_negative"]),
+    ({"price": "99999999.995"}, ["price_too_large"]),
+    ({"price": "1" + "0" * 60}, ["price_too_large"]),
+    ({"rating": "good"}, ["rating_not_a_number"]),
+    ({"rating": "0.99"}, ["rating_out_of_range"]),
+    ({"rating": "5.01"}, ["rating_out_of_range"]),
+    ({"rating": "-1"}, ["rating_out_of_range"]),
+    ({"brand": "a\0b"}, ["text_not_storable"]),
+    ({"session_id": "x" * 51}, ["text_not_storable"]),
+    ({"brand": "x" * 101}, ["text_not_storable"]),
+    ({"user_id": "x", "price": "y"}, ["user_id_not_an_integer", "price_not_a_number"]),
+]
+
+
+def test_each_rejected_row_carries_exactly_its_reasons(spark):
+    rows = judged(spark, [change for change, _ in REJECTED])
+    assert [row["reasons"] for row in rows] == [reasons for _, reasons in REJECTED]
+
+
+def test_every_reason_of_the_closed_list_is_tried():
+    assert {reason for _, reasons in REJECTED for reason in reasons} == {reason.value for reason in Reason}
+
+
+def test_rejected_and_altered_rows_keep_their_text_and_plain_ones_do_not(spark):
+    plain, altered, bad = judged(spark, [{}, {"price": "1.005"}, {"user_id": "x"}])
+    assert plain["raw_text"] is None
+    assert altered["raw_text"].split(",")[6] == "1.005"
+    assert bad["raw_text"].startswith("x,1001,view,2019-10-01 09:01:00 UTC,s-1,,10.00")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1.005", "1.01"),
+        ("2.675", "2.68"),
+        ("0.005", "0.01"),
+        ("0.004", "0.00"),
+        ("1.00499999999999999999", "1.00"),
+        ("0", "0.00"),
+        ("-0", "0.00"),
+        (" 007.5 ", "7.50"),
+        ("99999999.994", "99999999.99"),
+    ],
+)
+def test_prices_are_rounded_half_up_to_cents(spark, text, value):
+    row = judged(spark, [{"price": text}])[0]
+    assert (row["price"], row["reasons"]) == (Decimal(value), [])
+
+
+def test_times_of_every_accepted_form_mean_the_same_instant(spark):
+    forms = [
+        "2019-10-01 00:00:00 UTC",
+        "2019-10-01 00:00:00+00:00",
+        "2019-10-01T00:00:00Z",
+        "2019-10-01 00:00:00",
+        "2019-10-01 09:00:00+09:00",
+        "2019-09-30T19:30:00-0430",
+        " 2019-10-01 00:00:00 UTC ",
+    ]
+    assert {row["timestamp"] for row in judged(spark, [{"timestamp": form} for form in forms])} == {datetime(2019, 10, 1)}
+
+
+def test_fractions_of_a_second_are_cut_to_microseconds(spark):
+    row = judged(spark, [{"timestamp": "2019-10-01 00:00:00.1234567 UTC"}])[0]
+    assert row["timestamp"] == datetime(2019, 10, 1, 0, 0, 0, 123456)
+
+
+def test_missing_is_the_empty_field_and_words_for_it_are_text(spark):
+    rows = judged(spark, [{"brand": text} for text in (None, "  ", "nan", "NaN", "NA", "NULL", "\\N")])
+    assert [row["brand"] for row in rows] == [None, None, "nan", "NaN", "NA", "NULL", "\\N"]
+
+
+def test_ids_beyond_2_to_the_53_keep_every_digit(spark):
+    row = judged(spark, [{"user_id": "1515915625519388267", "item_id": "9007199254740993"}])[0]
+    assert (row["user_id"], row["item_id"]) == (1515915625519388267, 9007199254740993)

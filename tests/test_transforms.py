@@ -1,0 +1,140 @@
+"""Deduplication, repair, scores and numbers on visible rows."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from pyspark.sql import functions as F
+
+from spark_jobs.tables import DEDUPED_EVENTS, USER_EVENTS
+from spark_jobs.transforms.dedupe import keep_latest
+from spark_jobs.transforms.impute import repair
+from spark_jobs.transforms.indexing import new_ids, numbered, offsets
+from spark_jobs.transforms.interactions import daily_interactions, latest_known, pair_scores
+
+WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}
+SCHEMA = ", ".join(f"{field.name} {field.type}" for field in USER_EVENTS.fields)
+
+
+def events(spark, *rows: dict):
+    """Events of 1 October 2019; what a row leaves out has a neutral value."""
+    filled = []
+    for row in rows:
+        row = {"user_id": 1, "item_id": 1, "event_type": "view", "time": "09:00:00"} | row
+        moment = datetime.fromisoformat(f"2019-10-01 {row['time']}")
+        price, rating = (Decimal(row[name]) if row.get(name) is not None else None for name in ("price", "rating"))
+        text = (row.get("category_id"), row.get("category_code"), row.get("brand"))
+        filled.append(
+            (row["user_id"], row["item_id"], row["event_type"], moment, row.get("session_id"), rating, price, *text, date(2019, 10, 1))
+        )
+    return spark.createDataFrame(filled, SCHEMA)
+
+
+def kept(frame, exempt=()) -> list[tuple]:
+    rows = keep_latest(frame, DEDUPED_EVENTS.key_columns(), exempt)
+    return sorted((row.timestamp.second, row.price, row.session_id or "") for row in rows.collect())
+
+
+def test_of_events_in_one_minute_the_latest_is_kept(spark):
+    frame = events(spark, {"time": "09:00:10", "price": "5"}, {"time": "09:00:50", "price": "4"}, {"time": "09:01:00", "price": "3"})
+    assert kept(frame) == [(0, Decimal(3), ""), (50, Decimal(4), "")]
+
+
+def test_ties_go_to_the_higher_price_then_the_smaller_text_by_bytes_with_nulls_last(spark):
+    higher = events(spark, {"price": "7", "session_id": "a"}, {"price": "9", "session_id": "b"})
+    assert kept(higher) == [(0, Decimal(9), "b")]
+    text = events(spark, {"price": "1"}, {"price": "1", "session_id": "\u00e9"}, {"price": "1", "session_id": "Z"})
+    assert kept(text) == [(0, Decimal(1), "Z")]
+
+
+def test_the_kept_rows_do_not_depend_on_order_or_partitions(spark):
+    rows = [{"time": f"09:00:{i % 3:02}", "price": str(i % 5), "session_id": f"s{i % 7}", "user_id": i % 4} for i in range(60)]
+    frame = events(spark, *rows)
+    expected = kept(frame)
+    assert kept(frame.orderBy(F.rand(1)).repartition(7)) == expected
+    assert kept(frame.orderBy(F.rand(2)).coalesce(1)) == expected
+
+
+def test_exempt_types_keep_every_row(spark):
+    frame = events(spark, {"event_type": "purchase", "price": "2"}, {"event_type": "purchase", "price": "2"}, {"price": "1"})
+    assert len(kept(frame, exempt=["purchase"])) == 3
+    assert len(kept(frame)) == 2
+
+
+def repaired(frame) -> list[tuple]:
+    rows = repair(frame).orderBy("user_id").collect()
+    return [(row.user_id, row.price, row.price_source, row.rating, row.rating_source) for row in rows]
+
+
+def test_a_missing_price_is_the_median_of_its_item_else_its_category_else_the_day(spark):
+    frame = events(
+        spark,
+        {"user_id": 1, "item_id": 1, "price": "1.01", "category_id": 7},
+        {"user_id": 2, "item_id": 1, "price": "2.68", "category_id": 7},
+        {"user_id": 3, "item_id": 1, "price": "0", "category_id": 8},
+        {"user_id": 4, "item_id": 2, "category_id": 7},
+        {"user_id": 5, "item_id": 3},
+        {"user_id": 6, "item_id": 4, "price": "9", "category_id": 9},
+    )
+    assert repaired(frame) == [
+        (1, Decimal("1.01"), "given", None, "none"),
+        (2, Decimal("2.68"), "given", None, "none"),
+        (3, Decimal("1.85"), "item", None, "none"),
+        (4, Decimal("1.85"), "category", None, "none"),
+        (5, Decimal("2.68"), "day", None, "none"),
+        (6, Decimal("9.00"), "given", None, "none"),
+    ]
+
+
+def test_nothing_is_invented_where_nothing_is_known(spark):
+    assert repaired(events(spark, {"event_type": "rating"})) == [(1, None, "none", None, "none")]
+
+
+def test_a_rating_event_without_rating_gets_the_mean_of_its_item_else_of_the_day_half_up(spark):
+    frame = events(
+        spark,
+        {"user_id": 1, "event_type": "rating", "rating": "4", "price": "1"},
+        {"user_id": 2, "event_type": "rating", "rating": "4.01", "price": "1"},
+        {"user_id": 3, "event_type": "rating", "price": "1"},
+        {"user_id": 4, "event_type": "rating", "item_id": 2, "price": "1"},
+        {"user_id": 5, "item_id": 2, "price": "1"},
+    )
+    assert [row[3:] for row in repaired(frame)] == [
+        (Decimal("4.00"), "given"),
+        (Decimal("4.01"), "given"),
+        (Decimal("4.01"), "item"),
+        (Decimal("4.01"), "day"),
+        (None, "none"),
+    ]
+
+
+def test_scores_add_the_weights_of_a_pairs_events(spark):
+    frame = events(
+        spark,
+        {"price": "1"},
+        {"event_type": "cart", "price": "1"},
+        {"event_type": "purchase", "price": "1"},
+        {"event_type": "rating", "rating": "5", "price": "1", "item_id": 2},
+    )
+    scores = pair_scores(daily_interactions(repair(frame)), WEIGHTS).orderBy("item_id").collect()
+    assert [(row.user_id, row.item_id, row.score) for row in scores] == [(1, 1, 9.0), (1, 2, 4.0)]
+
+
+def test_latest_known_skips_events_that_say_nothing_and_breaks_ties_as_deduplication_does(spark):
+    frame = events(
+        spark,
+        {"time": "09:00:00", "brand": "old", "price": "1"},
+        {"time": "09:00:05", "brand": "cheap", "price": "1"},
+        {"time": "09:00:05", "brand": "dear", "price": "2"},
+        {"time": "09:00:09", "price": "9"},
+    )
+    assert frame.agg(latest_known("brand")).first()[0] == "dear"
+
+
+def test_new_ids_are_numbered_by_first_day_and_id_after_those_that_have_a_number(spark):
+    days = [(1, 30), (1, 10), (2, 20), (2, 10), (3, 5)]
+    seen = spark.createDataFrame([(date(2019, 10, day), user) for day, user in days], "event_date DATE, user_id BIGINT")
+    index = spark.createDataFrame([(0, 20, date(2019, 9, 1))], "user_index BIGINT, user_id BIGINT, first_day DATE")
+    fresh = new_ids(seen, index, "user_id")
+    by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
+    rows = numbered(fresh, offsets(by_day, 1), "user_id", "user_index").orderBy("user_index").collect()
+    assert [(row.user_index, row.user_id) for row in rows] == [(1, 10), (2, 30), (3, 5)]
