@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pyspark
+
 from spark_jobs import settings, tables
 from spark_jobs.command_line import guarded
 from spark_jobs.errors import PipelineError
@@ -35,7 +37,8 @@ def main() -> int:
         for key, value in options.items():
             command += ["--conf", f"{key}={value}"]
         command += ["-e", arguments.query] if arguments.query else []
-        return subprocess.run(command, env=os.environ, check=False).returncode
+        home = {"SPARK_HOME": str(Path(pyspark.__file__).parent)}
+        return subprocess.run(command, env=os.environ | home, check=False).returncode
 
 
 def _view(warehouse: str, table: tables.Table) -> str:

@@ -13,7 +13,7 @@ from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR
 
-SUBMIT = ".venv/bin/spark-submit spark_jobs/jobs"
+SUBMIT = "spark-submit spark_jobs/jobs"
 
 
 def main() -> int:

