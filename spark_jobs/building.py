@@ -113,9 +113,7 @@ class Snapshot:
 def snapshot(ctx: Context, step: str, *settings: Any) -> Snapshot:
     """The state that the snapshots of `step` should have now. Raises PipelineError where no day is built."""
     built = {
-        day: row["output_digest"]
-        for day, row in ctx.ledger.builds(LAST_DAILY_STEP).items()
-        if row["rows_out"] > 0
+        day: row["output_digest"] for day, row in ctx.ledger.builds(LAST_DAILY_STEP).items() if row["rows_out"] > 0
     }
     if not built:
         raise PipelineError("no day of cleaned_events is built yet; run handle_missing_values first.")

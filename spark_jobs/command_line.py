@@ -29,7 +29,9 @@ def job(name: str, doc: str, run: Run, unit: timedelta, part: str, flags: Sequen
     """
     parser = argparse.ArgumentParser(prog=f"spark-submit spark_jobs/jobs/{name}.py", description=doc, epilog=EXIT_CODES)
     what = "day" if unit == windows.DAY else "hour"
-    parser.add_argument("--start", help=f"first {what}, UTC: 2019-10-01 or 2019-10-01T05; default: the last full {what}")
+    parser.add_argument(
+        "--start", help=f"first {what}, UTC: 2019-10-01 or 2019-10-01T05; default: the last full {what}"
+    )
     parser.add_argument("--end", help=f"the {what} after the last one; default: one {what} after --start")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
     for flag, text in flags:

@@ -15,7 +15,9 @@ def events(ctx: Context) -> Summary:
     """
     states = ctx.ledger.states().withColumn("current", ~F.col("dirty") & (F.col("status") != "stopped"))
     held = F.coalesce("valid_rows", F.lit(0)) + F.coalesce("rejected_rows", F.lit(0))
-    wrong = states.where(F.col("current") & (F.col("landed_rows") != held)).select("unit", "landed_rows", held.alias("held"))
+    wrong = states.where(F.col("current") & (F.col("landed_rows") != held)).select(
+        "unit", "landed_rows", held.alias("held")
+    )
     if row := wrong.first():
         raise IdentityError(f"{row.unit}: {row.landed_rows:,} rows landed, but {row.held:,} are committed.")
     totals = states.agg(
@@ -43,8 +45,10 @@ def events(ctx: Context) -> Summary:
         "user_events": counts["valid"],
         "rejected_events": counts["rejected"],
         "not_yet_committed": counts["waiting"],
-        "earlier_rows_standing": (totals.valid_held or 0) + (totals.rejected_held or 0)
-        - counts["valid"] - counts["rejected"],
+        "earlier_rows_standing": (totals.valid_held or 0)
+        + (totals.rejected_held or 0)
+        - counts["valid"]
+        - counts["rejected"],
     }
 
 

@@ -63,13 +63,16 @@ class Judged:
             for text in self.failures[unit.unit]:
                 kinds.setdefault(text, []).append(unit)
         parts = [
-            f"{windows.describe([unit.hour for unit in units], HOUR)}: {text}" for text, units in list(kinds.items())[:5]
+            f"{windows.describe([unit.hour for unit in units], HOUR)}: {text}"
+            for text, units in list(kinds.items())[:5]
         ]
         shown = [text for unit in self.stopped for text in self.examples.get(unit.unit, [])][:3]
         example = f" For example: {' | '.join(shown)}." if shown else ""
-        way = "Mend the source, or admit them with --accept-rejects \"reason\"." if not accepted else "Mend the source."
+        way = 'Mend the source, or admit them with --accept-rejects "reason".' if not accepted else "Mend the source."
         count = len(self.stopped)
-        return f"stopped {count} hour{'s' * (count > 1)}; nothing of them is written. {'; '.join(parts)}.{example} {way}"
+        return (
+            f"stopped {count} hour{'s' * (count > 1)}; nothing of them is written. {'; '.join(parts)}.{example} {way}"
+        )
 
     def summary(self) -> Summary:
         """Counts of this run."""

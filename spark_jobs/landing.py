@@ -26,8 +26,6 @@ from spark_jobs.transforms.parse import parse
 from spark_jobs.windows import HOUR, ranges
 
 
-
-
 def land(ctx: Context, rehash: bool) -> list[Decision]:
     """Lands every new or changed file of the raw folder; returns what was decided about each file looked at.
 
@@ -47,14 +45,14 @@ def land(ctx: Context, rehash: bool) -> list[Decision]:
     return decisions
 
 
-def _examined(
-    ctx: Context, chosen: list[Found], known: dict[str, dict[str, Any]]
-) -> Iterable[tuple[Found, Examined]]:
+def _examined(ctx: Context, chosen: list[Found], known: dict[str, dict[str, Any]]) -> Iterable[tuple[Found, Examined]]:
     """One task for each file: size is no measure of how long a packed file takes."""
     if not chosen:
         return []
     asked = [(i, file.path, (known.get(file.path) or {}).get("content_bytes")) for i, file in enumerate(chosen)]
-    frame = ctx.spark.createDataFrame(asked, "number INT, path STRING, known_bytes BIGINT").repartition(len(asked), "number")
+    frame = ctx.spark.createDataFrame(asked, "number INT, path STRING, known_bytes BIGINT").repartition(
+        len(asked), "number"
+    )
     schema = (
         "path STRING, refusal STRING, digest STRING, known_digest STRING, content_bytes BIGINT, header ARRAY<STRING>, "
         "body_from BIGINT, unfinished_from BIGINT, cuts ARRAY<BIGINT>"
@@ -148,7 +146,14 @@ def _parts(decision: Decision) -> list[Part]:
     ends = [*starts[1:], examined.content_bytes]
     unfinished = examined.unfinished_from is not None
     return [
-        Part(decision.file_id, decision.part, decision.file.path, start, end, unfinished and end == examined.content_bytes)
+        Part(
+            decision.file_id,
+            decision.part,
+            decision.file.path,
+            start,
+            end,
+            unfinished and end == examined.content_bytes,
+        )
         for start, end in zip(starts, ends, strict=True)
         if end > start
     ]

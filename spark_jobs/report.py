@@ -39,7 +39,9 @@ def closing(ctx: Context, console: Console, summaries: Mapping[str, Summary], se
 def _words(summary: Summary | None) -> str:
     if summary is None:
         return "stopped, see below"
-    shown = {key: value for key, value in summary.items() if key not in tables_by_name() and value not in (0, {}, "0.00")}
+    shown = {
+        key: value for key, value in summary.items() if key not in tables_by_name() and value not in (0, {}, "0.00")
+    }
     return "; ".join(f"{key.replace('_', ' ')} {_value(value)}" for key, value in shown.items()) or "nothing to do"
 
 
@@ -77,10 +79,14 @@ def _details(ctx: Context) -> list[str]:
         .orderBy(F.desc("count"))
         .collect()
     )
-    hours = {row.status: row["count"] for row in ctx.storage.read(tables.HOUR_STATUS).groupBy("status").count().collect()}
+    hours = {
+        row.status: row["count"] for row in ctx.storage.read(tables.HOUR_STATUS).groupBy("status").count().collect()
+    }
     days = ctx.storage.read(tables.DAY_STATUS).agg(F.count("*"), F.count_if("complete"), F.count_if("built")).first()
     rejected = ", ".join(f"{row.reason} {row['count']:,}" for row in reasons) or "none"
-    committed = ", ".join(f"{hours[name]:,} {name}" for name in ("loaded", "empty", "stopped", "committed") if name in hours)
+    committed = ", ".join(
+        f"{hours[name]:,} {name}" for name in ("loaded", "empty", "stopped", "committed") if name in hours
+    )
     return [
         f"rejected by reason: {rejected}",
         f"hours: {committed or 'none'}; days: {days[0]:,} with data, {days[1]:,} complete, {days[2]:,} built",

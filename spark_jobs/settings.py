@@ -201,7 +201,9 @@ def _check(settings: Settings) -> None:
     if not limits.budget < limits.mid < limits.premium:
         raise SettingsError("setting features.price_range: budget, mid and premium must rise.")
     if min(settings.matrix.trailing_days, settings.schedule.wait_hours, settings.quality.docs_days) < 0:
-        raise SettingsError("settings matrix.trailing_days, schedule.wait_hours, quality.docs_days: no negative numbers.")
+        raise SettingsError(
+            "settings matrix.trailing_days, schedule.wait_hours, quality.docs_days: no negative numbers."
+        )
 
 
 def _absolute(address: str) -> str:

@@ -33,7 +33,7 @@ def main() -> int:
             "spark.hadoop.javax.jdo.option.ConnectionURL": metastore,
             "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC -Duser.timezone=UTC -Dderby.system.home={scratch}",
         }
-        command = [str(Path(sys.executable).parent / "spark-sql"), "-i", str(names)]
+        command = [str(Path(sys.executable).parent / "spark-sql"), "-S", "-i", str(names)]
         for key, value in options.items():
             command += ["--conf", f"{key}={value}"]
         command += ["-e", arguments.query] if arguments.query else []

@@ -56,7 +56,9 @@ def mends(ctx: Context) -> list[str]:
         lines.append(f"stopped: {len(stopped) - 5} more hours.")
     dirty = [unit.hour for unit in units if unit.dirty and unit.hour]
     if dirty:
-        lines.append(f"dirty: {windows.describe(dirty, HOUR)}: {SUBMIT}/validate_data_quality.py, then load_to_database.py")
+        lines.append(
+            f"dirty: {windows.describe(dirty, HOUR)}: {SUBMIT}/validate_data_quality.py, then load_to_database.py"
+        )
     waiting = [unit.hour for unit in units if unit.status == "committed" and not unit.dirty and unit.hour]
     if waiting:
         lines.append(f"not in PostgreSQL yet: {windows.describe(waiting, HOUR)}: {SUBMIT}/load_to_database.py")

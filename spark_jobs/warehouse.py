@@ -190,7 +190,9 @@ class Warehouse:
             )
             due = sum(rows for rows, _ in hours.values())
             if cursor.rowcount != due:
-                raise IdentityError(f"PostgreSQL got {cursor.rowcount:,} rows of {day:%Y-%m-%d}, the ledger has {due:,}.")
+                raise IdentityError(
+                    f"PostgreSQL got {cursor.rowcount:,} rows of {day:%Y-%m-%d}, the ledger has {due:,}."
+                )
             self._items(cursor, day, gone)
             execute_values(
                 cursor,
@@ -207,7 +209,9 @@ class Warehouse:
         cursor.execute("CREATE TEMP TABLE once ON COMMIT DROP AS SELECT DISTINCT item_id FROM touched")
         cursor.execute("TRUNCATE touched")
         cursor.execute("INSERT INTO touched SELECT item_id FROM once")
-        cursor.execute("DELETE FROM pipeline.item_days WHERE day = %s AND item_id IN (SELECT item_id FROM touched)", (day,))
+        cursor.execute(
+            "DELETE FROM pipeline.item_days WHERE day = %s AND item_id IN (SELECT item_id FROM touched)", (day,)
+        )
         cursor.execute(
             "INSERT INTO pipeline.item_days (item_id, day, category, brand, price) "
             "SELECT item_id, %s, category, brand, price FROM pipeline.staging_items",
@@ -245,5 +249,3 @@ def _named() -> Iterator[None]:
     except psycopg2.Error as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DatabaseError(f"PostgreSQL refused a statement ({reason}); nothing is half loaded.") from error
-
-

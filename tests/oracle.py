@@ -37,7 +37,10 @@ def good_events(*paths: Path) -> list[dict]:
 
 
 def _event(row: dict) -> dict | None:
-    text = {name: row.get(name) if (row.get(name) or "").strip() else None for name in ("session_id", "category_code", "brand")}
+    text = {
+        name: row.get(name) if (row.get(name) or "").strip() else None
+        for name in ("session_id", "category_code", "brand")
+    }
     numbers = {}
     for name in ("user_id", "item_id", "category_id"):
         value = (row.get(name) or "").strip()
@@ -66,7 +69,9 @@ def _moment(text: str) -> datetime | None:
     match = TIME.fullmatch(text)
     try:
         day, clock, fraction, sign, hours, minutes = match.groups()
-        moment = datetime.fromisoformat(f"{day} {clock}") + timedelta(microseconds=int(((fraction or ".0")[1:] + "000000")[:6]))
+        moment = datetime.fromisoformat(f"{day} {clock}") + timedelta(
+            microseconds=int(((fraction or ".0")[1:] + "000000")[:6])
+        )
     except (AttributeError, ValueError):
         return None
     offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
@@ -80,13 +85,22 @@ def order(event: dict) -> tuple:
         return (value is None, value.encode() if isinstance(value, str) else value or 0)
 
     ties = [last(event[name]) for name in ("session_id", "category_id", "category_code", "brand", "rating")]
-    return (-(event["timestamp"] - datetime(1970, 1, 1)).total_seconds(), *last(None if event["price"] is None else -event["price"]), *ties)
+    return (
+        -(event["timestamp"] - datetime(1970, 1, 1)).total_seconds(),
+        *last(None if event["price"] is None else -event["price"]),
+        *ties,
+    )
 
 
 def deduped(events: list[dict]) -> list[dict]:
     best: dict[tuple, dict] = {}
     for event in events:
-        key = (event["user_id"], event["item_id"], event["event_type"], event["timestamp"].replace(second=0, microsecond=0))
+        key = (
+            event["user_id"],
+            event["item_id"],
+            event["event_type"],
+            event["timestamp"].replace(second=0, microsecond=0),
+        )
         if key not in best or order(event) < order(best[key]):
             best[key] = event
     return list(best.values())
@@ -174,7 +188,9 @@ def user_features(events: list[dict]) -> dict[int, dict]:
 
 def item_features(events: list[dict]) -> dict[int, dict]:
     groups = _grouped(events, "item_id")
-    most = {kind: max(sum(e["event_type"] == kind for e in own) for own in groups.values()) for kind in ("view", "purchase")}
+    most = {
+        kind: max(sum(e["event_type"] == kind for e in own) for own in groups.values()) for kind in ("view", "purchase")
+    }
     result = {}
     for item, own in groups.items():
         counts, latest = _counts(own), sorted(own, key=order)
@@ -188,7 +204,10 @@ def item_features(events: list[dict]) -> dict[int, dict]:
             "avg_price": price,
             "price_range": next((n for n, limit in limits if price <= limit), "luxury") if price is not None else None,
             "popularity_score": 0.3 * shares["view"] + 0.7 * shares["purchase"],
-            **{n: next((e[n] for e in latest if e[n] is not None), None) for n in ("category_id", "category_code", "brand")},
+            **{
+                n: next((e[n] for e in latest if e[n] is not None), None)
+                for n in ("category_id", "category_code", "brand")
+            },
         }
     return result
 

@@ -128,7 +128,21 @@ def test_text_reaches_postgres_character_for_character(pipeline, postgres):
     pipeline.judge()
     for _ in range(2):
         pipeline.load()
-    brands = ["a\\b", "tab\tx", 'quote"x', "\\.", "\\t", "semi;x", "'single", "$1", "{x}", "100%", "a\\", "acme", "acme"]
+    brands = [
+        "a\\b",
+        "tab\tx",
+        'quote"x',
+        "\\.",
+        "\\t",
+        "semi;x",
+        "'single",
+        "$1",
+        "{x}",
+        "100%",
+        "a\\",
+        "acme",
+        "acme",
+    ]
     assert [row[0] for row in postgres("SELECT brand FROM items ORDER BY item_id")] == brands
     assert {row[0] for row in postgres("SELECT session_id FROM user_events WHERE item_id >= 1020")} == {"\\.", "x\\N"}
     assert postgres("SELECT count(*) FROM user_events") == [(13,)]
@@ -155,7 +169,9 @@ def test_an_expectation_that_raises_keeps_the_hour_out(pipeline, monkeypatch):
 
     from expectations import at_most, raw_events
 
-    broken = gx.ExpectationSuite(name="raw_events", expectations=[at_most("no_such_measure", 0, "a rule about nothing")])
+    broken = gx.ExpectationSuite(
+        name="raw_events", expectations=[at_most("no_such_measure", 0, "a rule about nothing")]
+    )
     pipeline.case("c29-required-only.csv")
     pipeline.land()
     monkeypatch.setattr(raw_events, "suite", lambda settings: broken)

@@ -33,7 +33,9 @@ def judged(spark, changes: list[dict]) -> list[dict]:
     for number, change in enumerate(changes):
         fields = GOOD | change
         fields = dict.fromkeys(columns) if change.get("malformed") else fields
-        rows.append((*(fields[name] or None for name in columns), change.get("line"), bool(change.get("malformed")), number, 1))
+        rows.append(
+            (*(fields[name] or None for name in columns), change.get("line"), bool(change.get("malformed")), number, 1)
+        )
     records = spark.createDataFrame(rows, schema).withColumn("unfinished", F.lit(False))
     frame = with_reasons(parse(records, columns), ALLOWED, IGNORED)
     return [row.asDict() for row in sorted(frame.collect(), key=lambda row: row.file_id)]
@@ -131,7 +133,9 @@ def test_times_of_every_accepted_form_mean_the_same_instant(spark):
         "2019-09-30T19:30:00-0430",
         " 2019-10-01 00:00:00 UTC ",
     ]
-    assert {row["timestamp"] for row in judged(spark, [{"timestamp": form} for form in forms])} == {datetime(2019, 10, 1)}
+    assert {row["timestamp"] for row in judged(spark, [{"timestamp": form} for form in forms])} == {
+        datetime(2019, 10, 1)
+    }
 
 
 def test_fractions_of_a_second_are_cut_to_microseconds(spark):

@@ -50,7 +50,9 @@ def test_an_instant_inside_a_unit_means_that_unit(start, end, unit, expected):
     assert (window.start, window.end) == expected
 
 
-@pytest.mark.parametrize(("start", "end"), [("2019-13-01", None), ("x", None), ("2019-10-02", "2019-10-01"), (None, "2019-10-01")])
+@pytest.mark.parametrize(
+    ("start", "end"), [("2019-13-01", None), ("x", None), ("2019-10-02", "2019-10-01"), (None, "2019-10-01")]
+)
 def test_a_window_that_is_none_is_refused(start, end):
     with pytest.raises(SettingsError):
         parse(start, end, HOUR, NOW)

@@ -53,7 +53,10 @@ def test_a_truncated_gzip_is_refused_and_two_members_are_both_read():
     ("names", "says"),
     [
         (["item_id", "event_type", "timestamp"], "user_id is missing"),
-        (["event_time", "timestamp", "event_type", "item_id", "user_id"], "two names for one column: event_time and timestamp"),
+        (
+            ["event_time", "timestamp", "event_type", "item_id", "user_id"],
+            "two names for one column: event_time and timestamp",
+        ),
         (["user_id", "user_id", "event_type", "item_id", "timestamp"], "user_id 2 times"),
         (["2019-10-01 00:00:00 UTC", "view", "44600062"], "no header"),
         (["User_ID", "item_id", "event_type", "timestamp"], "user_id is missing"),

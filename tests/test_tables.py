@@ -49,15 +49,23 @@ def check_against_oracle(pipeline, postgres, *paths) -> None:
     events = oracle.good_events(*paths)
     deduped = oracle.deduped(events)
     cleaned = oracle.cleaned(deduped)
-    assert multiset(pipeline.values(tables.USER_EVENTS, *EVENT)) == multiset([tuple(e[n] for n in EVENT) for e in events])
-    assert multiset(pipeline.values(tables.DEDUPED_EVENTS, *EVENT)) == multiset([tuple(e[n] for n in EVENT) for e in deduped])
+    assert multiset(pipeline.values(tables.USER_EVENTS, *EVENT)) == multiset(
+        [tuple(e[n] for n in EVENT) for e in events]
+    )
+    assert multiset(pipeline.values(tables.DEDUPED_EVENTS, *EVENT)) == multiset(
+        [tuple(e[n] for n in EVENT) for e in deduped]
+    )
     names = [*EVENT, "price_source", "rating_source"]
-    assert multiset(pipeline.values(tables.CLEANED_EVENTS, *names)) == multiset([tuple(e[n] for n in names) for e in cleaned])
+    assert multiset(pipeline.values(tables.CLEANED_EVENTS, *names)) == multiset(
+        [tuple(e[n] for n in names) for e in cleaned]
+    )
     cells = {(row.user_id, row.item_id): row.score for row in pipeline.read(tables.USER_ITEM_MATRIX).collect()}
     assert cells == oracle.matrix(cleaned)
     close(by_id(pipeline, tables.USER_FEATURES, "user_id"), oracle.user_features(cleaned))
     close(by_id(pipeline, tables.ITEM_FEATURES, "item_id"), oracle.item_features(cleaned))
-    assert {row[0]: row[1:] for row in postgres("SELECT item_id, name, category, brand, price FROM items")} == oracle.items(events)
+    assert {
+        row[0]: row[1:] for row in postgres("SELECT item_id, name, category, brand, price FROM items")
+    } == oracle.items(events)
     assert postgres("SELECT count(*) FROM user_events") == [(len(events),)]
 
 
@@ -72,7 +80,14 @@ def test_all_tables_of_50_000_generated_events_agree_with_the_oracle(pipeline, p
 
 
 def test_the_cases_of_the_field_give_their_known_figures(pipeline, postgres):
-    names = ("c13-prices.csv", "c15-missing-text.csv", "c17-zones.csv", "c23-ties.csv", "c25-matrix.csv", "c11-big-ids.csv")
+    names = (
+        "c13-prices.csv",
+        "c15-missing-text.csv",
+        "c17-zones.csv",
+        "c23-ties.csv",
+        "c25-matrix.csv",
+        "c11-big-ids.csv",
+    )
     pipeline.case(*names)
     pipeline.land()
     everything = Window(datetime(2019, 1, 1), datetime(2020, 1, 1), HOUR)
@@ -126,12 +141,21 @@ def test_hour_by_hour_gives_the_tables_of_one_go(spark, tmp_path, database, post
             pipeline.land()
             pipeline.judge()
             pipeline.daily()
-        results.append([pipeline.values(t, *[c for c in t.columns if not COUNTS.match(c) and "_index" not in c]) for t in SAME])
+        results.append(
+            [pipeline.values(t, *[c for c in t.columns if not COUNTS.match(c) and "_index" not in c]) for t in SAME]
+        )
     for table, once, by_hour in zip(SAME, *results, strict=True):
         assert once == by_hour, table.name
 
 
-SAME = (tables.USER_EVENTS, tables.DEDUPED_EVENTS, tables.CLEANED_EVENTS, tables.USER_ITEM_MATRIX, tables.USER_FEATURES, tables.ITEM_FEATURES)
+SAME = (
+    tables.USER_EVENTS,
+    tables.DEDUPED_EVENTS,
+    tables.CLEANED_EVENTS,
+    tables.USER_ITEM_MATRIX,
+    tables.USER_FEATURES,
+    tables.ITEM_FEATURES,
+)
 
 
 def test_the_real_head_agrees_with_the_oracle(pipeline, postgres):

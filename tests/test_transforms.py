@@ -24,7 +24,17 @@ def events(spark, *rows: dict):
         price, rating = (Decimal(row[name]) if row.get(name) is not None else None for name in ("price", "rating"))
         text = (row.get("category_id"), row.get("category_code"), row.get("brand"))
         filled.append(
-            (row["user_id"], row["item_id"], row["event_type"], moment, row.get("session_id"), rating, price, *text, date(2019, 10, 1))
+            (
+                row["user_id"],
+                row["item_id"],
+                row["event_type"],
+                moment,
+                row.get("session_id"),
+                rating,
+                price,
+                *text,
+                date(2019, 10, 1),
+            )
         )
     return spark.createDataFrame(filled, SCHEMA)
 
@@ -35,7 +45,12 @@ def kept(frame, exempt=()) -> list[tuple]:
 
 
 def test_of_events_in_one_minute_the_latest_is_kept(spark):
-    frame = events(spark, {"time": "09:00:10", "price": "5"}, {"time": "09:00:50", "price": "4"}, {"time": "09:01:00", "price": "3"})
+    frame = events(
+        spark,
+        {"time": "09:00:10", "price": "5"},
+        {"time": "09:00:50", "price": "4"},
+        {"time": "09:01:00", "price": "3"},
+    )
     assert kept(frame) == [(0, Decimal(3), ""), (50, Decimal(4), "")]
 
 
@@ -47,7 +62,10 @@ def test_ties_go_to_the_higher_price_then_the_smaller_text_by_bytes_with_nulls_l
 
 
 def test_the_kept_rows_do_not_depend_on_order_or_partitions(spark):
-    rows = [{"time": f"09:00:{i % 3:02}", "price": str(i % 5), "session_id": f"s{i % 7}", "user_id": i % 4} for i in range(60)]
+    rows = [
+        {"time": f"09:00:{i % 3:02}", "price": str(i % 5), "session_id": f"s{i % 7}", "user_id": i % 4}
+        for i in range(60)
+    ]
     frame = events(spark, *rows)
     expected = kept(frame)
     assert kept(frame.orderBy(F.rand(1)).repartition(7)) == expected
@@ -55,7 +73,9 @@ def test_the_kept_rows_do_not_depend_on_order_or_partitions(spark):
 
 
 def test_exempt_types_keep_every_row(spark):
-    frame = events(spark, {"event_type": "purchase", "price": "2"}, {"event_type": "purchase", "price": "2"}, {"price": "1"})
+    frame = events(
+        spark, {"event_type": "purchase", "price": "2"}, {"event_type": "purchase", "price": "2"}, {"price": "1"}
+    )
     assert len(kept(frame, exempt=["purchase"])) == 3
     assert len(kept(frame)) == 2
 

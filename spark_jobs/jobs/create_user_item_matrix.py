@@ -37,7 +37,9 @@ def run(ctx: Context, days: Window) -> Summary:
     if matrix.trailing_days:
         first = (state.as_of - (matrix.trailing_days - 1) * DAY).date()
         interactions = interactions.where(F.col("event_date") >= F.lit(first))
-    cells = _cells(ctx, interactions, weights, state.as_of).persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
+    cells = _cells(ctx, interactions, weights, state.as_of).persist(
+        StorageLevel.MEMORY_AND_DISK
+    )  # judged, then written
     try:
         found = _measures(ctx, cells, interactions, weights)
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)

@@ -11,7 +11,21 @@ WITHOUT_BRAND = 0.144
 MEDIAN_PRICE, PRICE_SIGMA, LOWEST_PRICE, HIGHEST_PRICE = 155.0, 1.26, 0.77, 2574.07
 FIRST_CATEGORY = 2053013552226107603
 ROOTS = ("electronics", "appliances", "computers", "apparel", "furniture", "auto", "kids", "construction", "sport")
-LEAVES = ("kitchen", "audio", "video", "shoes", "tools", "light", "clocks", "toys", "bags", "sofa", "bed", "tire", "pet")
+LEAVES = (
+    "kitchen",
+    "audio",
+    "video",
+    "shoes",
+    "tools",
+    "light",
+    "clocks",
+    "toys",
+    "bags",
+    "sofa",
+    "bed",
+    "tire",
+    "pet",
+)
 KNOWN_BRANDS = ("samsung", "apple", "xiaomi", "huawei", "lucente")
 KNOWN_SHARES = (0.30, 0.24, 0.18, 0.06, 0.04)
 SYLLABLES = ("ba", "co", "di", "fu", "ga", "lo", "mi", "na", "pe", "ri", "so", "ta", "ve", "xo", "zu")

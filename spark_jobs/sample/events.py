@@ -9,7 +9,32 @@ from spark_jobs.sample.catalog import Catalog
 
 # Share of events by UTC hour, per cent, October 2019.
 HOUR_SHARES = np.array(
-    [0.65, 1.3, 2.4, 3.6, 4.9, 5.0, 5.3, 5.5, 5.7, 5.5, 5.7, 5.5, 5.1, 5.7, 6.2, 7.3, 6.2, 6.4, 5.0, 3.2, 1.8, 1.2, 0.8, 0.45]
+    [
+        0.65,
+        1.3,
+        2.4,
+        3.6,
+        4.9,
+        5.0,
+        5.3,
+        5.5,
+        5.7,
+        5.5,
+        5.7,
+        5.5,
+        5.1,
+        5.7,
+        6.2,
+        7.3,
+        6.2,
+        6.4,
+        5.0,
+        3.2,
+        1.8,
+        1.2,
+        0.8,
+        0.45,
+    ]
 )
 EVENTS_PER_USER, EVENTS_PER_SESSION = 14.0, 4.6
 SESSION_MEDIAN, SESSION_SIGMA, LONGEST_SESSION = 2.45, 1.1, 500
@@ -97,7 +122,9 @@ def _times(start, hours, session, first, place, again, rng) -> np.ndarray:
     share = HOUR_SHARES[(start.hour + np.arange(hours)) % 24]
     hour = rng.choice(hours, len(first), p=share / share.sum())
     begin = hour * 3600 + rng.integers(0, 3600, len(first))
-    gap = np.where(again, np.minimum(rng.exponential(18, len(session)), 59), np.exp(3.6 + 1.1 * rng.standard_normal(len(session))))
+    gap = np.where(
+        again, np.minimum(rng.exponential(18, len(session)), 59), np.exp(3.6 + 1.1 * rng.standard_normal(len(session)))
+    )
     gap = np.where(place == 0, 0, np.maximum(gap, 1)).astype(np.int64)
     along = np.cumsum(gap)
     offset = along - along[first][session]

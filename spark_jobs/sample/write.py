@@ -70,7 +70,9 @@ def _uuids(session: np.ndarray, seed: int) -> pa.Array:
         text[:, target : target + width] = digits[:, source : source + width]
     offsets = pa.py_buffer(np.arange(0, 36 * (len(text) + 1), 36, dtype=np.int32))
     spelled = pa.StringArray.from_buffers(len(text), offsets, pa.py_buffer(text.tobytes()))
-    return pc.if_else(pa.array(session % NO_SESSION_EVERY == NO_SESSION_EVERY - 1), pa.scalar(None, pa.string()), spelled)
+    return pc.if_else(
+        pa.array(session % NO_SESSION_EVERY == NO_SESSION_EVERY - 1), pa.scalar(None, pa.string()), spelled
+    )
 
 
 def _mixed(number: np.ndarray, seed: int) -> np.ndarray:

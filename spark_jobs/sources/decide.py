@@ -56,7 +56,9 @@ def _looks_changed(file: Found, row: dict[str, Any] | None, given: set[str]) -> 
     return row["status"] == "duplicate" and row["digest"] not in given
 
 
-def decide(pairs: Iterable[tuple[Found, Examined]], known: Mapping[str, dict[str, Any]], next_id: int) -> list[Decision]:
+def decide(
+    pairs: Iterable[tuple[Found, Examined]], known: Mapping[str, dict[str, Any]], next_id: int
+) -> list[Decision]:
     """One decision for each examined file, in the order of their paths."""
     holders = {row["digest"]: path for path, row in known.items() if gives(row)}
     decisions = []

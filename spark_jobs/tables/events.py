@@ -13,7 +13,9 @@ EVENT = (
     Field("rating", PRICE, "Rating from 1 to 5, two decimals half up. Null: not given."),
     Field("price", PRICE, "Price in the shop's currency, two decimals half up; 0 is kept. Null: not given."),
     Field("category_id", "BIGINT", "The shop's number of the category; exceeds 2^53. Null: not given."),
-    Field("category_code", "STRING", "Readable category path such as electronics.smartphone. Null: not given.", length=50),
+    Field(
+        "category_code", "STRING", "Readable category path such as electronics.smartphone. Null: not given.", length=50
+    ),
     Field("brand", "STRING", "Brand as the source writes it; 'nan' is a brand. Null: not given.", length=100),
 )
 DATE = Field("event_date", "DATE", "UTC day of the timestamp; the partition.")
@@ -29,7 +31,9 @@ RAW_EVENTS = Table(
         Field("raw_text", "STRING", "The record as written. Null: the typed columns give it back exactly."),
         Field("file_id", "INT", "The file it came from: landed_files.file_id.", nullable=False),
         Field("part", "INT", "Which reading of the file gave it: 1, 2, … as the file grows or changes.", False),
-        Field("unfinished", "BOOLEAN", "True for a last line without its newline: replaced when the file grows.", False),
+        Field(
+            "unfinished", "BOOLEAN", "True for a last line without its newline: replaced when the file grows.", False
+        ),
     ),
     partition="event_date",
     statistics=("timestamp", "file_id", "part"),
@@ -72,8 +76,15 @@ CLEANED_EVENTS = Table(
     "Deduplicated events with missing prices and ratings filled from the same day, each marked with its source.",
     (
         *GOOD_EVENT[:10],
-        Field("price_source", "STRING", "given, item, category, day (median of that day) or none (nothing known).", False),
-        Field("rating_source", "STRING", "given, item, day (mean of that day) or none (no rating event, or unknown).", False),
+        Field(
+            "price_source", "STRING", "given, item, category, day (median of that day) or none (nothing known).", False
+        ),
+        Field(
+            "rating_source",
+            "STRING",
+            "given, item, day (mean of that day) or none (no rating event, or unknown).",
+            False,
+        ),
         GOOD_EVENT[10],
     ),
     key=DEDUPED_EVENTS.key,

@@ -9,7 +9,11 @@ LANDED_FILES = Table(
         Field("file_id", "INT", "Number of the file, never reused.", False),
         Field("path", "STRING", "Address of the file; the key.", False),
         Field("status", "STRING", "landed, refused, duplicate (same content under another name) or vanished.", False),
-        Field("sentence", "STRING", "Why it was refused or set aside, or which columns were left out. Null: nothing to say."),
+        Field(
+            "sentence",
+            "STRING",
+            "Why it was refused or set aside, or which columns were left out. Null: nothing to say.",
+        ),
         Field("size", "BIGINT", "Bytes on disk when last looked at.", False),
         Field("modified", "BIGINT", "Modification time when last looked at, microseconds since 1970.", False),
         Field("digest", "STRING", "SHA-256 of the content, unpacked. Null: refused."),
@@ -41,8 +45,12 @@ HOUR_STATUS = Table(
         Field("raw_digest", "STRING", "Digest of those rows; a landing that changes it makes the hour dirty.", False),
         Field("valid_rows", "BIGINT", "Rows in user_events.", False),
         Field("rejected_rows", "BIGINT", "Rows in rejected_events.", False),
-        Field("reasons", "MAP<STRING, BIGINT>", "Rejected rows by reason; a row with two reasons counts in both.", False),
-        Field("content_digest", "STRING", "Digest of the hour's rows in user_events; PostgreSQL holds the same.", False),
+        Field(
+            "reasons", "MAP<STRING, BIGINT>", "Rejected rows by reason; a row with two reasons counts in both.", False
+        ),
+        Field(
+            "content_digest", "STRING", "Digest of the hour's rows in user_events; PostgreSQL holds the same.", False
+        ),
         Field("warnings", "ARRAY<STRING>", "Warnings of the verdict; empty: none.", False),
         Field("verdict", "STRING", "For a stopped hour, the expectation that failed, as a sentence. Null: passed."),
         Field("accepted", "STRING", "The reason given with --accept-rejects. Null: not needed."),
@@ -56,10 +64,14 @@ DAY_BUILDS = Table(
     "What each preprocessing step last built for each day, and from what.",
     (
         Field("day", "DATE", "The UTC day.", False),
-        Field("step", "STRING", "remove_duplicates, handle_missing_values, or a snapshot's step (its as-of day).", False),
+        Field(
+            "step", "STRING", "remove_duplicates, handle_missing_values, or a snapshot's step (its as-of day).", False
+        ),
         Field("status", "STRING", "built or stopped.", False),
         Field("input_digest", "STRING", "Digest of the content and the settings it was built from.", False),
-        Field("output_digest", "STRING", "What the next step takes as its input: changes when the build changes.", False),
+        Field(
+            "output_digest", "STRING", "What the next step takes as its input: changes when the build changes.", False
+        ),
         Field("rows_in", "BIGINT", "Rows read.", False),
         Field("rows_out", "BIGINT", "Rows written.", False),
         Field("counts", "MAP<STRING, STRING>", "What the step counted, by name.", False),

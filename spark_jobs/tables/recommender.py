@@ -77,7 +77,9 @@ USER_ITEM_MATRIX = Table(
     (
         Field("user_index", "BIGINT", "Row number: user_index.user_index.", False),
         Field("item_index", "BIGINT", "Column number: item_index.item_index.", False),
-        Field("score", "DOUBLE", "Sum of the weights of the pair's events (view 1, cart 3, rating 4, purchase 5).", False),
+        Field(
+            "score", "DOUBLE", "Sum of the weights of the pair's events (view 1, cart 3, rating 4, purchase 5).", False
+        ),
         required(USER),
         required(ITEM),
         AS_OF,
@@ -99,14 +101,21 @@ USER_FEATURES = Table(
         Field("avg_purchase_amount", AVERAGE, "Mean price of purchases, half up. Null: no purchase with a price."),
         Field("active_days", "BIGINT", "Number of UTC days with an event.", False),
         Field("purchase_frequency", AVERAGE, "Purchases per active day, half up.", False),
-        Field("preferred_category", "BIGINT", "Category with the highest score, ties to the smallest. Null: none known."),
+        Field(
+            "preferred_category", "BIGINT", "Category with the highest score, ties to the smallest. Null: none known."
+        ),
         Field(
             "category_preference",
             "ARRAY<STRUCT<category_id: BIGINT, share: DOUBLE>>",
             "The five categories with the highest score and their shares (0-1) of the whole score. Empty: none known.",
             False,
         ),
-        Field("preferred_time", "STRING", "dawn 0-6, morning 7-12, afternoon 13-18 or evening 19-23 UTC; ties: earliest.", False),
+        Field(
+            "preferred_time",
+            "STRING",
+            "dawn 0-6, morning 7-12, afternoon 13-18 or evening 19-23 UTC; ties: earliest.",
+            False,
+        ),
         Field("first_seen", "TIMESTAMP", "Earliest event, UTC.", False),
         Field("last_seen", "TIMESTAMP", "Latest event, UTC.", False),
         AS_OF,

@@ -104,7 +104,9 @@ def _total() -> Column:
 
 def _mean(total: str, count: str) -> Column:
     """Exact division, half up to four decimals; null where there is nothing to divide by."""
-    quotient = F.col(total).cast("decimal(25,2)").cast("decimal(38,12)") / F.nullif(F.col(count), F.lit(0)).cast("decimal(12,0)")
+    quotient = F.col(total).cast("decimal(25,2)").cast("decimal(38,12)") / F.nullif(F.col(count), F.lit(0)).cast(
+        "decimal(12,0)"
+    )
     return F.round(quotient, 4).cast(AVERAGE)
 
 

@@ -156,9 +156,7 @@ _PARSERS = {
     "category_id": lambda raw: _integer(Reason.CATEGORY_ID_NOT_AN_INTEGER, raw),
     "event_type": _event_type,
     "timestamp": _timestamp,
-    "price": lambda raw: _number(
-        Reason.PRICE_NOT_A_NUMBER, Reason.PRICE_NEGATIVE, Reason.PRICE_TOO_LARGE, raw
-    ),
+    "price": lambda raw: _number(Reason.PRICE_NOT_A_NUMBER, Reason.PRICE_NEGATIVE, Reason.PRICE_TOO_LARGE, raw),
     "rating": lambda raw: _number(
         Reason.RATING_NOT_A_NUMBER, Reason.RATING_OUT_OF_RANGE, Reason.RATING_OUT_OF_RANGE, raw
     ),
