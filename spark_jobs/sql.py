@@ -38,7 +38,11 @@ def main() -> int:
             command += ["--conf", f"{key}={value}"]
         command += ["-e", arguments.query] if arguments.query else []
         home = {"SPARK_HOME": str(Path(pyspark.__file__).parent)}
-        return subprocess.run(command, env=os.environ | home, check=False).returncode
+        hidden = subprocess.PIPE if arguments.query else None  # the engine's timings; shown where it fails
+        done = subprocess.run(command, env=os.environ | home, check=False, stderr=hidden, text=True)
+        if done.returncode and done.stderr:
+            sys.stderr.write(done.stderr)
+        return done.returncode
 
 
 def _view(warehouse: str, table: tables.Table) -> str:
