@@ -1,36 +1,36 @@
 """Item features, judged as a whole: one row an item, counts that add up, scores between 0 and 1."""
 
-import great_expectations as gx
-
-from expectations import at_most, rules, structure
+from expectations import Rule, Suite, at_most, rules, structure
 from spark_jobs.settings import Settings
 from spark_jobs.tables import ITEM_FEATURES
 
 RULES = {
-    "counts_do_not_add_up": "view_count + cart_count + purchase_count + rating_count <> total_events",
-    "users_not_plausible": "unique_users < 1 OR unique_users > total_events OR unique_purchasers > unique_users",
-    "score_out_of_range": "popularity_score NOT BETWEEN 0 AND 1 + 1e-9",
-    "range_without_price": "(price_range IS NULL) <> (avg_price IS NULL)",
-    "rating_out_of_range": "avg_rating NOT BETWEEN 1 AND 5",
-    "times_reversed": "first_seen > last_seen",
-}
-SAYS = {
-    "counts_do_not_add_up": "the counts by type add up to total_events",
-    "users_not_plausible": "there are users, no more than events, and no more purchasers than users",
-    "score_out_of_range": "popularity_score lies between 0 and 1",
-    "range_without_price": "price_range is null exactly where avg_price is",
-    "rating_out_of_range": "avg_rating lies between 1 and 5",
-    "times_reversed": "first_seen is not after last_seen",
+    "counts_do_not_add_up": Rule(
+        "the counts by type add up to total_events",
+        broken="view_count + cart_count + purchase_count + rating_count <> total_events",
+    ),
+    "users_not_plausible": Rule(
+        "there are users, no more than events, and no more purchasers than users",
+        broken="unique_users < 1 OR unique_users > total_events OR unique_purchasers > unique_users",
+    ),
+    "score_out_of_range": Rule(
+        "popularity_score lies between 0 and 1", broken="popularity_score NOT BETWEEN 0 AND 1 + 1e-9"
+    ),
+    "range_without_price": Rule(
+        "price_range is null exactly where avg_price is", broken="(price_range IS NULL) <> (avg_price IS NULL)"
+    ),
+    "rating_out_of_range": Rule("avg_rating lies between 1 and 5", broken="avg_rating NOT BETWEEN 1 AND 5"),
+    "times_reversed": Rule("first_seen is not after last_seen", broken="first_seen > last_seen"),
 }
 
 
-def suite(settings: Settings) -> gx.ExpectationSuite:
+def suite(settings: Settings) -> Suite:
     """The suite over the measures of `transforms.measure` and `events_lost`."""
-    return gx.ExpectationSuite(
-        name="item_features",
-        expectations=[
+    return Suite(
+        "item_features",
+        [
             *structure(ITEM_FEATURES),
-            *rules(RULES, SAYS),
+            *rules(RULES),
             at_most("events_lost", 0, "total_events adds up to the rows of cleaned_events"),
         ],
     )

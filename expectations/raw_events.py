@@ -4,14 +4,12 @@ Shares are of the hour's dated raw rows. Limits come from conf/settings.toml; th
 October and November of 2019, where a normal hour draws no warning.
 """
 
-import great_expectations as gx
-
-from expectations import CRITICAL, WARNING, at_least, at_most
+from expectations import CRITICAL, WARNING, Suite, at_least, at_most
 from spark_jobs.settings import Settings
 from spark_jobs.sources.header import OPTIONAL
 
 
-def suite(settings: Settings) -> gx.ExpectationSuite:
+def suite(settings: Settings) -> Suite:
     """The suite over the measures of `transforms.hours.hour_measures`."""
     limits = settings.quality
     expectations = [
@@ -31,4 +29,4 @@ def suite(settings: Settings) -> gx.ExpectationSuite:
     for name in settings.events.expected_types:
         says = f"a {name} event in an hour of at least {settings.events.expected_from_rows:,} rows"
         expectations.append(at_least(f"expected_{name}_rows", 1, says, WARNING))
-    return gx.ExpectationSuite(name="raw_events", expectations=expectations)
+    return Suite("raw_events", expectations)

@@ -1,28 +1,22 @@
 """The sparse matrix, judged as a whole: one cell a pair, every number known to its index, no score lost."""
 
-import great_expectations as gx
-
-from expectations import at_most, rules, structure
+from expectations import Rule, Suite, at_most, rules, structure
 from spark_jobs.settings import Settings
 from spark_jobs.tables import USER_ITEM_MATRIX
 
 RULES = {
-    "score_not_positive": "NOT score > 0",
-    "number_negative": "user_index < 0 OR item_index < 0",
-}
-SAYS = {
-    "score_not_positive": "scores are positive",
-    "number_negative": "index numbers start at 0",
+    "score_not_positive": Rule("scores are positive", broken="NOT score > 0"),
+    "number_negative": Rule("index numbers start at 0", broken="user_index < 0 OR item_index < 0"),
 }
 
 
-def suite(settings: Settings) -> gx.ExpectationSuite:
+def suite(settings: Settings) -> Suite:
     """The suite over the measures of `transforms.measure`, `numbers_beyond_index` and `score_lost`."""
-    return gx.ExpectationSuite(
-        name="user_item_matrix",
-        expectations=[
+    return Suite(
+        "user_item_matrix",
+        [
             *structure(USER_ITEM_MATRIX),
-            *rules(RULES, SAYS),
+            *rules(RULES),
             at_most("numbers_beyond_index", 0, "numbers are below the number of indexed users and items"),
             at_most("score_lost", 0, "the scores add up to those of the cleaned events"),
         ],

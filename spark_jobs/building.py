@@ -1,6 +1,5 @@
 """Building days and snapshots: which need it, what their verdict is, what the ledger says afterwards."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +8,13 @@ from typing import Any
 import pandas as pd
 from pyspark.sql import DataFrame
 
+from expectations import Suite
 from spark_jobs import quality, windows
 from spark_jobs.context import Context
 from spark_jobs.errors import PipelineError, QualityError
+from spark_jobs.states import LAST_DAILY_STEP, fingerprint
 from spark_jobs.tables import Table
-from spark_jobs.transforms.days import LAST_DAILY_STEP
-from spark_jobs.transforms.measure import examples
+from spark_jobs.transforms.measure import Rule, examples
 from spark_jobs.windows import DAY, Window
 
 NOTHING = "nothing"
@@ -29,11 +29,6 @@ class Work:
     digests: Mapping[datetime, str]
     sources: Mapping[datetime, str]
     old: Mapping[datetime, dict[str, Any]]
-
-
-def fingerprint(*parts: Any) -> str:
-    """A digest of contents and settings: what an unchanged build would be built from again."""
-    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
 
 
 def due(ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple[str, str]], *settings: Any) -> Work:
@@ -55,7 +50,7 @@ def due(ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple
     return Work(step, days, wanted, {day: inputs.get(day, (NOTHING, NOTHING))[1] for day in wanted}, old)
 
 
-def verdict_of(ctx: Context, suite: Any, measures: pd.DataFrame, unit: str | None) -> quality.Verdict:
+def verdict_of(ctx: Context, suite: Suite, measures: pd.DataFrame, unit: str | None) -> quality.Verdict:
     """The verdict over measures that have one row for each day in column `unit`, or one row altogether."""
     table = measures.copy()
     table.insert(0, "unit", [str(day) for day in table.pop(unit)] if unit else ["snapshot"])
@@ -83,7 +78,7 @@ def record(ctx: Context, work: Work, verdict: quality.Verdict, counts: Mapping[s
     ctx.ledger.record_builds(work.step, rows)
 
 
-def finish(ctx: Context, verdict: quality.Verdict, frame: DataFrame, table: Table, rules: Mapping[str, str]) -> None:
+def finish(ctx: Context, verdict: quality.Verdict, frame: DataFrame, table: Table, rules: Mapping[str, Rule]) -> None:
     """Says the warnings; raises QualityError with expectation, units, rows and three examples where any failed."""
     for unit, texts in verdict.warned.items():
         ctx.say(f"warning: {table.name} of {unit}: {'; '.join(texts)}")

@@ -11,21 +11,30 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from spark_jobs import lock, windows
+from spark_jobs import lock, quality, windows
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import PipelineError
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
 
 Run = Callable[[Context, windows.Window], Summary]
-COLLECTION, PREPROCESSING = "collection", "preprocessing"
+COLLECTION, PREPROCESSING, MATRIX, FEATURES = PARTS = ("collection", "preprocessing", "matrix", "features")
 EXIT_CODES = "exit codes: 0 done, 1 error, 2 wrong setting or argument, 3 units stopped, 4 not arrived yet, 5 busy"
 
 
-def job(name: str, doc: str, run: Run, unit: timedelta, part: str, flags: Sequence[tuple[str, str]] = ()) -> int:
+def job(
+    name: str,
+    doc: str,
+    run: Run,
+    unit: timedelta,
+    part: str,
+    flags: Sequence[tuple[str, str]] = (),
+    judges: bool = True,
+) -> int:
     """Runs one job from the command line and returns its exit code.
 
-    `flags` are further options (name, help); a name that ends in `=` takes a value. Prints one JSON line on success.
+    `part` names what only one run may write at a time. `flags` are further options (name, help); a name that ends
+    in `=` takes a value. Prints one JSON line on success.
     """
     parser = argparse.ArgumentParser(prog=f"spark-submit spark_jobs/jobs/{name}.py", description=doc, epilog=EXIT_CODES)
     what = "day" if unit == windows.DAY else "hour"
@@ -37,12 +46,14 @@ def job(name: str, doc: str, run: Run, unit: timedelta, part: str, flags: Sequen
     for flag, text in flags:
         kind = {} if flag.endswith("=") else {"action": "store_true"}
         parser.add_argument("--" + flag.removesuffix("="), help=text, **kind)
-    return guarded(name, lambda: _run(name, run, unit, part, vars(parser.parse_args())))
+    return guarded(name, lambda: _run(name, run, unit, part, judges, vars(parser.parse_args())))
 
 
-def _run(name: str, run: Run, unit: timedelta, part: str, arguments: dict[str, Any]) -> int:
+def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, arguments: dict[str, Any]) -> int:
     window = windows.parse(arguments.pop("start"), arguments.pop("end"), unit, now())
     settings = load(arguments.pop("set"))
+    if judges:
+        quality.preload()
     spark = spark_session(name)
     spark.sparkContext.setLogLevel("WARN")
     with lock.hold(settings.paths.warehouse, part):

@@ -1,10 +1,10 @@
 """Nothing lost, nothing twice: the counting identities, proven from the tables on every run."""
 
-from pyspark.sql import functions as F
-
 from spark_jobs import tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import IdentityError
+
+COMMITTED = (tables.USER_EVENTS, tables.REJECTED_EVENTS)
 
 
 def events(ctx: Context) -> Summary:
@@ -13,42 +13,23 @@ def events(ctx: Context) -> Summary:
     The ledger is compared with the tables (whose counts Delta keeps in its log: no scan), the units with the ledger.
     Raises IdentityError naming the unit and both figures.
     """
-    states = ctx.ledger.states().withColumn("current", ~F.col("dirty") & (F.col("status") != "stopped"))
-    held = F.coalesce("valid_rows", F.lit(0)) + F.coalesce("rejected_rows", F.lit(0))
-    wrong = states.where(F.col("current") & (F.col("landed_rows") != held)).select(
-        "unit", "landed_rows", held.alias("held")
-    )
-    if row := wrong.first():
-        raise IdentityError(f"{row.unit}: {row.landed_rows:,} rows landed, but {row.held:,} are committed.")
-    totals = states.agg(
-        F.sum("landed_rows").alias("raw"),
-        F.sum(F.when(F.col("current"), F.col("valid_rows"))).alias("valid"),
-        F.sum(F.when(F.col("current"), F.col("rejected_rows"))).alias("rejected"),
-        F.sum(F.when(~F.col("current"), F.col("landed_rows"))).alias("waiting"),
-        F.sum("valid_rows").alias("valid_held"),
-        F.sum("rejected_rows").alias("rejected_held"),
-    ).first()
-    for table, expected in (
-        (tables.RAW_EVENTS, totals.raw),
-        (tables.USER_EVENTS, totals.valid_held),
-        (tables.REJECTED_EVENTS, totals.rejected_held),
-    ):
-        counted = ctx.storage.read(table).count()
-        if counted != (expected or 0):
-            raise IdentityError(f"{table.name} holds {counted:,} rows, but the ledger counts {expected or 0:,}.")
-    names = ("raw", "valid", "rejected", "waiting")
-    counts = {name: totals[name] or 0 for name in names}
-    if counts["raw"] != counts["valid"] + counts["rejected"] + counts["waiting"]:
-        raise IdentityError(f"rows do not add up: {counts}.")
+    units = ctx.ledger.units()
+    current = [unit for unit in units if not unit.dirty and unit.status != "stopped"]
+    for unit in current:
+        if unit.landed_rows != (held := unit.valid_rows + unit.rejected_rows):
+            raise IdentityError(f"{unit.unit}: {unit.landed_rows:,} rows landed, but {held:,} are committed.")
+    raw = sum(unit.landed_rows for unit in units)
+    held = {"user_events": sum(u.valid_rows for u in units), "rejected_events": sum(u.rejected_rows for u in units)}
+    for table, due in ((tables.RAW_EVENTS, raw), *((t, held[t.name]) for t in COMMITTED)):
+        if (counted := ctx.storage.read(table).count()) != due:
+            raise IdentityError(f"{table.name} holds {counted:,} rows, but the ledger counts {due:,}.")
+    valid, rejected = sum(u.valid_rows for u in current), sum(u.rejected_rows for u in current)
     return {
-        "raw_events": counts["raw"],
-        "user_events": counts["valid"],
-        "rejected_events": counts["rejected"],
-        "not_yet_committed": counts["waiting"],
-        "earlier_rows_standing": (totals.valid_held or 0)
-        + (totals.rejected_held or 0)
-        - counts["valid"]
-        - counts["rejected"],
+        "raw_events": raw,
+        "user_events": valid,
+        "rejected_events": rejected,
+        "not_yet_committed": raw - sum(unit.landed_rows for unit in current),
+        "earlier_rows_standing": sum(held.values()) - valid - rejected,
     }
 
 
@@ -57,9 +38,9 @@ def deduplicated(ctx: Context) -> tuple[int, int]:
 
     Raises IdentityError where deduped_events does not hold what its builds kept.
     """
-    builds = ctx.storage.read(tables.DAY_BUILDS).where("step = 'remove_duplicates'")
-    rows_in, rows_out = builds.agg(F.sum("rows_in"), F.sum("rows_out")).first()
+    builds = ctx.ledger.builds("remove_duplicates").values()
+    rows_in, rows_out = (sum(row[name] for row in builds) for name in ("rows_in", "rows_out"))
     held = ctx.storage.read(tables.DEDUPED_EVENTS).count()
-    if held != (rows_out or 0):
-        raise IdentityError(f"deduped_events holds {held:,} rows, but its builds kept {rows_out or 0:,}.")
-    return rows_in or 0, rows_out or 0
+    if held != rows_out:
+        raise IdentityError(f"deduped_events holds {held:,} rows, but its builds kept {rows_out:,}.")
+    return rows_in, rows_out

@@ -10,8 +10,8 @@ from expectations import raw_events as raw_suite
 from expectations import user_events as valid_suite
 from spark_jobs import quality, tables, windows
 from spark_jobs.context import Context, Summary
-from spark_jobs.ledger import Unit
 from spark_jobs.sources.header import OPTIONAL
+from spark_jobs.states import NO_CONTENT, Unit
 from spark_jobs.storage import in_units
 from spark_jobs.transforms.digest import spelled
 from spark_jobs.transforms.hours import hour_measures, unit_of
@@ -28,6 +28,7 @@ class Judged:
     """Units with their counts and verdicts. `failures` holds sentences, `broken` the measures behind them, by unit."""
 
     units: list[Unit]
+    files: dict[int, dict] = field(default_factory=dict)
     rows: DataFrame | None = None
     counts: pd.DataFrame = field(default_factory=pd.DataFrame)
     failures: dict[str, list[str]] = field(default_factory=dict)
@@ -35,6 +36,11 @@ class Judged:
     unusual: dict[str, list[str]] = field(default_factory=dict)
     accepted: set[str] = field(default_factory=set)
     examples: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def headers(self) -> dict[int, list[str]]:
+        """The header of each file that gave rows to the units, as our column names."""
+        return {file_id: row["header"] for file_id, row in self.files.items()}
 
     @property
     def stopped(self) -> list[Unit]:
@@ -93,8 +99,9 @@ def judge(ctx: Context, units: list[Unit]) -> Judged:
     good = broken_rows(tables.USER_EVENTS, valid_suite.RULES, where=F.size("reasons") == 0)
     unit = unit_of(F.col("hour"), F.col("file_id"))
     counts = profile(rows, TYPES, OPTIONAL, good).withColumn("unit", unit).toPandas()
-    measures = hour_measures(counts, ctx.ledger.headers(), events.expected_types, events.expected_from_rows)
-    judged = Judged(units, rows, counts.groupby("unit").sum(numeric_only=True))
+    files = {row["file_id"]: row for row in ctx.ledger.files() if row["file_id"] in set(counts["file_id"])}
+    judged = Judged(units, files, rows, counts.groupby("unit").sum(numeric_only=True))
+    measures = hour_measures(counts, judged.headers, events.expected_types, events.expected_from_rows)
     folder, days = ctx.settings.paths.quality, ctx.settings.quality.docs_days
     for suite in (raw_suite.suite(ctx.settings), valid_suite.suite(ctx.settings)):
         verdict = quality.judge(suite, measures, folder, days)
@@ -102,7 +109,7 @@ def judge(ctx: Context, units: list[Unit]) -> Judged:
             judged.failures[unit] = judged.failures.get(unit, []) + texts
             judged.broken[unit] = judged.broken.get(unit, []) + verdict.broken.get(unit, ["raised"])
         judged.unusual |= verdict.warned
-    _find_examples(ctx, judged)
+    _find_examples(judged)
     return judged
 
 
@@ -117,13 +124,13 @@ def commit(ctx: Context, judged: Judged, accepted: str | None) -> None:
     if passing:
         chosen = judged.rows.where(_rows_of(passing, "timestamp"))
         good = chosen.where((F.size("reasons") == 0) & F.col("event_date").isNotNull())
-        bad = rejected_text(chosen.where(F.size("reasons") > 0), ctx.ledger.headers(), _file_names(ctx))
+        bad = _rejected(judged, chosen)
         dated = [unit for unit in passing if unit.hour is not None]
         if dated:
             ctx.storage.replace(tables.USER_EVENTS, good, _rows_of(dated, "timestamp"))
         if any(unit.rejected_rows or _count(judged, unit, "rejected_rows") for unit in passing):
             ctx.storage.replace(tables.REJECTED_EVENTS, bad, _rows_of(passing, "hour"))
-    reasons = _reasons(ctx, passing)
+    reasons = _reasons(ctx, [unit for unit in passing if _count(judged, unit, "rejected_rows")])
     rows = [_ledger_row(judged, unit, reasons.get(unit.unit, {}), accepted) for unit in judged.units]
     ctx.ledger.record_hours(rows)
 
@@ -138,11 +145,16 @@ def _count(judged: Judged, unit: Unit, name: str) -> int:
     return int(judged.counts[name].get(unit.unit, 0)) if name in judged.counts else 0
 
 
-def _reasons(ctx: Context, passing: list[Unit]) -> dict[str, dict[str, int]]:
+def _rejected(judged: Judged, rows: DataFrame) -> DataFrame:
+    names = {file_id: row["path"].rpartition("/")[2] for file_id, row in judged.files.items()}
+    return rejected_text(rows.where(F.size("reasons") > 0), judged.headers, names)
+
+
+def _reasons(ctx: Context, units: list[Unit]) -> dict[str, dict[str, int]]:
     """Rejected rows by reason for each unit, from the table itself."""
-    if not passing:
+    if not units:
         return {}
-    rows = ctx.storage.read(tables.REJECTED_EVENTS).where(_rows_of(passing, "hour"))
+    rows = ctx.storage.read(tables.REJECTED_EVENTS).where(_rows_of(units, "hour"))
     unit = unit_of(F.col("hour"), F.col("file_id")).alias("unit")
     found: dict[str, dict[str, int]] = {}
     for row in rows.select(unit, F.explode("reasons").alias("reason")).groupBy("unit", "reason").count().collect():
@@ -162,13 +174,13 @@ def _ledger_row(judged: Judged, unit: Unit, reasons: dict[str, int], accepted: s
     }
     if unit.unit in judged.failures and unit.unit not in judged.accepted:
         stands = {"valid_rows": unit.valid_rows, "rejected_rows": unit.rejected_rows}
-        return row | stands | {"status": "stopped", "content_digest": unit.content_digest or "0:0:0"}
+        return row | stands | {"status": "stopped", "content_digest": unit.content_digest or NO_CONTENT}
     rejected = _count(judged, unit, "rejected_rows")
     valid = _count(judged, unit, "raw_rows") - rejected
     digest = spelled(valid, _count(judged, unit, "low"), _count(judged, unit, "high"))
     same = unit.status == "loaded" and digest == unit.content_digest
     return row | {
-        "status": "loaded" if same or unit.hour is None else "committed",
+        "status": "rejected" if unit.hour is None else "loaded" if same else "committed",
         "valid_rows": valid,
         "rejected_rows": rejected,
         "reasons": reasons,
@@ -177,15 +189,10 @@ def _ledger_row(judged: Judged, unit: Unit, reasons: dict[str, int], accepted: s
     }
 
 
-def _file_names(ctx: Context) -> dict[int, str]:
-    return {row["file_id"]: row["path"].rpartition("/")[2] for row in ctx.ledger.files()}
-
-
-def _find_examples(ctx: Context, judged: Judged) -> None:
+def _find_examples(judged: Judged) -> None:
     """Up to three rejected rows of the stopped hours, as text with their reasons."""
     if not judged.failures:
         return
     hours = [unit for unit in judged.units if unit.unit in judged.failures]
-    rows = judged.rows.where(_rows_of(hours, "timestamp")).where(F.size("reasons") > 0)
-    found = rejected_text(rows, ctx.ledger.headers(), _file_names(ctx)).limit(3).collect()
+    found = _rejected(judged, judged.rows.where(_rows_of(hours, "timestamp"))).limit(3).collect()
     judged.examples = {hours[0].unit: [f"{'+'.join(row.reasons)} in {row.raw_text}" for row in found]}

@@ -25,6 +25,8 @@ from spark_jobs.transforms.digest import sums
 from spark_jobs.transforms.parse import parse
 from spark_jobs.windows import HOUR, ranges
 
+SMALL, LARGEST_PART = 64 << 20, 64 << 20
+
 
 def land(ctx: Context, rehash: bool) -> list[Decision]:
     """Lands every new or changed file of the raw folder; returns what was decided about each file looked at.
@@ -46,9 +48,9 @@ def land(ctx: Context, rehash: bool) -> list[Decision]:
 
 
 def _examined(ctx: Context, chosen: list[Found], known: dict[str, dict[str, Any]]) -> Iterable[tuple[Found, Examined]]:
-    """One task for each file: size is no measure of how long a packed file takes."""
-    if not chosen:
-        return []
+    """A few small files right here; else one task for each: size is no measure of how long a packed file takes."""
+    if sum(file.size for file in chosen) <= SMALL:
+        return [(file, files.examine(file.path, (known.get(file.path) or {}).get("content_bytes"))) for file in chosen]
     asked = [(i, file.path, (known.get(file.path) or {}).get("content_bytes")) for i, file in enumerate(chosen)]
     frame = ctx.spark.createDataFrame(asked, "number INT, path STRING, known_bytes BIGINT").repartition(
         len(asked), "number"
@@ -120,7 +122,8 @@ def _by_header(reading: list[Decision]) -> list[list[Decision]]:
 def _parsed(ctx: Context, group: list[Decision]) -> DataFrame:
     """The records of files with the same header as raw_events rows; each part of a file is a task."""
     header = Header(group[0].examined.header, group[0].columns)
-    parts = [tuple(asdict(part).values()) for decision in group for part in _parts(decision)]
+    every = _bytes_a_task(ctx, group)
+    parts = [tuple(asdict(part).values()) for decision in group for part in _parts(decision, every)]
     tasks = ctx.spark.sparkContext.parallelize(parts, max(1, len(parts)))
     frame = ctx.spark.createDataFrame(
         tasks, "file_id INT, part INT, path STRING, start BIGINT, end BIGINT, last BOOLEAN"
@@ -140,9 +143,19 @@ def _parsed(ctx: Context, group: list[Decision]) -> DataFrame:
     return parse(frame.mapInArrow(read, schema), header.columns)
 
 
-def _parts(decision: Decision) -> list[Part]:
+def _bytes_a_task(ctx: Context, group: list[Decision]) -> int:
+    """Small files are cut so that every core has work, large ones into parts of LARGEST_PART."""
+    total = sum(decision.examined.content_bytes - decision.read_from for decision in group)
+    return min(LARGEST_PART, total // ctx.spark.sparkContext.defaultParallelism)
+
+
+def _parts(decision: Decision, every: int) -> list[Part]:
+    """The parts of a file, each of at least `every` bytes but for the last."""
     examined = decision.examined
-    starts = [decision.read_from, *(cut for cut in examined.cuts if cut > decision.read_from)]
+    starts = [decision.read_from]
+    for cut in examined.cuts:
+        if cut - starts[-1] >= every and cut > decision.read_from:
+            starts.append(cut)
     ends = [*starts[1:], examined.content_bytes]
     unfinished = examined.unfinished_from is not None
     return [
@@ -199,8 +212,7 @@ def _record(
     stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
     rows = [_row(decision, known.get(decision.file.path), parts.get(decision.file_id, [])) for decision in decisions]
     changed = [row | stamp for row in rows + vanished]
-    if changed:
-        ctx.storage.merge(tables.LANDED_FILES, ctx.storage.frame(tables.LANDED_FILES, changed))
+    ctx.ledger.record_files(changed)
 
 
 def _row(decision: Decision, old: dict[str, Any] | None, hours: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,35 +1,20 @@
-"""The ledger: reads and writes of landed_files, hour_status, day_builds and day_status. Small tables, no event rows."""
+"""The ledger: reads and writes of landed_files, hour_status, day_builds and day_status.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+Small tables, held in memory while their version stands; a write replaces the month (or the step) that it touches.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
 from typing import Any
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from spark_jobs import tables
+from spark_jobs import states, tables
+from spark_jobs.errors import BusyError
 from spark_jobs.session import now
-from spark_jobs.storage import Storage
-from spark_jobs.transforms.days import day_inputs, day_status
-from spark_jobs.transforms.hours import landed_units, with_status
-from spark_jobs.windows import HOUR, Window, name
+from spark_jobs.states import Unit
+from spark_jobs.storage import CONFLICTS, Storage
+from spark_jobs.tables import Table
 
-
-@dataclass(frozen=True)
-class Unit:
-    """An hour (or a file's undated rows): what landed and what the ledger says of it. `status` None: never judged."""
-
-    unit: str
-    hour: datetime | None
-    file_id: int | None
-    landed_rows: int
-    landed_digest: str
-    status: str | None
-    valid_rows: int
-    rejected_rows: int
-    content_digest: str | None
-    dirty: bool
+ATTEMPTS = 5
 
 
 class Ledger:
@@ -37,107 +22,109 @@ class Ledger:
 
     def __init__(self, storage: Storage):
         self.storage = storage
+        self._held: dict[str, tuple[int, list[dict[str, Any]]]] = {}
 
     def files(self) -> list[dict[str, Any]]:
         """All rows of landed_files, by file_id."""
-        rows = self.storage.read(tables.LANDED_FILES).orderBy("file_id").collect()
-        return [row.asDict(recursive=True) for row in rows]
+        return sorted(self._rows(tables.LANDED_FILES), key=lambda row: row["file_id"])
 
-    def headers(self) -> dict[int, list[str]]:
-        """The header of each landed file, as our column names."""
-        files = self.storage.read(tables.LANDED_FILES).where("header IS NOT NULL").select("file_id", "header")
-        return {row.file_id: row.header for row in files.collect()}
+    def record_files(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Writes what became of files."""
+        self._put(tables.LANDED_FILES, rows)
 
-    def states(self) -> DataFrame:
-        """Every unit that landed or was judged, as a DataFrame."""
-        landed = landed_units(self.storage.read(tables.LANDED_FILES))
-        return with_status(landed, self.storage.read(tables.HOUR_STATUS))
-
-    def units(self, where: str) -> list[Unit]:
-        """The units that `where` (SQL over `states`) names, in order of time."""
-        chosen = self.states().where(where).orderBy("hour", "unit").collect()
-        return [
-            Unit(
-                unit=row.unit,
-                hour=row.hour,
-                file_id=row.file_id,
-                landed_rows=row.landed_rows,
-                landed_digest=row.landed_digest,
-                status=row.status,
-                valid_rows=row.valid_rows or 0,
-                rejected_rows=row.rejected_rows or 0,
-                content_digest=row.content_digest,
-                dirty=row.dirty,
-            )
-            for row in chosen
-        ]
+    def units(self, wanted: Callable[[Unit], bool] = lambda unit: True) -> list[Unit]:
+        """The units that landed or were judged and that are wanted, in order of time."""
+        found = states.units(self._rows(tables.LANDED_FILES), self._rows(tables.HOUR_STATUS))
+        return [unit for unit in found if wanted(unit)]
 
     def landed_span(self, until: datetime) -> tuple[datetime, datetime] | None:
         """The first hour that landed, and the latest that is not later than `until`; None when there is none."""
-        span = self.states().where("hour IS NOT NULL AND landed_rows > 0").where(F.col("hour") <= F.lit(until))
-        first, last = span.agg(F.min("hour"), F.max("hour")).first()
-        return (first, last) if first else None
+        hours = [unit.hour for unit in self.units() if unit.hour and unit.landed_rows and unit.hour <= until]
+        return (hours[0], hours[-1]) if hours else None
 
     def record_hours(self, rows: Iterable[dict[str, Any]]) -> None:
         """Writes ledger rows of hours; what a row leaves out gets its neutral value."""
-        neutral = {
-            "raw_rows": 0,
-            "raw_digest": "0:0:0",
-            "valid_rows": 0,
-            "rejected_rows": 0,
-            "reasons": {},
-            "content_digest": "0:0:0",
-            "warnings": [],
-            "updated_at": now(),
-        }
-        rows = [neutral | row for row in rows]
-        if rows:
-            self.storage.merge(tables.HOUR_STATUS, self.storage.frame(tables.HOUR_STATUS, rows))
+        nothing = {"raw_rows": 0, "valid_rows": 0, "rejected_rows": 0, "reasons": {}, "warnings": []}
+        nothing |= {"raw_digest": states.NO_CONTENT, "content_digest": states.NO_CONTENT, "updated_at": now()}
+        self._put(tables.HOUR_STATUS, (nothing | row | {"month": states.month_of(row["unit"])} for row in rows))
 
     def mark_loaded(self, units: Iterable[str]) -> None:
         """Says of committed units that PostgreSQL has them too; a unit without any row becomes empty."""
-        units = list(units)
-        if units:
-            rows = self.storage.read(tables.HOUR_STATUS).where(F.col("unit").isin(units))
-            empty = F.col("valid_rows") + F.col("rejected_rows") == 0
-            status = F.when(empty, F.lit("empty")).otherwise(F.lit("loaded"))
-            changed = rows.withColumn("status", status).withColumn("updated_at", F.lit(now()))
-            self.storage.merge(tables.HOUR_STATUS, changed)
+        chosen = set(units)
+        rows = [row for row in self._rows(tables.HOUR_STATUS) if row["unit"] in chosen]
+        self._put(
+            tables.HOUR_STATUS,
+            (
+                row | {"status": "loaded" if row["valid_rows"] + row["rejected_rows"] else "empty", "updated_at": now()}
+                for row in rows
+            ),
+        )
 
-    def days(self) -> DataFrame:
-        """Each day with committed content: its rows and the digest that a build of it starts from."""
-        return day_inputs(self.storage.read(tables.HOUR_STATUS))
+    def day_inputs(self) -> dict[datetime, str]:
+        """Each day (midnight, UTC) with committed content, and the digest that a build of it starts from."""
+        return {_midnight(day): digest for day, digest in states.day_inputs(self.units()).items()}
 
     def builds(self, step: str) -> dict[datetime, dict[str, Any]]:
         """What `step` last did, by day (midnight, UTC)."""
-        rows = self.storage.read(tables.DAY_BUILDS).where(F.col("step") == step).collect()
-        return {datetime.combine(row.day, datetime.min.time()): row.asDict(recursive=True) for row in rows}
+        return {_midnight(row["day"]): row for row in self._rows(tables.DAY_BUILDS) if row["step"] == step}
 
     def record_builds(self, step: str, rows: Iterable[dict[str, Any]]) -> None:
         """Writes what a step did for each day (key `day`: a date)."""
-        rows = [{"step": step, "built_at": now(), "counts": {}} | row for row in rows]
-        if rows:
-            self.storage.merge(tables.DAY_BUILDS, self.storage.frame(tables.DAY_BUILDS, rows))
+        self._put(tables.DAY_BUILDS, ({"step": step, "built_at": now(), "counts": {}} | row for row in rows))
+
+    def days(self) -> list[dict[str, Any]]:
+        """All rows of day_status, by day."""
+        return sorted(self._rows(tables.DAY_STATUS), key=lambda row: row["day"])
 
     def refresh_days(self) -> None:
-        """Derives day_status anew from hour_status and day_builds; writes only where something changed."""
-        table = tables.DAY_STATUS
-        fresh = table.conform(day_status(self.states(), self.storage.read(tables.DAY_BUILDS))).collect()
-        old = self.storage.read(table).collect()
-        if set(fresh) != set(old):
-            gone = {row.day for row in old} - {row.day for row in fresh}
-            rows = self.storage.frame(table, (row.asDict() for row in fresh if gone or row not in set(old)))
-            if gone:
-                self.storage.replace(table, rows, None)
-            else:
-                self.storage.merge(table, rows)
+        """Derives day_status anew; writes only where something changed.
+
+        Collection and preprocessing may both do so at once: whoever finds that the other has gone on meanwhile looks
+        again, so that the last word rests on all of both. Raises BusyError if that never settles.
+        """
+        sources = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS)
+        for _ in range(ATTEMPTS):
+            seen = [self.storage.version(table) for table in sources]
+            fresh = states.day_status(self.units(), self._rows(tables.DAY_BUILDS))
+            try:
+                if fresh != self.days():
+                    self._replace(tables.DAY_STATUS, fresh, None)
+            except CONFLICTS:
+                continue
+            if seen == [self.storage.version(table) for table in sources]:
+                return
+        raise BusyError("day_status: other runs keep changing the ledger; run this again.")
+
+    def _rows(self, table: Table) -> list[dict[str, Any]]:
+        version = self.storage.version(table)
+        if self._held.get(table.name, (None, []))[0] != version:
+            self._held[table.name] = (version, self.storage.rows(table))
+        return self._held[table.name][1]
+
+    def _put(self, table: Table, changed: Iterable[dict[str, Any]]) -> None:
+        """Rows of the same key are replaced, others added; the partitions touched are written anew.
+
+        What is held stays right without another read: only the holder of the lock writes these partitions.
+        """
+        new = {_key(table, row): row for row in changed}
+        if not new:
+            return
+        rows = {_key(table, row): row for row in self._rows(table)} | new
+        written, where = rows, None
+        if table.partition is not None:
+            touched = {row[table.partition] for row in new.values()}
+            written = {key: row for key, row in rows.items() if row[table.partition] in touched}
+            where = f"{table.partition} IN ({', '.join(repr(value) for value in sorted(touched))})"
+        self._replace(table, list(written.values()), where)
+        self._held[table.name] = (self.storage.version(table), list(rows.values()))
+
+    def _replace(self, table: Table, rows: list[dict[str, Any]], where: str | None) -> None:
+        self.storage.replace(table, self.storage.frame(table, rows).coalesce(1), where)
 
 
-def in_window(window: Window) -> str:
-    """SQL over `states` that names the hours of a window."""
-    return f"(hour >= TIMESTAMP '{window.start}' AND hour < TIMESTAMP '{window.end}')"
+def _key(table: Table, row: dict[str, Any]) -> tuple:
+    return tuple(row[name] for name in table.key)
 
 
-def unit_name(hour: datetime) -> str:
-    """The ledger's key of an hour."""
-    return name(hour, HOUR)
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)

@@ -6,8 +6,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from spark_jobs import command_line, lock
-from spark_jobs.command_line import COLLECTION, PREPROCESSING, guarded
+from spark_jobs import command_line, lock, quality
+from spark_jobs.command_line import PARTS, guarded
 from spark_jobs.console import Console
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import QualityError
@@ -41,11 +41,12 @@ def main() -> int:
     settings = load(arguments.set + chosen)
     console = Console()
     with ExitStack() as held:
-        for part in (COLLECTION, PREPROCESSING):
+        for part in PARTS:
             held.enter_context(lock.hold(settings.paths.warehouse, part))
         if not arguments.input:
             _sample_where_empty(settings, console)
         files.found(settings.paths.raw)  # a wrong address is said before Spark starts
+        quality.preload()
         with console.step("start Spark"):
             spark = spark_session("pipeline")
         ctx = context(settings, spark, accept_rejects=arguments.accept_rejects)
@@ -74,7 +75,7 @@ def run(ctx: Context, console: Console) -> int:
     for job in HOURLY:
         step(job, hours)
     days = Window(floor(hours.start, DAY), floor(hours.end - hours.unit, DAY) + DAY, DAY)
-    if ctx.ledger.days().isEmpty():
+    if not ctx.ledger.day_inputs():
         console.say("no hour passed its verdict, so there is no day to build.")
     else:
         for job in DAILY:

@@ -1,12 +1,14 @@
-"""Great Expectations: the only module that runs it. One ephemeral context a verdict; results as JSON, Data Docs as HTML.
+"""Great Expectations: the only module that runs it. One ephemeral context a verdict; JSON results, HTML Data Docs.
 
 A verdict is one validation of a small table of measures (one row for each unit), so that a month of 744 hours costs
 one run and no expectation ever collects event rows.
 """
 
+import importlib
 import json
 import logging
 import shutil
+import threading
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,9 +20,15 @@ from typing import Any
 
 import pandas as pd
 
+from expectations import Suite
 from spark_jobs.session import now
 
 STAMP = "%Y%m%dT%H%M%S%f"
+
+
+def preload() -> None:
+    """Begins to import the library, which takes seconds, while the JVM starts."""
+    threading.Thread(target=importlib.import_module, args=("great_expectations",), daemon=True).start()
 
 
 @dataclass
@@ -38,7 +46,7 @@ class Verdict:
         return [unit for unit in units if unit not in self.failed]
 
 
-def judge(suite: Any, measures: pd.DataFrame, folder: str, docs_days: int) -> Verdict:
+def judge(suite: Suite, measures: pd.DataFrame, folder: str, docs_days: int) -> Verdict:
     """The verdict of `suite` over `measures` (columns `unit`, `rows` and the counts).
 
     A measure that is null is not judged; an expectation that raises fails every unit. Writes
@@ -58,14 +66,14 @@ def judge(suite: Any, measures: pd.DataFrame, folder: str, docs_days: int) -> Ve
     return verdict
 
 
-def _validate(suite: Any, table: pd.DataFrame, folder: str, docs_days: int, taken: datetime) -> Any:
+def _validate(suite: Suite, table: pd.DataFrame, folder: str, docs_days: int, taken: datetime) -> Any:
     import great_expectations as gx
 
     _prune(Path(folder), taken - timedelta(days=docs_days))
     context = gx.get_context(mode="ephemeral", project_config=_project(folder))
     source = context.data_sources.add_pandas("measures")
     batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("units")
-    definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=context.suites.add(suite))
+    definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=context.suites.add(suite.build()))
     checkpoint = gx.Checkpoint(
         name=suite.name,
         validation_definitions=[context.validation_definitions.add(definition)],

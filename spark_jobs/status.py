@@ -33,10 +33,10 @@ def show(ctx: Context, console: Console) -> None:
     table = Table(title="days", title_justify="left")
     for name in ("day", "loaded", "empty", "stopped", "missing", "complete", "built", "dirty"):
         table.add_column(name, justify="right" if name in ("loaded", "empty", "stopped", "missing") else "left")
-    for row in ctx.storage.read(tables.DAY_STATUS).orderBy("day").collect():
-        counts = (row.hours_loaded, row.hours_empty, row.hours_stopped, row.hours_missing)
-        flags = ("yes" if flag else "no" for flag in (row.complete, row.built, row.dirty))
-        table.add_row(str(row.day), *map(str, counts), *flags)
+    for row in ctx.ledger.days():
+        counts = (str(row[f"hours_{name}"]) for name in ("loaded", "empty", "stopped", "missing"))
+        flags = ("yes" if row[name] else "no" for name in ("complete", "built", "dirty"))
+        table.add_row(str(row["day"]), *counts, *flags)
     console.out.print(table)
     for line in mends(ctx) or ["everything that landed is loaded and built."]:
         console.say(line)
@@ -45,9 +45,9 @@ def show(ctx: Context, console: Console) -> None:
 def mends(ctx: Context) -> list[str]:
     """What is not as it should be, each with the command that mends it."""
     lines = []
-    for row in ctx.storage.read(tables.LANDED_FILES).where("status = 'refused'").collect():
-        lines.append(f"refused file: {row.sentence} Mend the file, then: {SUBMIT}/extract_events.py")
-    units = ctx.ledger.units("dirty OR status IN ('stopped', 'committed')")
+    for row in (row for row in ctx.ledger.files() if row["status"] == "refused"):
+        lines.append(f"refused file: {row['sentence']} Mend the file, then: {SUBMIT}/extract_events.py")
+    units = ctx.ledger.units(lambda unit: unit.dirty or unit.status in ("stopped", "committed"))
     stopped = [unit for unit in units if unit.status == "stopped" and not unit.dirty]
     for unit in stopped[:5]:
         command = f"{SUBMIT}/validate_data_quality.py --start {unit.unit} --accept-rejects 'why'"
@@ -62,8 +62,7 @@ def mends(ctx: Context) -> list[str]:
     waiting = [unit.hour for unit in units if unit.status == "committed" and not unit.dirty and unit.hour]
     if waiting:
         lines.append(f"not in PostgreSQL yet: {windows.describe(waiting, HOUR)}: {SUBMIT}/load_to_database.py")
-    days = ctx.storage.read(tables.DAY_STATUS).where("dirty OR NOT built").orderBy("day").collect()
-    unbuilt = [windows.parse_day(row.day) for row in days]
+    unbuilt = [windows.parse_day(row["day"]) for row in ctx.ledger.days() if row["dirty"] or not row["built"]]
     for part in windows.ranges(unbuilt, DAY)[:5]:
         span = f"--start {part.start:%Y-%m-%d} --end {part.end:%Y-%m-%d}"
         lines.append(f"to be built: {part}: {SUBMIT}/remove_duplicates.py {span}, then the other daily jobs")

@@ -1,13 +1,16 @@
-"""The Delta tables at their addresses: read, replace a window, merge. The only module that knows Delta and addresses."""
+"""The Delta tables at their addresses: read, replace a window. The only module that knows Delta and addresses."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+from delta import exceptions
 from delta.tables import DeltaTable
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from spark_jobs.tables import Table
@@ -21,6 +24,8 @@ PROPERTIES = {
     "delta.enableDeletionVectors": "false",  # other readers of Delta (DuckDB, delta-rs) read every version
 }
 FEW_FILES = 4
+# What Delta raises when another writer was faster; its Python classes have no common base that is raised.
+CONFLICTS = tuple(getattr(exceptions, name) for name in exceptions.__all__)
 
 
 class Storage:
@@ -28,14 +33,17 @@ class Storage:
 
     def __init__(self, spark: SparkSession, warehouse: str):
         self.spark, self.warehouse = spark, warehouse.rstrip("/")
+        self._existing: set[str] = set()
 
     def path(self, table: Table) -> str:
         """The address of a table."""
         return f"{self.warehouse}/{table.name}"
 
     def exists(self, table: Table) -> bool:
-        """Whether the table was ever created."""
-        return DeltaTable.isDeltaTable(self.spark, self.path(table))
+        """Whether the table was ever created; asked once, for tables are never dropped."""
+        if table.name not in self._existing and DeltaTable.isDeltaTable(self.spark, self.path(table)):
+            self._existing.add(table.name)
+        return table.name in self._existing
 
     def create(self, table: Table) -> None:
         """Creates the table, with comments and properties, where there is none."""
@@ -61,7 +69,12 @@ class Storage:
     def frame(self, table: Table, rows: Iterable[dict[str, Any]]) -> DataFrame:
         """A small DataFrame with the table's schema from values that the driver knows (ledger rows, never events)."""
         schema = StructType.fromDDL(", ".join(f"`{field.name}` {field.type}" for field in table.fields))
-        return self.spark.createDataFrame([tuple(row.get(name) for name in table.columns) for row in rows], schema)
+        values = pa.Table.from_pylist(list(rows), to_arrow_schema(schema, timestamp_utc=True))
+        return self.spark.createDataFrame(values, schema)
+
+    def rows(self, table: Table) -> list[dict[str, Any]]:
+        """All rows of a small table, as values for the driver."""
+        return [row.asDict(recursive=True) for row in self.read(table).collect()]
 
     def replace(self, table: Table, frame: DataFrame, where: str | None) -> None:
         """One commit in which `frame` takes the place of all rows that `where` names (None: of all rows).
@@ -78,14 +91,6 @@ class Storage:
         """Adds rows; for tables whose rows are given once and never change."""
         self.create(table)
         table.conform(frame).write.format("delta").mode("append").save(self.path(table))
-
-    def merge(self, table: Table, frame: DataFrame) -> None:
-        """Updates the rows whose key `frame` has, inserts the others. For the small ledger tables."""
-        self.create(table)
-        same = " AND ".join(f"old.`{name}` <=> new.`{name}`" for name in table.key)
-        target = DeltaTable.forPath(self.spark, self.path(table)).alias("old")
-        merge = target.merge(table.conform(frame).alias("new"), same)
-        merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
 
     def version(self, table: Table) -> int:
         """The latest version; -1 where the table does not exist."""
@@ -110,16 +115,18 @@ class Storage:
         """Joins the small files of closed days; rows stay as they are. Left for next time where a writer is faster."""
         if not self.exists(table):
             return
-        for day in days:
+        for day in self._with_many_files(table, days):
             where = f"{table.partition} = DATE '{day:%Y-%m-%d}'"
-            files = self.read(table).where(where).select(F.input_file_name()).distinct()
-            if files.limit(FEW_FILES + 1).count() <= FEW_FILES:
-                continue
             try:
                 DeltaTable.forPath(self.spark, self.path(table)).optimize().where(where).executeCompaction()
-            except PySparkException as error:
-                if "Concurrent" not in type(error).__name__ and "DELTA_CONCURRENT" not in str(error):
-                    raise
+            except CONFLICTS:
+                continue
+
+    def _with_many_files(self, table: Table, days: Iterable[datetime]) -> list[datetime]:
+        names = {f"/{table.partition}={day:%Y-%m-%d}/": day for day in days}
+        held = self.read(table).where(in_days(names.values())).inputFiles()
+        counts = Counter(name for file in held for name in names if name in file)
+        return [names[name] for name, count in counts.items() if count > FEW_FILES]
 
 
 def in_units(windows: Iterable[Window], time: str = "timestamp", day: str | None = "event_date") -> str:

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.tables import DEDUPED_EVENTS, USER_EVENTS
 from spark_jobs.transforms.dedupe import keep_latest
-from spark_jobs.transforms.impute import repair
+from spark_jobs.transforms.impute import fills, repair
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import daily_interactions, latest_known, pair_scores
 
@@ -81,7 +81,7 @@ def test_exempt_types_keep_every_row(spark):
 
 
 def repaired(frame) -> list[tuple]:
-    rows = repair(frame).orderBy("user_id").collect()
+    rows = repair(frame, fills(frame)).orderBy("user_id").collect()
     return [(row.user_id, row.price, row.price_source, row.rating, row.rating_source) for row in rows]
 
 
@@ -135,7 +135,7 @@ def test_scores_add_the_weights_of_a_pairs_events(spark):
         {"event_type": "purchase", "price": "1"},
         {"event_type": "rating", "rating": "5", "price": "1", "item_id": 2},
     )
-    scores = pair_scores(daily_interactions(repair(frame)), WEIGHTS).orderBy("item_id").collect()
+    scores = pair_scores(daily_interactions(repair(frame, fills(frame))), WEIGHTS).orderBy("item_id").collect()
     assert [(row.user_id, row.item_id, row.score) for row in scores] == [(1, 1, 9.0), (1, 2, 4.0)]
 
 

@@ -92,4 +92,4 @@ def _measures(ctx: Context, cells: DataFrame, interactions: DataFrame, weights: 
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.PREPROCESSING))
+    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.MATRIX))

@@ -10,9 +10,9 @@ from spark_jobs import command_line, windows
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import NotArrivedError, SourceError
 from spark_jobs.landing import land
-from spark_jobs.ledger import unit_name
 from spark_jobs.session import now
 from spark_jobs.sources.decide import READS, Action, Decision
+from spark_jobs.states import unit_name
 from spark_jobs.windows import HOUR, Window
 
 
@@ -49,7 +49,7 @@ def landed_hours(ctx: Context) -> Window:
 
 def settle(ctx: Context, hours: Window) -> list:
     """Records hours of the range without rows as empty where later data has landed; returns those not arrived."""
-    known = {unit.unit for unit in ctx.ledger.units("hour IS NOT NULL AND (landed_rows > 0 OR status IS NOT NULL)")}
+    known = {unit.unit for unit in ctx.ledger.units(lambda unit: unit.landed_rows or unit.status)}
     span = ctx.ledger.landed_span(until=now())
     latest = span[1] if span else None
     absent = [hour for hour in hours.units() if unit_name(hour) not in known]
@@ -61,7 +61,7 @@ def settle(ctx: Context, hours: Window) -> list:
 def summary(ctx: Context, decisions: list[Decision]) -> Summary:
     """What was landed in this run, and how many hours are handed on."""
     actions = [decision.action for decision in decisions]
-    pending = ctx.ledger.units("dirty")
+    pending = ctx.ledger.units(lambda unit: unit.dirty)
     return {
         "files_landed": sum(action in READS for action in actions),
         "files_duplicate": actions.count(Action.DUPLICATE),
@@ -73,10 +73,10 @@ def summary(ctx: Context, decisions: list[Decision]) -> Summary:
 
 def _refuse_if_nothing_is_left(ctx: Context, decisions: list[Decision]) -> None:
     refused = [decision.sentence for decision in decisions if decision.action is Action.REFUSED]
-    if refused and len(refused) == len(decisions) and not ctx.ledger.headers():
+    if refused and len(refused) == len(decisions) and not any(row["header"] for row in ctx.ledger.files()):
         raise SourceError(f"no file of {ctx.settings.paths.raw} could be read; {refused[0]}")
 
 
 if __name__ == "__main__":
     flags = [("rehash", "look again at files whose size and time are unchanged")]
-    sys.exit(command_line.job("extract_events", __doc__, run, HOUR, command_line.COLLECTION, flags))
+    sys.exit(command_line.job("extract_events", __doc__, run, HOUR, command_line.COLLECTION, flags, judges=False))

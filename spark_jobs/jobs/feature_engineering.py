@@ -63,4 +63,4 @@ def _build(ctx: Context, state: Snapshot, table: Table, features: DataFrame, sui
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.PREPROCESSING))
+    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.FEATURES))

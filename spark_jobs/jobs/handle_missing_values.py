@@ -7,15 +7,16 @@ Takes the days of the range and built days whose deduplicated events changed sin
 import sys
 
 import pandas as pd
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import cleaned_events as suite
 from spark_jobs import building, command_line, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.jobs import remove_duplicates
+from spark_jobs.states import LAST_DAILY_STEP as STEP
 from spark_jobs.storage import in_days
-from spark_jobs.transforms.days import LAST_DAILY_STEP as STEP
-from spark_jobs.transforms.impute import repair
+from spark_jobs.transforms.impute import Fills, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measure import measures
 from spark_jobs.windows import DAY, Window
@@ -32,26 +33,38 @@ def run(ctx: Context, days: Window) -> Summary:
     if not work.days:
         return {"days_built": 0}
     events = ctx.storage.read(tables.DEDUPED_EVENTS).where(in_days(work.days))
-    cleaned = repair(events)
-    found = _measures(ctx, cleaned, built)
-    verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
-    passing = [day for day in work.days if str(day.date()) not in verdict.failed]
-    where = in_days(passing)
+    stand_ins = Fills(*(frame.persist() for frame in fills(events)))  # small; used by the verdict and by the write
+    try:
+        cleaned = repair(events, stand_ins)
+        found = _measures(ctx, cleaned, built)
+        verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
+        passing = [day for day in work.days if str(day.date()) not in verdict.failed]
+        _write(ctx, cleaned, passing)
+        building.record(ctx, work, verdict, _counts(found))
+        ctx.ledger.refresh_days()
+        building.finish(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
+    finally:
+        for frame in stand_ins:
+            frame.unpersist()
+    return {"days_built": len(passing)} | _summary(found)
+
+
+def _write(ctx: Context, cleaned: DataFrame, days: list) -> None:
+    where = in_days(days)
     ctx.storage.replace(tables.CLEANED_EVENTS, cleaned.where(where), where)
     written = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
     ctx.storage.replace(tables.INTERACTIONS, daily_interactions(written), where)
     ctx.storage.replace(tables.ITEM_DAYS, daily_items(written), where)
-    counts = {
+
+
+def _counts(found: pd.DataFrame) -> dict[str, dict]:
+    return {
         str(row["event_date"]): {"rows_in": row["rows_in"], "rows_out": row["rows"], "repaired": row["repaired"]}
         for row in found.to_dict("records")
     }
-    building.record(ctx, work, verdict, counts)
-    ctx.ledger.refresh_days()
-    building.finish(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
-    return {"days_built": len(passing)} | _summary(found)
 
 
-def _measures(ctx: Context, cleaned, built: dict) -> pd.DataFrame:
+def _measures(ctx: Context, cleaned: DataFrame, built: dict) -> pd.DataFrame:
     exempt = ctx.settings.duplicates.exempt_types
     may_repeat = f"event_type IN ({', '.join(map(repr, exempt))})" if exempt else "false"
     by_source = [

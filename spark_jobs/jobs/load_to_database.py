@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs import command_line, tables
 from spark_jobs.context import Context, Summary
-from spark_jobs.ledger import Unit, in_window
+from spark_jobs.states import Unit
 from spark_jobs.storage import in_days, in_units
 from spark_jobs.transforms.items import latest_of_items, sendable
 from spark_jobs.warehouse import EVENTS, ITEMS, Warehouse, address
@@ -20,7 +20,7 @@ from spark_jobs.windows import DAY, HOUR, Window, floor, ranges
 
 def run(ctx: Context, hours: Window) -> Summary:
     """Loads what differs from PostgreSQL's own ledger, a transaction for each day."""
-    units = ctx.ledger.units(f"status = 'committed' OR (status = 'loaded' AND hour IS NOT NULL AND {in_window(hours)})")
+    units = ctx.ledger.units(lambda u: u.status == "committed" or (u.status == "loaded" and u.within(hours)))
     url = address(ctx.settings.paths.database, ctx.spark.sparkContext.master)
     with Warehouse(url) as warehouse:
         held = warehouse.loaded([unit.hour for unit in units])
@@ -53,7 +53,7 @@ def _load_day(ctx: Context, warehouse: Warehouse, day: datetime, units: list[Uni
     events = ctx.storage.read(tables.USER_EVENTS)
     new = events.where(in_units(windows))
     warehouse.copy(sendable(new), "staging_events", EVENTS)
-    there = ctx.ledger.units(f"status = 'loaded' AND to_date(hour) = DATE '{day:%Y-%m-%d}'")
+    there = ctx.ledger.units(lambda unit: unit.status == "loaded" and unit.within(Window(day, day + DAY)))
     known = in_units(ranges([unit.hour for unit in [*there, *units]], HOUR))
     touched = new.select("item_id").union(ctx.spark.createDataFrame([(item,) for item in gone], "item_id BIGINT"))
     of_day = events.where(in_days([day])).where(known).join(F.broadcast(touched.distinct()), "item_id", "left_semi")
@@ -63,4 +63,4 @@ def _load_day(ctx: Context, warehouse: Warehouse, day: datetime, units: list[Uni
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job("load_to_database", __doc__, run, HOUR, command_line.COLLECTION))
+    sys.exit(command_line.job("load_to_database", __doc__, run, HOUR, command_line.COLLECTION, judges=False))

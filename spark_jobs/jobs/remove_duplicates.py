@@ -17,7 +17,7 @@ from spark_jobs.errors import IdentityError
 from spark_jobs.storage import in_days
 from spark_jobs.transforms.dedupe import drops, keep_latest
 from spark_jobs.transforms.measure import measures
-from spark_jobs.windows import DAY, Window, parse_day
+from spark_jobs.windows import DAY, Window
 
 STEP = "remove_duplicates"
 COLLECTED = (tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS)
@@ -26,7 +26,7 @@ COLLECTED = (tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS)
 def run(ctx: Context, days: Window) -> Summary:
     """Rebuilds what is due, keeps what fails as it was, proves user_events = deduped_events + dropped."""
     exempt = ctx.settings.duplicates.exempt_types
-    inputs = {parse_day(row.day): (row.input_digest, row.input_digest) for row in ctx.ledger.days().collect()}
+    inputs = {day: (digest, digest) for day, digest in ctx.ledger.day_inputs().items()}
     work = building.due(ctx, STEP, days, inputs, exempt)
     if not work.days:
         return {"days_built": 0}

@@ -9,13 +9,12 @@ import sys
 from spark_jobs import command_line, identity, judging
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import QualityError
-from spark_jobs.ledger import in_window
 from spark_jobs.windows import HOUR, Window
 
 
 def run(ctx: Context, hours: Window) -> Summary:
     """Judges what is dirty or was stopped within the range, commits what passes, proves the count."""
-    units = ctx.ledger.units(f"dirty OR (status = 'stopped' AND {in_window(hours)})")
+    units = ctx.ledger.units(lambda unit: unit.dirty or (unit.status == "stopped" and unit.within(hours)))
     judged = judging.judge(ctx, units)
     judging.commit(ctx, judged, accepted=ctx.option("accept_rejects"))
     counts = identity.events(ctx)

@@ -17,7 +17,7 @@ from spark_jobs.errors import SourceError
 from spark_jobs.sources.records import split
 
 BLOCK = 4 << 20
-CUT = 64 << 20
+CUT = 8 << 20
 LONGEST_HEADER = 1 << 20
 LFS = b"version https://git-lfs"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -39,8 +39,14 @@ HOUR_STATUS = Table(
     "The ledger of hours: one row for each judged or empty UTC hour, and for each file's undated rows.",
     (
         Field("unit", "STRING", "The hour as 2019-10-01T00, or undated:<file_id>; the key.", False),
+        Field("month", "STRING", "The UTC month as 2019-10, or undated; the partition.", False),
         Field("hour", "TIMESTAMP", "The UTC hour. Null: undated."),
-        Field("status", "STRING", "stopped, committed (in Delta), loaded (in PostgreSQL too) or empty.", False),
+        Field(
+            "status",
+            "STRING",
+            "stopped, committed (in Delta), loaded (in PostgreSQL too) or empty; undated rows: rejected.",
+            False,
+        ),
         Field("raw_rows", "BIGINT", "Rows of raw_events that were judged.", False),
         Field("raw_digest", "STRING", "Digest of those rows; a landing that changes it makes the hour dirty.", False),
         Field("valid_rows", "BIGINT", "Rows in user_events.", False),
@@ -57,6 +63,7 @@ HOUR_STATUS = Table(
         Field("updated_at", "TIMESTAMP", "When this row last changed, UTC; outside every comparison.", False),
     ),
     key=("unit",),
+    partition="month",
 )
 
 DAY_BUILDS = Table(
@@ -79,6 +86,7 @@ DAY_BUILDS = Table(
         Field("built_at", "TIMESTAMP", "When, UTC; outside every comparison.", False),
     ),
     key=("day", "step"),
+    partition="step",
 )
 
 DAY_STATUS = Table(

@@ -1,51 +1,17 @@
-"""From counts by hour and file to the measures that an hour is judged by, and the states of hours and days."""
+"""From counts by hour and file to the measures that an hour is judged by."""
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from spark_jobs.sources.header import OPTIONAL, REQUIRED
-
-NOTHING = "0:0:0"
 
 
 def unit_of(hour: Column, file_id: Column) -> Column:
     """The ledger's key: 2019-10-01T00 for an hour, undated:3 for the rows of file 3 without a usable time."""
     return F.coalesce(F.date_format(hour, "yyyy-MM-dd'T'HH"), F.concat(F.lit("undated:"), file_id.cast("string")))
-
-
-def landed_units(files: DataFrame) -> DataFrame:
-    """`landed_files` to one row for each unit: unit, hour, file_id (undated only), rows and digest of what landed."""
-    entries = files.select("file_id", F.explode("hours").alias("part")).select("file_id", "part.*")
-    undated = F.when(F.col("hour").isNull(), F.col("file_id"))
-    return (
-        entries.groupBy(unit_of(F.col("hour"), F.col("file_id")).alias("unit"))
-        .agg(
-            F.first("hour").alias("hour"),
-            F.first(undated).alias("file_id"),
-            F.sum("rows").alias("landed_rows"),
-            F.concat_ws(":", F.sum("rows"), F.sum("low"), F.sum("high")).alias("landed_digest"),
-        )
-        .where("landed_rows > 0")
-    )
-
-
-def with_status(landed: DataFrame, status: DataFrame) -> DataFrame:
-    """Landed units beside their ledger rows; `dirty`: never judged, or changed since.
-
-    A unit whose rows are gone has 0 landed rows and is dirty until it is judged as such.
-    """
-    joined = landed.join(status, "unit", "full").select(
-        "unit",
-        F.coalesce(landed["hour"], status["hour"]).alias("hour"),
-        F.coalesce(F.col("file_id"), F.regexp_extract("unit", r"^undated:(\d+)", 1).try_cast("int")).alias("file_id"),
-        F.coalesce("landed_rows", F.lit(0)).alias("landed_rows"),
-        F.coalesce("landed_digest", F.lit(NOTHING)).alias("landed_digest"),
-        *(status[name] for name in status.columns if name not in ("unit", "hour")),
-    )
-    return joined.withColumn("dirty", F.coalesce(F.col("landed_digest") != F.col("raw_digest"), F.lit(True)))
 
 
 def hour_measures(

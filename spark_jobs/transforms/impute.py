@@ -1,6 +1,7 @@
 """Repair of missing prices and ratings, from the same day's deduplicated events alone."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -8,53 +9,75 @@ from pyspark.sql import functions as F
 from spark_jobs.tables import CLEANED_EVENTS
 from spark_jobs.tables.model import PRICE
 
+PRICE_KEY = ("event_date", "item_id", "category_id")
+RATING_KEY = ("event_date", "item_id")
 
-def repair(events: DataFrame) -> DataFrame:
-    """Deduplicated events to `cleaned_events`: missing prices and ratings filled, each with its source.
 
-    Medians and means are computed only for the items, categories and days that need one; they are small and are
-    broadcast, so that the events themselves are not shuffled.
+class Fills(NamedTuple):
+    """What stands in for missing values: one row for each (day, item, category) that lacks a price, with `price_fill`
+    and `price_from`; one for each (day, item) that lacks a rating, with `rating_fill` and `rating_from`. Small."""
+
+    prices: DataFrame
+    ratings: DataFrame
+
+
+def fills(events: DataFrame) -> Fills:
+    """The medians and means that repair deduplicated events, computed only for the items, categories and days in need.
+
+    One pass over the events for each level, of which only the rows of the needy are shuffled.
     """
-    priced = events.withColumn("price", F.when(F.col("price") > 0, F.col("price")))
-    lacking = priced.where("price IS NULL")
-    unrated = events.where("event_type = 'rating' AND rating IS NULL")
-    filled = (
-        priced.join(*_median(priced, lacking, ["event_date", "item_id"], "item_median"))
-        .join(*_median(priced, lacking, ["event_date", "category_id"], "category_median"))
-        .join(*_median(priced, lacking, ["event_date"], "day_median"))
-        .join(*_mean(events, unrated, ["event_date", "item_id"], "item_mean"))
-        .join(*_mean(events, unrated, ["event_date"], "day_mean"))
-    )
-    price = [("given", "price"), ("item", "item_median"), ("category", "category_median"), ("day", "day_median")]
-    rating = [("given", "rating"), ("item", "item_mean"), ("day", "day_mean")]
-    to_rate = F.col("rating").isNotNull() | (F.col("event_type") == "rating")
+    cents = events.where("price > 0").withColumn("cents", (F.col("price") * 100).cast("bigint"))
+    lacking = events.where("price IS NULL OR price = 0").select(*PRICE_KEY).distinct()
+    prices = _filled(lacking, cents, _median(), "price", (("item", "item_id"), ("category", "category_id"), ("day",)))
+    rated = events.where("rating IS NOT NULL")
+    unrated = events.where("event_type = 'rating' AND rating IS NULL").select(*RATING_KEY).distinct()
+    ratings = _filled(unrated, rated, _mean(), "rating", (("item", "item_id"), ("day",)))
+    return Fills(prices, ratings)
+
+
+def repair(events: DataFrame, found: Fills) -> DataFrame:
+    """Deduplicated events to `cleaned_events`: missing prices and ratings filled, each with its source. No shuffle."""
+    lacks_price = F.coalesce(F.col("price") == 0, F.lit(True))
+    lacks_rating = (F.col("event_type") == "rating") & F.col("rating").isNull()
+    rated = F.when(F.col("rating").isNotNull(), F.lit("given"))
     return CLEANED_EVENTS.conform(
-        filled.withColumn("price_source", _source(price))
-        .withColumn("rating_source", F.when(to_rate, _source(rating)).otherwise(F.lit("none")))
-        .withColumn("price", F.coalesce(*(column for _, column in price)))
-        .withColumn("rating", F.when(to_rate, F.coalesce(*(column for _, column in rating))))
+        _joined(_joined(events, found.prices, PRICE_KEY), found.ratings, RATING_KEY)
+        .withColumn("rating_source", F.coalesce(rated, F.when(lacks_rating, F.col("rating_from")), F.lit("none")))
+        .withColumn("rating", F.coalesce("rating", F.when(lacks_rating, F.col("rating_fill"))))
+        .withColumn("price_source", F.when(lacks_price, F.coalesce("price_from", F.lit("none"))).otherwise("given"))
+        .withColumn("price", F.when(lacks_price, F.col("price_fill")).otherwise(F.col("price")))
     )
 
 
-def _source(candidates: Sequence[tuple[str, str]]) -> Column:
-    source = F.lit("none")
-    for name, column in reversed(candidates):
-        source = F.when(F.col(column).isNotNull(), F.lit(name)).otherwise(source)
-    return source
+def _joined(events: DataFrame, found: DataFrame, key: Sequence[str]) -> DataFrame:
+    """`found` beside the events by `key`, where a null is a value like any other."""
+    other = F.broadcast(found.select(*(F.col(name).alias(f"_{name}") for name in key), *found.columns[len(key) :]))
+    same = [events[name].eqNullSafe(other[f"_{name}"]) for name in key]
+    return events.join(other, same, "left").drop(*(f"_{name}" for name in key))
 
 
-def _median(priced: DataFrame, lacking: DataFrame, by: list[str], name: str) -> tuple[DataFrame, list[str], str]:
-    """Exact medians in cents: `percentile` interpolates halfway between the middle two; half a cent goes up."""
-    needy = F.broadcast(lacking.select(*by).distinct())
-    cents = F.percentile((F.col("price") * 100).cast("bigint"), 0.5)
-    half_up = (F.floor(cents + 0.5) / F.lit(100).cast("decimal(3,0)")).cast(PRICE)
-    known = priced.where("price IS NOT NULL").join(needy, by, "left_semi").groupBy(*by).agg(half_up.alias(name))
-    return F.broadcast(known), by, "left"
+def _filled(
+    needy: DataFrame, known: DataFrame, value: Column, name: str, levels: Sequence[tuple[str, ...]]
+) -> DataFrame:
+    """`needy` with `<name>_fill` and `<name>_from` of the first level (name, column) at which anything is known."""
+    key = needy.columns
+    frame = needy
+    for level, *columns in levels:
+        by = ["event_date", *columns]
+        wanted = F.broadcast(needy.select(*by).distinct())
+        at_level = known.join(wanted, by, "left_semi").groupBy(*by).agg(value.alias(f"_{level}"))
+        frame = frame.join(F.broadcast(at_level), by, "left")
+    source = F.coalesce(*(F.when(F.col(f"_{level}").isNotNull(), F.lit(level)) for level, *_ in levels))
+    fill = F.coalesce(*(F.col(f"_{level}") for level, *_ in levels))
+    return frame.select(*key, fill.alias(f"{name}_fill"), source.alias(f"{name}_from"))
 
 
-def _mean(events: DataFrame, unrated: DataFrame, by: list[str], name: str) -> tuple[DataFrame, list[str], str]:
-    """Means of the given ratings, half up to two decimals, exact in decimals."""
-    needy = F.broadcast(unrated.select(*by).distinct())
-    total = F.sum("rating").cast("decimal(24,6)") / F.count("rating")
-    known = events.where("rating IS NOT NULL").join(needy, by, "left_semi").groupBy(*by)
-    return F.broadcast(known.agg(F.round(total, 2).cast(PRICE).alias(name))), by, "left"
+def _median() -> Column:
+    """Exact, in cents: `percentile` interpolates halfway between the middle two; half a cent goes up."""
+    half_up = F.floor(F.percentile("cents", 0.5) + 0.5)
+    return (half_up / F.lit(100).cast("decimal(3,0)")).cast(PRICE)
+
+
+def _mean() -> Column:
+    """Half up to two decimals, exact in decimals."""
+    return F.round(F.sum("rating").cast("decimal(24,6)") / F.count("rating"), 2).cast(PRICE)

@@ -1,6 +1,7 @@
 """What a suite judges: counts of the rows that break each rule, one row for each unit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -8,10 +9,18 @@ from pyspark.sql import functions as F
 from spark_jobs.tables import Table
 
 
-def broken_rows(table: Table, rules: Mapping[str, str], where: Column | None = None) -> list[Column]:
+@dataclass(frozen=True)
+class Rule:
+    """A rule about rows in words, and the SQL condition of a row that breaks it."""
+
+    says: str
+    broken: str
+
+
+def broken_rows(table: Table, rules: Mapping[str, Rule], where: Column | None = None) -> list[Column]:
     """Aggregates: rows with a null in each required column of `table` (`null_<name>`), rows that break each rule."""
     conditions = {f"null_{name}": F.col(name).isNull() for name in table.required}
-    conditions |= {name: F.expr(condition) for name, condition in rules.items()}
+    conditions |= {name: F.expr(rule.broken) for name, rule in rules.items()}
     return [
         F.count_if(condition if where is None else where & condition).alias(name)
         for name, condition in conditions.items()
@@ -21,7 +30,7 @@ def broken_rows(table: Table, rules: Mapping[str, str], where: Column | None = N
 def measures(
     frame: DataFrame,
     table: Table,
-    rules: Mapping[str, str],
+    rules: Mapping[str, Rule],
     unit: Sequence[str] = (),
     further: Sequence[Column] = (),
     may_repeat: str = "false",
@@ -38,7 +47,7 @@ def measures(
     return counted.join(repeated, list(unit), "left") if unit else counted.join(repeated, how="cross")  # one row each
 
 
-def examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, str], most: int = 3) -> list[str]:
+def examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, Rule], most: int = 3) -> list[str]:
     """Up to `most` rows (as JSON) that break the rule named `rule`; none for a rule about the whole."""
     if rule == "repeated_keys":
         keys = [column.alias(name) for name, column in zip(table.key, table.key_columns(), strict=True)]
@@ -46,7 +55,7 @@ def examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, str]
     elif rule.startswith("null_"):
         broken = frame.where(F.col(rule.removeprefix("null_")).isNull())
     elif rule in rules:
-        broken = frame.where(rules[rule])
+        broken = frame.where(rules[rule].broken)
     else:
         return []
     return [row[0] for row in broken.select(F.to_json(F.struct("*"))).limit(most).collect()]

@@ -1,0 +1,121 @@
+"""The states of hours and days, derived from the ledger's rows: plain values in, plain values out."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from spark_jobs.windows import HOUR, Window, name
+
+HOURS_A_DAY = 24
+LAST_DAILY_STEP = "handle_missing_values"
+UNDATED = "undated"
+NO_CONTENT = "0:0:0"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """An hour (or a file's undated rows): what landed and what the ledger says of it. `status` None: never judged."""
+
+    unit: str
+    hour: datetime | None
+    file_id: int | None
+    landed_rows: int
+    landed_digest: str
+    status: str | None = None
+    raw_digest: str | None = None
+    valid_rows: int = 0
+    rejected_rows: int = 0
+    content_digest: str | None = None
+
+    @property
+    def dirty(self) -> bool:
+        """Never judged, or changed since. A unit whose rows are gone is dirty until it is judged as such."""
+        return self.raw_digest != self.landed_digest
+
+    def within(self, window: Window) -> bool:
+        """Whether it is an hour of the window."""
+        return self.hour is not None and window.start <= self.hour < window.end
+
+
+def fingerprint(*parts: Any) -> str:
+    """A digest of contents and settings: what an unchanged build would be built from again."""
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
+
+
+def unit_name(hour: datetime | None, file_id: int | None = None) -> str:
+    """The ledger's key: 2019-10-01T00 for an hour, undated:3 for the rows of file 3 without a usable time."""
+    return name(hour, HOUR) if hour else f"{UNDATED}:{file_id}"
+
+
+def month_of(unit: str) -> str:
+    """The partition of a unit in hour_status: 2019-10, or undated."""
+    return UNDATED if unit.startswith(UNDATED) else unit[:7]
+
+
+def units(files: Iterable[Row], hours: Iterable[Row]) -> list[Unit]:
+    """Rows of landed_files and of hour_status to units, in order of time, undated ones last."""
+    landed: dict[str, tuple[datetime | None, int | None, list[Row]]] = {}
+    for file in files:
+        for part in file["hours"]:
+            undated = file["file_id"] if part["hour"] is None else None
+            landed.setdefault(unit_name(part["hour"], undated), (part["hour"], undated, []))[2].append(part)
+    judged = {row["unit"]: row for row in hours}
+    found = [_unit(unit, landed.get(unit), judged.get(unit)) for unit in landed.keys() | judged.keys()]
+    return sorted(found, key=lambda unit: (unit.hour is None, unit.hour or unit.file_id))
+
+
+def _unit(unit: str, landed: tuple[datetime | None, int | None, list[Row]] | None, judged: Row | None) -> Unit:
+    hour, file_id, parts = landed or (judged["hour"], None if judged["hour"] else int(unit.partition(":")[2]), [])
+    rows, low, high = (sum(part[key] for part in parts) for key in ("rows", "low", "high"))
+    known = ("status", "raw_digest", "valid_rows", "rejected_rows", "content_digest")
+    ledger = {key: judged[key] for key in known} if judged else {}
+    return Unit(unit, hour, file_id, rows, f"{rows}:{low}:{high}" if rows else NO_CONTENT, **ledger)
+
+
+def day_inputs(found: Iterable[Unit]) -> dict[date, str]:
+    """For each day with committed content, the digest of what user_events holds of it.
+
+    A stopped hour counts with the content that stands from before.
+    """
+    held: dict[date, list[str]] = {}
+    for unit in found:
+        if unit.hour and unit.valid_rows:
+            held.setdefault(unit.hour.date(), []).append(f"{unit.unit}={unit.content_digest}")
+    return {day: fingerprint(*sorted(entries)) for day, entries in held.items()}
+
+
+def day_status(found: Iterable[Unit], builds: Iterable[Row]) -> list[Row]:
+    """Units and rows of day_builds to rows of day_status, one for each day with a landed or judged hour.
+
+    An hour counts as loaded only while PostgreSQL has what landed; a day is dirty when an hour is, or when
+    cleaned_events was built from other content.
+    """
+    found = list(found)
+    by_day: dict[date, list[Unit]] = {}
+    for unit in found:
+        if unit.hour:
+            by_day.setdefault(unit.hour.date(), []).append(unit)
+    inputs = day_inputs(found)
+    last = [row for row in builds if row["step"] == LAST_DAILY_STEP and row["status"] == "built"]
+    built_from = {row["day"]: row["counts"]["source"] for row in last}
+    return [_day(day, by_day[day], inputs.get(day), built_from.get(day)) for day in sorted(by_day)]
+
+
+def _day(day: date, hours: list[Unit], content: str | None, built_from: str | None) -> Mapping[str, Any]:
+    settled = {status: sum(h.status == status and not h.dirty for h in hours) for status in ("loaded", "empty")}
+    missing = HOURS_A_DAY - sum(settled.values())
+    built = built_from is not None
+    return {
+        "day": day,
+        "hours_loaded": settled["loaded"],
+        "hours_empty": settled["empty"],
+        "hours_stopped": sum(hour.status == "stopped" for hour in hours),
+        "hours_missing": missing,
+        "complete": missing == 0,
+        "dirty": built and (any(hour.dirty for hour in hours) or content != built_from),
+        "built": built,
+    }
