@@ -29,7 +29,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Suite:
-    """What is expected of one table's measures. Plain values, so that a job pays for the library only when it judges."""
+    """What is expected of one table's measures. Plain values: the library is paid for only when judging."""
 
     name: str
     expected: list[Expected]

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from rich.status import Status
 
 REFRESH_SECONDS = 0.5
+FILE_WIDTH = 120
 
 
 class Console:
@@ -18,6 +19,8 @@ class Console:
 
     def __init__(self) -> None:
         self.out = rich.console.Console(highlight=False, soft_wrap=True)
+        if not self.out.is_terminal:
+            self.out.width = FILE_WIDTH
 
     def say(self, line: str) -> None:
         """A note between steps."""

@@ -2,7 +2,7 @@
 
 
 class PipelineError(Exception):
-    """A failure that its text explains in full: what is wrong, where, and what to do. Never shown with a stack trace."""
+    """A failure that its text explains in full: what is wrong, where, what to do. Never shown with a stack trace."""
 
     exit_code = 1
 

@@ -48,6 +48,10 @@ class Ledger:
         nothing |= {"raw_digest": states.NO_CONTENT, "content_digest": states.NO_CONTENT, "updated_at": now()}
         self._put(tables.HOUR_STATUS, (nothing | row | {"month": states.month_of(row["unit"])} for row in rows))
 
+    def hours(self) -> list[dict[str, Any]]:
+        """All rows of hour_status."""
+        return self._rows(tables.HOUR_STATUS)
+
     def mark_loaded(self, units: Iterable[str]) -> None:
         """Says of committed units that PostgreSQL has them too; a unit without any row becomes empty."""
         chosen = set(units)

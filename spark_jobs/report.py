@@ -1,62 +1,73 @@
 """The closing table of a run: what was read, rejected, dropped, repaired and written, and where to look next."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from pyspark.sql import functions as F
+from rich import box
 from rich.table import Table
 
 from spark_jobs import identity, tables
 from spark_jobs.console import Console
 from spark_jobs.context import Context, Summary
 
+# What each step reads and writes.
 STEPS = {
-    "extract_events": (None, "raw_events"),
-    "validate_data_quality": ("raw_events", "user_events"),
-    "load_to_database": ("user_events", None),
-    "remove_duplicates": ("user_events", "deduped_events"),
-    "handle_missing_values": ("deduped_events", "cleaned_events"),
-    "create_user_item_matrix": ("cleaned_events", "user_item_matrix"),
-    "feature_engineering": ("cleaned_events", "user_features"),
+    "extract_events": ((), (tables.RAW_EVENTS,)),
+    "validate_data_quality": ((tables.RAW_EVENTS,), (tables.USER_EVENTS, tables.REJECTED_EVENTS)),
+    "load_to_database": ((tables.USER_EVENTS,), ()),
+    "remove_duplicates": ((tables.USER_EVENTS,), (tables.DEDUPED_EVENTS,)),
+    "handle_missing_values": ((tables.DEDUPED_EVENTS,), (tables.CLEANED_EVENTS,)),
+    "create_user_item_matrix": ((tables.CLEANED_EVENTS,), (tables.USER_ITEM_MATRIX,)),
+    "feature_engineering": ((tables.CLEANED_EVENTS,), (tables.USER_FEATURES, tables.ITEM_FEATURES)),
 }
+MOST_NAMED = 5
 
 
 def closing(ctx: Context, console: Console, summaries: Mapping[str, Summary], seconds: Mapping[str, float]) -> None:
     """Prints the table and the identities, the latter from the tables as they stand."""
-    counts = {table.name: ctx.storage.read(table).count() for table in tables.ALL}
-    table = Table(title="what happened", title_justify="left", expand=False)
-    for heading in ("step", "rows in", "rows out", "this run", "seconds"):
-        table.add_column(heading, justify="left" if heading in ("step", "this run") else "right", overflow="fold")
-    for name, (source, target) in STEPS.items():
+    used = {table.name: table for places in STEPS.values() for side in places for table in side}
+    counts = {name: ctx.storage.read(table).count() for name, table in used.items()}
+    table = Table(title="what the tables hold, and what this run did", title_justify="left", box=box.SIMPLE_HEAD)
+    for heading, justify in (("step", "left"), ("rows in", "right"), ("rows out", "right"), ("seconds", "right")):
+        table.add_column(heading, justify=justify, no_wrap=True)
+    table.add_column("this run", overflow="fold")
+    for name, places in STEPS.items():
         if name in seconds:
-            rows = [f"{counts[place]:,}" if place else "" for place in (source, target)]
-            table.add_row(name, *rows, _words(summaries.get(name)), f"{seconds[name]:.1f}")
-    table.add_row("all", "", "", "", f"{sum(seconds.values()):.1f}")
+            rows = [_rows(counts, side) for side in places]
+            table.add_row(name, *rows, f"{seconds[name]:.1f}", _words(summaries.get(name), used))
+    table.add_row("all", "", "", f"{sum(seconds.values()):.1f}", "")
     console.out.print(table)
-    for line in [*_identities(ctx, counts), *_details(ctx), *_next(ctx)]:
+    for line in [*_identities(ctx, counts), *_rejected(ctx), *_time(ctx), *_next(ctx)]:
         console.say(line)
 
 
-def _words(summary: Summary | None) -> str:
+def _rows(counts: Mapping[str, int], side: tuple[tables.Table, ...]) -> str:
+    return f"{sum(counts[table.name] for table in side):,}" if side else ""
+
+
+def _words(summary: Summary | None, columns: Mapping[str, tables.Table]) -> str:
+    """A job's summary in words; counts that stand in columns of their own and zeros are left out."""
     if summary is None:
         return "stopped, see below"
-    shown = {
-        key: value for key, value in summary.items() if key not in tables_by_name() and value not in (0, {}, "0.00")
-    }
-    return "; ".join(f"{key.replace('_', ' ')} {_value(value)}" for key, value in shown.items()) or "nothing to do"
+    if summary.get("unchanged"):
+        return f"nothing to do, as of {summary['as_of']}"
+    shown = [_phrase(key, value) for key, value in summary.items() if key not in columns]
+    return "; ".join(filter(None, shown)) or "nothing to do"
 
 
-def tables_by_name() -> set[str]:
-    """Names whose counts stand in columns of their own."""
-    return {table.name for table in tables.ALL}
+def _phrase(key: str, value: object) -> str:
+    """`hours_loaded: 3` as "hours loaded 3"; empty for nothing at all."""
+    name = key.replace("_", " ")
+    if isinstance(value, Mapping):
+        counted = ", ".join(f"{part} {count:,}" for part, count in value.items() if count)
+        return counted and f"{name}: {counted}"
+    if value in (0, "0.00"):
+        return ""
+    return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
 
 
-def _value(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_value(count)}" for key, count in value.items() if count)
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _identities(ctx: Context, counts: Mapping[str, int]) -> list[str]:
+def _identities(ctx: Context, counts: Mapping[str, int]) -> Iterator[str]:
     """Both counting identities; `identity.events` raises where the first does not hold."""
     found = identity.events(ctx)
     line = (
@@ -65,36 +76,31 @@ def _identities(ctx: Context, counts: Mapping[str, int]) -> list[str]:
     )
     if found["earlier_rows_standing"]:
         line += f" ({found['earlier_rows_standing']:,} rows of earlier content stand for units that were stopped)"
+    yield line
     rows_in, rows_out = identity.deduplicated(ctx)
     dropped = rows_in - rows_out
-    return [line, f"checked: user_events {rows_in:,} = deduped {counts['deduped_events']:,} + dropped {dropped:,}"]
+    yield f"checked: user_events {rows_in:,} = deduped {counts['deduped_events']:,} + dropped {dropped:,}"
 
 
-def _details(ctx: Context) -> list[str]:
-    reasons = (
-        ctx.storage.read(tables.REJECTED_EVENTS)
-        .select(F.explode("reasons").alias("reason"))
-        .groupBy("reason")
-        .count()
-        .orderBy(F.desc("count"))
-        .collect()
-    )
-    hours = {
-        row.status: row["count"] for row in ctx.storage.read(tables.HOUR_STATUS).groupBy("status").count().collect()
-    }
-    days = ctx.storage.read(tables.DAY_STATUS).agg(F.count("*"), F.count_if("complete"), F.count_if("built")).first()
-    rejected = ", ".join(f"{row.reason} {row['count']:,}" for row in reasons) or "none"
-    committed = ", ".join(
-        f"{hours[name]:,} {name}" for name in ("loaded", "empty", "stopped", "committed") if name in hours
-    )
-    return [
-        f"rejected by reason: {rejected}",
-        f"hours: {committed or 'none'}; days: {days[0]:,} with data, {days[1]:,} complete, {days[2]:,} built",
-    ]
+def _rejected(ctx: Context) -> Iterator[str]:
+    reasons: Counter[str] = Counter()
+    for row in ctx.ledger.hours():
+        reasons.update(dict(row["reasons"] or {}))
+    yield f"rejected by reason: {', '.join(f'{name} {count:,}' for name, count in reasons.most_common()) or 'none'}"
 
 
-def _next(ctx: Context) -> list[str]:
-    return [
-        "look next: make sql (every table by name), make psql, make status, make export; "
-        f"verdicts and Data Docs: {ctx.settings.paths.quality}/docs/index.html"
-    ]
+def _time(ctx: Context) -> Iterator[str]:
+    statuses = Counter(unit.status for unit in ctx.ledger.units() if unit.hour and unit.status)
+    hours = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
+    days = ctx.ledger.days()
+    built, partial = sum(day["built"] for day in days), [day for day in days if not day["complete"]]
+    yield f"hours: {hours or 'none'}; days: {len(days):,} with data, {built:,} built, {len(partial):,} incomplete"
+    if partial:
+        named = ", ".join(f"{day['day']} ({24 - day['hours_missing']} of 24 hours)" for day in partial[:MOST_NAMED])
+        more = f" and {len(partial) - MOST_NAMED:,} more" if len(partial) > MOST_NAMED else ""
+        yield f"incomplete: {named}{more}; built with the hours there are, and built again when others come"
+
+
+def _next(ctx: Context) -> Iterator[str]:
+    yield "look next: make sql (every table by name), make psql, make status, make export"
+    yield f"verdicts and Data Docs: {Path(ctx.settings.paths.quality) / 'docs' / 'index.html'}"

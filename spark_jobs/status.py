@@ -1,4 +1,4 @@
-"""`make status`: which hours and days are loaded, empty, stopped, dirty or incomplete, and the command that mends each."""
+"""`make status`: which hours and days are loaded, empty, stopped, dirty, incomplete; the command that mends each."""
 
 import argparse
 import sys

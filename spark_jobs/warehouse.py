@@ -53,7 +53,8 @@ CREATE TABLE IF NOT EXISTS pipeline.loaded_hours (
     hour TIMESTAMP PRIMARY KEY, rows BIGINT NOT NULL, digest TEXT NOT NULL,
     loaded_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'));
 CREATE TABLE IF NOT EXISTS pipeline.item_days (
-    item_id BIGINT, day DATE, category VARCHAR(50), brand VARCHAR(100), price NUMERIC(10, 2), PRIMARY KEY (item_id, day));
+    item_id BIGINT, day DATE, category VARCHAR(50), brand VARCHAR(100), price NUMERIC(10, 2),
+    PRIMARY KEY (item_id, day));
 """
 STAGING = """
 DROP TABLE IF EXISTS pipeline.staging_events, pipeline.staging_items;
@@ -88,7 +89,7 @@ WHERE (i.name, i.category, i.brand, i.price)
 
 
 def address(database_folder: str, master: str) -> str:
-    """The connection string. Raises DatabaseError on a cluster without DATABASE_URL, or where the embedded one fails."""
+    """The connection string. Raises DatabaseError on a cluster without DATABASE_URL, or where the server fails."""
     if url := os.environ.get("DATABASE_URL"):
         return url
     if not master.startswith("local"):
@@ -203,12 +204,11 @@ class Warehouse:
             cursor.execute("TRUNCATE pipeline.staging_events, pipeline.staging_items")
 
     def _items(self, cursor: Any, day: datetime, gone: Sequence[int]) -> None:
-        cursor.execute("CREATE TEMP TABLE touched ON COMMIT DROP AS SELECT item_id FROM pipeline.staging_items")
-        if gone:
-            execute_values(cursor, "INSERT INTO touched VALUES %s", [(item,) for item in set(gone)])
-        cursor.execute("CREATE TEMP TABLE once ON COMMIT DROP AS SELECT DISTINCT item_id FROM touched")
-        cursor.execute("TRUNCATE touched")
-        cursor.execute("INSERT INTO touched SELECT item_id FROM once")
+        cursor.execute(
+            "CREATE TEMP TABLE touched ON COMMIT DROP AS "
+            "SELECT item_id FROM pipeline.staging_items UNION SELECT unnest(%s::bigint[])",
+            (list(gone),),
+        )
         cursor.execute(
             "DELETE FROM pipeline.item_days WHERE day = %s AND item_id IN (SELECT item_id FROM touched)", (day,)
         )

@@ -1,6 +1,7 @@
 """Files as a whole: what is read, and the one sentence for what is not. No Spark."""
 
 import gzip
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ def test_parts_of_a_file_give_the_same_records_as_the_whole(tmp_path, monkeypatc
     header = Header(examined.header, tuple(columns(list(examined.header))))
     bounds = [examined.body_from, *examined.cuts, examined.content_bytes]
     found = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         with files.open_content(str(path), start) as stream:
             batches = read(Part(1, 1, str(path), start, end, False), stream, header)
             found += [row["session_id"] for batch in batches for row in batch.to_pylist()]

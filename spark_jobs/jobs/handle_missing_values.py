@@ -67,9 +67,10 @@ def _counts(found: pd.DataFrame) -> dict[str, dict]:
 def _measures(ctx: Context, cleaned: DataFrame, built: dict) -> pd.DataFrame:
     exempt = ctx.settings.duplicates.exempt_types
     may_repeat = f"event_type IN ({', '.join(map(repr, exempt))})" if exempt else "false"
+    rated = F.col("rating").isNotNull() | (F.col("event_type") == "rating")  # other events are expected to have none
     by_source = [
         *(F.count_if(F.col("price_source") == name).alias(f"price_{name}") for name in PRICE_SOURCES),
-        *(F.count_if(F.col("rating_source") == name).alias(f"rating_{name}") for name in RATING_SOURCES),
+        *(F.count_if(rated & (F.col("rating_source") == name)).alias(f"rating_{name}") for name in RATING_SOURCES),
     ]
     table = tables.CLEANED_EVENTS
     found = measures(cleaned, table, suite.RULES, ["event_date"], by_source, may_repeat).toPandas()

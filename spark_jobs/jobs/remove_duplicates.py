@@ -73,7 +73,7 @@ def _summary(by_type: pd.DataFrame) -> Summary:
         "user_events": int(types["rows"].sum()),
         "deduped_events": int(types["kept"].sum()),
         "dropped": {name: int(row["rows"] - row["kept"]) for name, row in types.iterrows()},
-        "purchase_money_dropped": f"{money:.2f}",
+        "purchase_money_dropped": f"{money:,.2f}",
     }
 
 

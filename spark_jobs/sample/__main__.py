@@ -10,7 +10,7 @@ from rich.table import Table
 from spark_jobs.command_line import guarded
 from spark_jobs.console import Console
 from spark_jobs.sample.figures import figures
-from spark_jobs.sample.generate import make
+from spark_jobs.sample.generate import DAYS, ROWS, SEED, make
 from spark_jobs.settings import load
 from spark_jobs.windows import HOUR, parse
 
@@ -18,9 +18,9 @@ from spark_jobs.windows import HOUR, parse
 def main() -> int:
     """Parses the arguments of `make sample`."""
     parser = argparse.ArgumentParser(prog="make sample", description=__doc__)
-    parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--days", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--start", help="first hour, UTC; default: so that the last full hour is the last")
     parser.add_argument("--out", help="folder or .csv file; default: paths.raw")
     parser.add_argument("--ratings", action="store_true", help="with rating events and a rating column")

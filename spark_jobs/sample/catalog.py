@@ -1,4 +1,4 @@
-"""The shop that a sample is drawn from: categories, items, brands, prices. Calibrated on the REES46 set, October 2019."""
+"""The shop that a sample is drawn from: categories, items, brands, prices. Calibrated on October 2019."""
 
 from dataclasses import dataclass
 

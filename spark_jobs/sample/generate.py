@@ -11,6 +11,7 @@ from spark_jobs.sample.events import Events, draw
 from spark_jobs.sample.write import write
 from spark_jobs.windows import HOUR, floor
 
+ROWS, DAYS, SEED = 100_000, 3, 7  # the sample that `make run` makes where there is no data
 MOST_ROWS = 200_000_000
 
 

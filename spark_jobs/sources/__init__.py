@@ -1,1 +1,1 @@
-"""Raw files: which there are, what each is as a whole, and its records as text. Runs on executors; no Spark, no Delta."""
+"""Raw files: which there are, what each is as a whole, its records as text. Runs on executors; no Spark, no Delta."""

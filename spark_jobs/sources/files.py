@@ -75,7 +75,7 @@ def open_content(path: str, start: int = 0) -> io.BufferedIOBase:
         raw = system.open_input_file(inner)
         raw.seek(start)
         return raw
-    unpacked = gzip.open(system.open_input_stream(inner, compression=None))
+    unpacked = gzip.GzipFile(fileobj=system.open_input_stream(inner, compression=None))
     unpacked.seek(start)
     return unpacked
 

@@ -1,4 +1,4 @@
-"""One row for each user, item, event type and minute: the latest. And the order by which any one row of many is chosen."""
+"""One row for each user, item, event type and minute: the latest; and the order by which one row of many is chosen."""
 
 from collections.abc import Sequence
 

@@ -45,7 +45,8 @@ def profile(
 ) -> DataFrame:
     """What the verdict rests on: one row for each UTC hour (null: undated) and file, all counts. One small shuffle.
 
-    `further` are more aggregates of the same pass. Missing values are counted on rows without faults; a rating is expected on rating events only.
+    `further` are more aggregates of the same pass. Missing values are counted on rows without faults;
+    a rating is expected on rating events only.
     """
     rejected = F.size("reasons") > 0
     ignored = F.array_contains("reasons", Reason.EVENT_TYPE_IGNORED.value)
@@ -66,7 +67,7 @@ def profile(
 def rejected_text(
     rejected: DataFrame, headers: Mapping[int, Sequence[str]], file_names: Mapping[int, str]
 ) -> DataFrame:
-    """Rejected rows as `rejected_events`; where landing kept no text, the types give it back in the file's own order."""
+    """Rejected rows as `rejected_events`; where landing kept no text, the types give it back in the file's order."""
     texts: dict[tuple[str, ...], list[int]] = {}
     for file_id, header in headers.items():
         texts.setdefault(tuple(header), []).append(file_id)
