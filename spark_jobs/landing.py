@@ -95,7 +95,10 @@ def _write(
         return {}
     frames = [_parsed(ctx, group) for group in _by_header(reading)] or [ctx.storage.frame(tables.RAW_EVENTS, [])]
     rows = reduce(DataFrame.unionByName, frames)
-    ctx.storage.replace(tables.RAW_EVENTS, rows, " OR ".join(gone) if gone else "false")
+    if gone:
+        ctx.storage.replace(tables.RAW_EVENTS, rows, " OR ".join(gone))
+    else:
+        ctx.storage.append(tables.RAW_EVENTS, rows)
     return _digests(ctx, reading)
 
 
