@@ -1,12 +1,13 @@
 """Building days and snapshots: which need it, what their verdict is, what the ledger says afterwards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from expectations import Suite
 from spark_jobs import quality, windows
@@ -14,7 +15,7 @@ from spark_jobs.context import Context
 from spark_jobs.errors import PipelineError, QualityError
 from spark_jobs.states import LAST_DAILY_STEP, fingerprint
 from spark_jobs.tables import Table
-from spark_jobs.transforms.measure import Rule, examples
+from spark_jobs.transforms.measure import Rule
 from spark_jobs.windows import DAY, Window
 
 NOTHING = "nothing"
@@ -95,6 +96,20 @@ def finish(ctx: Context, verdict: quality.Verdict, frame: DataFrame, table: Tabl
     )
 
 
+def examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, Rule], most: int = 3) -> list[str]:
+    """Up to `most` rows (as JSON) that break the rule named `rule`; none for a rule about the whole."""
+    if rule == "repeated_keys":
+        keys = [column.alias(name) for name, column in zip(table.key, table.key_columns(), strict=True)]
+        broken = frame.groupBy(*keys).count().where("count > 1")
+    elif rule.startswith("null_"):
+        broken = frame.where(F.col(rule.removeprefix("null_")).isNull())
+    elif rule in rules:
+        broken = frame.where(rules[rule].broken)
+    else:
+        return []
+    return [row[0] for row in broken.select(F.to_json(F.struct("*"))).limit(most).collect()]
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What matrix and features are to rest on: the latest processed day and a digest of all days and settings."""
@@ -124,8 +139,3 @@ def record_snapshot(ctx: Context, state: Snapshot, verdict: quality.Verdict, row
     failed = "; ".join(text for texts in verdict.failed.values() for text in texts)
     status = {"status": "stopped" if failed else "built", "verdict": failed or None}
     ctx.ledger.record_builds(state.step, [row | status | {"output_digest": fingerprint(state.step, state.digest)}])
-
-
-def totals(counts: Mapping[str, dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
-    """The named counts summed over days."""
-    return {name: sum(day.get(name, 0) or 0 for day in counts.values()) for name in names}

@@ -17,7 +17,7 @@ from spark_jobs import tables
 from spark_jobs.context import Context
 from spark_jobs.session import now
 from spark_jobs.sources import files, records
-from spark_jobs.sources.decide import READS, Action, Decision, decide, to_examine
+from spark_jobs.sources.decide import READS, Action, Decision, decide, to_examine, to_parts
 from spark_jobs.sources.files import Examined, Found
 from spark_jobs.sources.records import Header, Part
 from spark_jobs.storage import in_units
@@ -126,7 +126,7 @@ def _parsed(ctx: Context, group: list[Decision]) -> DataFrame:
     """The records of files with the same header as raw_events rows; each part of a file is a task."""
     header = Header(group[0].examined.header, group[0].columns)
     every = _bytes_a_task(ctx, group)
-    parts = [tuple(asdict(part).values()) for decision in group for part in _parts(decision, every)]
+    parts = [tuple(asdict(part).values()) for decision in group for part in to_parts(decision, every)]
     tasks = ctx.spark.sparkContext.parallelize(parts, max(1, len(parts)))
     frame = ctx.spark.createDataFrame(
         tasks, "file_id INT, part INT, path STRING, start BIGINT, end BIGINT, last BOOLEAN"
@@ -150,29 +150,6 @@ def _bytes_a_task(ctx: Context, group: list[Decision]) -> int:
     """Small files are cut so that every core has work, large ones into parts of LARGEST_PART."""
     total = sum(decision.examined.content_bytes - decision.read_from for decision in group)
     return min(LARGEST_PART, total // ctx.spark.sparkContext.defaultParallelism)
-
-
-def _parts(decision: Decision, every: int) -> list[Part]:
-    """The parts of a file, each of at least `every` bytes but for the last."""
-    examined = decision.examined
-    starts = [decision.read_from]
-    for cut in examined.cuts:
-        if cut - starts[-1] >= every and cut > decision.read_from:
-            starts.append(cut)
-    ends = [*starts[1:], examined.content_bytes]
-    unfinished = examined.unfinished_from is not None
-    return [
-        Part(
-            decision.file_id,
-            decision.part,
-            decision.file.path,
-            start,
-            end,
-            unfinished and end == examined.content_bytes,
-        )
-        for start, end in zip(starts, ends, strict=True)
-        if end > start
-    ]
 
 
 def _digests(ctx: Context, reading: list[Decision]) -> dict[int, list[dict[str, Any]]]:

@@ -26,7 +26,7 @@ def main() -> int:
     program = str(bundled) if bundled.exists() else shutil.which("psql")
     if not program:
         raise DatabaseError("psql was not found; install PostgreSQL's client.")
-    # A service file keeps the address, and a password in it, out of the process list.
+    # libpq's own variables keep the address, and a password in it, out of the process list.
     command = [program, "--no-psqlrc", "--pset=pager=off", *(["--command", arguments.query] if arguments.query else [])]
     return subprocess.run(command, env=os.environ | _environment(url), check=False).returncode
 

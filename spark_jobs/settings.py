@@ -191,7 +191,10 @@ def _check(settings: Settings) -> None:
     for name, share in shares.items():
         if not 0 <= share <= 1:
             raise SettingsError(f"setting {name} must lie between 0 and 1, not {share}.")
-    known = {field.name for field in dataclasses.fields(Weights)}
+    weights = dataclasses.asdict(settings.matrix.weights)
+    if useless := [name for name, weight in weights.items() if not 0 < weight < float("inf")]:
+        raise SettingsError(f"settings matrix.weights: {', '.join(useless)} must be above 0, so that no event is lost.")
+    known = set(weights)
     for name in ("allowed_types", "expected_types"):
         if unknown := set(getattr(settings.events, name)) - known:
             raise SettingsError(f"setting events.{name}: unknown event type {', '.join(sorted(unknown))}.")

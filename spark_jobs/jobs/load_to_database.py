@@ -14,7 +14,8 @@ from spark_jobs.context import Context, Summary
 from spark_jobs.states import Unit
 from spark_jobs.storage import in_days, in_units
 from spark_jobs.transforms.items import latest_of_items, sendable
-from spark_jobs.warehouse import EVENTS, ITEMS, Warehouse, address
+from spark_jobs.warehouse import Warehouse, address
+from spark_jobs.warehouse_schema import EVENTS, ITEMS
 from spark_jobs.windows import DAY, HOUR, Window, floor, ranges
 
 

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+from rich import box
 from rich.table import Table
 
 from spark_jobs.command_line import guarded
@@ -33,9 +34,9 @@ def main() -> int:
     out = Path(given.out or load().paths.raw)
     path, events, shop = make(given.rows, given.days, given.seed, start, out, given.ratings, given.taste)
     seconds = time.monotonic() - begun
-    table = Table(title="calibration", title_justify="left")
-    for heading in ("figure", "October 2019", "here"):
-        table.add_column(heading)
+    table = Table(title="calibration", title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in ("figure", "Oct 2019", "here"):
+        table.add_column(heading, no_wrap=True)
     for row in figures(events, shop):
         table.add_row(*row)
     console = Console()

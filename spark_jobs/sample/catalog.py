@@ -8,7 +8,9 @@ CATEGORIES = 624
 LARGEST_SHARE = 0.26  # electronics.smartphone
 WITHOUT_CODE = 0.318
 WITHOUT_BRAND = 0.144
-MEDIAN_PRICE, PRICE_SIGMA, LOWEST_PRICE, HIGHEST_PRICE = 155.0, 1.26, 0.77, 2574.07
+# Prices of events at these shares of all events.
+PRICE_SHARES = (0.0, 0.01, 0.10, 0.25, 0.50, 0.75, 0.90, 0.99, 1.0)
+PRICES = (0.77, 6.2, 31.0, 67.0, 161.0, 359.0, 748.0, 1675.0, 2574.07)
 FIRST_CATEGORY = 2053013552226107603
 ROOTS = ("electronics", "appliances", "computers", "apparel", "furniture", "auto", "kids", "construction", "sport")
 LEAVES = (
@@ -59,16 +61,16 @@ def catalog(rows: int, rng: np.random.Generator) -> Catalog:
     category = np.sort(np.concatenate([np.arange(CATEGORIES), more]))
     starts = np.searchsorted(category, np.arange(CATEGORIES + 1))
     rank = rng.permutation(size) + 1.0
-    popularity = 1.0 / (rank + 60.0)
+    popularity = 1.0 / (rank + 110.0)
     within = np.add.reduceat(popularity, starts[:-1])
-    cumulative = np.cumsum(popularity / within[category] * share[category])
-    price = np.exp(np.log(MEDIAN_PRICE) + PRICE_SIGMA * rng.standard_normal(size))
+    popularity *= (share / within)[category]
+    cumulative = np.cumsum(popularity)
     brands, brand = _brands(size, category, rng)
     return Catalog(
         item_id=np.sort(rng.choice(99_000_000, size, replace=False)) + 1_000_978,
         category=category,
         brand=brand,
-        price=np.round(np.clip(price, LOWEST_PRICE, HIGHEST_PRICE) * 100).astype(np.int64),
+        price=_prices(popularity, rng),
         cumulative=cumulative / cumulative[-1],
         starts=starts,
         category_share=share,
@@ -81,6 +83,15 @@ def catalog(rows: int, rng: np.random.Generator) -> Catalog:
 def _category_shares() -> np.ndarray:
     rest = 1.0 / (np.arange(1, CATEGORIES) + 4.0)
     return np.concatenate([[LARGEST_SHARE], rest / rest.sum() * (1 - LARGEST_SHARE)])
+
+
+def _prices(popularity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Base prices in cents, such that the events' prices have the published quantiles."""
+    order = rng.permutation(len(popularity))
+    along = np.cumsum(popularity[order]) - popularity[order] / 2
+    price = np.empty(len(popularity))
+    price[order] = np.exp(np.interp(along / popularity.sum(), PRICE_SHARES, np.log(PRICES)))
+    return np.round(price * 100).astype(np.int64)
 
 
 def _codes(share: np.ndarray, rng: np.random.Generator) -> list[str | None]:

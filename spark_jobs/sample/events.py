@@ -10,36 +10,16 @@ from spark_jobs.sample.catalog import Catalog
 # Share of events by UTC hour, per cent, October 2019.
 HOUR_SHARES = np.array(
     [
-        0.65,
-        1.3,
-        2.4,
-        3.6,
-        4.9,
-        5.0,
-        5.3,
-        5.5,
-        5.7,
-        5.5,
-        5.7,
-        5.5,
-        5.1,
-        5.7,
-        6.2,
-        7.3,
-        6.2,
-        6.4,
-        5.0,
-        3.2,
-        1.8,
-        1.2,
-        0.8,
-        0.45,
+        [0.65, 1.3, 2.4, 3.6, 4.9, 5.0, 5.3, 5.5, 5.7, 5.5, 5.7, 5.5],
+        [5.1, 5.7, 6.2, 7.3, 6.2, 6.4, 5.0, 3.2, 1.8, 1.2, 0.8, 0.45],
     ]
-)
-EVENTS_PER_USER, EVENTS_PER_SESSION = 14.0, 4.6
-SESSION_MEDIAN, SESSION_SIGMA, LONGEST_SESSION = 2.45, 1.1, 500
-REPEAT_SHARE = 0.21  # of a session's later events; 18 % of all rows then repeat within a minute
-BUYING, CARTING = 0.090, 0.068
+).ravel()
+EVENTS_PER_USER, EVENTS_PER_VISIT = 14.0, 6.0
+# A visit ends with half an hour without an event; within it the shop now and then begins a new user_session.
+VISIT_MEDIAN, VISIT_SIGMA, LONGEST_VISIT = 2.7, 1.25, 500
+NEW_SESSION = 0.095
+REPEAT_SHARE = 0.20  # of a session's later events; 18 % of all rows then repeat within a minute
+BUYING, CARTING = 0.117, 0.112
 VIEW, CART, PURCHASE, RATING = range(4)
 TYPES = ("view", "cart", "purchase", "rating")
 
@@ -62,74 +42,80 @@ def draw(
 ) -> Events:
     """`rows` events of the hours from `start` on."""
     length = _lengths(rows, rng)
-    count = len(length)
-    session = np.repeat(np.arange(count), length)
+    visit = np.repeat(np.arange(len(length)), length)
     first = np.cumsum(length) - length
-    place = np.arange(rows) - first[session]
-    left = length[session] - place - 1
-    buys, carts = rng.random(count) < BUYING, rng.random(count) < CARTING
-    kind = np.zeros(rows, np.int8)
-    kind[(left == 0) & (place > 0) & buys[session]] = PURCHASE
-    kind[(left == 1) & (place > 1) & buys[session] & (rng.random(rows) < 0.33)] = PURCHASE
-    kind[(left == 1) & (place > 0) & (kind == VIEW) & (buys | carts)[session] & (rng.random(rows) < 0.62)] = CART
-    kind[(left == 0) & (place > 0) & carts[session] & ~buys[session]] = CART
+    place = np.arange(rows) - first[visit]
+    kind = _kinds(visit, place, length[visit] - place - 1, rng)
     again = (place > 0) & ((kind != VIEW) | (rng.random(rows) < REPEAT_SHARE))
-    user = _users(count, rows, rng)
-    drawn = _items(shop, session, user, rng, taste)
+    user = _users(len(length), rows, rng)
+    drawn = _items(shop, visit, user, rng, taste)
     item = drawn[np.maximum.accumulate(np.where(again, 0, np.arange(rows)))]
-    time = _times(start, hours, session, first, place, again, rng)
+    time = _times(start, hours, visit, first, place, again, rng)
+    session = np.cumsum((place == 0) | (~again & (rng.random(rows) < NEW_SESSION))) - 1
     if ratings:
         kind[(kind == VIEW) & (rng.random(rows) < 0.01)] = RATING
     rating = np.where((kind == RATING) & (rng.random(rows) < 0.85), rng.integers(1, 6, rows), 0)
-    events = Events(time, kind, item, _prices(shop, item, time, kind, rng), user[session], session, rating)
+    events = Events(time, kind, item, _prices(shop, item, time, kind, rng), user[visit], session, rating)
     return _ordered(_with_duplicates(events, place, rng))
 
 
+def _kinds(visit: np.ndarray, place: np.ndarray, left: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Views, but for the ends of visits that buy or fill a cart; `place` and `left` count from both ends."""
+    visits, rows = visit[-1] + 1, len(visit)
+    buys, carts = rng.random(visits) < BUYING, rng.random(visits) < CARTING
+    kind = np.zeros(rows, np.int8)
+    kind[(left == 0) & (place > 0) & buys[visit]] = PURCHASE
+    kind[(left == 1) & (place > 1) & buys[visit] & (rng.random(rows) < 0.33)] = PURCHASE
+    kind[(left == 1) & (place > 0) & (kind == VIEW) & (buys | carts)[visit] & (rng.random(rows) < 0.62)] = CART
+    kind[(left == 0) & (place > 0) & carts[visit] & ~buys[visit]] = CART
+    return kind
+
+
 def _lengths(rows: int, rng: np.random.Generator) -> np.ndarray:
-    guess = int(rows / EVENTS_PER_SESSION * 1.3) + 50
-    drawn = np.exp(np.log(SESSION_MEDIAN) + SESSION_SIGMA * rng.standard_normal(guess))
-    length = np.clip(np.ceil(drawn), 1, LONGEST_SESSION).astype(np.int64)
+    guess = int(rows / EVENTS_PER_VISIT * 1.3) + 50
+    drawn = np.exp(np.log(VISIT_MEDIAN) + VISIT_SIGMA * rng.standard_normal(guess))
+    length = np.clip(np.ceil(drawn), 1, LONGEST_VISIT).astype(np.int64)
     last = int(np.searchsorted(np.cumsum(length), rows))
     length = length[: last + 1]
     length[-1] -= length.sum() - rows
     return length
 
 
-def _users(sessions: int, rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Heavy-tailed: a few users have thousands of sessions."""
-    people = max(1, int(rows / EVENTS_PER_USER * 1.12))
+def _users(visits: int, rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Heavy-tailed: a few users have thousands of visits."""
+    people = max(1, int(rows / EVENTS_PER_USER * 1.33))
     weight = np.cumsum(1.0 / (np.arange(people) + 30.0) ** 0.55)
-    chosen = np.searchsorted(weight / weight[-1], rng.random(sessions))
+    chosen = np.searchsorted(weight / weight[-1], rng.random(visits))
     number = np.sort(rng.choice(200_000_000, people, replace=False)) + 400_000_000
     return rng.permutation(number)[chosen]
 
 
-def _items(shop: Catalog, session: np.ndarray, user: np.ndarray, rng: np.random.Generator, taste: int) -> np.ndarray:
-    """Most events of a session stay in one category; with `taste`, users of a cluster keep to its categories."""
+def _items(shop: Catalog, visit: np.ndarray, user: np.ndarray, rng: np.random.Generator, taste: int) -> np.ndarray:
+    """Most events of a visit stay in one category; with `taste`, users of a cluster keep to its categories."""
     count = len(user)
     home = rng.choice(len(shop.category_share), count, p=shop.category_share)
     if taste:
         home = np.minimum(home - home % taste + user % taste, len(shop.category_share) - 1)
-    anywhere = rng.choice(len(shop.category_share), len(session), p=shop.category_share)
-    category = np.where(rng.random(len(session)) < 0.7, home[session], anywhere)
+    anywhere = rng.choice(len(shop.category_share), len(visit), p=shop.category_share)
+    category = np.where(rng.random(len(visit)) < 0.7, home[visit], anywhere)
     low = np.where(shop.starts[category] > 0, shop.cumulative[shop.starts[category] - 1], 0.0)
     high = shop.cumulative[shop.starts[category + 1] - 1]
-    chosen = np.searchsorted(shop.cumulative, low + rng.random(len(session)) * (high - low), side="right")
+    chosen = np.searchsorted(shop.cumulative, low + rng.random(len(visit)) * (high - low), side="right")
     return np.minimum(chosen, len(shop.item_id) - 1)
 
 
-def _times(start, hours, session, first, place, again, rng) -> np.ndarray:
+def _times(start, hours, visit, first, place, again, rng) -> np.ndarray:
     share = HOUR_SHARES[(start.hour + np.arange(hours)) % 24]
     hour = rng.choice(hours, len(first), p=share / share.sum())
     begin = hour * 3600 + rng.integers(0, 3600, len(first))
     gap = np.where(
-        again, np.minimum(rng.exponential(18, len(session)), 59), np.exp(3.6 + 1.1 * rng.standard_normal(len(session)))
+        again, np.minimum(rng.exponential(18, len(visit)), 59), np.exp(3.6 + 1.1 * rng.standard_normal(len(visit)))
     )
     gap = np.where(place == 0, 0, np.maximum(gap, 1)).astype(np.int64)
     along = np.cumsum(gap)
-    offset = along - along[first][session]
+    offset = along - along[first][visit]
     base = int((start - datetime(1970, 1, 1)).total_seconds())
-    return base + np.minimum(begin[session] + offset, hours * 3600 - 1)
+    return base + np.minimum(begin[visit] + offset, hours * 3600 - 1)
 
 
 def _prices(shop: Catalog, item, time, kind, rng) -> np.ndarray:
@@ -142,7 +128,7 @@ def _prices(shop: Catalog, item, time, kind, rng) -> np.ndarray:
 
 def _with_duplicates(events: Events, place: np.ndarray, rng: np.random.Generator) -> Events:
     """0.07 % of the rows become exact copies of the row before them in the same session."""
-    copies = np.flatnonzero((place > 0) & (events.kind == VIEW) & (rng.random(len(place)) < 0.00095))
+    copies = np.flatnonzero((place > 0) & (events.kind == VIEW) & (rng.random(len(place)) < 0.00085))
     for name in ("time", "kind", "item", "price", "rating"):
         column = getattr(events, name)
         column[copies] = column[copies - 1]

@@ -8,7 +8,7 @@ from typing import Any
 from spark_jobs.errors import SourceError
 from spark_jobs.sources.files import Examined, Found
 from spark_jobs.sources.header import columns, left_out
-from spark_jobs.sources.records import BLANKS
+from spark_jobs.sources.records import BLANKS, Part
 
 
 class Action(StrEnum):
@@ -106,3 +106,26 @@ def _remark(file: Found, examined: Examined, names: list[str]) -> str | None:
     if examined.body_from >= examined.content_bytes:
         return f"{file.name}: a header and no records yet."
     return None
+
+
+def to_parts(decision: Decision, every: int) -> list[Part]:
+    """The parts of a file, each of at least `every` bytes but for the last."""
+    examined = decision.examined
+    starts = [decision.read_from]
+    for cut in examined.cuts:
+        if cut - starts[-1] >= every and cut > decision.read_from:
+            starts.append(cut)
+    ends = [*starts[1:], examined.content_bytes]
+    unfinished = examined.unfinished_from is not None
+    return [
+        Part(
+            decision.file_id,
+            decision.part,
+            decision.file.path,
+            start,
+            end,
+            unfinished and end == examined.content_bytes,
+        )
+        for start, end in zip(starts, ends, strict=True)
+        if end > start
+    ]

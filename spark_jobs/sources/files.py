@@ -107,6 +107,7 @@ class _Examination:
         self.cuts: list[int] = []
 
     def run(self, stream: io.BufferedIOBase) -> Examined:
+        """Reads the stream to its end. Raises SourceError or what the stream raises."""
         head = _fill(stream, LONGEST_HEADER)
         header, body_from = _header(head)
         block = head

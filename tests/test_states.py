@@ -1,0 +1,84 @@
+"""States of hours and days, derived from ledger rows that stand here in full."""
+
+from datetime import date, datetime
+
+from spark_jobs.states import LAST_DAILY_STEP, NO_CONTENT, Unit, day_inputs, day_status, unit_name, units
+
+DAY = date(2019, 10, 1)
+
+
+def hour(number: int) -> datetime:
+    return datetime(2019, 10, 1, number)
+
+
+def landed(file_id: int, *parts: tuple[datetime | None, int, int]) -> dict:
+    """A file that gave rows: (hour, rows, digest)."""
+    hours = [{"hour": h, "unfinished": False, "rows": rows, "low": low, "high": 0} for h, rows, low in parts]
+    return {"file_id": file_id, "hours": hours}
+
+
+def judged(unit: str, moment: datetime | None, status: str, digest: str, valid: int = 1, rejected: int = 0) -> dict:
+    counts = {"valid_rows": valid, "rejected_rows": rejected, "content_digest": f"c-{digest}"}
+    return {"unit": unit, "hour": moment, "status": status, "raw_digest": digest} | counts
+
+
+def built(source: str, status: str = "built") -> dict:
+    return {"step": LAST_DAILY_STEP, "day": DAY, "status": status, "counts": {"source": source}}
+
+
+def test_an_hour_adds_up_what_its_files_gave_and_undated_rows_stay_with_their_file():
+    found = units([landed(1, (hour(9), 2, 10), (None, 1, 5)), landed(2, (hour(9), 3, 20), (hour(8), 1, 1))], [])
+    assert [(unit.unit, unit.landed_rows, unit.landed_digest) for unit in found] == [
+        ("2019-10-01T08", 1, "1:1:0"),
+        ("2019-10-01T09", 5, "5:30:0"),
+        ("undated:1", 1, "1:5:0"),
+    ]
+    assert all(unit.dirty for unit in found)
+
+
+def test_a_unit_is_dirty_until_it_was_judged_with_the_content_that_landed():
+    files = [landed(1, (hour(8), 1, 1), (hour(9), 1, 2))]
+    ledger = [judged("2019-10-01T08", hour(8), "loaded", "1:1:0"), judged("2019-10-01T09", hour(9), "loaded", "1:7:0")]
+    assert [unit.dirty for unit in units(files, ledger)] == [False, True]
+
+
+def test_an_hour_whose_rows_are_gone_is_dirty_until_it_is_judged_as_such():
+    assert units([], [judged("2019-10-01T08", hour(8), "loaded", "1:1:0")])[0].dirty
+    assert not units([], [judged("2019-10-01T08", hour(8), "empty", NO_CONTENT, valid=0)])[0].dirty
+
+
+def test_a_day_is_complete_when_each_of_its_hours_is_loaded_or_empty():
+    rows = [judged(unit_name(hour(n)), hour(n), "loaded", f"1:{n}:0") for n in range(22)]
+    rows.append(judged(unit_name(hour(22)), hour(22), "empty", NO_CONTENT, valid=0))
+    files = [landed(1, *((hour(n), 1, n) for n in range(22)))]
+    status = day_status(units(files, rows), [])[0]
+    assert (status["hours_loaded"], status["hours_empty"], status["hours_missing"]) == (22, 1, 1)
+    assert not status["complete"] and not status["built"] and not status["dirty"]
+    rows.append(judged(unit_name(hour(23)), hour(23), "empty", NO_CONTENT, valid=0))
+    assert day_status(units(files, rows), [])[0]["complete"]
+
+
+def test_a_committed_or_stopped_hour_is_missing_and_a_stopped_one_is_counted():
+    files = [landed(1, (hour(1), 1, 1), (hour(2), 1, 2))]
+    rows = [judged(unit_name(hour(1)), hour(1), "committed", "1:1:0")]
+    rows.append(judged(unit_name(hour(2)), hour(2), "stopped", "1:2:0", valid=0))
+    status = day_status(units(files, rows), [])[0]
+    assert (status["hours_loaded"], status["hours_stopped"], status["hours_missing"]) == (0, 1, 24)
+
+
+def test_a_built_day_is_dirty_when_an_hour_changed_or_it_rests_on_other_content():
+    files, rows = [landed(1, (hour(1), 1, 1))], [judged(unit_name(hour(1)), hour(1), "loaded", "1:1:0")]
+    source = day_inputs(units(files, rows))[DAY]
+    assert not day_status(units(files, rows), [built(source)])[0]["dirty"]
+    assert day_status(units(files, rows), [built("something else")])[0]["dirty"]
+    late = [*files, landed(2, (hour(1), 1, 5))]
+    assert day_status(units(late, rows), [built(source)])[0]["dirty"]
+    assert not day_status(units(late, rows), [built(source, "stopped")])[0]["built"]
+
+
+def test_a_day_rests_on_the_content_of_its_hours_whatever_their_order():
+    a = Unit("2019-10-01T01", hour(1), None, 1, "1:1:0", "loaded", "1:1:0", 1, 0, "x")
+    b = Unit("2019-10-01T02", hour(2), None, 1, "1:2:0", "loaded", "1:2:0", 1, 0, "y")
+    empty = Unit("2019-10-01T03", hour(3), None, 0, NO_CONTENT, "empty", NO_CONTENT)
+    assert day_inputs([a, b]) == day_inputs([b, empty, a])
+    assert day_inputs([a]) != day_inputs([a, b])
