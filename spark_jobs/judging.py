@@ -75,10 +75,8 @@ class Judged:
         shown = [text for unit in self.stopped for text in self.examples.get(unit.unit, [])][:3]
         example = f" For example: {' | '.join(shown)}." if shown else ""
         way = 'Mend the source, or admit them with --accept-rejects "reason".' if not accepted else "Mend the source."
-        count = len(self.stopped)
-        return (
-            f"stopped {count} hour{'s' * (count > 1)}; nothing of them is written. {'; '.join(parts)}.{example} {way}"
-        )
+        hours = "1 hour; nothing of it" if len(self.stopped) == 1 else f"{len(self.stopped):,} hours; nothing of them"
+        return f"stopped {hours} is written. {'; '.join(parts)}.{example} {way}"
 
     def summary(self) -> Summary:
         """Counts of this run."""
