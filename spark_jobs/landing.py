@@ -25,6 +25,7 @@ from spark_jobs.transforms.digest import sums
 from spark_jobs.transforms.parse import parse
 from spark_jobs.windows import HOUR, ranges
 
+CREATED = 0  # the version of a table without rows
 SMALL, LARGEST_PART = 64 << 20, 64 << 20
 
 
@@ -35,8 +36,7 @@ def land(ctx: Context, rehash: bool) -> list[Decision]:
     where the folder itself cannot be read.
     """
     ledger = ctx.ledger.files()
-    if ledger:
-        ctx.storage.undo_after(tables.RAW_EVENTS, max(row["raw_version"] for row in ledger))
+    ctx.storage.undo_after(tables.RAW_EVENTS, max((row["raw_version"] for row in ledger), default=CREATED))
     known = {row["path"]: row for row in ledger}
     present = files.found(ctx.settings.paths.raw)
     chosen = to_examine(present, known, rehash)

@@ -33,8 +33,7 @@ def run(ctx: Context, hours: Window) -> Summary:
             warehouse.stage()
         for day in sorted(days):
             _load_day(ctx, warehouse, day, days[day], held)
-        if days:
-            warehouse.unstage()
+        warehouse.unstage()  # also what a killed load left
         ctx.ledger.mark_loaded(unit.unit for unit in units if unit.status == "committed")
         ctx.ledger.refresh_days()
         events, items = warehouse.counts()
