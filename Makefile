@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all status sample download sql psql export clean lint lock
+.PHONY: help setup run test test-all status sample download sql psql export clean docs lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
@@ -48,6 +48,9 @@ export: .venv/.ready ## the five outputs to data/processed: FORMAT=csv or parque
 
 clean: ## removes the warehouse, the database, verdicts, exports and samples (asks first; YES=1 does not)
 	@bash conf/clean.sh
+
+docs: .venv/.ready ## docs/tables.md anew from spark_jobs/tables
+	@$(PY) -m spark_jobs.tables > docs/tables.md
 
 lint: .venv/.ready ## style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -108,7 +108,8 @@ class Ledger:
     def _put(self, table: Table, changed: Iterable[dict[str, Any]]) -> None:
         """Rows of the same key are replaced, others added; the partitions touched are written anew.
 
-        What a row leaves out is null. What is held stays right without another read: only the holder of the lock writes these partitions.
+        What a row leaves out is null. What is held stays right without another read: only the holder of the lock
+        writes these partitions.
         """
         whole = [{name: row.get(name) for name in table.columns} for row in changed]
         new = {_key(table, row): row for row in whole}

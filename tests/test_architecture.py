@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from spark_jobs.tables.__main__ import described
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for folder in ("spark_jobs", "expectations", "dags") for path in (ROOT / folder).rglob("*.py"))
 # The only places, below the root, that may import what costs or binds most.
@@ -100,6 +102,10 @@ def test_every_public_function_says_what_it_means(path):
     nodes = [tree, *(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef))]
     public = [n for n in nodes if not getattr(n, "name", "").startswith("_") and not _nested(tree, n)]
     assert not [getattr(n, "name", "module") for n in public if not ast.get_docstring(n)]
+
+
+def test_the_page_about_the_tables_is_up_to_date():
+    assert (ROOT / "docs" / "tables.md").read_text() == described(), "run make docs"
 
 
 def _nested(tree: ast.Module, node: ast.AST) -> bool:

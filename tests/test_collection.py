@@ -1,11 +1,13 @@
 """Land, judge, load: what happens to files, hours and PostgreSQL."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from spark_jobs import tables
 from spark_jobs.errors import NotArrivedError, QualityError
+from spark_jobs.jobs import validate_data_quality
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD, OCTOBER_1
 
@@ -188,3 +190,19 @@ def test_an_unreachable_database_is_one_sentence_without_the_address(pipeline, m
     assert "PostgreSQL cannot be reached" in said
     assert "secret" not in said
     assert "\n" not in said
+
+
+def test_changed_settings_hold_for_hours_judged_again(pipeline):
+
+    pipeline.put("a.csv", HEAD + rows("s-1") + rows("s-2", kind="cart"))
+    pipeline.land()
+    pipeline.judge()
+    events = replace(pipeline.settings.events, allowed_types=("view",))
+    pipeline.settings = replace(
+        pipeline.settings, events=events, quality=replace(pipeline.settings.quality, max_reject_share=0.5)
+    )
+    pipeline.judge()
+    assert sessions(pipeline) == ["s-1", "s-2"]
+    validate_data_quality.run(pipeline.ctx(again=True), OCTOBER_1)
+    assert sessions(pipeline) == ["s-1"]
+    assert [row.reasons for row in pipeline.read(tables.REJECTED_EVENTS).collect()] == [["event_type_unknown"]]

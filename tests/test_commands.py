@@ -15,9 +15,9 @@ from spark_jobs import pipeline as whole
 from spark_jobs import status, tables
 from spark_jobs.console import Console
 from spark_jobs.sample import generate
-from tests.conftest import HEAD
+from tests.conftest import CASES, HEAD
 from tests.oracle_duckdb import compute
-from tests.test_tables import COMPARED, check, held
+from tests.test_tables import COMPARED, check, held, multiset
 
 ROOT = Path(__file__).resolve().parents[1]
 ROW = "2019-10-01 {time} UTC,{kind},1001,2053013555631882655,electronics.smartphone,acme,10.00,{user},s-1\n"
@@ -198,6 +198,25 @@ def test_1_core_and_8_cores_give_the_same_tables(pipeline):
             (pipeline.folder / name).rename(pipeline.folder / f"{name}-{cores}")
     assert results[0] == results[1]
     assert len(results[0]["user_events"]) == 20_000 and path.exists()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin"])
+def test_times_are_utc_whatever_the_zone_of_the_machine(pipeline, zone, monkeypatch):
+    monkeypatch.setenv("TZ", zone)  # the embedded PostgreSQL is made in this zone too
+    pipeline.case("c17-zones.csv")
+    done = run(pipeline.folder)
+    assert done.returncode == 0, done.stderr
+    oracle = compute([CASES / "c17-zones.csv"])
+    expected = multiset(oracle.user_events.to_pylist(), COMPARED[tables.USER_EVENTS])
+    assert held(pipeline, tables.USER_EVENTS) == expected
+    clock = "SELECT to_char(timestamp, 'YYYY-MM-DD HH24:MI:SS.MS') FROM user_events ORDER BY 1"
+    module = [sys.executable, "-m", "spark_jobs.psql", "--set", f"paths.database='{pipeline.folder / 'database'}'"]
+    shown = subprocess.run([*module, "--query", clock], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    times = sorted(oracle.user_events["timestamp"].to_pylist())
+    assert [line.strip() for line in shown.splitlines()[2:-2]] == [
+        f"{time:%Y-%m-%d %H:%M:%S}.{time.microsecond // 1000:03}" for time in times
+    ]
 
 
 @pytest.mark.long

@@ -13,8 +13,16 @@ from spark_jobs.windows import HOUR, Window
 
 
 def run(ctx: Context, hours: Window) -> Summary:
-    """Judges what is dirty or was stopped within the range, commits what passes, proves the count."""
-    units = ctx.ledger.units(lambda unit: unit.dirty or (unit.status == "stopped" and unit.within(hours)))
+    """Judges what is dirty or was stopped within the range, commits what passes, proves the count.
+
+    With the option `again`, every hour of the range and all undated rows: what a change of settings asks for.
+    """
+    again = ctx.option("again")
+    units = ctx.ledger.units(
+        lambda unit: (
+            unit.dirty or (unit.within(hours) and (again or unit.status == "stopped")) or (again and unit.hour is None)
+        )
+    )
     judged = judging.judge(ctx, units)
     judging.commit(ctx, judged, accepted=ctx.option("accept_rejects"))
     counts = identity.events(ctx)
@@ -27,5 +35,8 @@ def run(ctx: Context, hours: Window) -> Summary:
 
 
 if __name__ == "__main__":
-    flags = [("accept-rejects=", "admit hours with too many rejected rows, and record this reason")]
+    flags = [
+        ("accept-rejects=", "admit hours with too many rejected rows, and record this reason"),
+        ("again", "judge what is already judged too, after a change of settings"),
+    ]
     sys.exit(command_line.job("validate_data_quality", __doc__, run, HOUR, command_line.COLLECTION, flags))
