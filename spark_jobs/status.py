@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from rich import box
 from rich.table import Table
 
 from spark_jobs import tables, windows
@@ -30,7 +31,7 @@ def show(ctx: Context, console: Console) -> None:
     if not ctx.storage.exists(tables.LANDED_FILES):
         console.say("nothing has landed yet: make run, or put files into the raw folder.")
         return
-    table = Table(title="days", title_justify="left")
+    table = Table(title="days", title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("day", "loaded", "empty", "stopped", "missing", "complete", "built", "dirty"):
         table.add_column(name, justify="right" if name in ("loaded", "empty", "stopped", "missing") else "left")
     for row in ctx.ledger.days():
@@ -38,7 +39,7 @@ def show(ctx: Context, console: Console) -> None:
         flags = ("yes" if row[name] else "no" for name in ("complete", "built", "dirty"))
         table.add_row(str(row["day"]), *counts, *flags)
     console.out.print(table)
-    for line in mends(ctx) or ["everything that landed is loaded and built."]:
+    for line in [*(mends(ctx) or ["everything that landed is loaded and built."]), *waits(ctx)]:
         console.say(line)
 
 
@@ -67,6 +68,16 @@ def mends(ctx: Context) -> list[str]:
         span = f"--start {part.start:%Y-%m-%d} --end {part.end:%Y-%m-%d}"
         lines.append(f"to be built: {part}: {SUBMIT}/remove_duplicates.py {span}, then the other daily jobs")
     return lines
+
+
+def waits(ctx: Context) -> list[str]:
+    """Days with hours that have not arrived, and what to do when they do."""
+    days = [windows.parse_day(row["day"]) for row in ctx.ledger.days() if row["hours_missing"]]
+    return [
+        f"incomplete: {part}: hours are missing; when their files are there: make run, or {SUBMIT}/extract_events.py "
+        f"--start {part.start:%Y-%m-%d} --end {part.end:%Y-%m-%d}, then the other jobs"
+        for part in windows.ranges(days, DAY)[:5]
+    ]
 
 
 if __name__ == "__main__":

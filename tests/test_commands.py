@@ -50,7 +50,9 @@ def test_the_closing_table_proves_the_counts_and_a_second_run_has_nothing_to_do(
         line for line in out.splitlines() if "checked" in line
     ]
     assert [pipeline.ctx().storage.version(table) for table in tables.ALL] == versions
-    assert "everything that landed is loaded and built" in told(pipeline, capsys, status.show)
+    shown = " ".join(told(pipeline, capsys, status.show).split())
+    assert "everything that landed is loaded and built" in shown
+    assert "extract_events.py --start 2019-10-01 --end 2019-10-02, then the other jobs" in shown
 
 
 def test_status_names_what_wants_mending_and_the_command_that_mends_it(pipeline, postgres, capsys):
