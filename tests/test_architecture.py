@@ -67,7 +67,7 @@ def test_transforms_know_only_tables_and_each_other(path):
 
 @pytest.mark.parametrize("path", below("spark_jobs/tables/"), ids=name)
 def test_tables_import_pyspark_only(path):
-    assert top(imports(path)) <= {"pyspark", "spark_jobs", "dataclasses"}
+    assert top(imports(path)) <= {"pyspark", "spark_jobs", "dataclasses", "sys"}
     assert all(m.startswith("spark_jobs.tables") for m in imports(path) if m.startswith("spark_jobs"))
 
 
