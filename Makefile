@@ -1,10 +1,10 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all status sample download sql psql export clean docs lint lock
+.PHONY: help setup run test test-all status sample download airflow sql psql export clean docs lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
-export INPUT WAREHOUSE DATABASE_URL PYTHON QUERY YES
+export INPUT WAREHOUSE DATABASE_URL PYTHON QUERY YES AIRFLOW_PORT
 override PIPELINE_LOGS ?= $(CURDIR)/data/logs
 export PIPELINE_LOGS
 # SET="section.key=value …" overrides settings, as --set does.
@@ -30,12 +30,15 @@ test-all: .venv/.ready ## the tests, long ones too
 status: .venv/.ready ## hours and days: loaded, empty, stopped, dirty, incomplete, and what mends each
 	@$(PY) -m spark_jobs.status $(sets)
 
-sample: .venv/.ready ## events to data/raw: ROWS= DAYS= SEED= START= OUT= RATINGS=1
-	@$(PY) -m spark_jobs.sample $(call given,ROWS,rows) $(call given,DAYS,days) $(call given,SEED,seed) \
+sample: .venv/.ready ## events to data/raw: ROWS= DAYS= (or HOURS=) SEED= START= OUT= RATINGS=1
+	@$(PY) -m spark_jobs.sample $(call given,ROWS,rows) $(call given,DAYS,days) $(call given,HOURS,hours) $(call given,SEED,seed) \
 	  $(call given,START,start) $(call given,OUT,out) $(if $(RATINGS),--ratings) $(call given,TASTE,taste)
 
 download: .venv/.ready ## the real data, MONTH=2019-Oct, by Kaggle's client; or where to get it and where to put it
 	@$(PY) -m spark_jobs.download --month '$(or $(MONTH),2019-Oct)'
+
+airflow: .venv/.ready ## a local Airflow with both DAGs on, a live feed of events and a login; no Docker; AIRFLOW_PORT=
+	@$(PY) conf/local_airflow.py
 
 sql: .venv/.ready ## a spark-sql prompt with every table by name; QUERY="SELECT …" for one answer
 	@$(PY) -m spark_jobs.sql $${QUERY:+--query "$$QUERY"} $(sets)

@@ -58,8 +58,10 @@ def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, argument
     spark.sparkContext.setLogLevel("WARN")
     with lock.hold(settings.paths.warehouse, part):
         summary = run(context(settings, spark, **arguments), window)
-    line = {"job": name, "window": str(window)} | summary
-    sys.stdout.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
+    line = json.dumps({"job": name, "window": str(window)} | summary, default=str, ensure_ascii=False)
+    sys.stdout.write(line + "\n")
+    if path := os.environ.get("PIPELINE_SUMMARY"):  # where a scheduler wants to read it
+        Path(path).write_text(line)
     return 0
 
 

@@ -90,11 +90,11 @@ def _sample_where_empty(settings: Settings, console: Console) -> None:
     folder = Path(settings.paths.raw)
     if "://" in settings.paths.raw or (folder.exists() and files.found(settings.paths.raw)):
         return
-    from spark_jobs.sample.generate import DAYS, ROWS, SEED, generate
+    from spark_jobs.sample.generate import Span, generate
 
     folder.mkdir(parents=True, exist_ok=True)
     with console.step("generate a sample"):
-        path = generate(ROWS, DAYS, SEED, start=None, out=folder)
+        path = generate(Span(), folder)[0]
     console.say(f"no data in {folder}: a sample was generated, {path.name}.")
 
 

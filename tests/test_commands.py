@@ -14,7 +14,7 @@ import pytest
 from spark_jobs import pipeline as whole
 from spark_jobs import status, tables
 from spark_jobs.console import Console
-from spark_jobs.sample import generate
+from spark_jobs.sample import Span, generate
 from tests.conftest import CASES, HEAD
 from tests.oracle_duckdb import compute
 from tests.test_tables import COMPARED, check, held, multiset
@@ -142,7 +142,7 @@ def wait_for(process: subprocess.Popen, text: str) -> None:
 
 @pytest.mark.long
 def test_a_second_run_is_refused_and_an_interrupted_one_is_gone_on_with(tmp_path):
-    generate(rows=20_000, days=1, seed=5, start=datetime(2019, 10, 1), out=tmp_path / "raw")
+    generate(Span(20_000, 24, datetime(2019, 10, 1)), tmp_path / "raw", seed=5)
     with subprocess.Popen(
         command(tmp_path),
         env=environment(tmp_path),
@@ -169,7 +169,7 @@ def test_a_second_run_is_refused_and_an_interrupted_one_is_gone_on_with(tmp_path
 
 @pytest.mark.long
 def test_a_killed_run_leaves_no_lock_and_the_next_one_ends_with_the_oracles_tables(spark, tmp_path, pipeline, postgres):
-    path = generate(rows=20_000, days=1, seed=5, start=datetime(2019, 10, 1), out=pipeline.raw)
+    path = generate(Span(20_000, 24, datetime(2019, 10, 1)), pipeline.raw, seed=5)[0]
     folder = pipeline.folder
     for begun in ("start Spark", "extract_events", "validate_data_quality", "load_to_database", "remove_duplicates"):
         with subprocess.Popen(
@@ -190,7 +190,7 @@ def test_a_killed_run_leaves_no_lock_and_the_next_one_ends_with_the_oracles_tabl
 
 @pytest.mark.long
 def test_1_core_and_8_cores_give_the_same_tables(pipeline):
-    path = generate(rows=20_000, days=2, seed=5, start=datetime(2019, 10, 1), out=pipeline.raw, ratings=True)
+    path = generate(Span(20_000, 48, datetime(2019, 10, 1)), pipeline.raw, seed=5, ratings=True)[0]
     results = []
     for cores in (1, 8):
         done = run(pipeline.folder, cores=cores)
@@ -231,7 +231,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(tmp_path):
     if mounted != 0:
         pytest.skip("a small disk can be mounted by root only")
     try:
-        generate(rows=100_000, days=1, seed=5, start=datetime(2019, 10, 1), out=tmp_path / "raw")
+        generate(Span(100_000, 24, datetime(2019, 10, 1)), tmp_path / "raw", seed=5)
         done = run(tmp_path, "--set", f"paths.warehouse='{disk / 'warehouse'}'")
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)

@@ -7,7 +7,7 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.ledger import Ledger
-from spark_jobs.sample import generate
+from spark_jobs.sample import Span, generate
 from spark_jobs.storage import Storage
 from spark_jobs.warehouse import Warehouse
 from spark_jobs.windows import DAY, HOUR, Window
@@ -62,7 +62,7 @@ def survive(monkeypatch, step, before: bool) -> int:
     "before", [False, pytest.param(True, marks=pytest.mark.long)], ids=["after a write", "before a write"]
 )
 def test_a_run_that_dies_at_any_write_is_made_good_by_the_next(pipeline, postgres, monkeypatch, before):
-    path = generate(rows=1_500, days=1, seed=5, start=datetime(2019, 10, 1), out=pipeline.raw, ratings=True)
+    path = generate(Span(1_500, 24, datetime(2019, 10, 1)), pipeline.raw, seed=5, ratings=True)[0]
     with path.open("a") as file:
         file.write("a line that is none\n2019-10-01 12:00:00 UTC,VIEW,1,2,,,1.00,3,s,\n")
     hours = Window(DAY_1.start, DAY_1.end, HOUR)
@@ -76,7 +76,7 @@ def test_a_run_that_dies_at_any_write_is_made_good_by_the_next(pipeline, postgre
 
 
 def test_a_database_that_fails_within_a_transaction_keeps_what_it_had(pipeline, postgres, monkeypatch):
-    path = generate(rows=1_500, days=1, seed=5, start=datetime(2019, 10, 1), out=pipeline.raw)
+    path = generate(Span(1_500, 24, datetime(2019, 10, 1)), pipeline.raw, seed=5)[0]
     pipeline.land()
     pipeline.judge()
     pipeline.load()

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from spark_jobs.errors import PipelineError
+from spark_jobs.sample import Span, generate
 from spark_jobs.sample.figures import figures
-from spark_jobs.sample.generate import generate, make
 
 OCTOBER = datetime(2019, 10, 1)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
     paths = [
-        generate(rows=20_000, days=2, seed=seed, start=OCTOBER, out=tmp_path / f"{name}.csv")
+        generate(Span(20_000, 48, OCTOBER), tmp_path / f"{name}.csv", seed=seed)
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     ]
     first, again, other = (path.read_bytes() for path in paths)
@@ -23,7 +23,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
 
 
 def test_rows_are_in_order_of_time_within_the_span_and_in_kaggles_form(tmp_path):
-    path = generate(rows=5_000, days=2, seed=1, start=OCTOBER, out=tmp_path)
+    path = generate(Span(5_000, 48, OCTOBER), tmp_path, seed=1)[0]
     header, *lines = path.read_text().splitlines()
     assert header == "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
     times = [line.partition(",")[0] for line in lines]
@@ -33,14 +33,14 @@ def test_rows_are_in_order_of_time_within_the_span_and_in_kaggles_form(tmp_path)
 
 
 def test_without_a_start_the_sample_ends_at_the_last_full_hour(tmp_path):
-    path = generate(rows=5_000, days=1, seed=1, start=None, out=tmp_path)
+    path = generate(Span(5_000, 24), tmp_path, seed=1)[0]
     last = datetime.fromisoformat(path.read_text().splitlines()[-1][:19])
     full = datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0)
     assert full - timedelta(hours=2) <= last < full
 
 
 def test_ratings_come_in_a_column_of_their_own(tmp_path):
-    path = generate(rows=5_000, days=1, seed=1, start=OCTOBER, out=tmp_path, ratings=True)
+    path = generate(Span(5_000, 24, OCTOBER), tmp_path, seed=1, ratings=True)[0]
     header, *lines = path.read_text().splitlines()
     rated = [line for line in lines if ",rating," in line]
     assert header.endswith(",rating")
@@ -48,7 +48,7 @@ def test_ratings_come_in_a_column_of_their_own(tmp_path):
 
 
 def test_the_figures_come_close_to_the_published_ones(tmp_path):
-    _, events, shop = make(200_000, 7, 1, OCTOBER, tmp_path, ratings=False, taste=0)
+    _, events, shop = generate(Span(200_000, 168, OCTOBER), tmp_path, seed=1)
     here = {what: [float(part) for part in value.split("/")] for what, _, value in figures(events, shop)}
     published = {what: [float(part) for part in value.split("/")] for what, value, _ in figures(events, shop)}
     loose = {
@@ -64,4 +64,4 @@ def test_the_figures_come_close_to_the_published_ones(tmp_path):
 @pytest.mark.parametrize(("rows", "days"), [(0, 1), (10, 0), (10**12, 1)])
 def test_counts_that_make_no_sense_are_refused(tmp_path, rows, days):
     with pytest.raises(PipelineError, match=r"ROWS|DAYS"):
-        generate(rows=rows, days=days, seed=1, start=OCTOBER, out=tmp_path)
+        generate(Span(rows, days * 24, OCTOBER), tmp_path, seed=1)

@@ -12,7 +12,7 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.export import csr, export
-from spark_jobs.sample import generate
+from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import CASES, Pipeline
 from tests.oracle_duckdb import Oracle, compute
@@ -114,7 +114,7 @@ def soil(path: Path, seed: int, share: float, spoiled_hour: str) -> None:
 
 
 def test_all_tables_of_50_000_soiled_and_shuffled_events_agree_with_the_oracle(pipeline, postgres):
-    path = generate(rows=50_000, days=2, seed=3, start=datetime(2019, 10, 1), out=pipeline.raw, ratings=True)
+    path = generate(Span(50_000, 48, datetime(2019, 10, 1)), pipeline.raw, seed=3, ratings=True)[0]
     soil(path, seed=4, share=0.05, spoiled_hour="2019-10-02 13")
     pipeline.land()
     said = pipeline.refused(lambda: pipeline.judge(YEAR))
@@ -181,7 +181,7 @@ def check_exports(pipeline, cells, users, items) -> None:
 
 @pytest.mark.parametrize("hours", [8, pytest.param(1, marks=pytest.mark.long)])
 def test_runs_of_few_hours_give_the_tables_of_one_go_and_few_files(spark, tmp_path, database, postgres, hours):
-    path = generate(rows=6_000, days=1, seed=5, start=datetime(2019, 10, 1), out=tmp_path, ratings=True)
+    path = generate(Span(6_000, 24, datetime(2019, 10, 1)), tmp_path, seed=5, ratings=True)[0]
     (tmp_path / "pipeline").mkdir()
     pipeline = Pipeline(spark, tmp_path / "pipeline", database)
     _in_runs(pipeline, path, hours)

@@ -11,7 +11,7 @@ from rich.table import Table
 from spark_jobs.command_line import guarded
 from spark_jobs.console import Console
 from spark_jobs.sample.figures import figures
-from spark_jobs.sample.generate import DAYS, ROWS, SEED, make
+from spark_jobs.sample.generate import DAYS, ROWS, SEED, Span, generate
 from spark_jobs.settings import load
 from spark_jobs.windows import HOUR, parse
 
@@ -21,6 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make sample", description=__doc__)
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument("--hours", type=int, help="instead of whole days")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--start", help="first hour, UTC; default: so that the last full hour is the last")
     parser.add_argument("--out", help="folder or .csv file; default: paths.raw")
@@ -32,7 +33,8 @@ def main() -> int:
     start = parse(given.start, None, HOUR, now()).start if given.start else None
     begun = time.monotonic()
     out = Path(given.out or load().paths.raw)
-    path, events, shop = make(given.rows, given.days, given.seed, start, out, given.ratings, given.taste)
+    span = Span(given.rows, given.hours or given.days * 24, start)
+    path, events, shop = generate(span, out, given.seed, given.ratings, given.taste)
     seconds = time.monotonic() - begun
     table = Table(title="calibration", title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("figure", "Oct 2019", "here"):

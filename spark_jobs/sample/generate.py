@@ -1,6 +1,7 @@
 """A sample for any span: draw, write, and say how close it came."""
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,41 +10,51 @@ from spark_jobs.errors import PipelineError
 from spark_jobs.sample.catalog import Catalog, catalog
 from spark_jobs.sample.events import Events, draw
 from spark_jobs.sample.write import write
+from spark_jobs.session import now
 from spark_jobs.windows import HOUR, floor
 
 ROWS, DAYS, SEED = 100_000, 3, 7  # the sample that `make run` makes where there is no data
-MOST_ROWS = 200_000_000
+MOST_ROWS, MOST_DAYS = 200_000_000, 3_660
+
+
+@dataclass(frozen=True)
+class Span:
+    """How much, and when: `start` (naive UTC) is the first hour; None: so that the last full hour is the last."""
+
+    rows: int = ROWS
+    hours: int = DAYS * 24
+    start: datetime | None = None
+
+    def first(self) -> datetime:
+        """The first hour."""
+        return floor(self.start or now() - timedelta(hours=self.hours), HOUR)
 
 
 def generate(
-    rows: int, days: int, seed: int, start: datetime | None, out: Path, ratings: bool = False, taste: int = 0
-) -> Path:
-    """Writes `rows` events over `days` days and returns the path; the same arguments give the same bytes.
-
-    `start` (naive UTC): the first hour; None: so that the last full hour is the last. `out` is a folder or a file.
-    Raises PipelineError for counts that make no sense or a place that cannot be written.
-    """
-    return make(rows, days, seed, start, out, ratings, taste)[0]
-
-
-def make(
-    rows: int, days: int, seed: int, start: datetime | None, out: Path, ratings: bool, taste: int
+    span: Span, out: Path, seed: int = SEED, ratings: bool = False, taste: int = 0
 ) -> tuple[Path, Events, Catalog]:
-    """`generate`, with the arrays for those who want to look at them."""
-    if not 1 <= rows <= MOST_ROWS:
-        raise PipelineError(f"ROWS={rows}: between 1 and {MOST_ROWS:,} rows can be made.")
-    if not 1 <= days <= 3660:
-        raise PipelineError(f"DAYS={days}: between 1 and 3,660 days can be filled.")
-    from spark_jobs.session import now
+    """Writes events and returns the path and what was drawn; the same arguments give the same bytes.
 
-    first = floor(start or now() - timedelta(days=days), HOUR)
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
-    shop = catalog(rows, rng)
-    events = draw(shop, rows, first, days * 24, rng, ratings, taste)
-    path = out if out.suffix in (".csv", ".CSV") else out / f"sample-{first:%Y-%m-%dT%H}-{rows}-seed{seed}.csv"
+    `out` is a folder or a file. The shop (items, brands, prices) depends on the seed and on the number of rows, from
+    ROWS on: small files of the same seed tell of the same items. Raises PipelineError for counts that make no sense
+    or a place that cannot be written.
+    """
+    if not 1 <= span.rows <= MOST_ROWS:
+        raise PipelineError(f"ROWS={span.rows}: between 1 and {MOST_ROWS:,} rows can be made.")
+    if not 1 <= span.hours <= MOST_DAYS * 24:
+        raise PipelineError(f"DAYS={span.hours // 24}: between 1 and {MOST_DAYS:,} days can be filled.")
+    first = span.first()
+    shop = catalog(max(span.rows, ROWS), _random(seed))
+    events = draw(shop, span.rows, first, span.hours, _random(seed, first), ratings, taste)
+    path = out if out.suffix in (".csv", ".CSV") else out / f"sample-{first:%Y-%m-%dT%H}-{span.rows}-seed{seed}.csv"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(events, shop, path, ratings, seed)
+        write(events, shop, path, ratings, seed + int(first.replace(tzinfo=UTC).timestamp()))
     except OSError as error:
         raise PipelineError(f"{path}: cannot be written ({error.strerror}).") from error
     return path, events, shop
+
+
+def _random(seed: int, first: datetime | None = None) -> np.random.Generator:
+    entropy = [seed] if first is None else [seed, int(first.replace(tzinfo=UTC).timestamp())]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))

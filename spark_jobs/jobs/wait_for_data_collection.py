@@ -1,0 +1,37 @@
+"""Wait: is each hour of the days loaded or empty? Hours without rows before later data are recorded as empty.
+
+Ends with exit code 4 while hours are missing; from `schedule.wait_hours` past midnight on it says which days are
+incomplete and ends well, so that they are built with what there is. Reads and writes hour_status and day_status.
+"""
+
+import sys
+from datetime import timedelta
+
+from spark_jobs import command_line, windows
+from spark_jobs.context import Context, Summary
+from spark_jobs.errors import NotArrivedError
+from spark_jobs.jobs.extract_events import settle
+from spark_jobs.session import now
+from spark_jobs.windows import DAY, HOUR, Window
+
+
+def run(ctx: Context, days: Window) -> Summary:
+    """The days' hours by state. Raises NotArrivedError while some are missing and the limit has not passed."""
+    settle(ctx, Window(days.start, days.end, HOUR))
+    ctx.ledger.refresh_days()
+    known = {windows.parse_day(row["day"]): row for row in ctx.ledger.days()}
+    missing = {day: known[day]["hours_missing"] if day in known else 24 for day in days.units()}
+    waiting = [day for day, hours in missing.items() if hours]
+    limit = days.end + timedelta(hours=ctx.settings.schedule.wait_hours)
+    if waiting and now() < limit:
+        raise NotArrivedError(
+            f"{sum(missing.values())} hours are missing of {windows.describe(waiting, DAY)}; "
+            f"waiting for them until {limit:%Y-%m-%d %H:%M} UTC."
+        )
+    if waiting:
+        ctx.say(f"incomplete: {sum(missing.values())} hours are missing of {windows.describe(waiting, DAY)}; going on.")
+    return {"days_complete": len(missing) - len(waiting), "days_incomplete": len(waiting)}
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.job("wait_for_data_collection", __doc__, run, DAY, command_line.COLLECTION, judges=False))
