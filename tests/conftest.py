@@ -1,7 +1,9 @@
 """One Spark session for all tests, and a pipeline in a folder of its own."""
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -91,9 +93,14 @@ class Pipeline:
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory) -> str:
-    """One embedded PostgreSQL for the whole run; tests that load empty it first."""
-    return str(tmp_path_factory.mktemp("postgres"))
+def database() -> str:
+    """One embedded PostgreSQL for the whole run; tests that load empty it first.
+
+    Not below pytest's own folder: each start of pytest closes that one to other users, the server's among them.
+    """
+    folder = tempfile.mkdtemp(prefix="pipeline-postgres-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # runs after the server's own, which stops it
+    return folder
 
 
 @pytest.fixture

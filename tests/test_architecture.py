@@ -43,7 +43,7 @@ def below(folder: str) -> list[Path]:
 
 
 def test_there_is_something_to_test():
-    assert len(below("spark_jobs/transforms/")) > 8 and len(below("spark_jobs/jobs/")) == 8
+    assert len(below("spark_jobs/transforms/")) > 8 and len(below("spark_jobs/jobs/")) == 9
 
 
 @pytest.mark.parametrize("package", HOMES)

@@ -1,7 +1,8 @@
 """Wait: is each hour of the days loaded or empty? Hours without rows before later data are recorded as empty.
 
 Ends with exit code 4 while hours are missing; from `schedule.wait_hours` past midnight on it says which days are
-incomplete and ends well, so that they are built with what there is. Reads and writes hour_status and day_status.
+incomplete and ends well, so that they are built with what there is: at least one loaded hour. Reads and writes
+hour_status and day_status.
 """
 
 import sys
@@ -28,6 +29,8 @@ def run(ctx: Context, days: Window) -> Summary:
             f"{sum(missing.values())} hours are missing of {windows.describe(waiting, DAY)}; "
             f"waiting for them until {limit:%Y-%m-%d %H:%M} UTC."
         )
+    if waiting and not any(known[day]["hours_loaded"] for day in days.units() if day in known):
+        raise NotArrivedError(f"no hour of {windows.describe(waiting, DAY)} is loaded yet; there is nothing to build.")
     if waiting:
         ctx.say(f"incomplete: {sum(missing.values())} hours are missing of {windows.describe(waiting, DAY)}; going on.")
     return {"days_complete": len(missing) - len(waiting), "days_incomplete": len(waiting)}

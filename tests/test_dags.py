@@ -1,0 +1,156 @@
+"""Both DAGs: tasks, edges, policies, windows, and what a task makes of an exit code."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+AIRFLOW = {"AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags")}
+# In a process of its own: Airflow and Great Expectations do not go well together in one.
+DESCRIBE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+sys.path.insert(0, sys.argv[1])
+def once():
+    bag = DagBag(sys.argv[1])
+    return bag, {name: DagSerialization.to_dict(dag) for name, dag in sorted(bag.dags.items())}
+bag, first = once()
+print("found:" + json.dumps({
+    "errors": bag.import_errors, "same": first == once()[1],
+    "heavy": sorted({"pyspark", "spark_jobs", "great_expectations"} & set(sys.modules)),
+    "dags": {name: {
+        "tasks": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks},
+        "owners": sorted({task.owner for task in dag.tasks}), "tags": sorted(dag.tags), "catchup": dag.catchup,
+        "retries": sorted({(task.retries, task.retry_delay.total_seconds()) for task in dag.tasks}),
+        "past": any(task.depends_on_past for task in dag.tasks), "cron": dag.timetable.expression,
+        "zone": str(dag.timetable.timezone),
+        "pools": {task.task_id: task.pool for task in dag.tasks}, "doc": dag.doc_md,
+        "limits": all(task.execution_timeout for task in dag.tasks),
+        "applications": {t.task_id: t.application for t in dag.tasks if hasattr(t, "application")},
+    } for name, dag in bag.dags.items()},
+}, default=str))
+"""
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory) -> dict:
+    """What Airflow makes of the dags folder."""
+    environment = os.environ | AIRFLOW | {"AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow"))}
+    done = subprocess.run(
+        [sys.executable, "-c", DESCRIBE, str(ROOT / "dags")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    line = next((line for line in done.stdout.splitlines() if line.startswith("found:")), None)
+    assert line, done.stderr[-2000:]
+    return json.loads(line.removeprefix("found:"))
+
+
+def test_both_dags_parse_alike_twice_without_the_heavy_libraries(described):
+    assert described["errors"] == {}
+    assert described["dags"].keys() == {"data_collection_pipeline", "data_preprocessing_pipeline"}
+    assert described["same"]
+    assert described["heavy"] == []
+
+
+def test_tasks_and_edges_are_those_of_the_design(described):
+    assert described["dags"]["data_collection_pipeline"]["tasks"] == {
+        "extract_events": ["validate_data_quality"],
+        "validate_data_quality": ["load_to_database"],
+        "load_to_database": [],
+    }
+    assert described["dags"]["data_preprocessing_pipeline"]["tasks"] == {
+        "wait_for_data_collection": ["remove_duplicates"],
+        "remove_duplicates": ["handle_missing_values"],
+        "handle_missing_values": ["create_user_item_matrix", "feature_engineering"],
+        "create_user_item_matrix": [],
+        "feature_engineering": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "cron"),
+    [
+        ("data_collection_pipeline", ["data-collection", "ecommerce"], "0 * * * *"),
+        ("data_preprocessing_pipeline", ["ecommerce", "preprocessing"], "0 0 * * *"),
+    ],
+)
+def test_policies(described, name, tags, cron):
+    dag = described["dags"][name]
+    assert (dag["owners"], dag["tags"], dag["catchup"], dag["past"]) == (["data-team"], tags, False, False)
+    assert dag["retries"] == [[2, 300.0]]
+    assert dag["limits"]
+    assert (dag["cron"], "UTC" in dag["zone"]) == (cron, True)
+    assert "When it is red" in dag["doc"] and "Run again" in dag["doc"]
+    assert set(dag["pools"].values()) <= set(json.loads((ROOT / "conf" / "pools.json").read_text()))
+    assert all(Path(path).is_file() for path in dag["applications"].values())
+
+
+@pytest.fixture(scope="module")
+def pipeline_job(tmp_path_factory):
+    """The module that builds the tasks, imported here for its pure parts."""
+    os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
+    spec = importlib.util.spec_from_file_location("pipeline_job", ROOT / "dags" / "pipeline_job.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def dag_run(after: str, date: str | None = None) -> SimpleNamespace:
+    moments = [datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None for text in (after, date)]
+    return SimpleNamespace(run_after=moments[0], logical_date=moments[1])
+
+
+@pytest.mark.parametrize(
+    ("run", "params", "expected"),
+    [
+        (dag_run("2019-10-01T06:00:00", "2019-10-01T05:00:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
+        (dag_run("2019-10-01T06:20:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
+        (dag_run("2019-10-09T00:20:00", "2019-10-01T05:40:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
+        (dag_run("2019-10-01T06:20:00", "2019-10-01T06:19:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
+        (dag_run("2019-10-01T06:20:00"), {"start": "2019-09-01T03"}, ["2019-09-01T03", "2019-09-01T04"]),
+        (dag_run("2019-10-01T06:20:00"), {"start": "2019-09-01", "end": "2019-10-01"}, ["2019-09-01", "2019-10-01"]),
+    ],
+    ids=["scheduled", "without a date", "a date inside an hour", "now", "one hour", "a month"],
+)
+def test_the_window_of_a_collection_run(pipeline_job, run, params, expected):
+    assert pipeline_job.hours(run, params) == expected
+
+
+def test_the_window_of_a_preprocessing_run(pipeline_job):
+    assert pipeline_job.days(dag_run("2019-10-02T00:00:00", "2019-10-01T00:00:00"), {}) == ["2019-10-01", "2019-10-02"]
+    assert pipeline_job.days(dag_run("2019-10-02T09:30:00"), {}) == ["2019-10-01", "2019-10-02"]
+
+
+@pytest.mark.parametrize(
+    ("code", "attempt", "outcome"),
+    [
+        (1, 1, "AirflowException"),
+        (2, 1, "AirflowFailException"),
+        (3, 1, "AirflowFailException"),
+        (4, 1, "AirflowException"),
+        (4, 3, "AirflowSkipException"),
+        (5, 3, "AirflowException"),
+    ],
+)
+def test_what_a_task_makes_of_an_exit_code(pipeline_job, tmp_path, monkeypatch, code, attempt, outcome):
+    """A real process, submitted by the real hook, that ends with this code."""
+    submit = tmp_path / "spark-submit"
+    submit.write_text(f"#!/bin/sh\necho said\nexit {code}\n")
+    submit.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "local[*]"}')
+    task = pipeline_job.PipelineJob(job="extract_events", window="hours", retries=2)
+    with pytest.raises(Exception) as caught:
+        task.execute({"ti": SimpleNamespace(try_number=attempt)})
+    assert type(caught.value).__name__ == outcome
