@@ -30,7 +30,6 @@ from spark_jobs.sources.files import found
 from spark_jobs.warehouse import embedded
 from spark_jobs.windows import HOUR, floor
 
-HOME = ROOT / "data" / "airflow"
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 FIRST_PORT, PORTS = 8080, 20
 START_SECONDS, STOP_SECONDS = 120, 20
@@ -41,22 +40,23 @@ def main() -> int:
     """Prepares, starts the components, prints where and how to log in, waits."""
     settings = load()
     port = _port()
-    HOME.mkdir(parents=True, exist_ok=True)
+    home = Path(settings.paths.database).parent / "airflow"
+    (home / "logs").mkdir(parents=True, exist_ok=True)
     _say("preparing: database, pools, sample (half a minute the first time) …")
     _sample(settings)
-    environment = os.environ | _environment(settings, port)
+    environment = os.environ | _environment(settings, home, port)
     for command in (["db", "migrate"], ["pools", "import", str(ROOT / "conf" / "pools.json")]):
-        _quietly(command, environment)
-    running = [_start(name, environment, port) for name in COMPONENTS]
+        _quietly(command, environment, home)
+    running = [_start(name, environment, home) for name in COMPONENTS]
     try:
-        _await(port, running)
-        password = json.loads((HOME / "passwords.json").read_text())["admin"]
+        _await(port, running, home)
+        password = json.loads((home / "passwords.json").read_text())["admin"]
         _say(f"http://localhost:{port}  user admin  password {password}")
-        _say("both DAGs are on; a new hour of events comes every hour; logs are in data/airflow/logs; Ctrl-C ends it.")
+        _say(f"both DAGs are on; a new hour of events comes every hour; logs: {home / 'logs'}; Ctrl-C ends it.")
         threading.Thread(target=_feed, args=(settings,), daemon=True).start()
         while all(process.poll() is None for process in running):
             time.sleep(1)
-        raise PipelineError(f"a component of Airflow has ended; its log is in {HOME / 'logs'}.")
+        raise PipelineError(f"a component of Airflow has ended; its log is in {home / 'logs'}.")
     finally:
         _stop(running)
 
@@ -85,11 +85,11 @@ def _sample(settings: Settings) -> None:
         generate(Span(), raw)
 
 
-def _environment(settings: Settings, port: int) -> dict[str, str]:
+def _environment(settings: Settings, home: Path, port: int) -> dict[str, str]:
     """Airflow's settings. Keys are made once and kept in a file that only its owner reads."""
     server = embedded(Path(settings.paths.database))
     metadata = _database(server, "airflow")
-    keys = _keys()
+    keys = _keys(home)
     chosen = {
         "CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
@@ -98,7 +98,7 @@ def _environment(settings: Settings, port: int) -> dict[str, str]:
         "CORE__PARALLELISM": "3",
         "CORE__FERNET_KEY": keys["fernet"],
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(HOME / "passwords.json"),
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{port}/execution/",
         "DATABASE__SQL_ALCHEMY_CONN": metadata,
         "API__PORT": str(port),
@@ -106,10 +106,10 @@ def _environment(settings: Settings, port: int) -> dict[str, str]:
         "API__WORKERS": "1",
         "API__SECRET_KEY": keys["session"],
         "API_AUTH__JWT_SECRET": keys["jwt"],
-        "LOGGING__BASE_LOG_FOLDER": str(HOME / "logs" / "tasks"),
+        "LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
     }
-    own = {"AIRFLOW_HOME": str(HOME), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
+    own = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
     own |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server}
     return own | {f"AIRFLOW__{name}": value for name, value in chosen.items()}
@@ -127,8 +127,8 @@ def _database(uri: str, name: str) -> str:
     return uri.replace("postgresql://", "postgresql+psycopg2://").replace("/postgres?", f"/{name}?")
 
 
-def _keys() -> dict[str, str]:
-    path = HOME / "keys.json"
+def _keys(home: Path) -> dict[str, str]:
+    path = home / "keys.json"
     if not path.exists():
         fernet = urlsafe_b64encode(secrets.token_bytes(32)).decode()
         path.touch(mode=0o600)
@@ -137,21 +137,20 @@ def _keys() -> dict[str, str]:
     return json.loads(path.read_text())
 
 
-def _quietly(command: list[str], environment: dict[str, str]) -> None:
-    log = HOME / "logs" / f"{command[0]}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+def _quietly(command: list[str], environment: dict[str, str], home: Path) -> None:
+    log = home / "logs" / f"{command[0]}.log"
     with log.open("ab") as out:
         done = subprocess.run(["airflow", *command], env=environment, stdout=out, stderr=out, check=False)
     if done.returncode:
         raise PipelineError(f"airflow {' '.join(command)} failed; its log is {log}.")
 
 
-def _start(name: str, environment: dict[str, str], port: int) -> subprocess.Popen:
-    with (HOME / "logs" / f"{name}.log").open("ab") as out:
+def _start(name: str, environment: dict[str, str], home: Path) -> subprocess.Popen:
+    with (home / "logs" / f"{name}.log").open("ab") as out:
         return subprocess.Popen(["airflow", name], env=environment, stdout=out, stderr=out, process_group=0)
 
 
-def _await(port: int, running: list[subprocess.Popen]) -> None:
+def _await(port: int, running: list[subprocess.Popen], home: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and all(process.poll() is None for process in running):
         with suppress(OSError), urllib.request.urlopen(f"http://localhost:{port}/api/v2/monitor/health") as answer:
@@ -159,7 +158,7 @@ def _await(port: int, running: list[subprocess.Popen]) -> None:
             if all(parts[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor")):
                 return
         time.sleep(1)
-    raise PipelineError(f"Airflow did not come up; its logs are in {HOME / 'logs'}.")
+    raise PipelineError(f"Airflow did not come up; its logs are in {home / 'logs'}.")
 
 
 def _feed(settings: Settings) -> None:
