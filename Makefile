@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all status sample download airflow sql psql export clean docs lint lock
+.PHONY: help setup run test test-all status sample download airflow compose-check sql psql export clean docs lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
@@ -39,6 +39,9 @@ download: .venv/.ready ## the real data, MONTH=2019-Oct, by Kaggle's client; or 
 
 airflow: .venv/.ready ## a local Airflow with both DAGs on, a live feed of events and a login; no Docker; AIRFLOW_PORT=
 	@$(PY) conf/local_airflow.py
+
+compose-check: ## the full stack in Docker: built, started, and watched until both DAGs are green
+	@bash docker/check.sh
 
 sql: .venv/.ready ## a spark-sql prompt with every table by name; QUERY="SELECT …" for one answer
 	@$(PY) -m spark_jobs.sql $${QUERY:+--query "$$QUERY"} $(sets)

@@ -11,29 +11,24 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from base64 import urlsafe_b64encode
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 
 import psycopg2
 
 from spark_jobs.command_line import guarded
 from spark_jobs.errors import PipelineError
-from spark_jobs.sample import Span, generate
-from spark_jobs.session import now
+from spark_jobs.sample.feed import begin
 from spark_jobs.settings import ROOT, Settings, load
-from spark_jobs.sources.files import found
 from spark_jobs.warehouse import embedded
-from spark_jobs.windows import HOUR, floor
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor")
+COMPONENTS = {name: ["airflow", name] for name in ("api-server", "scheduler", "dag-processor")}
+COMPONENTS |= {"feed": [sys.executable, "-m", "spark_jobs.sample.feed"]}
 FIRST_PORT, PORTS = 8080, 20
 START_SECONDS, STOP_SECONDS = 120, 20
-FEED_ROWS, FEED_AFTER_SECONDS = 1_400, 30
 
 
 def main() -> int:
@@ -43,20 +38,19 @@ def main() -> int:
     home = Path(settings.paths.database).parent / "airflow"
     (home / "logs").mkdir(parents=True, exist_ok=True)
     _say("preparing: database, pools, sample (half a minute the first time) …")
-    _sample(settings)
+    begin(Path(settings.paths.raw))
     environment = os.environ | _environment(settings, home, port)
     for command in (["db", "migrate"], ["pools", "import", str(ROOT / "conf" / "pools.json")]):
         _quietly(command, environment, home)
-    running = [_start(name, environment, home) for name in COMPONENTS]
+    running = [_start(name, command, environment, home) for name, command in COMPONENTS.items()]
     try:
         _await(port, running, home)
         password = json.loads((home / "passwords.json").read_text())["admin"]
         _say(f"http://localhost:{port}  user admin  password {password}")
         _say(f"both DAGs are on; a new hour of events comes every hour; logs: {home / 'logs'}; Ctrl-C ends it.")
-        threading.Thread(target=_feed, args=(settings,), daemon=True).start()
         while all(process.poll() is None for process in running):
             time.sleep(1)
-        raise PipelineError(f"a component of Airflow has ended; its log is in {home / 'logs'}.")
+        raise PipelineError(f"a component has ended; its log is in {home / 'logs'}.")
     finally:
         _stop(running)
 
@@ -76,13 +70,6 @@ def _port() -> int:
                 probe.bind(("127.0.0.1", port))
                 return port
     raise PipelineError(f"port {asked or FIRST_PORT} is in use; name a free one: make airflow AIRFLOW_PORT=8090.")
-
-
-def _sample(settings: Settings) -> None:
-    raw = Path(settings.paths.raw)
-    if not raw.exists() or not found(str(raw)):
-        raw.mkdir(parents=True, exist_ok=True)
-        generate(Span(), raw)
 
 
 def _environment(settings: Settings, home: Path, port: int) -> dict[str, str]:
@@ -145,9 +132,9 @@ def _quietly(command: list[str], environment: dict[str, str], home: Path) -> Non
         raise PipelineError(f"airflow {' '.join(command)} failed; its log is {log}.")
 
 
-def _start(name: str, environment: dict[str, str], home: Path) -> subprocess.Popen:
+def _start(name: str, command: list[str], environment: dict[str, str], home: Path) -> subprocess.Popen:
     with (home / "logs" / f"{name}.log").open("ab") as out:
-        return subprocess.Popen(["airflow", name], env=environment, stdout=out, stderr=out, process_group=0)
+        return subprocess.Popen(command, env=environment, stdout=out, stderr=out, process_group=0)
 
 
 def _await(port: int, running: list[subprocess.Popen], home: Path) -> None:
@@ -159,17 +146,6 @@ def _await(port: int, running: list[subprocess.Popen], home: Path) -> None:
                 return
         time.sleep(1)
     raise PipelineError(f"Airflow did not come up; its logs are in {home / 'logs'}.")
-
-
-def _feed(settings: Settings) -> None:
-    """Each full hour, a file with its events; hours that passed while this was off come first."""
-    raw = Path(settings.paths.raw)
-    done = floor(now(), HOUR)
-    while True:
-        time.sleep(FEED_AFTER_SECONDS)
-        while done + HOUR <= now() - timedelta(seconds=FEED_AFTER_SECONDS):
-            generate(Span(FEED_ROWS, 1, done), raw / f"feed-{done:%Y-%m-%dT%H}.csv")
-            done += HOUR
 
 
 def _stop(running: list[subprocess.Popen]) -> None:
