@@ -6,7 +6,8 @@ hour_status and day_status.
 """
 
 import sys
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from spark_jobs import command_line, windows
 from spark_jobs.context import Context, Summary
@@ -26,14 +27,19 @@ def run(ctx: Context, days: Window) -> Summary:
     limit = days.end + timedelta(hours=ctx.settings.schedule.wait_hours)
     if waiting and now() < limit:
         raise NotArrivedError(
-            f"{sum(missing.values())} hours are missing of {windows.describe(waiting, DAY)}; "
+            f"{_hours(missing)} missing of {windows.describe(waiting, DAY)}; "
             f"waiting for them until {limit:%Y-%m-%d %H:%M} UTC."
         )
     if waiting and not any(known[day]["hours_loaded"] for day in days.units() if day in known):
         raise NotArrivedError(f"no hour of {windows.describe(waiting, DAY)} is loaded yet; there is nothing to build.")
     if waiting:
-        ctx.say(f"incomplete: {sum(missing.values())} hours are missing of {windows.describe(waiting, DAY)}; going on.")
+        ctx.say(f"incomplete: {_hours(missing)} missing of {windows.describe(waiting, DAY)}; going on.")
     return {"days_complete": len(missing) - len(waiting), "days_incomplete": len(waiting)}
+
+
+def _hours(missing: Mapping[datetime, int]) -> str:
+    count = sum(missing.values())
+    return "1 hour is" if count == 1 else f"{count} hours are"
 
 
 if __name__ == "__main__":
