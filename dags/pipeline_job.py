@@ -9,7 +9,12 @@ from typing import Any
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.standard.sensors.bash import BashSensor
 from airflow.sdk import Asset, Context, Param
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
 
 JOBS = Path(__file__).resolve().parents[1] / "spark_jobs" / "jobs"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -97,16 +102,26 @@ class PipelineJob(SparkSubmitOperator):
         return AirflowException(f"{self.task_id} ended with exit code {code}; its sentence stands above.")
 
 
-def wait_for_hours(pool: str) -> BashSensor:
+class WaitForHours(BashSensor):
+    """A sensor whose patience ends in a skip: a day of which no hour ever arrives is not red. Errors are."""
+
+    def execute(self, context: Context) -> Any:
+        """Asks once and is scheduled again, until the answer is yes."""
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout:
+            raise AirflowSkipException("no hour of the day has arrived; it is built when one does.") from None
+
+
+def wait_for_hours(pool: str) -> WaitForHours:
     """Asks the ledger whether the day is ready, holding a slot only while it asks."""
     window = "--start={{ days(dag_run, params)[0] }} --end={{ days(dag_run, params)[1] }}"
-    return BashSensor(
+    return WaitForHours(
         task_id="wait_for_data_collection",
         bash_command=f"exec spark-submit {JOBS / 'wait_for_data_collection.py'} {window}",
         retry_exit_code=NOT_ARRIVED,
         mode="reschedule",
         poke_interval=POKE,
         timeout=PATIENCE.total_seconds(),
-        soft_fail=True,  # a day of which no hour ever arrives is skipped, not red
         pool=pool,
     )
