@@ -100,6 +100,7 @@ def test_policies(described, name, tags, cron):
 def pipeline_job(tmp_path_factory):
     """The module that builds the tasks, imported here for its pure parts."""
     os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
+    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"  # it takes over the logging of the whole process
     spec = importlib.util.spec_from_file_location("pipeline_job", ROOT / "dags" / "pipeline_job.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

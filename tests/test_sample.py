@@ -13,7 +13,7 @@ OCTOBER = datetime(2019, 10, 1)
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
     paths = [
-        generate(Span(20_000, 48, OCTOBER), tmp_path / f"{name}.csv", seed=seed)
+        generate(Span(20_000, 48, OCTOBER), tmp_path / f"{name}.csv", seed=seed)[0]
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     ]
     first, again, other = (path.read_bytes() for path in paths)
