@@ -20,23 +20,16 @@ server and clear `load_to_database`.
 --to-date 2019-10-02`. Running anything again changes nothing that was right.
 """
 
-from datetime import UTC, datetime
-
 from airflow.sdk import DAG, CronDataIntervalTimetable
-from pipeline_job import DEFAULTS, PARAMS, PipelineJob, hours
+from pipeline_job import POLICY, PipelineJob
 
 with DAG(
     "data_collection_pipeline",
     description="Lands, validates and loads the hour's shop events",
     schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
-    start_date=datetime(2019, 10, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    default_args=DEFAULTS,
-    params=PARAMS,
-    user_defined_macros={"hours": hours},
     tags=["data-collection", "ecommerce"],
     doc_md=__doc__,
+    **POLICY,
 ):
     extract, validate, load = (
         PipelineJob(job=job, window="hours", pool="collection")

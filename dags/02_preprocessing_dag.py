@@ -19,23 +19,16 @@ create --dag-id data_preprocessing_pipeline --from-date 2019-10-01 --to-date 201
 next run rebuilds exactly their days.
 """
 
-from datetime import UTC, datetime
-
 from airflow.sdk import DAG, CronDataIntervalTimetable
-from pipeline_job import DEFAULTS, PARAMS, PipelineJob, days, wait_for_hours
+from pipeline_job import POLICY, PipelineJob, wait_for_hours
 
 with DAG(
     "data_preprocessing_pipeline",
     description="Deduplicates and repairs the day, renews matrix and features",
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
-    start_date=datetime(2019, 10, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    default_args=DEFAULTS,
-    params=PARAMS,
-    user_defined_macros={"days": days},
     tags=["preprocessing", "ecommerce"],
     doc_md=__doc__,
+    **POLICY,
 ):
     dedupe, repair, matrix, features = (
         PipelineJob(job=job, window="days", pool=pool)

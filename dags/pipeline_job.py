@@ -1,7 +1,7 @@
 """The one place that builds the tasks: spark-submit with window, pool, exit codes, and its words in the UI."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,7 +29,7 @@ DEFAULTS = {
     "email_on_retry": False,
     "retries": 2,
     "retry_delay": timedelta(minutes=5),
-    "execution_timeout": timedelta(hours=6),  # a month of 42 million rows in one run ends well before
+    "execution_timeout": timedelta(hours=6),
 }
 PARAMS = {
     "start": Param(None, type=["null", "string"], description="first hour or day, UTC: 2019-10-01 or 2019-10-01T05"),
@@ -59,6 +59,17 @@ def _window(dag_run: Any, params: Any, unit: timedelta) -> list[str]:
 
 def _floor(moment: datetime, unit: timedelta) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0, **({"hour": 0} if unit == DAY else {}))
+
+
+# What both DAGs have in common.
+POLICY = {
+    "start_date": datetime(2019, 10, 1, tzinfo=UTC),
+    "catchup": False,
+    "max_active_runs": 1,
+    "default_args": DEFAULTS,
+    "params": PARAMS,
+    "user_defined_macros": {"hours": hours, "days": days},
+}
 
 
 class PipelineJob(SparkSubmitOperator):
@@ -94,6 +105,8 @@ class PipelineJob(SparkSubmitOperator):
         return summary
 
     def _judged(self, error: AirflowException, attempt: int) -> AirflowException:
+        if self._hook is None or self._hook._submit_sp is None:  # nothing was started: the provider says why
+            return error
         code = self._hook._submit_sp.returncode
         if code in (WRONG_SETTING, STOPPED):
             return AirflowFailException(f"{self.task_id} ended with exit code {code}; its sentence stands above.")

@@ -99,8 +99,7 @@ def finish(ctx: Context, verdict: quality.Verdict, frame: DataFrame, table: Tabl
 def examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, Rule], most: int = 3) -> list[str]:
     """Up to `most` rows (as JSON) that break the rule named `rule`; none for a rule about the whole."""
     if rule == "repeated_keys":
-        keys = [column.alias(name) for name, column in zip(table.key, table.key_columns(), strict=True)]
-        broken = frame.groupBy(*keys).count().where("count > 1")
+        broken = frame.groupBy(*table.named_key()).count().where("count > 1")
     elif rule.startswith("null_"):
         broken = frame.where(F.col(rule.removeprefix("null_")).isNull())
     elif rule in rules:

@@ -16,8 +16,8 @@ def events(ctx: Context) -> Summary:
     units = ctx.ledger.units()
     current = [unit for unit in units if not unit.dirty and unit.status != "stopped"]
     for unit in current:
-        if unit.landed_rows != (held := unit.valid_rows + unit.rejected_rows):
-            raise IdentityError(f"{unit.unit}: {unit.landed_rows:,} rows landed, but {held:,} are committed.")
+        if unit.landed_rows != (judged := unit.valid_rows + unit.rejected_rows):
+            raise IdentityError(f"{unit.unit}: {unit.landed_rows:,} rows landed, but {judged:,} are committed.")
     raw = sum(unit.landed_rows for unit in units)
     held = {"user_events": sum(u.valid_rows for u in units), "rejected_events": sum(u.rejected_rows for u in units)}
     for table, due in ((tables.RAW_EVENTS, raw), *((t, held[t.name]) for t in COMMITTED)):

@@ -65,8 +65,7 @@ def mends(ctx: Context) -> list[str]:
         lines.append(f"not in PostgreSQL yet: {windows.describe(waiting, HOUR)}: {SUBMIT}/load_to_database.py")
     unbuilt = [windows.parse_day(row["day"]) for row in ctx.ledger.days() if row["dirty"] or not row["built"]]
     for part in windows.ranges(unbuilt, DAY)[:5]:
-        span = f"--start {part.start:%Y-%m-%d} --end {part.end:%Y-%m-%d}"
-        lines.append(f"to be built: {part}: {SUBMIT}/remove_duplicates.py {span}, then the other daily jobs")
+        lines.append(f"to be built: {part}: {SUBMIT}/remove_duplicates.py {_span(part)}, then the other daily jobs")
     return lines
 
 
@@ -75,9 +74,13 @@ def waits(ctx: Context) -> list[str]:
     days = [windows.parse_day(row["day"]) for row in ctx.ledger.days() if row["hours_missing"]]
     return [
         f"incomplete: {part}: hours are missing; when their files are there: make run, or {SUBMIT}/extract_events.py "
-        f"--start {part.start:%Y-%m-%d} --end {part.end:%Y-%m-%d}, then the other jobs"
+        f"{_span(part)}, then the other jobs"
         for part in windows.ranges(days, DAY)[:5]
     ]
+
+
+def _span(part: windows.Window) -> str:
+    return f"--start {part.start:%Y-%m-%d} --end {part.end:%Y-%m-%d}"
 
 
 if __name__ == "__main__":

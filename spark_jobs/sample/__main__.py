@@ -12,6 +12,7 @@ from spark_jobs.command_line import guarded
 from spark_jobs.console import Console
 from spark_jobs.sample.figures import figures
 from spark_jobs.sample.generate import DAYS, ROWS, SEED, Span, generate
+from spark_jobs.session import now
 from spark_jobs.settings import load
 from spark_jobs.windows import HOUR, parse
 
@@ -28,8 +29,6 @@ def main() -> int:
     parser.add_argument("--ratings", action="store_true", help="with rating events and a rating column")
     parser.add_argument("--taste", type=int, default=0, help="number of clusters of users with a taste of their own")
     given = parser.parse_args()
-    from spark_jobs.session import now
-
     start = parse(given.start, None, HOUR, now()).start if given.start else None
     begun = time.monotonic()
     out = Path(given.out or load().paths.raw)

@@ -49,6 +49,10 @@ class Table:
         """The key as expressions; `event_minute` is derived from the timestamp."""
         return [F.date_trunc("minute", "timestamp") if name == "event_minute" else F.col(name) for name in self.key]
 
+    def named_key(self) -> list[Column]:
+        """The key's expressions under its names, for grouping by it."""
+        return [column.alias(name) for name, column in zip(self.key, self.key_columns(), strict=True)]
+
     def conform(self, frame: DataFrame) -> DataFrame:
         """`frame` with exactly this table's columns, order and types; a missing column raises AnalysisException."""
         return frame.select([F.col(field.name).cast(field.type).alias(field.name) for field in self.fields])

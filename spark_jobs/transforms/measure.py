@@ -40,8 +40,7 @@ def measures(
     `may_repeat` (SQL over the key) names keys of which several rows are meant. Shuffles the keys once.
     """
     counted = frame.groupBy(*unit).agg(F.count("*").alias("rows"), *broken_rows(table, rules), *further)
-    keys = [column.alias(name) for name, column in zip(table.key, table.key_columns(), strict=True)]
-    by_key = frame.groupBy(*(name for name in unit if name not in table.key), *keys).count()
+    by_key = frame.groupBy(*(name for name in unit if name not in table.key), *table.named_key()).count()
     surplus = F.when(F.expr(may_repeat), F.lit(0)).otherwise(F.col("count") - 1)
     repeated = by_key.groupBy(*unit).agg(F.coalesce(F.sum(surplus), F.lit(0)).alias("repeated_keys"))
     return counted.join(repeated, list(unit), "left") if unit else counted.join(repeated, how="cross")  # one row each
