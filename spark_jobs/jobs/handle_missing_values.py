@@ -16,6 +16,7 @@ from spark_jobs.context import Context, Summary
 from spark_jobs.jobs import remove_duplicates
 from spark_jobs.states import LAST_DAILY_STEP as STEP
 from spark_jobs.storage import in_days
+from spark_jobs.transforms.dedupe import repeatable
 from spark_jobs.transforms.impute import Fills, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measure import measures
@@ -66,14 +67,13 @@ def _counts(found: pd.DataFrame) -> dict[str, dict]:
 
 def _measures(ctx: Context, cleaned: DataFrame, built: dict) -> pd.DataFrame:
     exempt = ctx.settings.duplicates.exempt_types
-    may_repeat = f"event_type IN ({', '.join(map(repr, exempt))})" if exempt else "false"
     rated = F.col("rating").isNotNull() | (F.col("event_type") == "rating")  # other events are expected to have none
     by_source = [
         *(F.count_if(F.col("price_source") == name).alias(f"price_{name}") for name in PRICE_SOURCES),
         *(F.count_if(rated & (F.col("rating_source") == name)).alias(f"rating_{name}") for name in RATING_SOURCES),
     ]
     table = tables.CLEANED_EVENTS
-    found = measures(cleaned, table, suite.RULES, ["event_date"], by_source, may_repeat).toPandas()
+    found = measures(cleaned, table, suite.RULES, ["event_date"], by_source, repeatable(exempt)).toPandas()
     rows_in = {str(day.date()): row["rows_out"] for day, row in built.items()}
     found["rows_in"] = [rows_in[str(day)] for day in found["event_date"]]
     found["rows_lost"] = (found["rows_in"] - found["rows"]).abs()

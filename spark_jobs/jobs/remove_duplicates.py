@@ -15,7 +15,7 @@ from spark_jobs import building, command_line, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import IdentityError
 from spark_jobs.storage import in_days
-from spark_jobs.transforms.dedupe import drops, keep_latest
+from spark_jobs.transforms.dedupe import drops, keep_latest, repeatable
 from spark_jobs.transforms.measure import measures
 from spark_jobs.windows import DAY, Window
 
@@ -51,8 +51,7 @@ def run(ctx: Context, days: Window) -> Summary:
 
 
 def _measures(kept, by_type: pd.DataFrame, exempt: tuple[str, ...]) -> pd.DataFrame:
-    may_repeat = f"event_type IN ({', '.join(map(repr, exempt))})" if exempt else "false"
-    found = measures(kept, tables.DEDUPED_EVENTS, suite.RULES, ["event_date"], may_repeat=may_repeat).toPandas()
+    found = measures(kept, tables.DEDUPED_EVENTS, suite.RULES, ["event_date"], may_repeat=repeatable(exempt)).toPandas()
     days = by_type.fillna({"kept": 0}).groupby("event_date", as_index=False)[["rows", "due", "kept"]].sum()
     days["keys_lost"] = (days["due"] - days["kept"]).abs()
     days["dropped"] = days["rows"] - days["kept"]

@@ -42,3 +42,8 @@ def drops(events: DataFrame, kept: DataFrame, key: Sequence[Column], exempt: Seq
     )
     after = kept.groupBy(*day_type).agg(F.count("*").alias("kept"), F.sum("price").alias("kept_money"))
     return before.join(after, day_type, "left")
+
+
+def repeatable(exempt: Sequence[str]) -> str:
+    """SQL over the key: whether several rows of it are meant, for their event type keeps repeats."""
+    return f"event_type IN ({', '.join(map(repr, exempt))})" if exempt else "false"
