@@ -1,12 +1,13 @@
 """`make airflow`: a local Airflow with both DAGs on, in the project's own environment, until Ctrl-C. No Docker.
 
 Its metadata lie in a database of their own in the embedded PostgreSQL. Where there is no data yet, a sample is made
-that ends at the last full hour; a feed adds each new hour, so that the live schedule has something to collect.
+that ends at the last full hour, and a feed adds each new hour, so that the live schedule has something to collect.
 """
 
 import json
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -19,16 +20,18 @@ from pathlib import Path
 
 import psycopg2
 
+from spark_jobs import lock
 from spark_jobs.command_line import guarded
-from spark_jobs.errors import PipelineError
+from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.sample.feed import begin
 from spark_jobs.settings import ROOT, Settings, load
 from spark_jobs.warehouse import embedded
 
 COMPONENTS = {name: ["airflow", name] for name in ("api-server", "scheduler", "dag-processor")}
-COMPONENTS |= {"feed": [sys.executable, "-m", "spark_jobs.sample.feed"]}
+FEED = {"feed": [sys.executable, "-m", "spark_jobs.sample.feed"]}
 FIRST_PORT, PORTS = 8080, 20
 START_SECONDS, STOP_SECONDS = 120, 20
+BIN = Path(sys.executable).parent
 
 
 def main() -> int:
@@ -37,17 +40,27 @@ def main() -> int:
     port = _port()
     home = Path(settings.paths.database).parent / "airflow"
     (home / "logs").mkdir(parents=True, exist_ok=True)
+    with lock.hold(str(home), "airflow"):
+        return _serve(settings, home, port)
+
+
+def _serve(settings: Settings, home: Path, port: int) -> int:
     _say("preparing: database, pools, sample (half a minute the first time) …")
-    begin(Path(settings.paths.raw))
-    environment = os.environ | _environment(settings, home, port)
+    fed = begin(Path(settings.paths.raw))
+    own = _environment(settings, home, port)
+    shell = _for_a_shell(own, home)
+    environment = os.environ | own | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     for command in (["db", "migrate"], ["pools", "import", str(ROOT / "conf" / "pools.json")]):
         _quietly(command, environment, home)
-    running = [_start(name, command, environment, home) for name, command in COMPONENTS.items()]
+    components = COMPONENTS | (FEED if fed else {})
+    running = [_start(name, command, environment, home) for name, command in components.items()]
     try:
         _await(port, running, home)
         password = json.loads((home / "passwords.json").read_text())["admin"]
         _say(f"http://localhost:{port}  user admin  password {password}")
-        _say(f"both DAGs are on; a new hour of events comes every hour; logs: {home / 'logs'}; Ctrl-C ends it.")
+        data = "a new hour of sample events comes every hour" if fed else f"events come from {settings.paths.raw}"
+        _say(f"both DAGs are on; {data}; logs: {home / 'logs'}; Ctrl-C ends it.")
+        _say(f"for airflow's own commands in another shell: source {shell}")
         while all(process.poll() is None for process in running):
             time.sleep(1)
         raise PipelineError(f"a component has ended; its log is in {home / 'logs'}.")
@@ -63,6 +76,8 @@ def _say(line: str) -> None:
 def _port() -> int:
     """AIRFLOW_PORT, or the first free one from 8080 on. Raises PipelineError where none is free."""
     asked = os.environ.get("AIRFLOW_PORT")
+    if asked and not (asked.isdecimal() and 0 < int(asked) < 65536):
+        raise SettingsError(f"AIRFLOW_PORT={asked} is no port; name one: make airflow AIRFLOW_PORT=8090.")
     for port in [int(asked)] if asked else range(FIRST_PORT, FIRST_PORT + PORTS):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -97,9 +112,17 @@ def _environment(settings: Settings, home: Path, port: int) -> dict[str, str]:
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
     }
     own = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
-    own |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server}
     return own | {f"AIRFLOW__{name}": value for name, value in chosen.items()}
+
+
+def _for_a_shell(variables: dict[str, str], home: Path) -> Path:
+    """A file to `source`, so that `airflow …` typed by hand means this Airflow. It holds keys: its owner's only."""
+    path = home / "env.sh"
+    path.touch(mode=0o600)
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    path.write_text("\n".join([*lines, f"export PATH={shlex.quote(str(BIN))}:$PATH", ""]))
+    return path
 
 
 def _database(uri: str, name: str) -> str:

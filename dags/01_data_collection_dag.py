@@ -16,8 +16,8 @@
 server and clear `load_to_database`.
 
 **Run again.** An hour: clear its run. A day, a month: trigger with the parameters `start` and `end`
-(`2019-10-01`, `2019-11-01`), or `airflow backfill create --dag-id data_collection_pipeline --from-date 2019-10-01
---to-date 2019-10-02`. Running anything again changes nothing that was right.
+(`2019-10-01`, `2019-11-01`), or, a run for each hour, `airflow backfill create --dag-id data_collection_pipeline
+--from-date 2019-10-01T00:00 --to-date 2019-10-31T23:00`. Running anything again changes nothing that was right.
 """
 
 from airflow.sdk import DAG, CronDataIntervalTimetable

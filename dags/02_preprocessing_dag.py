@@ -14,9 +14,10 @@ then a few minutes, one line of JSON in each log and the same figures under XCom
 **When it is red.** The last lines of the log say in one sentence what is wrong; what was there before stays whole.
 Mend it and clear the red task.
 
-**Run again.** A day: clear its run. A range: trigger with the parameters `start` and `end`, or `airflow backfill
-create --dag-id data_preprocessing_pipeline --from-date 2019-10-01 --to-date 2019-10-31`. Late hours need nothing: the
-next run rebuilds exactly their days.
+**Run again.** An hour: in `data_collection_pipeline`; its day follows at the next run here. A day: clear its run. A
+month: trigger with the parameters `start` and `end`, or, a run for each day, `airflow backfill create --dag-id
+data_preprocessing_pipeline --from-date 2019-10-01 --to-date 2019-10-31`. Late hours need nothing: the next run rebuilds
+exactly their days.
 """
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
@@ -30,13 +31,12 @@ with DAG(
     doc_md=__doc__,
     **POLICY,
 ):
-    dedupe, repair, matrix, features = (
-        PipelineJob(job=job, window="days", pool=pool)
-        for job, pool in (
-            ("remove_duplicates", "preprocessing"),
-            ("handle_missing_values", "preprocessing"),
-            ("create_user_item_matrix", "matrix"),
-            ("feature_engineering", "features"),
-        )
+    dedupe, repair = (
+        PipelineJob(job=job, window="days", pool="preprocessing", pool_slots=2)
+        for job in ("remove_duplicates", "handle_missing_values")
+    )
+    matrix, features = (
+        PipelineJob(job=job, window="days", pool="preprocessing", max_active_tis_per_dag=1)
+        for job in ("create_user_item_matrix", "feature_engineering")
     )
     wait_for_hours(pool="collection") >> dedupe >> repair >> [matrix, features]

@@ -20,7 +20,8 @@ JOBS = Path(__file__).resolve().parents[1] / "spark_jobs" / "jobs"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SPELLED = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
 WRONG_SETTING, STOPPED, NOT_ARRIVED = 2, 3, 4  # exit codes of the jobs; README
-POKE, PATIENCE = timedelta(minutes=5), timedelta(hours=6)
+POKE, POKE_MOST, PATIENCE = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=6)
+RUNS = 4  # a run that waits for its hours does not hold up one that is triggered by hand; the pools keep order
 
 DEFAULTS = {
     "owner": "data-team",
@@ -29,11 +30,13 @@ DEFAULTS = {
     "email_on_retry": False,
     "retries": 2,
     "retry_delay": timedelta(minutes=5),
+    "weight_rule": "upstream",  # in a pool's queue, what has begun is finished first
     "execution_timeout": timedelta(hours=6),
 }
+MOMENT = {"type": ["null", "string"], "pattern": r"^\d{4}-\d{2}-\d{2}(T\d{2})?$"}
 PARAMS = {
-    "start": Param(None, type=["null", "string"], description="first hour or day, UTC: 2019-10-01 or 2019-10-01T05"),
-    "end": Param(None, type=["null", "string"], description="the hour or day after the last one; empty: one unit"),
+    "start": Param(None, **MOMENT, description="first hour or day, UTC: 2019-10-01 or 2019-10-01T05"),
+    "end": Param(None, **MOMENT, description="the hour or day after the last one; empty: one unit"),
 }
 
 
@@ -49,12 +52,16 @@ def days(dag_run: Any, params: Any) -> list[str]:
 
 def _window(dag_run: Any, params: Any, unit: timedelta) -> list[str]:
     """The parameters where they are given; else the unit of the run's date; without a date the last full one."""
-    if start := params.get("start"):
-        end = params.get("end") or f"{datetime.fromisoformat(start) + unit:{SPELLED[unit]}}"
-        return [start, end]
+    if params.get("start") or params.get("end"):
+        return [params.get("start") or "", params.get("end") or ""]  # what is left out is the job's to decide
     last = _floor(dag_run.run_after, unit) - unit
     first = min(_floor(dag_run.logical_date, unit), last) if dag_run.logical_date else last
     return [f"{moment:{SPELLED[unit]}}" for moment in (first, first + unit)]
+
+
+def _arguments(window: str) -> list[str]:
+    """The options of a job's command, as templates over `hours` or `days`."""
+    return ["--start", f"{{{{ {window}(dag_run, params)[0] }}}}", "--end", f"{{{{ {window}(dag_run, params)[1] }}}}"]
 
 
 def _floor(moment: datetime, unit: timedelta) -> datetime:
@@ -65,7 +72,7 @@ def _floor(moment: datetime, unit: timedelta) -> datetime:
 POLICY = {
     "start_date": datetime(2019, 10, 1, tzinfo=UTC),
     "catchup": False,
-    "max_active_runs": 1,
+    "max_active_runs": RUNS,
     "default_args": DEFAULTS,
     "params": PARAMS,
     "user_defined_macros": {"hours": hours, "days": days},
@@ -80,12 +87,11 @@ class PipelineJob(SparkSubmitOperator):
     """
 
     def __init__(self, *, job: str, window: str, **kwargs: Any) -> None:
-        arguments = [f"{flag}={{{{ {window}(dag_run, params)[{i}] }}}}" for i, flag in enumerate(("--start", "--end"))]
         super().__init__(
             task_id=job,
             name=job,
             application=str(JOBS / f"{job}.py"),
-            application_args=arguments,
+            application_args=_arguments(window),
             outlets=[Asset(f"pipeline_{job}")],
             **kwargs,
         )
@@ -128,13 +134,15 @@ class WaitForHours(BashSensor):
 
 def wait_for_hours(pool: str) -> WaitForHours:
     """Asks the ledger whether the day is ready, holding a slot only while it asks."""
-    window = "--start={{ days(dag_run, params)[0] }} --end={{ days(dag_run, params)[1] }}"
+    arguments = " ".join(f"'{argument}'" for argument in _arguments("days"))
     return WaitForHours(
         task_id="wait_for_data_collection",
-        bash_command=f"exec spark-submit {JOBS / 'wait_for_data_collection.py'} {window}",
+        bash_command=f"exec spark-submit {JOBS / 'wait_for_data_collection.py'} {arguments}",
         retry_exit_code=NOT_ARRIVED,
         mode="reschedule",
         poke_interval=POKE,
+        exponential_backoff=True,
+        max_wait=POKE_MOST,
         timeout=PATIENCE.total_seconds(),
         pool=pool,
     )

@@ -34,9 +34,9 @@ def parse(start: str | None, end: str | None, unit: timedelta, now: datetime) ->
     Without `start` it is the last full unit before `now`; without `end` one unit. Raises SettingsError.
     """
     first = floor(_instant("--start", start), unit) if start else floor(now, unit) - unit
-    if end is None:
+    if not end:
         return Window(first, first + unit, unit)
-    if start is None:
+    if not start:
         raise SettingsError("--end needs --start.")
     last = _instant("--end", end)
     last = floor(last, unit) + (unit if floor(last, unit) < last else timedelta(0))

@@ -1,27 +1,37 @@
-"""Real runs through a real scheduler: `make airflow` from an empty folder to green, and the tables that it made."""
+"""Real runs through a real scheduler: from an empty folder to green, and back-fills of any kind against `make run`."""
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
-from datetime import timedelta
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
 
 from spark_jobs import tables
+from spark_jobs.sample import Span, generate
 from spark_jobs.session import now
-from spark_jobs.settings import ROOT, load
+from spark_jobs.settings import ROOT
 from tests.conftest import Pipeline
 from tests.oracle_duckdb import compute
+from tests.test_commands import run as make_run
 from tests.test_tables import COMPARED, held, multiset
 
-MINUTES = 12
+COLLECTION, PREPROCESSING = "data_collection_pipeline", "data_preprocessing_pipeline"
+MINUTES = 15
+METADATA = "SELECT extra FROM asset_event e JOIN asset ON asset.id = asset_id WHERE name = 'pipeline_load_to_database'"
 
 
 def free_port() -> int:
@@ -30,59 +40,185 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def runs(folder: Path) -> dict[str, str]:
-    """The state of each DAG's run; empty before there is a database."""
-    try:
-        connection = psycopg2.connect(f"user=postgres dbname=airflow host={folder / 'postgres'}")
-        with closing(connection), connection.cursor() as cursor:
-            cursor.execute("SELECT dag_id, state FROM dag_run")
-            return dict(cursor.fetchall())
-    except psycopg2.Error:
-        return {}
-
-
-def settings_in(folder: Path) -> Path:
-    """A settings file whose paths lie in `folder`."""
+def environment(folder: Path, port: object) -> dict[str, str]:
+    """For an Airflow whose every path lies in `folder`."""
     text = (ROOT / "conf" / "settings.toml").read_text().replace('"data/', f'"{folder}/')
-    path = folder / "settings.toml"
-    path.write_text(text)
-    return path
+    (folder / "settings.toml").write_text(text)
+    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "AIRFLOW_HOME")}
+    own = {"PIPELINE_SETTINGS": str(folder / "settings.toml"), "PIPELINE_LOGS": str(folder / "logs")}
+    return kept | own | {"AIRFLOW_PORT": str(port)}
 
 
-@pytest.mark.long
-def test_both_dags_become_green_by_themselves_and_make_the_tables_of_the_oracle(spark):
-    folder = Path(tempfile.mkdtemp(prefix="pipeline-airflow-"))  # PostgreSQL's user must reach it
-    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "AIRFLOW_HOME")}
-    environment |= {"PIPELINE_SETTINGS": str(settings_in(folder)), "PIPELINE_LOGS": str(folder / "logs")}
+class Airflow:
+    """A running `make airflow`, used as people do: command line, UI (its API), and a look at the runs' states."""
+
+    def __init__(self, folder: Path, port: int):
+        self.folder, self.url = folder, f"http://localhost:{port}"
+
+    def rows(self, query: str) -> list[tuple]:
+        """Rows of Airflow's own database; none before there is one."""
+        try:
+            connection = psycopg2.connect(f"user=postgres dbname=airflow host={self.folder / 'postgres'}")
+            with closing(connection), connection.cursor() as cursor:
+                cursor.execute(query)
+                return cursor.fetchall()
+        except psycopg2.Error:
+            return []
+
+    def command(self, *arguments: str) -> None:
+        """A command typed by hand, after the line that `make airflow` prints for it."""
+        line = f'. {self.folder / "airflow" / "env.sh"}; exec airflow "$@"'
+        done = subprocess.run(["bash", "-c", line, "-", *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """What the UI asks the API; the status and the answer."""
+        if not hasattr(self, "token"):
+            self.token = None
+            login = {
+                "username": "admin",
+                "password": json.loads((self.folder / "airflow/passwords.json").read_text())["admin"],
+            }
+            self.token = self.ask("/auth/token", login)[1]["access_token"]
+        request = urllib.request.Request(
+            self.url + path,
+            json.dumps(body).encode() if body is not None else None,
+            {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"},
+        )
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or "null")
+
+    def trigger(self, dag: str, **params: str) -> tuple[int, Any]:
+        return self.ask(f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None, "conf": params})
+
+    def ended(self, kind: str, *runs: str) -> None:
+        """Until so many runs of this kind (manual, backfill, scheduled) of each DAG are green.
+
+        Fails after MINUTES, or as soon as a task has failed.
+        """
+        query = f"SELECT dag_id, count(*) FROM dag_run WHERE run_type = '{kind}' AND state = 'success' GROUP BY 1"
+        end = time.monotonic() + MINUTES * 60
+        while any((green := dict(self.rows(query))).get(dag, 0) < runs.count(dag) for dag in runs):
+            assert time.monotonic() < end, green
+            assert not self.rows("SELECT dag_id, run_id, task_id FROM task_instance WHERE state = 'failed'")
+            time.sleep(3)
+
+
+@contextmanager
+def airflow(folder: Path) -> Iterator[Airflow]:
+    port = free_port()
     command = [sys.executable, ROOT / "conf" / "local_airflow.py"]
     process = subprocess.Popen(
-        command, env=environment | {"AIRFLOW_PORT": str(free_port())}, stderr=subprocess.PIPE, process_group=0
+        command, env=environment(folder, port), stdout=subprocess.PIPE, text=True, process_group=0
     )
     try:
-        until = time.monotonic() + MINUTES * 60
-        while time.monotonic() < until and process.poll() is None:
-            states = runs(folder)
-            if len(states) == 2 and set(states.values()) <= {"success", "failed"}:
-                break
-            time.sleep(5)
-        assert states == {"data_collection_pipeline": "success", "data_preprocessing_pipeline": "success"}
+        said = [process.stdout.readline() for _ in range(4)]
+        assert said[1].startswith(f"airflow: http://localhost:{port}  user admin  password "), said
+        yield Airflow(folder, port)
     finally:
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(90) == 130
-    compare(spark, folder)
 
 
-def compare(spark, folder: Path) -> None:
-    """user_events against all of the sample; what the day's run made against the sample's lines of that day."""
-    (folder / "reader").mkdir()
-    pipeline = Pipeline(spark, folder / "reader", "")
-    pipeline.settings = load(file=folder / "settings.toml")
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not below pytest's own folder: PostgreSQL's user must reach it."""
+    path = Path(tempfile.mkdtemp(prefix="pipeline-airflow-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def tables_of(spark, folder: Path) -> dict[str, list[tuple]]:
+    """All that is compared, from the warehouse in the folder."""
+    reader = Path(tempfile.mkdtemp(dir=folder))
+    pipeline = Pipeline(spark, reader, "", f"paths.warehouse='{folder / 'warehouse'}'")
+    return {table.name: held(pipeline, table) for table in COMPARED}
+
+
+@pytest.mark.long
+def test_both_dags_become_green_by_themselves_and_make_the_tables_of_the_oracle(spark, folder):
+    with airflow(folder) as running:
+        running.ended("scheduled", COLLECTION, PREPROCESSING)
+        (metadata,) = running.rows(METADATA)
+        assert (metadata[0]["hours_loaded"], metadata[0]["rows_loaded"]) == (72, 100_000)
     (sample,) = (folder / "raw").glob("sample-*.csv")
     day = f"{now() - timedelta(days=1):%Y-%m-%d}"
     header, *lines = sample.read_text().splitlines(keepends=True)
     of_day = folder / "day.csv"
     of_day.write_text("".join([header, *(line for line in lines if line.startswith(day))]))
     whole, daily = compute([sample]), compute([of_day])
+    found = tables_of(spark, folder)
     for table, columns in COMPARED.items():
         oracle = whole if table in (tables.USER_EVENTS, tables.REJECTED_EVENTS) else daily
-        assert held(pipeline, table) == multiset(getattr(oracle, table.name).to_pylist(), columns), table.name
+        assert found[table.name] == multiset(getattr(oracle, table.name).to_pylist(), columns), table.name
+
+
+@pytest.mark.long
+def test_back_fills_by_command_by_ui_and_by_trigger_make_the_tables_of_make_run(spark, folder, tmp_path):
+    """Two days of history of a user's own, hour 07 missing; then that hour comes late."""
+    path = generate(Span(4_000, 48, datetime(2019, 10, 1)), folder / "raw" / "2019-Oct.csv")[0]
+    header, *lines = path.read_text().splitlines(keepends=True)
+    late = [line for line in lines if line.startswith("2019-10-01 07")]
+    path.write_text("".join([header, *(line for line in lines if line not in set(late))]))
+    (tmp_path / "raw").symlink_to(folder / "raw")
+    with airflow(folder) as running:
+        range_of_hours = ("--from-date", "2019-10-01T00:00", "--to-date", "2019-10-01T01:00")
+        running.command("backfill", "create", "--dag-id", COLLECTION, *range_of_hours)
+        running.ended("backfill", COLLECTION, COLLECTION)
+        assert running.trigger(COLLECTION, start="2019-10-01; id", end="2019-10-03")[0] == 400
+        assert running.trigger(COLLECTION, start="2019-10-01", end="2019-10-03")[0] == 200
+        running.ended("manual", COLLECTION)
+        dates = {"from_date": "2019-10-01T00:00:00Z", "to_date": "2019-10-01T00:00:00Z"}
+        settings = {"run_backwards": False, "dag_run_conf": {}, "reprocess_behavior": "none", "max_active_runs": 1}
+        assert running.ask("/api/v2/backfills", {"dag_id": PREPROCESSING} | dates | settings)[0] == 200
+        running.ended("backfill", COLLECTION, COLLECTION, PREPROCESSING)
+        running.command("dags", "trigger", PREPROCESSING, "--conf", '{"start": "2019-10-02", "end": "2019-10-03"}')
+        running.ended("manual", COLLECTION, PREPROCESSING)
+        done = make_run(tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert tables_of(spark, folder) == tables_of(spark, tmp_path)
+        before = builds(spark, folder)
+        (folder / "raw" / "late.csv").write_text("".join([header, *late]))
+        running.trigger(COLLECTION, start="2019-10-01T07")
+        running.ended("manual", COLLECTION, COLLECTION, PREPROCESSING)
+        running.trigger(PREPROCESSING, start="2019-10-02")
+        running.ended("manual", COLLECTION, COLLECTION, PREPROCESSING, PREPROCESSING)
+    rebuilt = {key for key, built in builds(spark, folder).items() if built != before.get(key)}
+    assert {day for step, day in rebuilt if step in ("remove_duplicates", "handle_missing_values")} == {"2019-10-01"}
+    done = make_run(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert tables_of(spark, folder) == tables_of(spark, tmp_path)
+
+
+def builds(spark, folder: Path) -> dict[tuple[str, str], datetime]:
+    """When each step last built each day."""
+    pipeline = Pipeline(spark, Path(tempfile.mkdtemp(dir=folder)), "", f"paths.warehouse='{folder / 'warehouse'}'")
+    return {(row.step, str(row.day)): row.built_at for row in pipeline.read(tables.DAY_BUILDS).collect()}
+
+
+def refused(folder: Path, port: object) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, ROOT / "conf" / "local_airflow.py"],
+        env=environment(folder, port),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_port_in_use_or_no_port_at_all_is_one_sentence(folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        sentence = f"airflow: port {port} is in use; name a free one: make airflow AIRFLOW_PORT=8090.\n"
+        assert refused(folder, port) == (1, sentence)
+    assert refused(folder, "eighty") == (
+        2,
+        "airflow: AIRFLOW_PORT=eighty is no port; name one: make airflow AIRFLOW_PORT=8090.\n",
+    )

@@ -119,10 +119,11 @@ def dag_run(after: str, date: str | None = None) -> SimpleNamespace:
         (dag_run("2019-10-01T06:20:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
         (dag_run("2019-10-09T00:20:00", "2019-10-01T05:40:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
         (dag_run("2019-10-01T06:20:00", "2019-10-01T06:19:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
-        (dag_run("2019-10-01T06:20:00"), {"start": "2019-09-01T03"}, ["2019-09-01T03", "2019-09-01T04"]),
+        (dag_run("2019-10-01T06:20:00"), {"start": "2019-09-01T03"}, ["2019-09-01T03", ""]),
+        (dag_run("2019-10-01T06:20:00"), {"end": "2019-09-01T03"}, ["", "2019-09-01T03"]),
         (dag_run("2019-10-01T06:20:00"), {"start": "2019-09-01", "end": "2019-10-01"}, ["2019-09-01", "2019-10-01"]),
     ],
-    ids=["scheduled", "without a date", "a date inside an hour", "now", "one hour", "a month"],
+    ids=["scheduled", "without a date", "a date inside an hour", "now", "one hour", "an end alone", "a month"],
 )
 def test_the_window_of_a_collection_run(pipeline_job, run, params, expected):
     assert pipeline_job.hours(run, params) == expected
@@ -131,6 +132,27 @@ def test_the_window_of_a_collection_run(pipeline_job, run, params, expected):
 def test_the_window_of_a_preprocessing_run(pipeline_job):
     assert pipeline_job.days(dag_run("2019-10-02T00:00:00", "2019-10-01T00:00:00"), {}) == ["2019-10-01", "2019-10-02"]
     assert pipeline_job.days(dag_run("2019-10-02T09:30:00"), {}) == ["2019-10-01", "2019-10-02"]
+
+
+def rendered(pipeline_job, job: str, window: str, params: dict[str, str]) -> list[str]:
+    """The command that the provider submits, from the application on."""
+    task = pipeline_job.PipelineJob(job=job, window=window)
+    run = dag_run("2019-11-02T06:20:00")
+    task.render_template_fields({"dag_run": run, "params": params, window: getattr(pipeline_job, window)})
+    command = task._get_hook()._build_spark_submit_command(task.application)
+    return command[command.index(task.application) :]
+
+
+def test_the_submitted_commands_are_those_of_the_readme(pipeline_job, described, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "local[*]"}')
+    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("spark-submit ")]
+    shown = {Path(line.split()[1]).stem: line.split()[1:] for line in lines}
+    jobs = [(job, "hours") for job in described["dags"]["data_collection_pipeline"]["applications"]]
+    jobs += [(job, "days") for job in described["dags"]["data_preprocessing_pipeline"]["applications"]]
+    assert shown.keys() == {job for job, _ in jobs}
+    for job, window in jobs:
+        application, *arguments = rendered(pipeline_job, job, window, {"start": "2019-10-01", "end": "2019-11-01"})
+        assert [str(Path(application).relative_to(ROOT)), *arguments] == shown[job]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""A live source: a sample where there is no data yet, then a file for each full hour as it passes."""
+"""A live source: a sample where there is no data yet, then a file for each full hour as it passes.
+
+Nothing is ever added to a folder that holds files of another origin.
+"""
 
 import sys
 import time
@@ -14,19 +17,24 @@ from spark_jobs.windows import HOUR, floor
 
 ROWS = 1_400  # the default sample's rows in an hour
 LATE = timedelta(seconds=30)
+OWN = ("sample-", "feed-")  # how the names of generated files begin
 
 
-def begin(raw: Path) -> None:
-    """A sample that ends at the last full hour, where the folder has no CSV file."""
+def begin(raw: Path) -> bool:
+    """A sample that ends at the last full hour, where the folder has no CSV file. Whether the folder is one to feed."""
     raw.mkdir(parents=True, exist_ok=True)
-    if not found(str(raw)):
+    names = [source.name for source in found(str(raw))]
+    if not names:
         generate(Span(), raw)
+    return all(name.startswith(OWN) for name in names)
 
 
 def main() -> int:
     """Feeds paths.raw until it is interrupted; hours that passed while it was off are left out."""
     raw = Path(load().paths.raw)
-    begin(raw)
+    if not begin(raw):
+        sys.stdout.write(f"feed: {raw} holds files of your own, so no sample events are added to them.\n")
+        return 0
     hour = floor(now(), HOUR)
     while True:
         time.sleep(max(0.0, (hour + HOUR + LATE - now()).total_seconds()))
