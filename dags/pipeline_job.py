@@ -33,7 +33,7 @@ DEFAULTS = {
     "weight_rule": "upstream",  # in a pool's queue, what has begun is finished first
     "execution_timeout": timedelta(hours=6),
 }
-MOMENT = {"type": ["null", "string"], "pattern": r"^\d{4}-\d{2}-\d{2}(T\d{2})?$"}
+MOMENT = {"type": ["null", "string"], "pattern": r"^(\d{4}-\d{2}-\d{2}(T\d{2})?)?$"}
 PARAMS = {
     "start": Param(None, **MOMENT, description="first hour or day, UTC: 2019-10-01 or 2019-10-01T05"),
     "end": Param(None, **MOMENT, description="the hour or day after the last one; empty: one unit"),
@@ -85,6 +85,8 @@ class PipelineJob(SparkSubmitOperator):
     An hour that has not arrived is tried again and then skipped, not failed: later runs hand it on when it comes. A
     stopped hour or a wrong setting fails at once, for another try would end alike.
     """
+
+    custom_operator_name = "spark-submit"  # says more in the UI than the class
 
     def __init__(self, *, job: str, window: str, **kwargs: Any) -> None:
         super().__init__(
