@@ -31,7 +31,8 @@ from tests.test_tables import COMPARED, held, multiset
 
 COLLECTION, PREPROCESSING = "data_collection_pipeline", "data_preprocessing_pipeline"
 MINUTES = 15
-METADATA = "SELECT extra FROM asset_event e JOIN asset ON asset.id = asset_id WHERE name = 'pipeline_load_to_database'"
+LOADED = "pipeline_load_to_database"
+METADATA = f"SELECT e.extra FROM asset_event e JOIN asset a ON a.id = e.asset_id WHERE a.name = '{LOADED}'"
 
 
 def free_port() -> int:
@@ -62,7 +63,7 @@ class Airflow:
             with closing(connection), connection.cursor() as cursor:
                 cursor.execute(query)
                 return cursor.fetchall()
-        except psycopg2.Error:
+        except psycopg2.OperationalError:
             return []
 
     def command(self, *arguments: str) -> None:
@@ -119,7 +120,7 @@ def airflow(folder: Path) -> Iterator[Airflow]:
         assert said[1].startswith(f"airflow: http://localhost:{port}  user admin  password "), said
         yield Airflow(folder, port)
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)
         assert process.wait(90) == 130
 
 
