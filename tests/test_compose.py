@@ -1,6 +1,9 @@
-"""The full stack in Docker, where an engine answers: built, started, watched until both DAGs are green."""
+"""The full stack in Docker, where an engine answers: built, started, watched until both DAGs are green; its secrets."""
 
+import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -14,3 +17,44 @@ def test_the_stack_comes_up_and_both_dags_become_green():
     done = subprocess.run(["bash", ROOT / "docker" / "check.sh"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "compose-check: both DAGs are green; PostgreSQL serves 100000 events." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("example", "bind", "says"),
+    [
+        ("FERNET_KEY", "127.0.0.1", "FERNET_KEY and JWT_SECRET are those of .env.example"),
+        ("JWT_SECRET", "127.0.0.1", "FERNET_KEY and JWT_SECRET are those of .env.example"),
+        ("PASSWORD", "0.0.0.0", "AIRFLOW_ADMIN_PASSWORD is that of .env.example and the UI is open to the network"),
+    ],
+)
+def test_the_stack_does_not_start_with_secrets_of_the_example(example, bind, says):
+    secrets = {"FERNET_KEY": "own", "JWT_SECRET": "own", "PASSWORD": "own"} | {example: "change-me"}
+    environment = {
+        "AIRFLOW__CORE__FERNET_KEY": secrets["FERNET_KEY"],
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets["JWT_SECRET"],
+        "AIRFLOW_ADMIN_PASSWORD": secrets["PASSWORD"],
+        "AIRFLOW_BIND": bind,
+    }
+    command = ["bash", ROOT / "docker" / "init.sh"]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"init: {says}")
+
+
+def made(folder: Path) -> dict[str, str]:
+    """What docker/env.sh makes in a copy of the project."""
+    (folder / "docker").mkdir()
+    for name in ("docker/env.sh", ".env.example"):
+        shutil.copy(ROOT / name, folder / name)
+    subprocess.run(["bash", folder / "docker" / "env.sh"], capture_output=True, check=True)
+    return dict(line.split("=", 1) for line in (folder / ".env").read_text().splitlines() if "=" in line)
+
+
+def test_each_secret_of_env_is_made_anew_and_for_its_owner_only(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    first, other = made(tmp_path / "a"), made(tmp_path / "b")
+    secret = {name for name in first if name.endswith(("PASSWORD", "KEY", "SECRET"))}
+    assert len(secret) == 7 and len({first[name] for name in secret} | {other[name] for name in secret}) == 14
+    assert "change-me" not in first.values()
+    assert (tmp_path / "a" / ".env").stat().st_mode & 0o077 == 0
