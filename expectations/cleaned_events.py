@@ -25,13 +25,14 @@ USUAL_REPAIRED_SHARE = 0.1  # 0.2 % of the real prices are 0
 
 
 def suite(settings: Settings) -> Suite:
-    """The suite over the measures of `transforms.measure`, `rows_lost` and `repaired_share`."""
+    """The suite over the measures of `transforms.measure`, `rows_lost`, `keys_changed` and `repaired_share`."""
     return Suite(
         "cleaned_events",
         [
-            *structure(CLEANED_EVENTS),
+            *structure(CLEANED_EVENTS, keys=False),
             *rules(RULES),
             at_most("rows_lost", 0, "as many rows as deduped_events"),
+            at_most("keys_changed", 0, "the keys are those of deduped_events, so one row for each"),
             at_most(
                 "repaired_share",
                 USUAL_REPAIRED_SHARE,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import DEDUPED_EVENTS, USER_EVENTS
-from spark_jobs.transforms.dedupe import keep_latest
+from spark_jobs.transforms.dedupe import kept, placed
 from spark_jobs.transforms.impute import fills, repair
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import daily_interactions, latest_known, pair_scores
@@ -39,8 +39,8 @@ def events(spark, *rows: dict):
     return spark.createDataFrame(filled, SCHEMA)
 
 
-def kept(frame, exempt=()) -> list[tuple]:
-    rows = keep_latest(frame, DEDUPED_EVENTS.key_columns(), exempt)
+def chosen(frame, exempt=()) -> list[tuple]:
+    rows = kept(placed(frame, DEDUPED_EVENTS.key_columns()), exempt)
     return sorted((row.timestamp.second, row.price, row.session_id or "") for row in rows.collect())
 
 
@@ -51,14 +51,14 @@ def test_of_events_in_one_minute_the_latest_is_kept(spark):
         {"time": "09:00:50", "price": "4"},
         {"time": "09:01:00", "price": "3"},
     )
-    assert kept(frame) == [(0, Decimal(3), ""), (50, Decimal(4), "")]
+    assert chosen(frame) == [(0, Decimal(3), ""), (50, Decimal(4), "")]
 
 
 def test_ties_go_to_the_higher_price_then_the_smaller_text_by_bytes_with_nulls_last(spark):
     higher = events(spark, {"price": "7", "session_id": "a"}, {"price": "9", "session_id": "b"})
-    assert kept(higher) == [(0, Decimal(9), "b")]
+    assert chosen(higher) == [(0, Decimal(9), "b")]
     text = events(spark, {"price": "1"}, {"price": "1", "session_id": "\u00e9"}, {"price": "1", "session_id": "Z"})
-    assert kept(text) == [(0, Decimal(1), "Z")]
+    assert chosen(text) == [(0, Decimal(1), "Z")]
 
 
 def test_the_kept_rows_do_not_depend_on_order_or_partitions(spark):
@@ -67,17 +67,17 @@ def test_the_kept_rows_do_not_depend_on_order_or_partitions(spark):
         for i in range(60)
     ]
     frame = events(spark, *rows)
-    expected = kept(frame)
-    assert kept(frame.orderBy(F.rand(1)).repartition(7)) == expected
-    assert kept(frame.orderBy(F.rand(2)).coalesce(1)) == expected
+    expected = chosen(frame)
+    assert chosen(frame.orderBy(F.rand(1)).repartition(7)) == expected
+    assert chosen(frame.orderBy(F.rand(2)).coalesce(1)) == expected
 
 
 def test_exempt_types_keep_every_row(spark):
     frame = events(
         spark, {"event_type": "purchase", "price": "2"}, {"event_type": "purchase", "price": "2"}, {"price": "1"}
     )
-    assert len(kept(frame, exempt=["purchase"])) == 3
-    assert len(kept(frame)) == 2
+    assert len(chosen(frame, exempt=["purchase"])) == 3
+    assert len(chosen(frame)) == 2
 
 
 def repaired(frame) -> list[tuple]:

@@ -16,10 +16,9 @@ from spark_jobs.context import Context, Summary
 from spark_jobs.jobs import remove_duplicates
 from spark_jobs.states import LAST_DAILY_STEP as STEP
 from spark_jobs.storage import in_days
-from spark_jobs.transforms.dedupe import repeatable
 from spark_jobs.transforms.impute import Fills, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
-from spark_jobs.transforms.measure import measures
+from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.windows import DAY, Window
 
 PRICE_SOURCES = ("given", "item", "category", "day", "none")
@@ -37,7 +36,7 @@ def run(ctx: Context, days: Window) -> Summary:
     stand_ins = Fills(*(frame.persist() for frame in fills(events)))  # small; used by the verdict and by the write
     try:
         cleaned = repair(events, stand_ins)
-        found = _measures(ctx, cleaned, built)
+        found = _measures(cleaned, built)
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         _write(ctx, cleaned, passing)
@@ -65,18 +64,21 @@ def _counts(found: pd.DataFrame) -> dict[str, dict]:
     }
 
 
-def _measures(ctx: Context, cleaned: DataFrame, built: dict) -> pd.DataFrame:
-    exempt = ctx.settings.duplicates.exempt_types
+def _measures(cleaned: DataFrame, built: dict) -> pd.DataFrame:
     rated = F.col("rating").isNotNull() | (F.col("event_type") == "rating")  # other events are expected to have none
     by_source = [
         *(F.count_if(F.col("price_source") == name).alias(f"price_{name}") for name in PRICE_SOURCES),
         *(F.count_if(rated & (F.col("rating_source") == name)).alias(f"rating_{name}") for name in RATING_SOURCES),
     ]
     table = tables.CLEANED_EVENTS
-    found = measures(cleaned, table, suite.RULES, ["event_date"], by_source, repeatable(exempt)).toPandas()
-    rows_in = {str(day.date()): row["rows_out"] for day, row in built.items()}
-    found["rows_in"] = [rows_in[str(day)] for day in found["event_date"]]
+    further = [*by_source, *key_sums(table)]
+    found = measures(cleaned, table, suite.RULES, ["event_date"], further, may_repeat=None).toPandas()
+    before = {str(day.date()): row for day, row in built.items()}
+    found["rows_in"] = [before[str(day)]["rows_out"] for day in found["event_date"]]
     found["rows_lost"] = (found["rows_in"] - found["rows"]).abs()
+    digests = {day: row["counts"].get("keys") for day, row in before.items()}  # older builds have none: not judged
+    changed = [digests[day] and digests[day] != key for day, key in spelled_keys(found).items()]
+    found["keys_changed"] = pd.Series(changed, dtype=float)
     found["repaired"] = found["price_item"] + found["price_category"] + found["price_day"]
     found["repaired_share"] = found["repaired"] / found["rows"]
     return found

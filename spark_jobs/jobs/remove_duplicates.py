@@ -15,8 +15,8 @@ from spark_jobs import building, command_line, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import IdentityError
 from spark_jobs.storage import in_days
-from spark_jobs.transforms.dedupe import drops, keep_latest, repeatable
-from spark_jobs.transforms.measure import measures
+from spark_jobs.transforms.dedupe import drops, kept, placed, repeatable
+from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.windows import DAY, Window
 
 STEP = "remove_duplicates"
@@ -33,25 +33,28 @@ def run(ctx: Context, days: Window) -> Summary:
     for table in COLLECTED:
         ctx.storage.compact(table, work.days)
     key = tables.DEDUPED_EVENTS.key_columns()
-    events = ctx.storage.read(tables.USER_EVENTS).where(in_days(work.days))
-    kept = keep_latest(events, key, exempt).persist(StorageLevel.MEMORY_AND_DISK)  # judged first, then written
+    events = placed(ctx.storage.read(tables.USER_EVENTS).where(in_days(work.days)), key)
+    events = events.persist(StorageLevel.MEMORY_AND_DISK)  # counted, judged, then written: one shuffle for all
     try:
-        by_type = drops(events, kept, key, exempt).toPandas()
-        verdict = building.verdict_of(ctx, suite.suite(ctx.settings), _measures(kept, by_type, exempt), "event_date")
+        deduped = kept(events, exempt)
+        by_type = drops(events, deduped, key, exempt).toPandas()
+        found = _measures(deduped, by_type, exempt)
+        verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
-        ctx.storage.replace(tables.DEDUPED_EVENTS, kept.where(in_days(passing)), in_days(passing))
-        counts = _counts(by_type)
+        ctx.storage.replace(tables.DEDUPED_EVENTS, deduped.where(in_days(passing)), in_days(passing))
+        counts = _counts(by_type, spelled_keys(found))
         building.record(ctx, work, verdict, counts)
         _prove(ctx, passing, counts)
         ctx.ledger.refresh_days()
-        building.finish(ctx, verdict, kept, tables.DEDUPED_EVENTS, suite.RULES)
+        building.finish(ctx, verdict, deduped, tables.DEDUPED_EVENTS, suite.RULES)
     finally:
-        kept.unpersist()
+        events.unpersist()
     return {"days_built": len(passing)} | _summary(by_type)
 
 
 def _measures(kept, by_type: pd.DataFrame, exempt: tuple[str, ...]) -> pd.DataFrame:
-    found = measures(kept, tables.DEDUPED_EVENTS, suite.RULES, ["event_date"], may_repeat=repeatable(exempt)).toPandas()
+    table, further = tables.DEDUPED_EVENTS, key_sums(tables.DEDUPED_EVENTS)
+    found = measures(kept, table, suite.RULES, ["event_date"], further, repeatable(exempt)).toPandas()
     days = by_type.fillna({"kept": 0}).groupby("event_date", as_index=False)[["rows", "due", "kept"]].sum()
     days["keys_lost"] = (days["due"] - days["kept"]).abs()
     days["dropped"] = days["rows"] - days["kept"]
@@ -59,9 +62,12 @@ def _measures(kept, by_type: pd.DataFrame, exempt: tuple[str, ...]) -> pd.DataFr
     return found.merge(days.drop(columns=["rows"]), on="event_date", how="right")
 
 
-def _counts(by_type: pd.DataFrame) -> dict[str, dict]:
+def _counts(by_type: pd.DataFrame, keys: dict[str, str]) -> dict[str, dict]:
     days = by_type.groupby("event_date")[["rows", "kept"]].sum()
-    return {str(day): {"rows_in": int(row["rows"]), "rows_out": int(row["kept"])} for day, row in days.iterrows()}
+    return {
+        str(day): {"rows_in": int(row["rows"]), "rows_out": int(row["kept"]), "keys": keys.get(str(day))}
+        for day, row in days.iterrows()
+    }
 
 
 def _summary(by_type: pd.DataFrame) -> Summary:

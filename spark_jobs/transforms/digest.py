@@ -6,19 +6,20 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 
-def sums(columns: Sequence[str], where: Column | None = None) -> list[Column]:
-    """Aggregates `low` and `high`: the sums of the halves of each row's xxHash64 (Spark's `xxhash64`).
+def sums(columns: Sequence[str | Column], where: Column | None = None, prefix: str = "") -> list[Column]:
+    """Aggregates `low` and `high` (after `prefix`): the sums of the halves of each row's xxHash64 (Spark's `xxhash64`).
 
     Two sums of 32-bit halves cannot overflow below 2^31 rows. Doubled rows count twice, unlike with XOR.
     Spark's hash skips nulls, so which columns are null is hashed too.
     """
     nulls = F.lit(0)
-    for position, name in enumerate(columns):
-        nulls = nulls + F.when(F.col(name).isNull(), F.lit(2**position)).otherwise(F.lit(0))
+    for position, column in enumerate(columns):
+        value = F.col(column) if isinstance(column, str) else column
+        nulls = nulls + F.when(value.isNull(), F.lit(2**position)).otherwise(F.lit(0))
     row = F.xxhash64(nulls, *columns)
     halves = {"low": row.bitwiseAND(F.lit(0xFFFFFFFF)), "high": F.shiftrightunsigned(row, 32)}
     kept = {name: half if where is None else F.when(where, half) for name, half in halves.items()}
-    return [F.coalesce(F.sum(half), F.lit(0)).alias(name) for name, half in kept.items()]
+    return [F.coalesce(F.sum(half), F.lit(0)).alias(prefix + name) for name, half in kept.items()]
 
 
 def spelled(rows: int, low: int, high: int) -> str:

@@ -1,6 +1,6 @@
 """User and item features, as sums over the daily bases: exact, and the same in any order of days."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -9,19 +9,22 @@ from spark_jobs.tables.model import AVERAGE, MONEY
 from spark_jobs.transforms.interactions import PARTS_OF_DAY, TYPES, score
 
 TOP_CATEGORIES = 5
+COUNTED = (*(f"{name}_count" for name in TYPES), "priced_events", "price_sum", "priced_purchases", "spent_sum")
+USER_SUMS = (*COUNTED, *(f"{name}_events" for name in PARTS_OF_DAY))
+ITEM_SUMS = (*COUNTED, "given_ratings", "given_rating_sum")
 
 
 def user_features(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """`daily_interactions` to one row for each user (see tables.USER_FEATURES). Two shuffles by user."""
-    summed = interactions.groupBy("user_id").agg(
-        *_counts(),
-        F.count_distinct("item_id").alias("unique_items"),
-        F.count_distinct("event_date").alias("active_days"),
-        *_money(),
-        *(F.sum(f"{name}_events").alias(f"{name}_events") for name in PARTS_OF_DAY),
-    )
+    """`daily_interactions` to one row for each user (see tables.USER_FEATURES).
+
+    Distinct items and days are counted by grouping twice, for two distinct counts in one aggregate triple the rows.
+    """
+    by_item = interactions.groupBy("user_id", "item_id").agg(*_sums(USER_SUMS))
+    summed = by_item.groupBy("user_id").agg(*_sums(USER_SUMS), F.count("*").alias("unique_items"))
+    days = interactions.select("user_id", "event_date").distinct().groupBy("user_id")
     return (
-        summed.join(category_preference(interactions, weights), "user_id", "left")
+        summed.join(days.agg(F.count("*").alias("active_days")), "user_id")
+        .join(category_preference(interactions, weights), "user_id", "left")
         .withColumn("total_events", _total())
         .withColumn("avg_price", _mean("price_sum", "priced_events"))
         .withColumn("total_spent", F.coalesce("spent_sum", F.lit(0).cast(MONEY)))
@@ -59,16 +62,14 @@ def item_features(
     interactions: DataFrame, item_days: DataFrame, price_ranges: Mapping[str, float], popularity: Mapping[str, float]
 ) -> DataFrame:
     """The bases to one row for each item (see tables.ITEM_FEATURES). Shuffles by item; the two maxima are one row."""
-    buyer = F.when(F.col("purchase_count") > 0, F.col("user_id"))
-    summed = interactions.groupBy("item_id").agg(
-        *_counts(),
-        F.count_distinct("user_id").alias("unique_users"),
-        F.count_distinct(buyer).alias("unique_purchasers"),
-        *_money(),
-        F.sum("given_ratings").alias("given_ratings"),
-        F.sum("given_rating_sum").alias("given_rating_sum"),
+    by_user = interactions.groupBy("item_id", "user_id").agg(*_sums(ITEM_SUMS))
+    summed = by_user.groupBy("item_id").agg(
+        *_sums(ITEM_SUMS),
+        F.count("*").alias("unique_users"),
+        F.count_if(F.col("purchase_count") > 0).alias("unique_purchasers"),
     )
-    most = summed.agg(F.max("view_count").alias("most_views"), F.max("purchase_count").alias("most_purchases"))
+    counts = interactions.groupBy("item_id").agg(F.sum("view_count").alias("v"), F.sum("purchase_count").alias("p"))
+    most = counts.agg(F.max("v").alias("most_views"), F.max("p").alias("most_purchases"))
     latest = item_days.groupBy("item_id").agg(
         *(
             F.max_by(name, F.when(F.col(name).isNotNull(), F.col("event_date"))).alias(name)
@@ -86,16 +87,10 @@ def item_features(
     )
 
 
-def _counts() -> list[Column]:
-    return [F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES]
-
-
-def _money() -> list[Column]:
-    return [
-        *(F.sum(name).alias(name) for name in ("priced_events", "price_sum", "priced_purchases", "spent_sum")),
-        F.min("first_seen").alias("first_seen"),
-        F.max("last_seen").alias("last_seen"),
-    ]
+def _sums(names: Sequence[str]) -> list[Column]:
+    """Sums that keep their names, and the first and last time: they may be taken of themselves again."""
+    seen = (F.min("first_seen").alias("first_seen"), F.max("last_seen").alias("last_seen"))
+    return [*(F.sum(name).alias(name) for name in names), *seen]
 
 
 def _total() -> Column:

@@ -35,11 +35,11 @@ def daily_interactions(cleaned: DataFrame) -> DataFrame:
 def daily_items(cleaned: DataFrame) -> DataFrame:
     """`cleaned_events` to `daily_items`: each day's latest known category, code and brand of each item.
 
-    One shuffle by day and item of the partial results.
+    One shuffle by item and day of the partial results; the item first, for its sort tells most rows apart by it.
     """
     latest = {name: latest_known(name) for name in ("category_id", "category_code", "brand")}
     return ITEM_DAYS.conform(
-        cleaned.groupBy("event_date", "item_id").agg(*(column.alias(name) for name, column in latest.items()))
+        cleaned.groupBy("item_id", "event_date").agg(*(column.alias(name) for name, column in latest.items()))
     )
 
 

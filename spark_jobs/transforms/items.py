@@ -12,7 +12,7 @@ def latest_of_items(events: DataFrame) -> DataFrame:
     One shuffle by day and item of the partial results.
     """
     above = events.withColumn("above", F.when(F.col("price") > 0, F.col("price")))
-    return above.groupBy("event_date", "item_id").agg(
+    return above.groupBy("item_id", "event_date").agg(
         latest_known("category_code").alias("category"),
         latest_known("brand").alias("brand"),
         F.coalesce(latest_known("above"), F.min("price")).alias("price"),

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import Table
+from spark_jobs.transforms.digest import spelled, sums
 
 
 @dataclass(frozen=True)
@@ -27,19 +29,33 @@ def broken_rows(table: Table, rules: Mapping[str, Rule], where: Column | None = 
     ]
 
 
+def key_sums(table: Table) -> list[Column]:
+    """Aggregates `keys_low` and `keys_high`: an order-free digest of the keys, equal where the keys are the same."""
+    return sums(table.key_columns(), prefix="keys_")
+
+
+def spelled_keys(found: pd.DataFrame) -> dict[str, str]:
+    """The digests of `key_sums` by day, as the ledger keeps them."""
+    parts = zip(found["event_date"], found["rows"], found["keys_low"], found["keys_high"], strict=True)
+    return {str(day): spelled(*map(int, numbers)) for day, *numbers in parts}
+
+
 def measures(
     frame: DataFrame,
     table: Table,
     rules: Mapping[str, Rule],
     unit: Sequence[str] = (),
     further: Sequence[Column] = (),
-    may_repeat: str = "false",
+    may_repeat: str | None = "false",
 ) -> DataFrame:
     """For each unit: `rows`, the broken rows, `further` aggregates, and the rows whose key another row has too.
 
-    `may_repeat` (SQL over the key) names keys of which several rows are meant. Shuffles the keys once.
+    `may_repeat` (SQL over the key) names keys of which several rows are meant; None: the keys are not looked at.
+    Shuffles the keys once, unless the frame is already shuffled by some of them.
     """
     counted = frame.groupBy(*unit).agg(F.count("*").alias("rows"), *broken_rows(table, rules), *further)
+    if may_repeat is None:
+        return counted
     by_key = frame.groupBy(*(name for name in unit if name not in table.key), *table.named_key()).count()
     surplus = F.when(F.expr(may_repeat), F.lit(0)).otherwise(F.col("count") - 1)
     repeated = by_key.groupBy(*unit).agg(F.coalesce(F.sum(surplus), F.lit(0)).alias("repeated_keys"))

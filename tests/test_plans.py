@@ -1,0 +1,114 @@
+"""Physical plans of the hot paths: how often rows are shuffled and sorted, and what must never appear.
+
+Planned as for large tables: no adaptive execution, no joins by broadcast but those that the code asks for.
+"""
+
+import re
+
+import pytest
+
+from spark_jobs import tables
+from spark_jobs.transforms import features, indexing, interactions, items
+from spark_jobs.transforms.dedupe import drops, kept, placed
+from spark_jobs.transforms.impute import fills, repair
+from spark_jobs.transforms.measure import measures
+from spark_jobs.transforms.parse import parse
+from spark_jobs.transforms.validate import profile, with_reasons
+
+LARGE = {"spark.sql.adaptive.enabled": "false", "spark.sql.autoBroadcastJoinThreshold": "-1"}
+NEVER = ("CartesianProduct", "BatchEvalPython", "ArrowEvalPython", "PythonUDF", "Window.*SinglePartition")
+WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}
+LIMITS = {"budget": 30.0, "mid": 100.0, "premium": 300.0}
+POPULARITY = {"views": 0.3, "purchases": 0.7}
+NAMES = [
+    "timestamp",
+    "event_type",
+    "item_id",
+    "category_id",
+    "category_code",
+    "brand",
+    "price",
+    "user_id",
+    "session_id",
+]
+
+
+@pytest.fixture(scope="module")
+def stored(spark, tmp_path_factory):
+    """Reads a table as one does from a warehouse: from files."""
+    folder = tmp_path_factory.mktemp("plans")
+
+    def read(table: tables.Table):
+        path = f"{folder}/{table.name}"
+        schema = ", ".join(f"`{field.name}` {field.type}" for field in table.fields)
+        spark.createDataFrame([], schema).write.mode("overwrite").parquet(path)
+        return spark.read.parquet(path)
+
+    return read
+
+
+@pytest.fixture
+def plan(spark):
+    """The physical plan as text: exchanges by key, sorts."""
+    before = {name: spark.conf.get(name) for name in LARGE}
+    for name, value in LARGE.items():
+        spark.conf.set(name, value)
+
+    def of(frame) -> tuple[int, int]:
+        text = frame._jdf.queryExecution().executedPlan().toString()
+        assert not [name for name in NEVER if re.search(name, text)], text
+        return len(re.findall(r"Exchange hashpartitioning", text)), len(re.findall(r"\bSort \[", text))
+
+    yield of
+    for name, value in before.items():
+        spark.conf.set(name, value)
+
+
+def test_landing_and_validation_shuffle_no_row(spark, stored, plan):
+    marks = {"line": "STRING", "malformed": "BOOLEAN", "unfinished": "BOOLEAN", "file_id": "INT", "part": "INT"}
+    records = spark.createDataFrame(
+        [], ", ".join(f"{name} {kind}" for name, kind in (dict.fromkeys(NAMES, "STRING") | marks).items())
+    )
+    assert plan(parse(records, NAMES)) == (0, 0)
+    rows = with_reasons(stored(tables.RAW_EVENTS), ("view",), ("remove_from_cart",))
+    assert plan(rows) == (0, 0)
+    assert plan(profile(rows, ("view",), ("rating", "brand"))) == (1, 0)  # of a row for each hour and file
+
+
+def test_deduplication_shuffles_the_rows_once_for_choosing_counting_and_judging(stored, plan):
+    key = tables.DEDUPED_EVENTS.key_columns()
+    events = placed(stored(tables.USER_EVENTS), key)
+    assert plan(events) == (1, 1)
+    assert plan(kept(events)) == (1, 1)
+    numbered = events.groupBy(*tables.DEDUPED_EVENTS.named_key(), "event_date").count()
+    assert plan(numbered)[0] == 1  # the key needs no shuffle of its own
+    by_type = drops(events, kept(events), key)
+    assert plan(by_type)[0] == 2 + 2 + 0  # two uses of the rows, and their counts by day and type
+
+
+def test_repair_shuffles_no_row(stored, plan):
+    events = stored(tables.DEDUPED_EVENTS)
+    found = fills(events)
+    cleaned = repair(events, type(found)(*(frame.limit(5) for frame in found)))
+    assert "Exchange hashpartitioning" not in re.sub(
+        r"BroadcastExchange(.|\n)*", "", cleaned._jdf.queryExecution().executedPlan().toString()
+    )
+    counted = measures(stored(tables.CLEANED_EVENTS), tables.CLEANED_EVENTS, {}, ["event_date"], may_repeat=None)
+    assert plan(counted) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("make", "exchanges"),
+    [
+        (lambda read: interactions.daily_interactions(read(tables.CLEANED_EVENTS)), 1),
+        (lambda read: interactions.daily_items(read(tables.CLEANED_EVENTS)), 1),
+        (lambda read: items.latest_of_items(read(tables.USER_EVENTS)), 1),
+        (lambda read: interactions.pair_scores(read(tables.INTERACTIONS), WEIGHTS), 1),
+        (lambda read: indexing.new_ids(read(tables.INTERACTIONS), read(tables.USER_INDEX), "user_id"), 3),
+        (lambda read: features.user_features(read(tables.INTERACTIONS), WEIGHTS), 6),
+        (lambda read: features.item_features(read(tables.INTERACTIONS), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 4),
+    ],
+    ids=["daily interactions", "daily items", "items", "pairs", "numbers", "user features", "item features"],
+)
+def test_sums_shuffle_what_they_group_and_no_more(stored, plan, make, exchanges):
+    assert plan(make(stored))[0] == exchanges
