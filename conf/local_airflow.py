@@ -28,7 +28,7 @@ from spark_jobs.settings import ROOT, Settings, load
 from spark_jobs.warehouse import embedded
 
 COMPONENTS = {name: ["airflow", name] for name in ("api-server", "scheduler", "dag-processor")}
-FEED = {"feed": [sys.executable, "-m", "spark_jobs.sample.feed"]}
+COMPONENTS |= {"feed": [sys.executable, "-m", "spark_jobs.sample.feed"]}
 FIRST_PORT, PORTS = 8080, 20
 START_SECONDS, STOP_SECONDS = 120, 20
 BIN = Path(sys.executable).parent
@@ -52,8 +52,7 @@ def _serve(settings: Settings, home: Path, port: int) -> int:
     environment = os.environ | own | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     for command in (["db", "migrate"], ["pools", "import", str(ROOT / "conf" / "pools.json")]):
         _quietly(command, environment, home)
-    components = COMPONENTS | (FEED if fed else {})
-    running = [_start(name, command, environment, home) for name, command in components.items()]
+    running = [_start(name, command, environment, home) for name, command in COMPONENTS.items()]
     try:
         _await(port, running, home)
         password = json.loads((home / "passwords.json").read_text())["admin"]

@@ -110,7 +110,7 @@ class Warehouse:
 
         Returns the number of rows. One pass, no shuffle.
         """
-        url = self.url
+        url, names = self.url, ", ".join(columns)
 
         def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             rows = 0
@@ -121,7 +121,6 @@ class Warehouse:
                         buffer = io.BytesIO()
                         csv.write_csv(of_day, buffer, csv.WriteOptions(include_header=False))
                         buffer.seek(0)
-                        names = ", ".join(columns)
                         cursor.copy_expert(f"COPY {_staged(table, day)} ({names}) FROM STDIN (FORMAT csv)", buffer)
                         rows += of_day.num_rows
             yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})

@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS pipeline.item_days (
     item_id BIGINT, day DATE, category VARCHAR(50), brand VARCHAR(100), price NUMERIC(10, 2),
     PRIMARY KEY (item_id, day));
 """
-# Made once the first load's rows are there: building an index over rows costs a third of growing it row by row.
+# Made once the first load's rows are there: building an index over rows is cheaper than growing it row by row.
 INDEXES = """
 CREATE INDEX IF NOT EXISTS idx_user_events_user_id ON user_events (user_id);
 CREATE INDEX IF NOT EXISTS idx_user_events_item_id ON user_events (item_id);

@@ -5,7 +5,7 @@ Reads user_events, hour_status; writes PostgreSQL's user_events, items and ledge
 """
 
 import sys
-from datetime import datetime
+from datetime import date, datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -48,28 +48,30 @@ def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) 
     days: dict[datetime, list[Unit]] = {}
     for unit in units:
         days.setdefault(floor(unit.hour, DAY), []).append(unit)
-    windows = ranges([unit.hour for unit in units], HOUR)
+    windows = ranges((unit.hour for unit in units), HOUR)
     gone = warehouse.items_of(windows) if any(held.get(unit.hour, (0, ""))[0] for unit in units) else []
     warehouse.stage(days)
     new = ctx.storage.read(tables.USER_EVENTS).where(in_units(windows))
     warehouse.copy(sendable(new), "staging_events", EVENTS)
-    warehouse.copy(latest_of_items(_touched(ctx, new, days, gone)), "staging_items", ITEMS)
+    warehouse.copy(latest_of_items(_touched(ctx, new, units, gone)), "staging_items", ITEMS)
+    lost: dict[date, list[int]] = {}
+    for day, item in gone:
+        lost.setdefault(day, []).append(item)
     for day in sorted(days):
         hours = {unit.hour: (unit.valid_rows, unit.content_digest) for unit in days[day]}
-        lost = [item for date, item in gone if date == day.date()]
-        warehouse.replace_day(day, ranges(hours, HOUR), hours, lost)
+        warehouse.replace_day(day, ranges(hours, HOUR), hours, lost.get(day.date(), []))
 
 
-def _touched(ctx: Context, new: DataFrame, days: dict[datetime, list[Unit]], gone: list) -> DataFrame:
+def _touched(ctx: Context, new: DataFrame, units: list[Unit], gone: list[tuple[date, int]]) -> DataFrame:
     """All events of the days, in hours that are loaded then, of the items that come or go. Where a day comes whole,
     these are its new events."""
-    coming = [unit.hour for units in days.values() for unit in units]
-    there = ctx.ledger.units(
-        lambda unit: unit.status == "loaded" and floor(unit.hour, DAY) in days and unit.hour not in set(coming)
-    )
-    if not there:
+    coming = {unit.hour for unit in units}
+    days = {floor(hour, DAY) for hour in coming}
+    there = ctx.ledger.units(lambda unit: unit.status == "loaded" and unit.hour and floor(unit.hour, DAY) in days)
+    loaded = {unit.hour for unit in there}
+    if loaded <= coming:
         return new
-    known = in_units(ranges([*coming, *(unit.hour for unit in there)], HOUR))
+    known = in_units(ranges(loaded | coming, HOUR))
     lost = ctx.spark.createDataFrame(gone, "event_date DATE, item_id BIGINT")
     touched = new.select("event_date", "item_id").union(lost).distinct()
     events = ctx.storage.read(tables.USER_EVENTS).where(known)

@@ -32,21 +32,21 @@ def run(ctx: Context, days: Window) -> Summary:
         return {"days_built": 0}
     for table in COLLECTED:
         ctx.storage.compact(table, work.days)
-    key = tables.DEDUPED_EVENTS.key_columns()
-    events = placed(ctx.storage.read(tables.USER_EVENTS).where(in_days(work.days)), key)
+    table = tables.DEDUPED_EVENTS
+    events = placed(ctx.storage.read(tables.USER_EVENTS).where(in_days(work.days)), table.key_columns())
     events = events.persist(StorageLevel.MEMORY_AND_DISK)  # counted, judged, then written: one shuffle for all
     try:
         deduped = kept(events, exempt)
-        by_type = drops(events, deduped, key, exempt).toPandas()
+        by_type = drops(events, deduped, table.named_key(), exempt).toPandas()
         found = _measures(deduped, by_type, exempt)
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
-        ctx.storage.replace(tables.DEDUPED_EVENTS, deduped.where(in_days(passing)), in_days(passing))
+        ctx.storage.replace(table, deduped.where(in_days(passing)), in_days(passing))
         counts = _counts(by_type, spelled_keys(found))
         building.record(ctx, work, verdict, counts)
         _prove(ctx, passing, counts)
         ctx.ledger.refresh_days()
-        building.finish(ctx, verdict, deduped, tables.DEDUPED_EVENTS, suite.RULES)
+        building.finish(ctx, verdict, deduped, table, suite.RULES)
     finally:
         events.unpersist()
     return {"days_built": len(passing)} | _summary(by_type)

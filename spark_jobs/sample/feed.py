@@ -23,22 +23,27 @@ OWN = ("sample-", "feed-")  # how the names of generated files begin
 def begin(raw: Path) -> bool:
     """A sample that ends at the last full hour, where the folder has no CSV file. Whether the folder is one to feed."""
     raw.mkdir(parents=True, exist_ok=True)
-    names = [source.name for source in found(str(raw))]
-    if not names:
+    if not found(str(raw)):
         generate(Span(), raw)
-    return all(name.startswith(OWN) for name in names)
+    return fed(raw)
+
+
+def fed(raw: Path) -> bool:
+    """Whether all CSV files of the folder are generated ones."""
+    return all(source.name.startswith(OWN) for source in found(str(raw)))
 
 
 def main() -> int:
     """Feeds paths.raw until it is interrupted; hours that passed while it was off are left out."""
     raw = Path(load().paths.raw)
-    if not begin(raw):
-        sys.stdout.write(f"feed: {raw} holds files of your own, so no sample events are added to them.\n")
-        return 0
+    begin(raw)
     hour = floor(now(), HOUR)
     while True:
         time.sleep(max(0.0, (hour + HOUR + LATE - now()).total_seconds()))
-        generate(Span(ROWS, 1, hour), raw / f"feed-{hour:%Y-%m-%dT%H}.csv")
+        if fed(raw):
+            generate(Span(ROWS, 1, hour), raw / f"feed-{hour:%Y-%m-%dT%H}.csv")
+        else:
+            sys.stdout.write(f"feed: {raw} holds files of your own, so no sample events are added to them.\n")
         hour += HOUR
 
 

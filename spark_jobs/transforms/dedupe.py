@@ -38,13 +38,11 @@ def kept(placed: DataFrame, exempt: Sequence[str] = ()) -> DataFrame:
 def drops(events: DataFrame, kept: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
     """By day and event type: rows and money of `events`, its number of different keys, rows and money of `kept`.
 
-    The keys are counted from `events` by themselves, so that a lost or a doubled key shows. No shuffle of rows where
-    `events` is `placed`.
+    `key` are named columns, the event type among them. The keys are counted from `events` by themselves, so that a
+    lost or a doubled key shows. No shuffle of rows where `events` is `placed`.
     """
     day_type = ["event_date", "event_type"]
-    names = [f"key_{i}" for i in range(len(key))]
-    keyed = events.select(*day_type, "price", *(column.alias(name) for name, column in zip(names, key, strict=True)))
-    by_key = keyed.groupBy(*names, *day_type).agg(F.count("*").alias("rows"), F.sum("price").alias("money"))
+    by_key = events.groupBy("event_date", *key).agg(F.count("*").alias("rows"), F.sum("price").alias("money"))
     due = F.when(F.col("event_type").isin(*exempt), F.col("rows")).otherwise(F.lit(1)) if exempt else F.lit(1)
     before = by_key.groupBy(*day_type).agg(
         F.sum("rows").alias("rows"), F.sum(due).alias("due"), F.sum("money").alias("money")
