@@ -52,7 +52,7 @@ psql: .venv/.ready ## a psql prompt in the database; QUERY="SELECT …" for one 
 export: .venv/.ready ## the five outputs to data/processed: FORMAT=csv or parquet
 	@$(PY) -m spark_jobs.export --format '$(or $(FORMAT),csv)' $(sets)
 
-bench: .venv/.ready ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= (and, once, beside naive PySpark and pandas: NAIVE=1)
+bench: .venv/.ready ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= (NAIVE=1: naive PySpark and pandas too)
 	@$(PY) -m tests.bench $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
 
 clean: ## removes the warehouse, the database, verdicts, exports and samples (asks first; YES=1 does not)

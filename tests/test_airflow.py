@@ -26,9 +26,10 @@ from spark_jobs.session import now
 from spark_jobs.settings import ROOT
 from tests.conftest import Pipeline
 from tests.oracle_duckdb import compute
-from tests.test_commands import run as make_run
+from tests.process import run as make_run
 from tests.test_tables import COMPARED, held, multiset
 
+START = [sys.executable, ROOT / "conf" / "local_airflow.py"]
 COLLECTION, PREPROCESSING = "data_collection_pipeline", "data_preprocessing_pipeline"
 MINUTES = 15
 LOADED = "pipeline_load_to_database"
@@ -54,17 +55,16 @@ class Airflow:
     """A running `make airflow`, used as people do: command line, UI (its API), and a look at the runs' states."""
 
     def __init__(self, folder: Path, port: int):
-        self.folder, self.url = folder, f"http://localhost:{port}"
+        self.folder, self.url, self.token = folder, f"http://localhost:{port}", None
+        password = json.loads((folder / "airflow" / "passwords.json").read_text())["admin"]
+        self.token = self.ask("/auth/token", {"username": "admin", "password": password})[1]["access_token"]
 
     def rows(self, query: str) -> list[tuple]:
-        """Rows of Airflow's own database; none before there is one."""
-        try:
-            connection = psycopg2.connect(f"user=postgres dbname=airflow host={self.folder / 'postgres'}")
-            with closing(connection), connection.cursor() as cursor:
-                cursor.execute(query)
-                return cursor.fetchall()
-        except psycopg2.OperationalError:
-            return []
+        """Rows of Airflow's own database."""
+        connection = psycopg2.connect(f"user=postgres dbname=airflow host={self.folder / 'postgres'}")
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetchall()
 
     def command(self, *arguments: str) -> None:
         """A command typed by hand, after the line that `make airflow` prints for it."""
@@ -74,13 +74,6 @@ class Airflow:
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         """What the UI asks the API; the status and the answer."""
-        if not hasattr(self, "token"):
-            self.token = None
-            login = {
-                "username": "admin",
-                "password": json.loads((self.folder / "airflow/passwords.json").read_text())["admin"],
-            }
-            self.token = self.ask("/auth/token", login)[1]["access_token"]
         request = urllib.request.Request(
             self.url + path,
             json.dumps(body).encode() if body is not None else None,
@@ -111,10 +104,7 @@ class Airflow:
 @contextmanager
 def airflow(folder: Path) -> Iterator[Airflow]:
     port = free_port()
-    command = [sys.executable, ROOT / "conf" / "local_airflow.py"]
-    process = subprocess.Popen(
-        command, env=environment(folder, port), stdout=subprocess.PIPE, text=True, process_group=0
-    )
+    process = subprocess.Popen(START, env=environment(folder, port), stdout=subprocess.PIPE, text=True, process_group=0)
     try:
         said = [process.stdout.readline() for _ in range(4)]
         assert said[1].startswith(f"airflow: http://localhost:{port}  user admin  password "), said
@@ -133,11 +123,20 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
+def reader(spark, folder: Path) -> Pipeline:
+    """Reads the warehouse in the folder."""
+    return Pipeline(spark, Path(tempfile.mkdtemp(dir=folder)), "", f"paths.warehouse='{folder / 'warehouse'}'")
+
+
 def tables_of(spark, folder: Path) -> dict[str, list[tuple]]:
     """All that is compared, from the warehouse in the folder."""
-    reader = Path(tempfile.mkdtemp(dir=folder))
-    pipeline = Pipeline(spark, reader, "", f"paths.warehouse='{folder / 'warehouse'}'")
-    return {table.name: held(pipeline, table) for table in COMPARED}
+    return {table.name: held(reader(spark, folder), table) for table in COMPARED}
+
+
+def builds(spark, folder: Path) -> dict[tuple[str, str], datetime]:
+    """When each step last built each day."""
+    rows = reader(spark, folder).read(tables.DAY_BUILDS).collect()
+    return {(row.step, str(row.day)): row.built_at for row in rows}
 
 
 @pytest.mark.long
@@ -195,20 +194,8 @@ def test_back_fills_by_command_by_ui_and_by_trigger_make_the_tables_of_make_run(
     assert tables_of(spark, folder) == tables_of(spark, tmp_path)
 
 
-def builds(spark, folder: Path) -> dict[tuple[str, str], datetime]:
-    """When each step last built each day."""
-    pipeline = Pipeline(spark, Path(tempfile.mkdtemp(dir=folder)), "", f"paths.warehouse='{folder / 'warehouse'}'")
-    return {(row.step, str(row.day)): row.built_at for row in pipeline.read(tables.DAY_BUILDS).collect()}
-
-
 def refused(folder: Path, port: object) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, ROOT / "conf" / "local_airflow.py"],
-        env=environment(folder, port),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = subprocess.run(START, env=environment(folder, port), capture_output=True, text=True, check=False)
     return done.returncode, done.stderr
 
 

@@ -17,6 +17,7 @@ from spark_jobs.console import Console
 from spark_jobs.sample import Span, generate
 from tests.conftest import CASES, HEAD
 from tests.oracle_duckdb import compute
+from tests.process import command, environment, run
 from tests.test_tables import COMPARED, check, held, multiset
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,30 +107,6 @@ def test_a_missing_java_or_a_wrong_python_is_one_sentence(tmp_path):
     assert "Python 3.11 is needed and '/no/python' was not found" in setup(PYTHON="/no/python")
     assert f"Python 3.11 is needed, '{old}' is 3.9" in setup(PYTHON=str(old))
     assert "Java 17 is needed and '/no/java/bin/java' was not found" in setup(JAVA_HOME="/no/java")
-
-
-def command(folder: Path, *arguments: str, cores: int = 2) -> list[str]:
-    """`make run`, with everything in a folder of its own."""
-    names = ("warehouse", "database", "quality", "processed", "logs")
-    places = [part for name in names for part in ("--set", f"paths.{name}='{folder / name}'")]
-    return [sys.executable, "-m", "spark_jobs.pipeline", "--input", str(folder / "raw"), *places, *arguments]
-
-
-def environment(folder: Path, cores: int = 2) -> dict[str, str]:
-    chosen = {"PYSPARK_SUBMIT_ARGS": f"--master local[{cores}] pyspark-shell", "PIPELINE_LOGS": str(folder / "logs")}
-    return {key: value for key, value in os.environ.items() if key != "DATABASE_URL"} | chosen
-
-
-def run(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        command(folder, *arguments),
-        env=environment(folder, cores),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=400,
-    )
 
 
 def wait_for(process: subprocess.Popen, text: str) -> None:

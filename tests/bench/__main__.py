@@ -14,30 +14,26 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg2
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from spark_jobs import psql
 from spark_jobs.command_line import guarded
 from spark_jobs.errors import PipelineError
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
-from spark_jobs.warehouse import embedded
-from spark_jobs.warehouse_schema import EVENTS, INDEXES, SCHEMA
 from tests.bench import first_drafts
 from tests.bench.by_duckdb import STEPS
 from tests.bench.chart import draw
 from tests.bench.memory import peak_of
+from tests.bench.process import answer
+from tests.process import command, environment
 
 START, DAYS = datetime(2019, 10, 1), 30
 LOAD = "load_to_database"
@@ -63,15 +59,15 @@ def main() -> int:
     out = ROOT / "data" / "bench"
     out.mkdir(parents=True, exist_ok=True)
     console = Console(highlight=False)
-    with _scratch(out) as folder:
-        raw = folder / "raw"
-        path = generate(Span(arguments.rows, DAYS * 24, START), raw)[0]
+    folder = _folder(out)
+    try:
+        path = generate(Span(arguments.rows, DAYS * 24, START), folder / "raw")[0]
         facts = _facts(path, arguments)
         console.print(" · ".join(f"{name} {value}" for name, value in facts.items()))
         rounds = []
         for number in range(arguments.rounds):
             console.print(f"round {number + 1} of {arguments.rounds} …")
-            rounds.append(_round(folder, raw, path))
+            rounds.append(_round(folder, path))
         result = {"facts": facts, "rounds": rounds, "medians": _medians(rounds)}
         if arguments.naive:
             (folder / "naive").mkdir()
@@ -79,6 +75,8 @@ def main() -> int:
             result["first drafts"] = first_drafts.told(
                 *drafts, result["medians"]["CSV to all Delta tables"]["pipeline"]
             )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     (out / "bench.json").write_text(json.dumps(result, indent=1))
     console.print(_table(result["medians"]))
     for line in result.get("first drafts", []):
@@ -88,72 +86,42 @@ def main() -> int:
     return 0
 
 
-@contextmanager
-def _scratch(out: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=out))
+def _folder(parent: Path) -> Path:
+    """A folder for a while, which PostgreSQL's user can reach."""
+    folder = Path(tempfile.mkdtemp(dir=parent))
     folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return folder
 
 
-def _round(folder: Path, raw: Path, path: Path) -> Round:
-    """Each way once, in new folders; raises PipelineError where they do not make the same number of rows."""
-    ours, theirs = folder / "ours", folder / "duckdb"
-    for place in (ours, theirs):
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir()
-    pipeline, duck = _ours(ours, raw), _duckdb(theirs, path)
+def _round(scratch: Path, path: Path) -> Round:
+    """Each way once, in a new folder; raises PipelineError where they do not make the same number of rows."""
+    folder = _folder(scratch)
+    (folder / "raw").symlink_to(path.parent)
+    (folder / "duckdb").mkdir()
+    pipeline = _ours(folder)
+    duck = answer("by_duckdb", path, folder / "duckdb", os.cpu_count())
     for table, (step, count) in COUNTS.items():
-        if pipeline["steps"][step][count] != duck["rows"][table]:
-            raise PipelineError(
-                f"{table}: {pipeline['steps'][step][count]:,} rows here, {duck['rows'][table]:,} there."
-            )
-    pipeline["disk_bytes"] = sum(file.stat().st_size for file in (ours / "warehouse").rglob("*") if file.is_file())
-    return {"pipeline": pipeline, "duckdb": duck, "psql": {"seconds": _psql(ours, theirs / "user_events.csv")}}
+        ours, theirs = pipeline["steps"][step][count], duck["rows"][table]
+        if ours != theirs:
+            raise PipelineError(f"{table}: {ours:,} rows here, {theirs:,} there.")
+    copied = answer("by_psql", folder / "psql", folder / "duckdb" / "user_events.csv")
+    shutil.rmtree(folder)
+    return {"pipeline": pipeline, "duckdb": duck, "psql": copied}
 
 
-def _ours(folder: Path, raw: Path) -> Round:
-    names = ("warehouse", "database", "quality", "processed", "logs")
-    places = [part for name in names for part in ("--set", f"paths.{name}='{folder / name}'")]
-    own = {"PIPELINE_SUMMARY": str(folder / "summary.json"), "PIPELINE_LOGS": str(folder / "logs")}
-    command = [sys.executable, "-m", "spark_jobs.pipeline", "--input", str(raw), *places]
-    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | own
+def _ours(folder: Path) -> Round:
+    """`make run`, with its seconds, its memory and the bytes of its tables."""
+    own = {"PIPELINE_SUMMARY": str(folder / "summary.json")}
     begun = time.monotonic()
     with (folder / "out.txt").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=ROOT)
+        variables = environment(folder, cores=None) | own
+        process = subprocess.Popen(command(folder), env=variables, stdout=log, stderr=log, cwd=ROOT)
         peak = peak_of(process)
+    seconds = time.monotonic() - begun
     if process.returncode:
         raise PipelineError(f"the pipeline ended with {process.returncode}: {(folder / 'out.txt').read_text()[-300:]}")
-    summary = json.loads((folder / "summary.json").read_text())
-    return {key: summary[key] for key in ("seconds", "steps")} | {"all": time.monotonic() - begun, "peak_bytes": peak}
-
-
-def _duckdb(folder: Path, path: Path) -> Round:
-    command = [sys.executable, "-m", "tests.bench.by_duckdb", str(path), str(folder), str(os.cpu_count())]
-    begun = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    if done.returncode:
-        raise PipelineError(f"the DuckDB script failed: {done.stderr[-300:]}")
-    return json.loads(done.stdout) | {"all": time.monotonic() - begun}
-
-
-def _psql(folder: Path, rows: Path) -> float:
-    """Seconds of psql's own COPY of the same events into the same table, its indexes in place, in the same server."""
-    url = embedded(folder / "database")
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE DATABASE bench")
-    beside = url.replace("/postgres?", "/bench?")
-    with closing(psycopg2.connect(beside)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(SCHEMA + INDEXES)
-    begun = time.monotonic()
-    copy = f"\\copy user_events ({', '.join(EVENTS)}) FROM '{rows}' (FORMAT csv)"
-    if psql.run(beside, "--quiet", "--command", copy):
-        raise PipelineError("psql's COPY failed.")
-    return time.monotonic() - begun
+    disk = sum(file.stat().st_size for file in (folder / "warehouse").rglob("*") if file.is_file())
+    return json.loads((folder / "summary.json").read_text()) | {"all": seconds, "peak_bytes": peak, "disk_bytes": disk}
 
 
 def _medians(rounds: list[Round]) -> dict[str, Any]:

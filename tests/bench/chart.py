@@ -3,10 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("svg")
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 OURS, OTHERS = "#0072b2", "#e69f00"  # told apart by colour-blind readers too
 
@@ -16,7 +13,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
     medians = result["medians"]
     lines = {step: tuple(pair.values()) for step, pair in medians["steps"].items()}
     lines["load_to_database"] = tuple(medians["load_to_database"].values())
-    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.subplots()
     places = range(len(lines))
     axes.barh(
         [place - 0.2 for place in places], [pair[0] for pair in lines.values()], 0.4, label="pipeline", color=OURS

@@ -1,16 +1,12 @@
 """What a first draft costs: a PySpark script without care, once; the pandas way, up to where it dies."""
 
-import json
-import subprocess
-import sys
 import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from spark_jobs.errors import PipelineError
 from spark_jobs.sample.generate import Span, generate
-from spark_jobs.settings import ROOT
+from tests.bench.process import answer
 
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 
@@ -18,7 +14,7 @@ SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 def by_spark(folder: Path, path: Path) -> dict[str, Any]:
     """Seconds of each step of the script, and of all of it with its session."""
     begun = time.monotonic()
-    found = _run("tests.bench.by_spark", str(path), str(folder))
+    found = answer("by_spark", path, folder)
     return found | {"all": time.monotonic() - begun}
 
 
@@ -27,7 +23,7 @@ def by_pandas(folder: Path) -> list[dict[str, Any]]:
     found = []
     for rows in SIZES:
         path = generate(Span(rows, 30 * 24, datetime(2019, 10, 1)), folder / f"{rows}.csv")[0]
-        found.append({"rows": rows} | _run("tests.bench.by_pandas", str(path)))
+        found.append({"rows": rows} | answer("by_pandas", path))
         if found[-1]["died"]:
             break
     return found
@@ -40,12 +36,3 @@ def told(spark: dict[str, Any], pandas: list[dict[str, Any]], ours: float) -> li
     cells = f"{last['users']:,} users by {last['items']:,} items, {last['users'] * last['items'] * 8 / 1e9:,.0f} GB"
     verb = "dies" if last["died"] else "still runs"
     return [*lines, f"pandas' dense pivot {verb} at {last['rows']:,} rows ({cells} of doubles)"]
-
-
-def _run(module: str, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    if done.returncode:
-        raise PipelineError(f"{module} failed: {done.stderr[-300:]}")
-    return json.loads(done.stdout.splitlines()[-1])

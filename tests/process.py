@@ -1,0 +1,36 @@
+"""`make run` as a process of its own, with all that it makes in one folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from spark_jobs.settings import ROOT
+
+NAMES = ("warehouse", "database", "quality", "processed", "logs")
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    """The command: input from `folder`/raw, everything else beside it."""
+    places = [part for name in NAMES for part in ("--set", f"paths.{name}='{folder / name}'")]
+    return [sys.executable, "-m", "spark_jobs.pipeline", "--input", str(folder / "raw"), *places, *arguments]
+
+
+def environment(folder: Path, cores: int | None = 2) -> dict[str, str]:
+    """The variables that it runs with: no database of the caller's, logs in the folder; cores None: as conf/ says."""
+    kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    chosen = {"PYSPARK_SUBMIT_ARGS": f"--master local[{cores}] pyspark-shell"} if cores else {}
+    return kept | {"PIPELINE_LOGS": str(folder / "logs")} | chosen
+
+
+def run(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
+    """Runs it to its end."""
+    return subprocess.run(
+        command(folder, *arguments),
+        env=environment(folder, cores),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=400,
+    )
