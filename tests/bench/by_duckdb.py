@@ -32,7 +32,7 @@ SELECT *, date_trunc('hour', timestamp) AS hour, concat_ws(',', event_type, item
         CASE WHEN timestamp IS NULL THEN 'timestamp_not_a_time' END,
         CASE WHEN price < 0 THEN 'price_negative' END,
         CASE WHEN len(session_id) > 50 OR len(category_code) > 50 OR len(brand) > 100 THEN 'text_not_storable' END
-    ], reason -> reason IS NOT NULL) AS reasons
+    ], lambda reason: reason IS NOT NULL) AS reasons
 FROM raw_events
 """
 # Each step: its statements, and the tables that it leaves as Parquet.
@@ -63,7 +63,7 @@ def main(source: str, out: str, threads: int) -> None:
             for name in written:
                 db.execute(f"COPY {name} TO '{out}/{name}.parquet' (COMPRESSION snappy)")
             seconds[step] = time.monotonic() - begun
-            rows |= {name: db.table(name).aggregate("count(*)").fetchone()[0] for name in written}
+            rows |= {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in written}
         columns = "user_id, item_id, event_type, timestamp, session_id, rating, price"
         db.execute(f"COPY (SELECT {columns} FROM user_events) TO '{out}/user_events.csv' (HEADER false)")
     sys.stdout.write(json.dumps({"seconds": seconds, "rows": rows}) + "\n")

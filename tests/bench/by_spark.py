@@ -11,9 +11,6 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 NAMES = {"event_time": "timestamp", "product_id": "item_id", "user_session": "session_id"}
-SCORE = F.sum(
-    F.when(F.col("event_type") == "purchase", 5.0).when(F.col("event_type") == "cart", 3.0).otherwise(1.0)
-).alias("score")
 
 
 def extract_events(spark: SparkSession, source: str, out: str) -> None:
@@ -57,7 +54,8 @@ def handle_missing_values(spark: SparkSession, source: str, out: str) -> None:
 
 
 def create_user_item_matrix(spark: SparkSession, source: str, out: str) -> None:
-    cells = _cleaned(spark, out).groupBy("user_id", "item_id").agg(SCORE)
+    weight = F.when(F.col("event_type") == "purchase", 5.0).when(F.col("event_type") == "cart", 3.0).otherwise(1.0)
+    cells = _cleaned(spark, out).groupBy("user_id", "item_id").agg(F.sum(weight).alias("score"))
     users, items = (
         cells.select(name).distinct().withColumn(f"{name}x", F.row_number().over(Window.orderBy(name)))
         for name in ("user_id", "item_id")
