@@ -112,6 +112,7 @@ def _environment(settings: Settings, home: Path, port: int) -> dict[str, str]:
     }
     own = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
     own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server}
+    own |= {"PYTHONWARNINGS": "ignore:Could not import graphviz"}  # else every `airflow dags …` says so
     return own | {f"AIRFLOW__{name}": value for name, value in chosen.items()}
 
 
