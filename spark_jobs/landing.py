@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, IntegerType, StringType, StructField, StructType
+from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
 
 from spark_jobs import tables
 from spark_jobs.context import Context
 from spark_jobs.session import now
-from spark_jobs.sources import files, records
+from spark_jobs.sources import files, plain, records
 from spark_jobs.sources.decide import READS, Action, Decision, decide, to_examine, to_parts
 from spark_jobs.sources.files import Examined, Found
 from spark_jobs.sources.records import Header, Part
@@ -137,12 +137,11 @@ def _parsed(ctx: Context, group: list[Decision]) -> DataFrame:
             for row in batch.to_pylist():
                 part = Part(**row)
                 with files.open_content(part.path, part.start) as stream:
-                    yield from records.read(part, stream, header)
+                    yield from (plain.typed(each, header.columns) for each in records.read(part, stream, header))
 
-    marks = {"line": StringType(), "malformed": BooleanType(), "unfinished": BooleanType()}
-    marks |= {"file_id": IntegerType(), "part": IntegerType()}
-    fields = [StructField(name, StringType()) for name in header.columns]
-    schema = StructType(fields + [StructField(name, kind) for name, kind in marks.items()])
+    schema = from_arrow_schema(records.schema(header))
+    for name, kind in plain.fields(header.columns).items():
+        schema = schema.add(name, from_arrow_type(kind))
     return parse(frame.mapInArrow(read, schema), header.columns)
 
 

@@ -72,15 +72,14 @@ def test_deduplication_shuffles_the_rows_once_for_choosing_counting_and_judging(
     assert plan(kept(events)) == (1, 1)
     numbered = events.groupBy(*table.named_key(), "event_date").count()
     assert plan(numbered)[0] == 1  # the key needs no shuffle of its own
-    by_type = drops(events, kept(events), table.named_key())
-    assert plan(by_type)[0] == 4  # the rows, for each of two uses (kept in memory by the job); their few counts, twice
+    assert plan(drops(events, table.named_key()))[0] == 2  # the rows; their few counts
 
 
 def test_repair_shuffles_no_row(spark, stored, plan):
     events = stored(tables.DEDUPED_EVENTS)
     stand_ins = Fills(*(spark.createDataFrame([], frame.schema) for frame in fills(events)))
     assert plan(repair(events, stand_ins)) == (0, 0)
-    counted = measures(stored(tables.CLEANED_EVENTS), tables.CLEANED_EVENTS, {}, ["event_date"], may_repeat=None)
+    counted = measures(stored(tables.CLEANED_EVENTS), tables.CLEANED_EVENTS, {}, ["event_date"], keys=False)
     assert plan(counted) == (1, 0)
 
 
@@ -92,8 +91,8 @@ def test_repair_shuffles_no_row(spark, stored, plan):
         (lambda read: items.latest_of_items(read(tables.USER_EVENTS)), 1),
         (lambda read: interactions.pair_scores(read(tables.INTERACTIONS), WEIGHTS), 1),
         (lambda read: indexing.new_ids(read(tables.INTERACTIONS), read(tables.USER_INDEX), "user_id"), 3),
-        (lambda read: features.user_features(read(tables.INTERACTIONS), WEIGHTS), 6),
-        (lambda read: features.item_features(read(tables.INTERACTIONS), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 4),
+        (lambda read: features.user_features(read(tables.INTERACTIONS), WEIGHTS), 7),
+        (lambda read: features.item_features(read(tables.INTERACTIONS), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 5),
     ],
     ids=["daily interactions", "daily items", "items", "pairs", "numbers", "user features", "item features"],
 )

@@ -3,9 +3,12 @@
 from datetime import datetime
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
+from spark_jobs.sources import plain
+from spark_jobs.sources.records import Header, schema
 from spark_jobs.transforms.parse import parse
 from spark_jobs.transforms.reasons import Reason
 from spark_jobs.transforms.validate import with_reasons
@@ -151,3 +154,54 @@ def test_missing_is_the_empty_field_and_words_for_it_are_text(spark):
 def test_ids_beyond_2_to_the_53_keep_every_digit(spark):
     row = judged(spark, [{"user_id": "1515915625519388267", "item_id": "9007199254740993"}])[0]
     assert (row["user_id"], row["item_id"]) == (1515915625519388267, 9007199254740993)
+
+
+PLAIN = {
+    "user_id": ["1", "-7", "0", "999999999999999999", "8999999999999999999"],
+    "event_type": ["cart", "View", "no such type"],
+    "timestamp": ["2000-01-01 00:00:00 UTC", "2019-10-28 23:59:59 UTC"],
+    "price": [None, "0.00", "0.05", "99999999.99"],
+    "rating": ["4.50", "9.00"],
+    "brand": [None, "nan", "a b ", "\u00a0"],
+}
+NOT_PLAIN = {
+    "user_id": ["007", "+1", "1.0", " 1", "-0", "9223372036854775807", "9223372036854775808", "\u0661", "x"],
+    "event_type": [" cart", "cart\t", " "],
+    "timestamp": [
+        "2019-02-30 00:00:00 UTC",
+        "2019-10-01T00:00:00 UTC",
+        "2019-10-01 24:00:00 UTC",
+        "1999-01-01 00:00:00 UTC",
+        "2019-10-01 00:00:00",
+    ],
+    "price": ["1", "1.5", "1.005", "-1.00", "01.00", "100000000.00", "1e3"],
+    "rating": ["4"],
+    "brand": [" ", " acme", "\t"],
+}
+
+
+def test_records_typed_in_bulk_are_what_parse_makes_of_their_text(spark):
+    changes = [{}] + [{name: text} for texts in (PLAIN, NOT_PLAIN) for name, each in texts.items() for text in each]
+    columns = tuple(GOOD)
+    marks = {"line": None, "malformed": False, "unfinished": False, "part": 1}
+    rows = [GOOD | change | marks | {"file_id": number} for number, change in enumerate(changes)]
+    rows.append(dict.fromkeys(columns) | marks | {"malformed": True, "line": "x,y", "file_id": len(rows)})
+    rows.append(GOOD | marks | {"line": '"501",1001', "file_id": len(rows)})
+    batch = pa.RecordBatch.from_pylist(rows, schema(Header(columns, columns)))
+    typed = plain.typed(batch, columns)
+    plain_ones = 1 + sum(map(len, PLAIN.values()))
+    assert typed.column("typed").to_pylist() == [number < plain_ones for number in range(len(rows))]
+    frames = (spark.createDataFrame(pa.Table.from_batches([each])) for each in (batch, typed))
+    of_text, of_values = (parse(frame, columns).orderBy("file_id").collect() for frame in frames)
+    assert of_values == of_text
+
+
+def test_late_days_of_a_month_are_typed_in_bulk_unless_one_beside_them_is_none():
+    def of(*times: str) -> list[bool]:
+        marks = {"line": None, "malformed": False, "unfinished": False, "file_id": 1, "part": 1}
+        rows = [{"timestamp": f"{time} 00:00:00 UTC"} | marks for time in times]
+        batch = pa.RecordBatch.from_pylist(rows, schema(Header(("timestamp",), ("timestamp",))))
+        return plain.typed(batch, ("timestamp",)).column("typed").to_pylist()
+
+    assert of("2020-02-29", "2019-10-31") == [True, True]
+    assert of("2020-02-29", "2019-02-29", "2019-10-28") == [False, False, True]

@@ -72,7 +72,7 @@ def _measures(cleaned: DataFrame, built: dict) -> pd.DataFrame:
     ]
     table = tables.CLEANED_EVENTS
     further = [*by_source, *key_sums(table)]
-    found = measures(cleaned, table, suite.RULES, ["event_date"], further, may_repeat=None).toPandas()
+    found = measures(cleaned, table, suite.RULES, ["event_date"], further, keys=False).toPandas()
     before = {str(day.date()): row for day, row in built.items()}
     found["rows_in"] = [before[str(day)]["rows_out"] for day in found["event_date"]]
     found["rows_lost"] = (found["rows_in"] - found["rows"]).abs()

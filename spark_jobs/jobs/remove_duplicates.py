@@ -9,13 +9,14 @@ from decimal import Decimal
 
 import pandas as pd
 from pyspark import StorageLevel
+from pyspark.sql import DataFrame
 
 from expectations import deduped_events as suite
 from spark_jobs import building, command_line, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import IdentityError
 from spark_jobs.storage import in_days
-from spark_jobs.transforms.dedupe import drops, kept, placed, repeatable
+from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.windows import DAY, Window
 
@@ -37,8 +38,8 @@ def run(ctx: Context, days: Window) -> Summary:
     events = events.persist(StorageLevel.MEMORY_AND_DISK)  # counted, judged, then written: one shuffle for all
     try:
         deduped = kept(events, exempt)
-        by_type = drops(events, deduped, table.named_key(), exempt).toPandas()
-        found = _measures(deduped, by_type, exempt)
+        by_type = drops(events, table.named_key(), exempt).toPandas()
+        found = _measures(deduped, by_type)
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         ctx.storage.replace(table, deduped.where(in_days(passing)), in_days(passing))
@@ -52,11 +53,11 @@ def run(ctx: Context, days: Window) -> Summary:
     return {"days_built": len(passing)} | _summary(by_type)
 
 
-def _measures(kept, by_type: pd.DataFrame, exempt: tuple[str, ...]) -> pd.DataFrame:
-    table, further = tables.DEDUPED_EVENTS, key_sums(tables.DEDUPED_EVENTS)
-    found = measures(kept, table, suite.RULES, ["event_date"], further, repeatable(exempt)).toPandas()
-    days = by_type.fillna({"kept": 0}).groupby("event_date", as_index=False)[["rows", "due", "kept"]].sum()
-    days["keys_lost"] = (days["due"] - days["kept"]).abs()
+def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
+    table = tables.DEDUPED_EVENTS
+    found = measures(kept, table, suite.RULES, ["event_date"], key_sums(table), keys=False).toPandas()
+    counts = ["rows", "kept", "keys_lost", "repeated_keys"]
+    days = by_type.groupby("event_date", as_index=False)[counts].sum()
     days["dropped"] = days["rows"] - days["kept"]
     days["dropped_share"] = days["dropped"] / days["rows"]
     return found.merge(days.drop(columns=["rows"]), on="event_date", how="right")

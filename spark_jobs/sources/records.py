@@ -89,14 +89,13 @@ def _records(data: bytes, header: Header, part: Part, unfinished: bool) -> Itera
     nothing = [pa.nulls(len(misfits), pa.string())] * len(header.texts)
     turned = [pa.array(column, pa.string()) for column in zip(*quoted, strict=True)] if quoted else []
     for columns, texts, malformed in (
-        (table.combine_chunks().columns, [None] * table.num_rows, False),
-        (turned, lines, False),
-        (nothing, misfits, True),
+        (table.combine_chunks().columns, pa.nulls(table.num_rows, pa.string()), False),
+        (turned, pa.array(lines, pa.string()), False),
+        (nothing, pa.array(misfits, pa.string()), True),
     ):
-        if texts:
-            size = len(texts)
+        if size := len(texts):
             marks = [
-                pa.array(texts, pa.string()),
+                texts,
                 pa.repeat(malformed, size),
                 pa.repeat(unfinished, size),
                 pa.repeat(pa.scalar(part.file_id, pa.int32()), size),
@@ -107,7 +106,7 @@ def _records(data: bytes, header: Header, part: Part, unfinished: bool) -> Itera
 
 def _apart(data: bytes) -> tuple[bytes, list[str]]:
     """The lines that Arrow reads as we do, and the others: with a quote, or with a CR that ends no line."""
-    if b'"' not in data and data.count(b"\r") == data.count(b"\r\n"):
+    if b'"' not in data and (b"\r" not in data or data.count(b"\r") == data.count(b"\r\n")):
         return data, []
     plain, odd = [], []
     for line in data.split(b"\n"):
@@ -125,7 +124,7 @@ def _read_plain(data: bytes, header: Header, misfits: list[str]) -> pa.Table:
         return "skip"
 
     names = [str(position) for position in range(len(header.texts))]
-    if not data.strip(b" \t\r\n"):
+    if not (data[:100].strip(b" \t\r\n") or data.strip(b" \t\r\n")):  # the whole is copied only where it must
         return pa.table({name: pa.array([], pa.string()) for name in names})
     table = csv.read_csv(
         io.BytesIO(data),

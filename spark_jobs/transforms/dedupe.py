@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from spark_jobs.transforms.money import hundredths, money
+
 TIE_BREAKERS = ("session_id", "category_id", "category_code", "brand", "rating")
 
 
@@ -24,33 +26,38 @@ def placed(events: DataFrame, key: Sequence[Column]) -> DataFrame:
     Whatever groups by user, item and more (the key, the daily sums) needs no other shuffle after this one; neither a
     user nor an item that is everywhere makes one part of it much larger than the others.
     """
-    window = Window.partitionBy(*key).orderBy(*latest_first())
+    window = Window.partitionBy(F.xxhash64(*key), *key).orderBy(*latest_first())  # one number tells most keys apart
     together = events.repartition("user_id", "item_id")
     return together.withColumn("place", F.row_number().over(window))
 
 
 def kept(placed: DataFrame, exempt: Sequence[str] = ()) -> DataFrame:
     """The first event of each key; types in `exempt` keep every row. No shuffle."""
-    first = F.col("place") == 1
-    return placed.where(first | F.col("event_type").isin(*exempt) if exempt else first).drop("place")
+    return placed.where(_chosen(exempt)).drop("place")
 
 
-def drops(events: DataFrame, kept: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
-    """By day and event type: rows and money of `events`, its number of different keys, rows and money of `kept`.
+def drops(placed: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
+    """By day and event type: rows and money, those that `kept` keeps, and the rows too few or too many of a key.
 
-    `key` are named columns, the event type among them. The keys are counted from `events` by themselves, so that a
-    lost or a doubled key shows. No shuffle of rows where `events` is `placed`.
+    `key` are named columns, the event type among them. The keys are grouped by themselves, whatever the places say:
+    `keys_lost` and `repeated_keys` are 0 unless choosing went wrong. No shuffle of rows.
     """
-    day_type = ["event_date", "event_type"]
-    by_key = events.groupBy("event_date", *key).agg(F.count("*").alias("rows"), F.sum("price").alias("money"))
-    due = F.when(F.col("event_type").isin(*exempt), F.col("rows")).otherwise(F.lit(1)) if exempt else F.lit(1)
-    before = by_key.groupBy(*day_type).agg(
-        F.sum("rows").alias("rows"), F.sum(due).alias("due"), F.sum("money").alias("money")
+    chosen, price = _chosen(exempt), hundredths("price")
+    by_key = placed.groupBy("event_date", *key).agg(
+        F.count("*").alias("rows"),
+        F.sum(price).alias("money"),
+        F.count_if(chosen).alias("kept"),
+        F.sum(F.when(chosen, price)).alias("kept_money"),
     )
-    after = kept.groupBy(*day_type).agg(F.count("*").alias("kept"), F.sum("price").alias("kept_money"))
-    return before.join(after, day_type, "left")
+    due = F.when(F.col("event_type").isin(*exempt), F.col("rows")).otherwise(F.lit(1)) if exempt else F.lit(1)
+    return by_key.groupBy("event_date", "event_type").agg(
+        *(F.sum(name).alias(name) for name in ("rows", "kept")),
+        *(money(F.sum(name)).alias(name) for name in ("money", "kept_money")),
+        F.sum(F.greatest(due - F.col("kept"), F.lit(0))).alias("keys_lost"),
+        F.sum(F.greatest(F.col("kept") - due, F.lit(0))).alias("repeated_keys"),
+    )
 
 
-def repeatable(exempt: Sequence[str]) -> str:
-    """SQL over the key: whether several rows of it are meant, for their event type keeps repeats."""
-    return f"event_type IN ({', '.join(map(repr, exempt))})" if exempt else "false"
+def _chosen(exempt: Sequence[str]) -> Column:
+    first = F.col("place") == 1
+    return first | F.col("event_type").isin(*exempt) if exempt else first

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.tables.model import AVERAGE, MONEY
 from spark_jobs.transforms.interactions import PARTS_OF_DAY, TYPES, score
+from spark_jobs.transforms.money import hundredths, money
 
 TOP_CATEGORIES = 5
 COUNTED = (*(f"{name}_count" for name in TYPES), "priced_events", "price_sum", "priced_purchases", "spent_sum")
@@ -17,13 +18,15 @@ ITEM_SUMS = (*COUNTED, "given_ratings", "given_rating_sum")
 def user_features(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
     """`daily_interactions` to one row for each user (see tables.USER_FEATURES).
 
-    Distinct items and days are counted by grouping twice, for two distinct counts in one aggregate triple the rows.
+    Distinct items and days are counted by grouping twice, for a distinct count in an aggregate multiplies its rows.
     """
-    by_item = interactions.groupBy("user_id", "item_id").agg(*_sums(USER_SUMS))
-    summed = by_item.groupBy("user_id").agg(*_sums(USER_SUMS), F.count("*").alias("unique_items"))
+    items = interactions.select("user_id", "item_id").distinct().groupBy("user_id")
     days = interactions.select("user_id", "event_date").distinct().groupBy("user_id")
     return (
-        summed.join(days.agg(F.count("*").alias("active_days")), "user_id")
+        interactions.groupBy("user_id")
+        .agg(*_sums(USER_SUMS))
+        .join(items.agg(F.count("*").alias("unique_items")), "user_id")
+        .join(days.agg(F.count("*").alias("active_days")), "user_id")
         .join(category_preference(interactions, weights), "user_id", "left")
         .withColumn("total_events", _total())
         .withColumn("avg_price", _mean("price_sum", "priced_events"))
@@ -62,14 +65,12 @@ def item_features(
     interactions: DataFrame, item_days: DataFrame, price_ranges: Mapping[str, float], popularity: Mapping[str, float]
 ) -> DataFrame:
     """The bases to one row for each item (see tables.ITEM_FEATURES). Shuffles by item; the two maxima are one row."""
-    by_user = interactions.groupBy("item_id", "user_id").agg(*_sums(ITEM_SUMS))
-    summed = by_user.groupBy("item_id").agg(
-        *_sums(ITEM_SUMS),
-        F.count("*").alias("unique_users"),
-        F.count_if(F.col("purchase_count") > 0).alias("unique_purchasers"),
+    summed = interactions.groupBy("item_id").agg(*_sums(ITEM_SUMS))
+    pairs = interactions.groupBy("item_id", "user_id").agg(F.max(F.col("purchase_count") > 0).alias("bought"))
+    users = pairs.groupBy("item_id").agg(
+        F.count("*").alias("unique_users"), F.count_if("bought").alias("unique_purchasers")
     )
-    counts = interactions.groupBy("item_id").agg(F.sum("view_count").alias("v"), F.sum("purchase_count").alias("p"))
-    most = counts.agg(F.max("v").alias("most_views"), F.max("p").alias("most_purchases"))
+    most = summed.agg(F.max("view_count").alias("most_views"), F.max("purchase_count").alias("most_purchases"))
     latest = item_days.groupBy("item_id").agg(
         *(
             F.max_by(name, F.when(F.col(name).isNotNull(), F.col("event_date"))).alias(name)
@@ -77,7 +78,8 @@ def item_features(
         )
     )
     return (
-        summed.join(latest, "item_id", "left")
+        summed.join(users, "item_id")
+        .join(latest, "item_id", "left")
         .join(F.broadcast(most), how="cross")
         .withColumn("total_events", _total())
         .withColumn("avg_rating", _mean("given_rating_sum", "given_ratings"))
@@ -88,9 +90,10 @@ def item_features(
 
 
 def _sums(names: Sequence[str]) -> list[Column]:
-    """Sums that keep their names, and the first and last time: they may be taken of themselves again."""
+    """Sums that keep their names, and the first and last time."""
+    sums = {name: money(F.sum(hundredths(name))) if name.endswith("_sum") else F.sum(name) for name in names}
     seen = (F.min("first_seen").alias("first_seen"), F.max("last_seen").alias("last_seen"))
-    return [*(F.sum(name).alias(name) for name in names), *seen]
+    return [*(total.alias(name) for name, total in sums.items()), *seen]
 
 
 def _total() -> Column:

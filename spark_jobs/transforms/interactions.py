@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.tables import INTERACTIONS, ITEM_DAYS
 from spark_jobs.transforms.dedupe import TIE_BREAKERS
+from spark_jobs.transforms.money import hundredths, money
 
 TYPES = ("view", "cart", "purchase", "rating")
 PARTS_OF_DAY = {"dawn": (0, 6), "morning": (7, 12), "afternoon": (13, 18), "evening": (19, 23)}
@@ -16,16 +17,16 @@ def daily_interactions(cleaned: DataFrame) -> DataFrame:
     """`cleaned_events` to `daily_interactions`. One shuffle by day, user, item and category."""
     purchase = F.col("event_type") == "purchase"
     given = F.col("rating_source") == "given"
-    hour = F.hour("timestamp")
+    hour, price = F.hour("timestamp"), hundredths("price")
     summed = cleaned.groupBy("event_date", "user_id", "item_id", "category_id").agg(
         *(F.count_if(F.col("event_type") == name).alias(f"{name}_count") for name in TYPES),
         *(F.count_if(hour.between(*hours)).alias(f"{name}_events") for name, hours in PARTS_OF_DAY.items()),
         F.count("price").alias("priced_events"),
-        F.sum("price").alias("price_sum"),
+        money(F.sum(price)).alias("price_sum"),
         F.count(F.when(purchase, F.col("price"))).alias("priced_purchases"),
-        F.sum(F.when(purchase, F.col("price"))).alias("spent_sum"),
+        money(F.sum(F.when(purchase, price))).alias("spent_sum"),
         F.count_if(given).alias("given_ratings"),
-        F.sum(F.when(given, F.col("rating"))).alias("given_rating_sum"),
+        money(F.sum(F.when(given, hundredths("rating")))).alias("given_rating_sum"),
         F.min("timestamp").alias("first_seen"),
         F.max("timestamp").alias("last_seen"),
     )

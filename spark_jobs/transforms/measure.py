@@ -46,17 +46,15 @@ def measures(
     rules: Mapping[str, Rule],
     unit: Sequence[str] = (),
     further: Sequence[Column] = (),
-    may_repeat: str | None = "false",
+    keys: bool = True,
 ) -> DataFrame:
     """For each unit: `rows`, the broken rows, `further` aggregates, and the rows whose key another row has too.
 
-    `may_repeat` (SQL over the key) names keys of which several rows are meant; None: the keys are not looked at.
-    Shuffles the keys once, unless the frame is already shuffled by some of them.
+    Counting the keys (`keys`) shuffles them once, unless the frame is already shuffled by some of them.
     """
     counted = frame.groupBy(*unit).agg(F.count("*").alias("rows"), *broken_rows(table, rules), *further)
-    if may_repeat is None:
+    if not keys:
         return counted
     by_key = frame.groupBy(*(name for name in unit if name not in table.key), *table.named_key()).count()
-    surplus = F.when(F.expr(may_repeat), F.lit(0)).otherwise(F.col("count") - 1)
-    repeated = by_key.groupBy(*unit).agg(F.coalesce(F.sum(surplus), F.lit(0)).alias("repeated_keys"))
+    repeated = by_key.groupBy(*unit).agg(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).alias("repeated_keys"))
     return counted.join(repeated, list(unit), "left") if unit else counted.join(repeated, how="cross")  # one row each

@@ -39,7 +39,9 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
 
     `records` has a text column for each name in `header` (null: empty field), and `file_id`, `part`, `unfinished`,
     `malformed` (wrong shape; its fields are null) and `line` (the record's text where quoting or shape hides it).
+    Where it has `typed` too, records for which that is true are plain and bring their values in `typed_<name>`.
     """
+    known = F.col("typed") if "typed" in records.columns else F.lit(False)
     fields = {name: _PARSERS.get(name, _text)(F.col(name) if name in header else None) for name in _FIELDS}
     given = [field for name, field in fields.items() if name in header]
     reasons = [(Reason.MALFORMED_RECORD, F.col("malformed")), *(fault for field in given for fault in field.faults)]
@@ -49,18 +51,22 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
     for name in header:
         plain = plain & (F.lit(True) if name in fields else F.col(name).isNull())
     text = F.coalesce("line", F.concat_ws(",", *(F.coalesce(F.col(name), F.lit("")) for name in header)))
-    typed = records.select(
-        *(field.value.alias(name) for name, field in fields.items()),
-        listed(reasons).alias("faults"),
-        F.when(~F.coalesce(plain, F.lit(False)), text).alias("raw_text"),
+    values = {name: field.value for name, field in fields.items()}
+    for name in (name for name in header if name in fields and "typed" in records.columns):
+        typed = f"typed_{name}" if f"typed_{name}" in records.columns else name
+        values[name] = F.when(known, F.col(typed)).otherwise(values[name])
+    usable = (F.col("timestamp") >= F.lit(PLAUSIBLE_FROM).cast("timestamp")) & (
+        F.col("timestamp") < F.lit(PLAUSIBLE_UNTIL).cast("timestamp")
+    )
+    typed_rows = records.select(
+        *(value.alias(name) for name, value in values.items()),
+        F.when(~known, listed(reasons)).alias("faults"),
+        F.when(~(known | F.coalesce(plain, F.lit(False))), text).alias("raw_text"),
         "file_id",
         "part",
         "unfinished",
     )
-    usable = (F.col("timestamp") >= F.lit(PLAUSIBLE_FROM).cast("timestamp")) & (
-        F.col("timestamp") < F.lit(PLAUSIBLE_UNTIL).cast("timestamp")
-    )
-    return RAW_EVENTS.conform(typed.withColumn("event_date", F.when(usable, F.to_date("timestamp"))))
+    return RAW_EVENTS.conform(typed_rows.withColumn("event_date", F.when(usable, F.to_date("timestamp"))))
 
 
 def listed(reasons: Sequence[tuple[Reason, Column]]) -> Column:
@@ -68,7 +74,8 @@ def listed(reasons: Sequence[tuple[Reason, Column]]) -> Column:
     broken = F.lit(False)
     for _, condition in reasons:
         broken = broken | F.coalesce(condition, F.lit(False))
-    return F.when(broken, F.array_compact(F.array(*(F.when(cond, F.lit(name.value)) for name, cond in reasons))))
+    named = F.array(*(F.when(cond, F.lit(name.value)) for name, cond in reasons))
+    return F.when(broken, F.array_except(named, F.array(F.lit(None).cast("string"))))  # unlike array_compact, compiled
 
 
 def _trimmed(raw: Column) -> Column:
