@@ -52,8 +52,8 @@ psql: .venv/.ready ## a psql prompt in the database; QUERY="SELECT …" for one 
 export: .venv/.ready ## the five outputs to data/processed: FORMAT=csv or parquet
 	@$(PY) -m spark_jobs.export --format '$(or $(FORMAT),csv)' $(sets)
 
-bench: .venv/.ready ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= (NAIVE=1: naive PySpark and pandas too)
-	@$(PY) -m tests.bench $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
+bench: .venv/.ready ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=hour, day, skew
+	@$(PY) -m tests.bench $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
 
 clean: ## removes the warehouse, the database, verdicts, exports and samples (asks first; YES=1 does not)
 	@bash conf/clean.sh

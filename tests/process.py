@@ -10,10 +10,14 @@ from spark_jobs.settings import ROOT
 NAMES = ("warehouse", "database", "quality", "processed", "logs")
 
 
-def command(folder: Path, *arguments: str) -> list[str]:
+def places(folder: Path) -> list[str]:
+    """The options that put everything but the input into the folder."""
+    return [part for name in NAMES for part in ("--set", f"paths.{name}='{folder / name}'")]
+
+
+def command(folder: Path, *arguments: str, module: str = "spark_jobs.pipeline") -> list[str]:
     """The command: input from `folder`/raw, everything else beside it."""
-    places = [part for name in NAMES for part in ("--set", f"paths.{name}='{folder / name}'")]
-    return [sys.executable, "-m", "spark_jobs.pipeline", "--input", str(folder / "raw"), *places, *arguments]
+    return [sys.executable, "-m", module, "--input", str(folder / "raw"), *places(folder), *arguments]
 
 
 def environment(folder: Path, cores: int | None = 2) -> dict[str, str]:

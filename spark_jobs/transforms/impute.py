@@ -59,12 +59,16 @@ def _joined(events: DataFrame, found: DataFrame, key: Sequence[str]) -> DataFram
 def _filled(
     needy: DataFrame, known: DataFrame, value: Column, name: str, levels: Sequence[tuple[str, ...]]
 ) -> DataFrame:
-    """`needy` with `<name>_fill` and `<name>_from` of the first level (name, column) at which anything is known."""
+    """`needy` with `<name>_fill` and `<name>_from` of the first level (name, column) at which anything is known.
+
+    A level is computed for those only that no level before it has served: mostly none.
+    """
     key = needy.columns
     frame = needy
-    for level, *columns in levels:
+    for number, (level, *columns) in enumerate(levels):
         by = ["event_date", *columns]
-        wanted = F.broadcast(needy.select(*by).distinct())
+        served = F.coalesce(F.lit(None), *(F.col(f"_{earlier}") for earlier, *_ in levels[:number])).isNotNull()
+        wanted = F.broadcast(frame.where(~served).select(*by).distinct())
         at_level = known.join(wanted, by, "left_semi").groupBy(*by).agg(value.alias(f"_{level}"))
         frame = frame.join(F.broadcast(at_level), by, "left")
     source = F.coalesce(*(F.when(F.col(f"_{level}").isNotNull(), F.lit(level)) for level, *_ in levels))

@@ -45,6 +45,9 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
     fields = {name: _PARSERS.get(name, _text)(F.col(name) if name in header else None) for name in _FIELDS}
     given = [field for name, field in fields.items() if name in header]
     reasons = [(Reason.MALFORMED_RECORD, F.col("malformed")), *(fault for field in given for fault in field.faults)]
+    faulty = F.lit(False)
+    for _, condition in reasons:
+        faulty = faulty | F.coalesce(condition, F.lit(False))
     plain = F.col("line").isNull()
     for field in given:
         plain = plain & field.plain
@@ -60,7 +63,7 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
     )
     typed_rows = records.select(
         *(value.alias(name) for name, value in values.items()),
-        F.when(~known, listed(reasons)).alias("faults"),
+        F.when(~known & faulty, named(reasons)).alias("faults"),
         F.when(~(known | F.coalesce(plain, F.lit(False))), text).alias("raw_text"),
         "file_id",
         "part",
@@ -69,13 +72,10 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
     return RAW_EVENTS.conform(typed_rows.withColumn("event_date", F.when(usable, F.to_date("timestamp"))))
 
 
-def listed(reasons: Sequence[tuple[Reason, Column]]) -> Column:
-    """The names of the reasons whose condition holds, in order; null when none does (the cheap, common case)."""
-    broken = F.lit(False)
-    for _, condition in reasons:
-        broken = broken | F.coalesce(condition, F.lit(False))
-    named = F.array(*(F.when(cond, F.lit(name.value)) for name, cond in reasons))
-    return F.when(broken, F.array_except(named, F.array(F.lit(None).cast("string"))))  # unlike array_compact, compiled
+def named(reasons: Sequence[tuple[Reason, Column]]) -> Column:
+    """The names of the reasons whose condition holds, in order; empty when none does."""
+    names = F.array(*(F.when(condition, F.lit(reason.value)) for reason, condition in reasons))
+    return F.array_except(names, F.array(F.lit(None).cast("string")))  # unlike array_compact, compiled
 
 
 def _trimmed(raw: Column) -> Column:

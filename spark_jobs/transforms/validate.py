@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.tables import RAW_EVENTS, USER_EVENTS
 from spark_jobs.transforms.digest import sums
-from spark_jobs.transforms.parse import listed
+from spark_jobs.transforms.parse import named
 from spark_jobs.transforms.reasons import Reason
 
 LOWEST_RATING, HIGHEST_RATING = 1, 5
@@ -15,28 +15,29 @@ LOWEST_RATING, HIGHEST_RATING = 1, 5
 
 def with_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str]) -> DataFrame:
     """`raw_events` with `reasons`: the faults of parsing and every rule below that the row breaks. No shuffle."""
-    rules = [
-        *_id_rules("user_id"),
-        *_id_rules("item_id"),
-        (Reason.CATEGORY_ID_NOT_AN_INTEGER, _fault(Reason.CATEGORY_ID_NOT_AN_INTEGER)),
-        (Reason.EVENT_TYPE_MISSING, F.col("event_type").isNull()),
-        (Reason.EVENT_TYPE_UNKNOWN, ~F.col("event_type").isin(*allowed, *ignored)),
-        (Reason.EVENT_TYPE_IGNORED, F.col("event_type").isin(*ignored) & ~F.col("event_type").isin(*allowed)),
-        (Reason.TIMESTAMP_MISSING, F.col("timestamp").isNull() & ~_fault(Reason.TIMESTAMP_NOT_A_TIME)),
-        (Reason.TIMESTAMP_NOT_A_TIME, _fault(Reason.TIMESTAMP_NOT_A_TIME)),
-        (Reason.TIMESTAMP_IMPLAUSIBLE, F.col("timestamp").isNotNull() & F.col("event_date").isNull()),
-        (Reason.PRICE_NOT_A_NUMBER, _fault(Reason.PRICE_NOT_A_NUMBER)),
-        (Reason.PRICE_NEGATIVE, _fault(Reason.PRICE_NEGATIVE)),
-        (Reason.PRICE_TOO_LARGE, _fault(Reason.PRICE_TOO_LARGE)),
-        (Reason.RATING_NOT_A_NUMBER, _fault(Reason.RATING_NOT_A_NUMBER)),
-        (
-            Reason.RATING_OUT_OF_RANGE,
-            _fault(Reason.RATING_OUT_OF_RANGE) | ~F.col("rating").between(LOWEST_RATING, HIGHEST_RATING),
-        ),
-        (Reason.TEXT_NOT_STORABLE, _not_storable()),
-    ]
+    event_type, rating = F.col("event_type"), F.col("rating")
+    rules = {
+        **_id_rules("user_id"),
+        **_id_rules("item_id"),
+        Reason.EVENT_TYPE_MISSING: event_type.isNull(),
+        Reason.EVENT_TYPE_UNKNOWN: ~event_type.isin(*allowed, *ignored),
+        Reason.EVENT_TYPE_IGNORED: event_type.isin(*ignored) & ~event_type.isin(*allowed),
+        Reason.TIMESTAMP_MISSING: F.col("timestamp").isNull() & ~_fault(Reason.TIMESTAMP_NOT_A_TIME),
+        Reason.TIMESTAMP_IMPLAUSIBLE: F.col("timestamp").isNotNull() & F.col("event_date").isNull(),
+        Reason.RATING_OUT_OF_RANGE: ~rating.between(LOWEST_RATING, HIGHEST_RATING),
+        Reason.TEXT_NOT_STORABLE: _not_storable(),
+    }
+    broken = F.col("faults").isNotNull()  # the cheap, common case is told first, in one method that the JVM compiles
+    for condition in rules.values():
+        broken = broken | F.coalesce(condition, F.lit(False))
+    found = F.concat(F.coalesce("faults", F.array().cast("array<string>")), named(list(rules.items())))
+    in_order = F.array_intersect(F.array(*(F.lit(reason.value) for reason in Reason)), found)
     malformed = F.array(F.lit(Reason.MALFORMED_RECORD.value))
-    reasons = F.when(_fault(Reason.MALFORMED_RECORD), malformed).otherwise(F.coalesce(listed(rules), F.array()))
+    reasons = (
+        F.when(~broken, F.array().cast("array<string>"))
+        .when(_fault(Reason.MALFORMED_RECORD), malformed)
+        .otherwise(in_order)
+    )
     return raw.withColumn("reasons", reasons)
 
 
@@ -97,13 +98,12 @@ def _fault(reason: Reason) -> Column:
     return F.coalesce(F.array_contains("faults", reason.value), F.lit(False))
 
 
-def _id_rules(name: str) -> list[tuple[Reason, Column]]:
+def _id_rules(name: str) -> dict[Reason, Column]:
     not_an_integer = Reason(f"{name}_not_an_integer")
-    return [
-        (not_an_integer, _fault(not_an_integer)),
-        (Reason(f"{name}_missing"), F.col(name).isNull() & ~_fault(not_an_integer)),
-        (Reason(f"{name}_not_positive"), F.col(name) <= 0),
-    ]
+    return {
+        Reason(f"{name}_missing"): F.col(name).isNull() & ~_fault(not_an_integer),
+        Reason(f"{name}_not_positive"): F.col(name) <= 0,
+    }
 
 
 def _not_storable() -> Column:

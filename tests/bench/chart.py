@@ -24,7 +24,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     axes.set_yticks(list(places), list(lines))
     axes.invert_yaxis()
     axes.set_xlabel("seconds, medians")
-    facts = result["facts"]
+    facts = result["facts"] | result["input"]
     axes.set_title(f"{facts['rows']} rows, {facts['input']}, {facts['cores']} cores, heap {facts['heap']}")
     axes.legend()
     axes.spines[["top", "right"]].set_visible(False)

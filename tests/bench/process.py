@@ -1,12 +1,16 @@
-"""The ways beside the pipeline are modules of their own, each in a process of its own, that print one line of JSON."""
+"""What is measured runs in processes of its own: the pipeline, and the ways beside it, which print a line of JSON."""
 
 import json
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 from spark_jobs.errors import PipelineError
 from spark_jobs.settings import ROOT
+from tests.bench.memory import peak_of
+from tests.process import command, environment
 
 
 def answer(module: str, *arguments: object) -> Any:
@@ -16,3 +20,19 @@ def answer(module: str, *arguments: object) -> Any:
     if done.returncode:
         raise PipelineError(f"{module} failed: {done.stderr[-300:]}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def pipeline(folder: Path) -> dict[str, Any]:
+    """`make run` over `folder`/raw: its summary, seconds in all, memory, and the bytes of its tables."""
+    own = {"PIPELINE_SUMMARY": str(folder / "summary.json")}
+    begun = time.monotonic()
+    with (folder / "out.txt").open("wb") as log:
+        variables = environment(folder, cores=None) | own
+        started = command(folder, module="tests.bench.by_us")
+        process = subprocess.Popen(started, env=variables, stdout=log, stderr=log, cwd=ROOT)
+        peak = peak_of(process)
+    seconds = time.monotonic() - begun
+    if process.returncode:
+        raise PipelineError(f"the pipeline ended with {process.returncode}: {(folder / 'out.txt').read_text()[-300:]}")
+    disk = sum(file.stat().st_size for file in (folder / "warehouse").rglob("*") if file.is_file())
+    return json.loads((folder / "summary.json").read_text()) | {"all": seconds, "peak_bytes": peak, "disk_bytes": disk}

@@ -1,0 +1,30 @@
+"""One more day on top of thirty, beside the thirty from scratch."""
+
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from spark_jobs.sample.generate import Span, generate
+from tests.bench.process import pipeline
+from tests.bench.table import ratios
+
+
+def measured(scratch: Path, path: Path, rows: int, start: datetime, days: int) -> dict[str, Any]:
+    """The pipeline's summary of all days of the file, then of a thirtieth of its rows a day later."""
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    folder.chmod(0o755)
+    (folder / "raw").mkdir()
+    (folder / "raw" / path.name).symlink_to(path)
+    thirty = pipeline(folder)
+    generate(Span(rows // days, 24, start + timedelta(days=days)), folder / "raw")
+    return {"thirty": thirty, "one more": pipeline(folder)}
+
+
+def told(found: dict[str, Any]) -> Table:
+    """Each step for one more day beside the same for thirty."""
+    more, thirty = (found[name]["seconds"] for name in ("one more", "thirty"))
+    lines = {step: (more[step], thirty[step]) for step in thirty}
+    return ratios("one more day on top of thirty, seconds", "thirty", lines)

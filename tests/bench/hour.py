@@ -1,0 +1,60 @@
+"""One hour of events through the three collection jobs by spark-submit, beside an empty session's start and stop."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from spark_jobs.errors import PipelineError
+from spark_jobs.sample.generate import Span, generate
+from spark_jobs.settings import ROOT
+from tests.bench.table import ratios
+from tests.process import environment, places
+
+ROWS, HOUR = 60_000, datetime(2019, 10, 1, 5)
+EMPTY = "tests/bench/empty_session.py"
+JOBS = ("extract_events", "validate_data_quality", "load_to_database")
+
+
+def measured(scratch: Path) -> dict[str, float]:
+    """Seconds of the empty session and of each job, in a new folder."""
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    folder.chmod(0o755)
+    generate(Span(ROWS, 1, HOUR), folder / "raw")
+    options = ["--start", f"{HOUR:%Y-%m-%dT%H}", "--set", f"paths.raw='{folder / 'raw'}'", *places(folder)]
+    seconds = {"empty session": _submitted(folder, EMPTY)}
+    for job in JOBS:
+        seconds[job] = _submitted(folder, f"spark_jobs/jobs/{job}.py", *options)
+    return seconds
+
+
+def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Medians by job."""
+    return {name: statistics.median(found[name] for found in rounds) for name in rounds[0]}
+
+
+def told(medians: dict[str, Any]) -> Table:
+    """Each job beside the empty session."""
+    empty = medians["empty session"]
+    return ratios(
+        f"one hour of {ROWS:,} rows, seconds of spark-submit, medians",
+        "empty session",
+        {name: (seconds, empty) for name, seconds in medians.items() if name in JOBS},
+    )
+
+
+def _submitted(folder: Path, script: str, *options: str) -> float:
+    begun = time.monotonic()
+    command = [str(Path(sys.executable).parent / "spark-submit"), script, *options]
+    variables = environment(folder, cores=None) | {"PYSPARK_PYTHON": sys.executable, "TZ": os.environ.get("TZ", "UTC")}
+    done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PipelineError(f"{script} failed: {done.stderr[-300:]}")
+    return time.monotonic() - begun
