@@ -65,12 +65,13 @@ def _filled(
     """
     key = needy.columns
     frame = needy
-    for number, (level, *columns) in enumerate(levels):
+    unserved = F.lit(True)
+    for level, *columns in levels:
         by = ["event_date", *columns]
-        served = F.coalesce(F.lit(None), *(F.col(f"_{earlier}") for earlier, *_ in levels[:number])).isNotNull()
-        wanted = F.broadcast(frame.where(~served).select(*by).distinct())
+        wanted = F.broadcast(frame.where(unserved).select(*by).distinct())
         at_level = known.join(wanted, by, "left_semi").groupBy(*by).agg(value.alias(f"_{level}"))
         frame = frame.join(F.broadcast(at_level), by, "left")
+        unserved = unserved & F.col(f"_{level}").isNull()
     source = F.coalesce(*(F.when(F.col(f"_{level}").isNotNull(), F.lit(level)) for level, *_ in levels))
     fill = F.coalesce(*(F.col(f"_{level}") for level, *_ in levels))
     return frame.select(*key, fill.alias(f"{name}_fill"), source.alias(f"{name}_from"))

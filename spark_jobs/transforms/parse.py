@@ -3,8 +3,9 @@
 The grammars are fixed (they say what the text is); what is allowed is judged in `validate`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -45,31 +46,37 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
     fields = {name: _PARSERS.get(name, _text)(F.col(name) if name in header else None) for name in _FIELDS}
     given = [field for name, field in fields.items() if name in header]
     reasons = [(Reason.MALFORMED_RECORD, F.col("malformed")), *(fault for field in given for fault in field.faults)]
-    faulty = F.lit(False)
-    for _, condition in reasons:
-        faulty = faulty | F.coalesce(condition, F.lit(False))
     plain = F.col("line").isNull()
     for field in given:
         plain = plain & field.plain
     for name in header:
         plain = plain & (F.lit(True) if name in fields else F.col(name).isNull())
     text = F.coalesce("line", F.concat_ws(",", *(F.coalesce(F.col(name), F.lit("")) for name in header)))
-    values = {name: field.value for name, field in fields.items()}
-    for name in (name for name in header if name in fields and "typed" in records.columns):
-        typed = f"typed_{name}" if f"typed_{name}" in records.columns else name
-        values[name] = F.when(known, F.col(typed)).otherwise(values[name])
     usable = (F.col("timestamp") >= F.lit(PLAUSIBLE_FROM).cast("timestamp")) & (
         F.col("timestamp") < F.lit(PLAUSIBLE_UNTIL).cast("timestamp")
     )
-    typed_rows = records.select(
-        *(value.alias(name) for name, value in values.items()),
-        F.when(~known & faulty, named(reasons)).alias("faults"),
+    typed = records.select(
+        *(_value(records, header, name, field).alias(name) for name, field in fields.items()),
+        F.when(~known & any_of(condition for _, condition in reasons), named(reasons)).alias("faults"),
         F.when(~(known | F.coalesce(plain, F.lit(False))), text).alias("raw_text"),
         "file_id",
         "part",
         "unfinished",
     )
-    return RAW_EVENTS.conform(typed_rows.withColumn("event_date", F.when(usable, F.to_date("timestamp"))))
+    return RAW_EVENTS.conform(typed.withColumn("event_date", F.when(usable, F.to_date("timestamp"))))
+
+
+def _value(records: DataFrame, header: Sequence[str], name: str, field: Parsed) -> Column:
+    """What a plain record brings; for any other record, and without such records, what its text means."""
+    if name not in header or "typed" not in records.columns:
+        return field.value
+    brought = f"typed_{name}" if f"typed_{name}" in records.columns else name
+    return F.when(F.col("typed"), F.col(brought)).otherwise(field.value)
+
+
+def any_of(conditions: Iterable[Column]) -> Column:
+    """Whether any condition holds; one that is null does not."""
+    return reduce(Column.__or__, (F.coalesce(condition, F.lit(False)) for condition in conditions))
 
 
 def named(reasons: Sequence[tuple[Reason, Column]]) -> Column:

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.tables import RAW_EVENTS, USER_EVENTS
 from spark_jobs.transforms.digest import sums
-from spark_jobs.transforms.parse import named
+from spark_jobs.transforms.parse import any_of, named
 from spark_jobs.transforms.reasons import Reason
 
 LOWEST_RATING, HIGHEST_RATING = 1, 5
@@ -27,17 +27,12 @@ def with_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str])
         Reason.RATING_OUT_OF_RANGE: ~rating.between(LOWEST_RATING, HIGHEST_RATING),
         Reason.TEXT_NOT_STORABLE: _not_storable(),
     }
-    broken = F.col("faults").isNotNull()  # the cheap, common case is told first, in one method that the JVM compiles
-    for condition in rules.values():
-        broken = broken | F.coalesce(condition, F.lit(False))
-    found = F.concat(F.coalesce("faults", F.array().cast("array<string>")), named(list(rules.items())))
+    none = F.array().cast("array<string>")
+    broken = any_of([F.col("faults").isNotNull(), *rules.values()])  # told first: most rows break nothing
+    found = F.concat(F.coalesce("faults", none), named(list(rules.items())))
     in_order = F.array_intersect(F.array(*(F.lit(reason.value) for reason in Reason)), found)
     malformed = F.array(F.lit(Reason.MALFORMED_RECORD.value))
-    reasons = (
-        F.when(~broken, F.array().cast("array<string>"))
-        .when(_fault(Reason.MALFORMED_RECORD), malformed)
-        .otherwise(in_order)
-    )
+    reasons = F.when(~broken, none).when(_fault(Reason.MALFORMED_RECORD), malformed).otherwise(in_order)
     return raw.withColumn("reasons", reasons)
 
 

@@ -11,7 +11,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +22,7 @@ from rich.console import Console
 from spark_jobs.command_line import guarded
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
-from tests.bench import day, first_drafts, hour, rows, skew
+from tests.bench import day, first_drafts, hour, process, rows, skew
 from tests.bench.chart import draw
 
 START, DAYS = datetime(2019, 10, 1), 30
@@ -40,8 +39,7 @@ def main() -> int:
     arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     console = Console(highlight=False)
-    scratch = Path(tempfile.mkdtemp(dir=OUT))
-    scratch.chmod(0o755)  # PostgreSQL's user must reach it
+    scratch = process.folder(OUT)
     try:
         result = {"facts": _facts()} | MEASURES[arguments.what](arguments, scratch, console)
     finally:

@@ -1,6 +1,5 @@
 """One more day on top of thirty, beside the thirty from scratch."""
 
-import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,14 +7,14 @@ from typing import Any
 from rich.table import Table
 
 from spark_jobs.sample.generate import Span, generate
+from tests.bench import process
 from tests.bench.process import pipeline
 from tests.bench.table import ratios
 
 
 def measured(scratch: Path, path: Path, rows: int, start: datetime, days: int) -> dict[str, Any]:
     """The pipeline's summary of all days of the file, then of a thirtieth of its rows a day later."""
-    folder = Path(tempfile.mkdtemp(dir=scratch))
-    folder.chmod(0o755)
+    folder = process.folder(scratch)
     (folder / "raw").mkdir()
     (folder / "raw" / path.name).symlink_to(path)
     thirty = pipeline(folder)

@@ -1,10 +1,8 @@
 """One hour of events through the three collection jobs by spark-submit, beside an empty session's start and stop."""
 
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ from rich.table import Table
 from spark_jobs.errors import PipelineError
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
+from tests.bench import process
 from tests.bench.table import ratios
 from tests.process import environment, places
 
@@ -25,8 +24,7 @@ JOBS = ("extract_events", "validate_data_quality", "load_to_database")
 
 def measured(scratch: Path) -> dict[str, float]:
     """Seconds of the empty session and of each job, in a new folder."""
-    folder = Path(tempfile.mkdtemp(dir=scratch))
-    folder.chmod(0o755)
+    folder = process.folder(scratch)
     generate(Span(ROWS, 1, HOUR), folder / "raw")
     options = ["--start", f"{HOUR:%Y-%m-%dT%H}", "--set", f"paths.raw='{folder / 'raw'}'", *places(folder)]
     seconds = {"empty session": _submitted(folder, EMPTY)}
@@ -53,7 +51,7 @@ def told(medians: dict[str, Any]) -> Table:
 def _submitted(folder: Path, script: str, *options: str) -> float:
     begun = time.monotonic()
     command = [str(Path(sys.executable).parent / "spark-submit"), script, *options]
-    variables = environment(folder, cores=None) | {"PYSPARK_PYTHON": sys.executable, "TZ": os.environ.get("TZ", "UTC")}
+    variables = environment(folder, cores=None)
     done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PipelineError(f"{script} failed: {done.stderr[-300:]}")

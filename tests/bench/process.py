@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,13 @@ from spark_jobs.errors import PipelineError
 from spark_jobs.settings import ROOT
 from tests.bench.memory import peak_of
 from tests.process import command, environment
+
+
+def folder(parent: Path) -> Path:
+    """A new folder, which PostgreSQL's user can reach."""
+    made = Path(tempfile.mkdtemp(dir=parent))
+    made.chmod(0o755)
+    return made
 
 
 def answer(module: str, *arguments: object) -> Any:

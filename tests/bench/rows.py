@@ -3,7 +3,6 @@
 import os
 import shutil
 import statistics
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from spark_jobs.errors import PipelineError
+from tests.bench import process
 from tests.bench.by_duckdb import STEPS
 from tests.bench.process import answer, pipeline
 from tests.bench.table import ratios
@@ -30,8 +30,7 @@ Round = dict[str, Any]
 
 def measured(scratch: Path, path: Path) -> Round:
     """Each way once, in a new folder; raises PipelineError where they do not make the same number of rows."""
-    folder = Path(tempfile.mkdtemp(dir=scratch))
-    folder.chmod(0o755)  # PostgreSQL's user must reach it
+    folder = process.folder(scratch)
     (folder / "raw").symlink_to(path.parent)
     (folder / "duckdb").mkdir()
     ours = pipeline(folder)

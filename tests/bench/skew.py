@@ -1,12 +1,12 @@
 """A file where one user has 5 % of all rows and one item 10 %, beside the even one it was made from."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from rich.table import Table
 
+from tests.bench import process
 from tests.bench.process import pipeline
 from tests.bench.table import ratios
 
@@ -25,8 +25,7 @@ def measured(scratch: Path, path: Path) -> dict[str, Any]:
     """The pipeline's summary of both files, each in a folder of its own."""
     found = {}
     for name in ("even", "uneven"):
-        folder = Path(tempfile.mkdtemp(dir=scratch))
-        folder.chmod(0o755)
+        folder = process.folder(scratch)
         if name == "even":
             (folder / "raw").symlink_to(path.parent)
         else:
