@@ -13,6 +13,7 @@ from expectations import Suite
 from spark_jobs import quality, windows
 from spark_jobs.context import Context
 from spark_jobs.errors import PipelineError, QualityError
+from spark_jobs.session import now
 from spark_jobs.states import LAST_DAILY_STEP, fingerprint
 from spark_jobs.tables import Table
 from spark_jobs.transforms.measure import Rule
@@ -111,12 +112,25 @@ def examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, Rule
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What matrix and features are to rest on: the latest processed day and a digest of all days and settings."""
+    """What matrix and features are to rest on: the latest processed day, a digest of all days and settings.
+
+    `added`: the days that came since the last snapshot, where that is all that happened and they are fewer than those
+    before; else None, and the snapshot is made from scratch. `last` is the digest that the last one rests on.
+    """
 
     step: str
     as_of: datetime
     digest: str
+    settings: str
+    days: Mapping[datetime, str]
     unchanged: bool
+    added: list[datetime] | None
+    last: str | None
+
+    def added_to(self, ctx: Context, table: Table) -> list[datetime] | None:
+        """`added`, if `table` holds what the last snapshot wrote: not what an attempt wrote that ended before its
+        entry in the ledger."""
+        return self.added if self.added and ctx.storage.note(table) == self.last else None
 
 
 def snapshot(ctx: Context, step: str, *settings: Any) -> Snapshot:
@@ -128,13 +142,30 @@ def snapshot(ctx: Context, step: str, *settings: Any) -> Snapshot:
         raise PipelineError("no day of cleaned_events is built yet; run handle_missing_values first.")
     digest = fingerprint(sorted((str(day), output) for day, output in built.items()), *settings)
     last = max(ctx.ledger.builds(step).values(), key=lambda row: row["built_at"], default=None)
-    unchanged = last is not None and last["status"] == "built" and last["input_digest"] == digest
-    return Snapshot(step, max(built), digest, unchanged)
+    stands = last["input_digest"] if last is not None and last["status"] == "built" else None
+    chosen = fingerprint(*settings)
+    added = _added(built, chosen, last["counts"]) if stands else None
+    return Snapshot(step, max(built), digest, chosen, built, stands == digest, added, stands)
+
+
+def _added(built: Mapping[datetime, str], settings: str, before: Mapping[str, str]) -> list[datetime] | None:
+    old = {day: before.get(windows.name(day, DAY)) for day in built}
+    added = sorted(day for day, output in old.items() if output is None)
+    known = {windows.name(day, DAY): output for day, output in built.items() if day not in added}
+    same = before == known | {"settings": settings}
+    return added if same and len(added) < len(known) else None
+
+
+def stamped(table: Table, rows: DataFrame, state: Snapshot) -> DataFrame:
+    """Rows of a snapshot with the day that it is as of, and when it was built."""
+    return table.conform(rows.withColumn("as_of", F.lit(state.as_of.date())).withColumn("built_at", F.lit(now())))
 
 
 def record_snapshot(ctx: Context, state: Snapshot, verdict: quality.Verdict, rows_in: int, rows_out: int) -> None:
-    """Writes what became of a snapshot; its day is the latest processed one."""
+    """Writes what became of a snapshot; its day is the latest processed one, its counts what each day gave."""
     row = {"day": state.as_of.date(), "input_digest": state.digest, "rows_in": rows_in, "rows_out": rows_out}
     failed = "; ".join(text for texts in verdict.failed.values() for text in texts)
     status = {"status": "stopped" if failed else "built", "verdict": failed or None}
-    ctx.ledger.record_builds(state.step, [row | status | {"output_digest": fingerprint(state.step, state.digest)}])
+    rests_on = {windows.name(day, DAY): output for day, output in state.days.items()} | {"settings": state.settings}
+    outcome = {"output_digest": fingerprint(state.step, state.digest), "counts": rests_on}
+    ctx.ledger.record_builds(state.step, [row | status | outcome])

@@ -76,16 +76,24 @@ class Storage:
         """All rows of a small table, as values for the driver."""
         return [row.asDict(recursive=True) for row in self.read(table).collect()]
 
-    def replace(self, table: Table, frame: DataFrame, where: str | None) -> None:
+    def replace(self, table: Table, frame: DataFrame, where: str | None, note: str | None = None) -> None:
         """One commit in which `frame` takes the place of all rows that `where` names (None: of all rows).
 
-        A failure on the way leaves the table as it was.
+        A failure on the way leaves the table as it was. `note` is kept with the commit.
         """
         self.create(table)
         writer = table.conform(frame).write.format("delta").mode("overwrite")
         if where is not None:
             writer = writer.option("replaceWhere", where)
+        if note is not None:
+            writer = writer.option("userMetadata", note)
         writer.save(self.path(table))
+
+    def note(self, table: Table) -> str | None:
+        """The note of the table's latest commit; None where that has none."""
+        if not self.exists(table):
+            return None
+        return DeltaTable.forPath(self.spark, self.path(table)).history(1).first().userMetadata
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Adds rows; for tables whose rows are given once and never change."""

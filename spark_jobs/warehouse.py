@@ -8,7 +8,9 @@ import io
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from pyspark.sql import DataFrame
 from spark_jobs.errors import DatabaseError, IdentityError
 from spark_jobs.warehouse_schema import EVENTS, INDEXES, LEFT_OVER, RECOMPUTE_ITEMS, SCHEMA, STAGED
 from spark_jobs.windows import Window
+
+WRITERS = 4  # days that are swapped in at once; the server's cores share them
 
 
 def address(database_folder: str, master: str) -> str:
@@ -53,13 +57,24 @@ def embedded(folder: Path) -> str:
         ) from error
 
 
+@dataclass(frozen=True)
+class StagedDay:
+    """What a transaction is to do: the windows whose rows go, rows and digest of each hour that comes, and the items
+    that may lose events."""
+
+    day: datetime
+    windows: Sequence[Window]
+    hours: Mapping[datetime, tuple[int, str]]
+    gone: Sequence[int]
+
+
 class Warehouse:
     """One connection to the database, with the schema in place. Use as a context manager."""
 
     def __init__(self, url: str):
         self.url = url
         with _named():
-            self.connection = psycopg2.connect(url, application_name="pipeline", connect_timeout=10)
+            self.connection = self._connect("pipeline")
             with self.connection, self.connection.cursor() as cursor:
                 cursor.execute("SET client_min_messages = warning")
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.schema'))")
@@ -70,6 +85,9 @@ class Warehouse:
 
     def __exit__(self, *_: Any) -> None:
         self.connection.close()
+
+    def _connect(self, name: str) -> Any:
+        return psycopg2.connect(self.url, application_name=name, connect_timeout=10)
 
     def loaded(self, hours: Sequence[datetime]) -> dict[datetime, tuple[int, str]]:
         """Rows and digest of those of the hours that are loaded."""
@@ -128,35 +146,40 @@ class Warehouse:
         text = [frame[name].cast("string").alias(name) for name in columns]
         return sum(row.rows for row in frame.select("event_date", *text).mapInArrow(send, "rows BIGINT").collect())
 
-    def replace_day(
-        self,
-        day: datetime,
-        windows: Sequence[Window],
-        hours: Mapping[datetime, tuple[int, str]],
-        gone: Sequence[int],
-    ) -> None:
-        """One transaction: the staged events take the place of the windows' rows, touched items are recomputed, the
-        ledger says so. `hours` gives rows and digest of each hour; `gone` are items that may have lost events.
+    def replace(self, days: Sequence[StagedDay]) -> None:
+        """One transaction for each day: the staged events take the place of the windows' rows, touched items are
+        recomputed, the ledger says so. A few days at once.
 
-        Raises IdentityError where the staged rows are not as many as the ledger says.
+        Raises IdentityError where the staged rows are not as many as the ledger says; days that went before stand.
         """
-        with _named(), self.connection, self.connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.load'))")
-            where, values = _within(windows)
+        with ThreadPoolExecutor(WRITERS) as pool:
+            try:
+                for done in [pool.submit(self._replace, day) for day in days]:
+                    done.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _replace(self, staged: StagedDay) -> None:
+        day = staged.day
+        with _named(), closing(self._connect("pipeline day")) as connection, connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.load'), %s)", (day.toordinal(),))
+            where, values = _within(staged.windows)
             cursor.execute(f"DELETE FROM user_events WHERE {where}", values)
-            names, staged = ", ".join(EVENTS), _staged("staging_events", day)
-            cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {staged} ORDER BY timestamp")
-            due = sum(rows for rows, _ in hours.values())
+            names, rows = ", ".join(EVENTS), _staged("staging_events", day)
+            cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {rows} ORDER BY timestamp")
+            due = sum(rows for rows, _ in staged.hours.values())
             if cursor.rowcount != due:
                 raise IdentityError(
                     f"PostgreSQL got {cursor.rowcount:,} rows of {day:%Y-%m-%d}, the ledger has {due:,}."
                 )
-            self._items(cursor, day, gone)
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")  # an item has many days
+            self._items(cursor, day, staged.gone)
             execute_values(
                 cursor,
                 "INSERT INTO pipeline.loaded_hours (hour, rows, digest) VALUES %s ON CONFLICT (hour) DO UPDATE "
                 "SET rows = excluded.rows, digest = excluded.digest, loaded_at = excluded.loaded_at",
-                [(hour, rows, digest) for hour, (rows, digest) in hours.items()],
+                [(hour, rows, digest) for hour, (rows, digest) in staged.hours.items()],
             )
 
     def _items(self, cursor: Any, day: datetime, gone: Sequence[int]) -> None:

@@ -1,5 +1,6 @@
 """Every table against the independent oracle, cell for cell; and the cases whose figures are known by heart."""
 
+import dataclasses
 import random
 import re
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import tables
+from spark_jobs import building, tables
 from spark_jobs.export import csr, export
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
@@ -204,6 +205,27 @@ def _in_runs(pipeline: Pipeline, path: Path, hours: int) -> None:
             step(window)
         if first in (starts[-1], starts[0]):
             pipeline.daily()
+
+
+def test_snapshots_grown_by_a_day_are_those_from_scratch(pipeline, postgres):
+    """Numbers of rows and columns stay; a table that holds what no entry of the ledger speaks of is made anew."""
+    paths, numbers, added = [], [], []
+    for day, length in ((1, 2), (3, 1)):
+        start, end = datetime(2019, 10, day), datetime(2019, 10, day + length)
+        paths += generate(Span(1_000 * length, 24 * length, start), pipeline.raw, seed=5, ratings=True)[:1]
+        pipeline.land()
+        pipeline.judge(Window(start, end, HOUR))
+        *_, matrix, features = pipeline.daily(Window(start, end, DAY))
+        added.append((matrix["days_added"], features["days_added"]))
+        numbers.append(set(pipeline.values(tables.USER_INDEX, "user_id", "user_index")))
+    assert added == [("all", "all"), (1, 1)]
+    assert numbers[0] < numbers[1]
+    pipeline.load(Window(datetime(2019, 10, 1), end, HOUR))
+    check(pipeline, postgres, compute(paths))
+    ctx, table = pipeline.ctx(), tables.USER_FEATURES
+    grown = building.Snapshot("", end, "", "", {}, False, [start], last=ctx.storage.note(table))
+    assert grown.added_to(ctx, table) == [start]
+    assert dataclasses.replace(grown, last="what the ledger says").added_to(ctx, table) is None
 
 
 def test_the_real_head_agrees_with_the_oracle_without_a_warning(pipeline, postgres):

@@ -6,6 +6,7 @@ Reads daily_interactions; writes user_index, item_index (append-only) and user_i
 
 import sys
 from dataclasses import asdict
+from datetime import datetime
 
 import pandas as pd
 from pyspark import StorageLevel
@@ -15,7 +16,8 @@ from pyspark.sql import functions as F
 from expectations import user_item_matrix as suite
 from spark_jobs import building, command_line, tables
 from spark_jobs.context import Context, Summary
-from spark_jobs.session import now
+from spark_jobs.storage import in_days
+from spark_jobs.transforms.changed import anew, users_of
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import pair_scores, score
 from spark_jobs.transforms.measure import measures
@@ -32,26 +34,32 @@ def run(ctx: Context, days: Window) -> Summary:
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
     interactions = ctx.storage.read(tables.INTERACTIONS)
-    new_users = _number(ctx, interactions, tables.USER_INDEX, "user_id", "user_index")
-    new_items = _number(ctx, interactions, tables.ITEM_INDEX, "item_id", "item_index")
-    if matrix.trailing_days:
-        first = (state.as_of - (matrix.trailing_days - 1) * DAY).date()
-        interactions = interactions.where(F.col("event_date") >= F.lit(first))
-    cells = _cells(ctx, interactions, weights, state.as_of).persist(
-        StorageLevel.MEMORY_AND_DISK
-    )  # judged, then written
+    added = None if matrix.trailing_days else state.added_to(ctx, tables.USER_ITEM_MATRIX)
+    unnumbered = interactions.where(in_days(added)) if added else interactions
+    new = {
+        "new_users": _number(ctx, unnumbered, tables.USER_INDEX, "user_id", "user_index"),
+        "new_items": _number(ctx, unnumbered, tables.ITEM_INDEX, "item_id", "item_index"),
+    }
+    interactions = _trailing(interactions, state.as_of, matrix.trailing_days)
+    cells = _cells(ctx, interactions, weights, added)
+    cells = building.stamped(tables.USER_ITEM_MATRIX, cells, state).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         found = _measures(ctx, cells, interactions, weights)
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)
         if not verdict.failed:
-            ctx.storage.replace(tables.USER_ITEM_MATRIX, cells, None)
+            ctx.storage.replace(tables.USER_ITEM_MATRIX, cells, None, note=state.digest)
         count = int(found["rows"].iloc[0])
         building.record_snapshot(ctx, state, verdict, rows_in=int(found["rows_in"].iloc[0]), rows_out=count)
         building.finish(ctx, verdict, cells, tables.USER_ITEM_MATRIX, suite.RULES)
     finally:
         cells.unpersist()
-    size = {"users": int(found["users"].iloc[0]), "items": int(found["items"].iloc[0]), "cells": count}
-    return {"as_of": state.as_of.date()} | size | {"new_users": new_users, "new_items": new_items}
+    grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
+    return grown | {"users": int(found["users"].iloc[0]), "items": int(found["items"].iloc[0]), "cells": count} | new
+
+
+def _trailing(interactions: DataFrame, as_of: datetime, days: int) -> DataFrame:
+    """The last `days` days up to `as_of`; 0: all."""
+    return interactions.where(F.col("event_date") > F.lit((as_of - days * DAY).date())) if days else interactions
 
 
 def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: str, number: str) -> int:
@@ -67,16 +75,19 @@ def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: st
     return sum(by_day.values())
 
 
-def _cells(ctx: Context, interactions: DataFrame, weights: dict[str, float], as_of) -> DataFrame:
+def _cells(ctx: Context, interactions: DataFrame, weights: dict[str, float], added: list | None) -> DataFrame:
+    """The cells of all users; with `added`, those of users without an event in these days are the table's own."""
+    if added:
+        users = users_of(interactions.where(in_days(added)))
+        standing = ctx.storage.read(tables.USER_ITEM_MATRIX)
+        return anew(standing, users, _scored(ctx, interactions.join(users, "user_id", "left_semi"), weights))
+    return _scored(ctx, interactions, weights)
+
+
+def _scored(ctx: Context, interactions: DataFrame, weights: dict[str, float]) -> DataFrame:
     users = ctx.storage.read(tables.USER_INDEX).select("user_id", "user_index")
     items = ctx.storage.read(tables.ITEM_INDEX).select("item_id", "item_index")
-    return tables.USER_ITEM_MATRIX.conform(
-        pair_scores(interactions, weights)
-        .join(users, "user_id", "left")
-        .join(F.broadcast(items), "item_id", "left")
-        .withColumn("as_of", F.lit(as_of.date()))
-        .withColumn("built_at", F.lit(now()))
-    )
+    return pair_scores(interactions, weights).join(users, "user_id", "left").join(F.broadcast(items), "item_id", "left")
 
 
 def _measures(ctx: Context, cells: DataFrame, interactions: DataFrame, weights: dict[str, float]) -> pd.DataFrame:

@@ -17,8 +17,9 @@ from expectations import user_features as user_suite
 from spark_jobs import building, command_line, tables
 from spark_jobs.building import Snapshot
 from spark_jobs.context import Context, Summary
-from spark_jobs.session import now
+from spark_jobs.storage import in_days
 from spark_jobs.tables import Table
+from spark_jobs.transforms.changed import anew, users_of
 from spark_jobs.transforms.features import item_features, user_features
 from spark_jobs.transforms.interactions import TYPES
 from spark_jobs.transforms.measure import measures
@@ -28,7 +29,7 @@ STEP = "feature_engineering"
 
 
 def run(ctx: Context, days: Window) -> Summary:
-    """Builds both tables anew from the bases; does nothing where nothing changed."""
+    """Builds both tables from the bases; does nothing where nothing changed."""
     weights, limits = asdict(ctx.settings.matrix.weights), asdict(ctx.settings.features.price_range)
     popularity = {
         "views": ctx.settings.features.popularity_views,
@@ -39,24 +40,34 @@ def run(ctx: Context, days: Window) -> Summary:
         return {"unchanged": True, "as_of": state.as_of.date()}
     interactions = ctx.storage.read(tables.INTERACTIONS)
     events = interactions.agg(F.sum(sum((F.col(f"{name}_count") for name in TYPES), F.lit(0)))).first()[0]
-    of_users = user_features(interactions, weights)
+    added = state.added_to(ctx, tables.USER_FEATURES)
+    of_users = _of_users(ctx, interactions, weights, added)
     of_items = item_features(interactions, ctx.storage.read(tables.ITEM_DAYS), limits, popularity)
     users = _build(ctx, state, tables.USER_FEATURES, of_users, user_suite, events)
     items = _build(ctx, state, tables.ITEM_FEATURES, of_items, item_suite, events)
     building.record_snapshot(ctx, state, building.quality.Verdict(STEP), rows_in=events, rows_out=users + items)
-    return {"as_of": state.as_of.date(), "users": users, "items": items}
+    grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
+    return grown | {"users": users, "items": items}
+
+
+def _of_users(ctx: Context, interactions: DataFrame, weights: dict[str, float], added: list | None) -> DataFrame:
+    """The features of all users; with `added`, those of users without an event in these days are the table's own."""
+    if not added:
+        return user_features(interactions, weights)
+    users = users_of(interactions.where(in_days(added)))
+    standing = ctx.storage.read(tables.USER_FEATURES)
+    return anew(standing, users, user_features(interactions.join(users, "user_id", "left_semi"), weights))
 
 
 def _build(ctx: Context, state: Snapshot, table: Table, features: DataFrame, suite: ModuleType, events: int) -> int:
     """Judges one table and replaces it; returns its rows. Raises QualityError, the table then stays as it was."""
-    stamped = features.withColumn("as_of", F.lit(state.as_of.date())).withColumn("built_at", F.lit(now()))
-    rows = table.conform(stamped).persist(StorageLevel.MEMORY_AND_DISK)  # judged first, then written
+    rows = building.stamped(table, features, state).persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
     try:
         found = measures(rows, table, suite.RULES, further=[F.sum("total_events").alias("events")]).toPandas()
         found["events_lost"] = (found["events"] - events).abs()
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)
         building.finish(ctx, verdict, rows, table, suite.RULES)
-        ctx.storage.replace(table, rows, None)
+        ctx.storage.replace(table, rows, None, note=state.digest)
     finally:
         rows.unpersist()
     return int(found["rows"].iloc[0])

@@ -15,7 +15,7 @@ from spark_jobs.context import Context, Summary
 from spark_jobs.states import NO_CONTENT, Unit
 from spark_jobs.storage import in_units
 from spark_jobs.transforms.items import latest_of_items, sendable
-from spark_jobs.warehouse import Warehouse, address
+from spark_jobs.warehouse import StagedDay, Warehouse, address
 from spark_jobs.warehouse_schema import EVENTS, ITEMS
 from spark_jobs.windows import DAY, HOUR, Window, floor, ranges
 
@@ -57,9 +57,8 @@ def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) 
     lost: dict[date, list[int]] = {}
     for day, item in gone:
         lost.setdefault(day, []).append(item)
-    for day in sorted(days):
-        hours = {unit.hour: (unit.valid_rows, unit.content_digest) for unit in days[day]}
-        warehouse.replace_day(day, ranges(hours, HOUR), hours, lost.get(day.date(), []))
+    hours = {day: {unit.hour: (unit.valid_rows, unit.content_digest) for unit in days[day]} for day in sorted(days)}
+    warehouse.replace([StagedDay(day, ranges(own, HOUR), own, lost.get(day.date(), [])) for day, own in hours.items()])
 
 
 def _touched(ctx: Context, new: DataFrame, units: list[Unit], gone: list[tuple[date, int]]) -> DataFrame:

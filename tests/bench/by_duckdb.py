@@ -35,6 +35,45 @@ SELECT *, date_trunc('hour', timestamp) AS hour, concat_ws(',', event_type, item
     ], lambda reason: reason IS NOT NULL) AS reasons
 FROM raw_events
 """
+INTERACTIONS = """
+CREATE TABLE daily_interactions AS
+SELECT timestamp::DATE AS event_date, user_id, item_id, category_id,
+    count(*) FILTER (WHERE event_type = 'view') AS view_count,
+    count(*) FILTER (WHERE event_type = 'cart') AS cart_count,
+    count(*) FILTER (WHERE event_type = 'purchase') AS purchase_count,
+    count(*) FILTER (WHERE event_type = 'rating') AS rating_count,
+    count(*) FILTER (WHERE hour(timestamp) <= 6) AS dawn_events,
+    count(*) FILTER (WHERE hour(timestamp) BETWEEN 7 AND 12) AS morning_events,
+    count(*) FILTER (WHERE hour(timestamp) BETWEEN 13 AND 18) AS afternoon_events,
+    count(*) FILTER (WHERE hour(timestamp) >= 19) AS evening_events,
+    count(price) AS priced_events, sum(price) AS price_sum,
+    count(price) FILTER (WHERE event_type = 'purchase') AS priced_purchases,
+    sum(price) FILTER (WHERE event_type = 'purchase') AS spent_sum,
+    count(*) FILTER (WHERE rating_source = 'given') AS given_ratings,
+    sum(rating) FILTER (WHERE rating_source = 'given') AS given_rating_sum,
+    min(timestamp) AS first_seen, max(timestamp) AS last_seen
+FROM cleaned_events GROUP BY 1, 2, 3, 4
+"""
+ITEM_DAYS = f"""
+CREATE TABLE daily_items AS
+SELECT item_id, timestamp::DATE AS event_date, {tables.known("category_id")} AS category_id,
+    {tables.known("category_code")} AS category_code, {tables.known("brand")} AS brand
+FROM cleaned_events GROUP BY 1, 2
+"""
+INDEX = """
+CREATE TABLE {kind}_index AS
+SELECT {kind}_id, row_number() OVER (ORDER BY first_day, {kind}_id) - 1 AS {kind}_index, first_day
+FROM (SELECT {kind}_id, min(event_date) AS first_day FROM daily_interactions GROUP BY 1)
+"""
+USER_INDEX, ITEM_INDEX = INDEX.format(kind="user"), INDEX.format(kind="item")
+MATRIX = """
+CREATE TABLE user_item_matrix AS
+SELECT user_index, item_index, user_id, item_id, score FROM (
+    SELECT user_id, item_id,
+        CAST(sum(view_count + 4 * rating_count + 3 * cart_count + 5 * purchase_count) AS DOUBLE) AS score
+    FROM daily_interactions GROUP BY 1, 2)
+JOIN user_index USING (user_id) JOIN item_index USING (item_id)
+"""
 # Each step: its statements, and the tables that it leaves as Parquet.
 STEPS = {
     "extract_events": ([RAW], ["raw_events"]),
@@ -43,8 +82,14 @@ STEPS = {
         ["user_events", "rejected_events"],
     ),
     "remove_duplicates": ([tables.DEDUPED], ["deduped_events"]),
-    "handle_missing_values": ([tables.CLEANED], ["cleaned_events"]),
-    "create_user_item_matrix": ([tables.MATRIX], ["user_item_matrix"]),
+    "handle_missing_values": (
+        [tables.CLEANED, INTERACTIONS, ITEM_DAYS],
+        ["cleaned_events", "daily_interactions", "daily_items"],
+    ),
+    "create_user_item_matrix": (
+        [USER_INDEX, ITEM_INDEX, MATRIX],
+        ["user_index", "item_index", "user_item_matrix"],
+    ),
     "feature_engineering": ([tables.USER_FEATURES, tables.ITEM_FEATURES], ["user_features", "item_features"]),
 }
 
