@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all status sample download airflow compose-check sql psql export bench clean docs lint lock
+.PHONY: help setup run test test-all status check torture sample download airflow compose-check sql psql export bench clean docs lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
@@ -29,6 +29,12 @@ test-all: .venv/.ready ## the tests, long ones too
 
 status: .venv/.ready ## hours and days: loaded, empty, stopped, dirty, incomplete, and what mends each
 	@$(PY) -m spark_jobs.status $(sets)
+
+check: .venv/.ready ## proves the counts, and PostgreSQL beside Delta hour by hour
+	@$(PY) -m spark_jobs.check $(sets)
+
+torture: .venv/.ready ## runs killed, raced, starved and frozen at named moments: SEEDS= ONLY=
+	@$(PY) -m tests.torture $(call given,SEEDS,seeds) $(call given,ONLY,only)
 
 sample: .venv/.ready ## events to data/raw: ROWS= DAYS= (or HOURS=) SEED= START= OUT= RATINGS=1
 	@$(PY) -m spark_jobs.sample $(call given,ROWS,rows) $(call given,DAYS,days) $(call given,HOURS,hours) $(call given,SEED,seed) \

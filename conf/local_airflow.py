@@ -22,10 +22,10 @@ import psycopg2
 
 from spark_jobs import lock
 from spark_jobs.command_line import guarded
+from spark_jobs.database import embedded
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.sample.feed import begin
 from spark_jobs.settings import ROOT, Settings, load
-from spark_jobs.warehouse import embedded
 
 COMPONENTS = {name: ["airflow", name] for name in ("api-server", "scheduler", "dag-processor")}
 COMPONENTS |= {"feed": [sys.executable, "-m", "spark_jobs.sample.feed"]}

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import Suite
-from spark_jobs import quality, windows
+from spark_jobs import failpoints, quality, windows
 from spark_jobs.context import Context
 from spark_jobs.errors import PipelineError, QualityError
 from spark_jobs.session import now
@@ -77,7 +77,9 @@ def record(ctx: Context, work: Work, verdict: quality.Verdict, counts: Mapping[s
             | {"status": "built", "output_digest": fingerprint(work.step, work.digests[day]), "counts": named}
             | {"rows_in": int(counted["rows_in"]), "rows_out": int(counted["rows_out"])}
         )
+    failpoints.reached("building.written")
     ctx.ledger.record_builds(work.step, rows)
+    failpoints.reached("building.recorded")
 
 
 def finish(ctx: Context, verdict: quality.Verdict, frame: DataFrame, table: Table, rules: Mapping[str, Rule]) -> None:
@@ -168,4 +170,6 @@ def record_snapshot(ctx: Context, state: Snapshot, verdict: quality.Verdict, row
     status = {"status": "stopped" if failed else "built", "verdict": failed or None}
     rests_on = {windows.name(day, DAY): output for day, output in state.days.items()} | {"settings": state.settings}
     outcome = {"output_digest": fingerprint(state.step, state.digest), "counts": rests_on}
+    failpoints.reached("building.written")
     ctx.ledger.record_builds(state.step, [row | status | outcome])
+    failpoints.reached("building.recorded")

@@ -11,14 +11,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from spark_jobs import lock, quality, windows
+from spark_jobs import lease, lock, quality, windows
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import PipelineError
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
 
 Run = Callable[[Context, windows.Window], Summary]
-COLLECTION, PREPROCESSING, MATRIX, FEATURES = PARTS = ("collection", "preprocessing", "matrix", "features")
 EXIT_CODES = "exit codes: 0 done, 1 error, 2 wrong setting or argument, 3 units stopped, 4 not arrived yet, 5 busy"
 
 
@@ -56,8 +55,10 @@ def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, argument
         quality.preload()
     spark = spark_session(name)
     spark.sparkContext.setLogLevel("WARN")
-    with lock.hold(settings.paths.warehouse, part):
-        summary = run(context(settings, spark, **arguments), window)
+    with lock.hold(settings.paths.warehouse, part) as held:
+        ctx = context(settings, spark, **arguments)
+        ctx.leases, ctx.storage.part = lease.take(ctx.storage, [held]), part
+        summary = run(ctx, window)
     sys.stdout.write(handed_over({"job": name, "window": str(window)} | summary) + "\n")
     return 0
 

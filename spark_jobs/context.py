@@ -1,12 +1,13 @@
-"""What every job works with: settings, session, tables, ledger, and a voice."""
+"""What every job works with: settings, session, tables, ledger, leases, and a voice."""
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql import SparkSession
 
+from spark_jobs.lease import Lease
 from spark_jobs.ledger import Ledger
 from spark_jobs.settings import Settings
 from spark_jobs.storage import Storage
@@ -28,6 +29,7 @@ class Context:
     ledger: Ledger
     say: Callable[[str], None] = _to_stderr
     options: dict[str, Any] | None = None
+    leases: dict[str, Lease] = field(default_factory=dict)
 
     def option(self, name: str) -> Any:
         """An option of the command line beyond the window; None where it was not given."""

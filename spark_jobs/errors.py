@@ -35,6 +35,10 @@ class BusyError(PipelineError):
     exit_code = 5
 
 
+class SupersededError(BusyError):
+    """A later attempt has taken the lease; this one cannot commit any more."""
+
+
 class DatabaseError(PipelineError):
     """PostgreSQL cannot be reached or refuses; Delta tables are unharmed and the load can be run again."""
 

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from expectations import raw_events as raw_suite
 from expectations import user_events as valid_suite
-from spark_jobs import quality, tables, windows
+from spark_jobs import failpoints, quality, tables, windows
 from spark_jobs.context import Context, Summary
 from spark_jobs.sources.header import OPTIONAL
 from spark_jobs.states import NO_CONTENT, Unit
@@ -119,6 +119,7 @@ def commit(ctx: Context, judged: Judged, accepted: str | None) -> None:
     if accepted:
         judged.accepted = {unit for unit, broken in judged.broken.items() if set(broken) == {ACCEPTABLE}}
     passing = judged.passing
+    failpoints.reached("judging.read")
     if passing:
         chosen = judged.rows.where(_rows_of(passing, "timestamp"))
         good = chosen.where((F.size("reasons") == 0) & F.col("event_date").isNotNull())
@@ -126,11 +127,14 @@ def commit(ctx: Context, judged: Judged, accepted: str | None) -> None:
         dated = [unit for unit in passing if unit.hour is not None]
         if dated:
             ctx.storage.replace(tables.USER_EVENTS, good, _rows_of(dated, "timestamp"))
+        failpoints.reached("judging.events")
         if any(unit.rejected_rows or _count(judged, unit, "rejected_rows") for unit in passing):
             ctx.storage.replace(tables.REJECTED_EVENTS, bad, _rows_of(passing, "hour"))
     reasons = _reasons(ctx, [unit for unit in passing if _count(judged, unit, "rejected_rows")])
     rows = [_ledger_row(judged, unit, reasons.get(unit.unit, {}), accepted) for unit in judged.units]
+    failpoints.reached("judging.written")
     ctx.ledger.record_hours(rows)
+    failpoints.reached("judging.recorded")
 
 
 def _rows_of(units: list[Unit], time: str) -> str:

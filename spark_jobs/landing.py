@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
 
-from spark_jobs import tables
+from spark_jobs import failpoints, tables
 from spark_jobs.context import Context
 from spark_jobs.session import now
 from spark_jobs.sources import files, plain, records
@@ -41,9 +41,12 @@ def land(ctx: Context, rehash: bool) -> list[Decision]:
     present = files.found(ctx.settings.paths.raw)
     chosen = to_examine(present, known, rehash)
     decisions = decide(_examined(ctx, chosen, known), known, max((row["file_id"] for row in ledger), default=0) + 1)
+    failpoints.reached("landing.read")
     parts = _write(ctx, decisions, known)
+    failpoints.reached("landing.written")
     vanished = _vanished(ctx, present, known)
     _record(ctx, decisions, parts, known, vanished)
+    failpoints.reached("landing.recorded")
     return decisions
 
 

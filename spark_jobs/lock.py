@@ -1,42 +1,132 @@
-"""One writer for each part of a warehouse: a second run is refused by name, and a killed one leaves nothing locked."""
+"""One attempt at a time for each part of a warehouse on this machine: a second is refused by name.
+
+A lock of the operating system, which ends with its process however that ends. The holder gives a sign of life every few
+seconds; whoever finds it silent for long (stopped, frozen) takes its place, and it ends itself when it wakes.
+"""
 
 import fcntl
 import hashlib
 import os
+import sys
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
+
+import psutil
 
 from spark_jobs.errors import BusyError, PipelineError
 
+BEAT_SECONDS = 2.0
+SILENT_SECONDS = float(os.environ.get("PIPELINE_SILENT_SECONDS") or 60)
+SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT" in os.environ  # then the JVM is this process's parent
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A lock that is held. `unclean`: whoever held it before did not give it back; it may have died, or may wake."""
+
+    part: str
+    unclean: bool
+
 
 @contextmanager
-def hold(warehouse: str, part: str) -> Iterator[None]:
+def hold(warehouse: str, part: str) -> Iterator[Hold]:
     """Holds `part` (collection or preprocessing) of a warehouse. Raises BusyError naming who holds it.
 
-    A lock of the operating system, which ends with the process however it ends. For a warehouse in another file
-    system the lock lies on this machine: it guards against a second run here.
+    For a warehouse in another file system the lock lies on this machine: it guards against a second run here, and the
+    lease (see lease.py) against one elsewhere.
     """
     folder = Path(warehouse) if "://" not in warehouse else Path("/tmp") / _number(warehouse)
     path = folder / f".{part}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
+        file = _locked(path) or _taken_over(path, warehouse, part)
     except OSError as error:
         raise PipelineError(f"{path}: cannot be written ({error.strerror}).") from error
     with file:
+        file.seek(0)
+        held = Hold(part, unclean=bool(file.read().strip()))
+        _sign(file, f"process {os.getpid()}")
+        ended = threading.Event()
+        threading.Thread(target=_watch, args=(path, file, part, os.getppid(), ended), daemon=True).start()
+        try:
+            yield held
+        finally:
+            ended.set()
+            _sign(file, "")
+
+
+def _locked(path: Path) -> TextIO | None:
+    """The lock file, locked; None where another process holds it."""
+    while True:
+        file = path.open("a+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise BusyError(
-                f"{warehouse}: {part} is already running ({holder}); wait for it to end, then run this again."
-            ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
-        yield
+            file.close()
+            return None
+        if _is(path, file):
+            return file
+        file.close()  # another process has put its own file in place meanwhile
+
+
+def _taken_over(path: Path, warehouse: str, part: str) -> TextIO:
+    """A new lock file in place of one whose holder is silent. Raises BusyError where it is not."""
+    with path.with_suffix(".guard").open("a+") as guard:
+        holder = path.read_text().strip() or "another process"
+        busy = BusyError(f"{warehouse}: {part} is already running ({holder}); wait for it to end, then run this again.")
+        silent = time.time() - path.stat().st_mtime
+        if silent < SILENT_SECONDS:
+            raise busy
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise busy from None
+        file = path.with_suffix(".new").open("w+")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _sign(file, holder)
+        Path(file.name).replace(path)
+        sys.stderr.write(f"{part}: {holder} has given no sign of life for {silent:.0f} s; this run takes its place.\n")
+        return file
+
+
+def _watch(path: Path, file: TextIO, part: str, parent: int, ended: threading.Event) -> None:
+    """Gives signs of life; ends the process when its place is taken or the JVM that started it is gone."""
+    while not ended.wait(BEAT_SECONDS):
+        with suppress(OSError):
+            if not _is(path, file):
+                _end(f"{part}: another run has taken the place of this one, which was silent for too long.")
+            os.utime(path)
+        if SPARK_SUBMIT and os.getppid() != parent:
+            _end(f"{part}: Spark's JVM is gone (killed?); run this again.")
+
+
+def _end(sentence: str) -> None:
+    """Ends this process and what it started, at once: whatever it was about to write is another's to write now."""
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            child.kill()
+    os._exit(BusyError.exit_code)
+
+
+def _is(path: Path, file: TextIO) -> bool:
+    try:
+        return os.fstat(file.fileno()).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _sign(file: TextIO, text: str) -> None:
+    file.seek(0)
+    file.truncate(0)
+    file.write(text)
+    file.flush()
 
 
 def _number(warehouse: str) -> str:

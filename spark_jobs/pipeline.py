@@ -6,8 +6,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from spark_jobs import command_line, lock, quality
-from spark_jobs.command_line import PARTS, guarded
+from spark_jobs import command_line, lease, lock, quality
+from spark_jobs.command_line import guarded
 from spark_jobs.console import Console
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import QualityError
@@ -41,8 +41,7 @@ def main() -> int:
     settings = load(arguments.set + chosen)
     console = Console()
     with ExitStack() as held:
-        for part in PARTS:
-            held.enter_context(lock.hold(settings.paths.warehouse, part))
+        holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in lease.PARTS]
         if not arguments.input:
             _sample_where_empty(settings, console)
         files.found(settings.paths.raw)  # a wrong address is said before Spark starts
@@ -51,6 +50,7 @@ def main() -> int:
             spark = spark_session("pipeline")
         ctx = context(settings, spark, accept_rejects=arguments.accept_rejects)
         ctx.say = console.say
+        ctx.leases = lease.take(ctx.storage, holds)
         return run(ctx, console)
 
 
@@ -62,7 +62,7 @@ def run(ctx: Context, console: Console) -> int:
 
     def step(job, window: Window | None) -> None:
         name = job.__name__.rpartition(".")[2]
-        begun = time.monotonic()
+        begun, ctx.storage.part = time.monotonic(), job.PART
         with console.step(name, ctx.spark):
             try:
                 summaries[name] = job.run(ctx, window)

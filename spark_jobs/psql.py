@@ -9,8 +9,8 @@ from pathlib import Path
 
 from spark_jobs import settings
 from spark_jobs.command_line import guarded
+from spark_jobs.database import address
 from spark_jobs.errors import DatabaseError
-from spark_jobs.warehouse import address
 
 
 def main() -> int:

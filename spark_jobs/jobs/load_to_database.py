@@ -10,28 +10,35 @@ from datetime import date, datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs import command_line, tables
+from spark_jobs import command_line, failpoints, lease, tables
 from spark_jobs.context import Context, Summary
+from spark_jobs.database import address
 from spark_jobs.states import NO_CONTENT, Unit
 from spark_jobs.storage import in_units
+from spark_jobs.transforms.digest import of_hours
 from spark_jobs.transforms.items import latest_of_items, sendable
-from spark_jobs.warehouse import StagedDay, Warehouse, address
+from spark_jobs.warehouse import StagedDay, Warehouse
 from spark_jobs.warehouse_schema import EVENTS, ITEMS
 from spark_jobs.windows import DAY, HOUR, Window, floor, ranges
+
+PART = lease.COLLECTION
 
 
 def run(ctx: Context, hours: Window) -> Summary:
     """Loads what differs from PostgreSQL's own ledger, a transaction for each day."""
     units = ctx.ledger.units(lambda u: u.status == "committed" or (u.status == "loaded" and u.within(hours)))
     url = address(ctx.settings.paths.database, ctx.spark.sparkContext.master)
-    with Warehouse(url) as warehouse:
+    with Warehouse(url, ctx.leases.get(PART)) as warehouse:
         held = warehouse.loaded([unit.hour for unit in units])
         different = [unit for unit in units if held.get(unit.hour, (0, NO_CONTENT))[1] != unit.content_digest]
+        failpoints.reached("load.read")
         if different:
             _replace(ctx, warehouse, different, held)
         warehouse.unstage()  # also what a killed load left
         warehouse.index()
+        failpoints.reached("load.committed")
         ctx.ledger.mark_loaded(unit.unit for unit in units if unit.status == "committed")
+        failpoints.reached("load.recorded")
         ctx.ledger.refresh_days()
         events, items = warehouse.counts()
     return {
@@ -57,8 +64,13 @@ def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) 
     lost: dict[date, list[int]] = {}
     for day, item in gone:
         lost.setdefault(day, []).append(item)
-    hours = {day: {unit.hour: (unit.valid_rows, unit.content_digest) for unit in days[day]} for day in sorted(days)}
-    warehouse.replace([StagedDay(day, ranges(own, HOUR), own, lost.get(day.date(), [])) for day, own in hours.items()])
+    found = {row.hour: (row.rows, row.digest) for row in of_hours(new).collect()}
+    warehouse.replace([_staged(day, days[day], lost.get(day.date(), []), found) for day in sorted(days)])
+
+
+def _staged(day: datetime, units: list[Unit], gone: list[int], found: dict[datetime, tuple[int, int]]) -> StagedDay:
+    hours = {unit.hour: (unit.valid_rows, unit.content_digest) for unit in units}
+    return StagedDay(day, ranges(hours, HOUR), hours, gone, {hour: found[hour] for hour in hours if hour in found})
 
 
 def _touched(ctx: Context, new: DataFrame, units: list[Unit], gone: list[tuple[date, int]]) -> DataFrame:
@@ -78,4 +90,4 @@ def _touched(ctx: Context, new: DataFrame, units: list[Unit], gone: list[tuple[d
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job("load_to_database", __doc__, run, HOUR, command_line.COLLECTION, judges=False))
+    sys.exit(command_line.job("load_to_database", __doc__, run, HOUR, PART, judges=False))

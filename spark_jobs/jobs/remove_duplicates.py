@@ -12,7 +12,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
 from expectations import deduped_events as suite
-from spark_jobs import building, command_line, tables
+from spark_jobs import building, command_line, lease, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import IdentityError
 from spark_jobs.storage import in_days
@@ -21,6 +21,7 @@ from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.windows import DAY, Window
 
 STEP = "remove_duplicates"
+PART = lease.PREPROCESSING
 COLLECTED = (tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS)
 
 
@@ -94,4 +95,4 @@ def _prove(ctx: Context, passing: list, counts: dict[str, dict]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job(STEP, __doc__, run, DAY, command_line.PREPROCESSING))
+    sys.exit(command_line.job(STEP, __doc__, run, DAY, PART))

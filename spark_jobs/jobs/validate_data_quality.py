@@ -6,10 +6,12 @@ Reads raw_events; writes user_events, rejected_events, hour_status, day_status.
 
 import sys
 
-from spark_jobs import command_line, identity, judging
+from spark_jobs import command_line, identity, judging, lease
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import QualityError
 from spark_jobs.windows import HOUR, Window
+
+PART = lease.COLLECTION
 
 
 def run(ctx: Context, hours: Window) -> Summary:
@@ -39,4 +41,4 @@ if __name__ == "__main__":
         ("accept-rejects=", "admit hours with too many rejected rows, and record this reason"),
         ("again", "judge what is already judged too, after a change of settings"),
     ]
-    sys.exit(command_line.job("validate_data_quality", __doc__, run, HOUR, command_line.COLLECTION, flags))
+    sys.exit(command_line.job("validate_data_quality", __doc__, run, HOUR, PART, flags))

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from spark_jobs import command_line, windows
+from spark_jobs import command_line, lease, windows
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import NotArrivedError
 from spark_jobs.jobs.extract_events import settle
 from spark_jobs.session import now
 from spark_jobs.windows import DAY, HOUR, Window
+
+PART = lease.COLLECTION
 
 
 def run(ctx: Context, days: Window) -> Summary:
@@ -43,4 +45,4 @@ def _hours(missing: Mapping[datetime, int]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job("wait_for_data_collection", __doc__, run, DAY, command_line.COLLECTION, judges=False))
+    sys.exit(command_line.job("wait_for_data_collection", __doc__, run, DAY, PART, judges=False))

@@ -4,7 +4,7 @@ The key declared here is the deduplication window's key, the write's key and the
 """
 
 from spark_jobs.tables.events import CLEANED_EVENTS, DEDUPED_EVENTS, RAW_EVENTS, REJECTED_EVENTS, USER_EVENTS
-from spark_jobs.tables.ledger import DAY_BUILDS, DAY_STATUS, HOUR_STATUS, LANDED_FILES
+from spark_jobs.tables.ledger import DAY_BUILDS, DAY_STATUS, HOUR_STATUS, LANDED_FILES, LEASES
 from spark_jobs.tables.model import Field as Field
 from spark_jobs.tables.model import Table as Table
 from spark_jobs.tables.recommender import (
@@ -34,4 +34,5 @@ ALL = (
     HOUR_STATUS,
     DAY_BUILDS,
     DAY_STATUS,
+    LEASES,
 )

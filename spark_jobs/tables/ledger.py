@@ -104,3 +104,22 @@ DAY_STATUS = Table(
     ),
     key=("day",),
 )
+
+LEASES = Table(
+    "leases",
+    "Who may write each part of the warehouse: the latest attempt, and no earlier one.",
+    (
+        Field("part", "STRING", "collection, preprocessing, matrix or features; the key.", False),
+        Field(
+            "epoch",
+            "BIGINT",
+            "Number of the attempt, which rises with each: seconds since 1970, or one more than the last.",
+            False,
+        ),
+        Field("warehouse", "STRING", "Name of this warehouse, drawn once; PostgreSQL knows it by that.", False),
+        Field("host", "STRING", "Machine on which the attempt's driver runs.", False),
+        Field("taken_at", "TIMESTAMP", "When it began, UTC.", False),
+    ),
+    key=("part",),
+    partition="part",
+)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 
@@ -20,6 +20,20 @@ def sums(columns: Sequence[str | Column], where: Column | None = None, prefix: s
     halves = {"low": row.bitwiseAND(F.lit(0xFFFFFFFF)), "high": F.shiftrightunsigned(row, 32)}
     kept = {name: half if where is None else F.when(where, half) for name, half in halves.items()}
     return [F.coalesce(F.sum(half), F.lit(0)).alias(prefix + name) for name, half in kept.items()]
+
+
+def of_hours(events: DataFrame) -> DataFrame:
+    """For each `hour`: `rows` and `digest`, the sum of 32 bits of each row's MD5.
+
+    PostgreSQL computes the same from its own rows (`warehouse_schema.HOURS`), so that the two can be compared.
+    """
+    values = [
+        *("user_id", "item_id", "event_type", F.unix_micros("timestamp")),
+        *(F.coalesce(F.col(name).cast("string"), F.lit("")) for name in ("rating", "price", "session_id")),
+    ]
+    first = F.conv(F.substring(F.md5(F.concat_ws("|", *values)), 1, 8), 16, 10).cast("bigint")
+    hour = F.date_trunc("hour", "timestamp").alias("hour")
+    return events.groupBy(hour).agg(F.count("*").alias("rows"), F.sum(first).alias("digest"))
 
 
 def spelled(rows: int, low: int, high: int) -> str:

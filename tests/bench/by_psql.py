@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg2
 
 from spark_jobs import psql
-from spark_jobs.warehouse import embedded
+from spark_jobs.database import embedded
 from spark_jobs.warehouse_schema import EVENTS, INDEXES, SCHEMA
 
 

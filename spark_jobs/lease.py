@@ -1,0 +1,71 @@
+"""Leases: each attempt at a part of the warehouse takes the next number in the ledger, and only the latest may commit.
+
+Delta keeps the number with each table (a transaction's application id and version): a commit of an earlier attempt is
+refused by the table itself, whenever that attempt wakes. PostgreSQL is asked within each transaction.
+"""
+
+import socket
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from spark_jobs import tables
+from spark_jobs.errors import BusyError
+from spark_jobs.lock import Hold
+from spark_jobs.session import now
+from spark_jobs.storage import CONFLICTS, Storage
+
+COLLECTION, PREPROCESSING, MATRIX, FEATURES = PARTS = ("collection", "preprocessing", "matrix", "features")
+WRITES = {
+    COLLECTION: (
+        *(tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS),
+        *(tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_STATUS),
+    ),
+    PREPROCESSING: (
+        *(tables.DEDUPED_EVENTS, tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS),
+        *(tables.DAY_BUILDS, tables.DAY_STATUS),
+    ),
+    MATRIX: (tables.USER_INDEX, tables.ITEM_INDEX, tables.USER_ITEM_MATRIX, tables.DAY_BUILDS),
+    FEATURES: (tables.USER_FEATURES, tables.ITEM_FEATURES, tables.DAY_BUILDS),
+}
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write one part of a warehouse until another attempt takes the next number."""
+
+    part: str
+    epoch: int
+    warehouse: str
+
+
+def take(storage: Storage, holds: Iterable[Hold]) -> dict[str, Lease]:
+    """The leases of these parts, in one commit; from here on `storage` writes under them.
+
+    Where the attempt before did not end by itself, or ran elsewhere, every table that it may still write is closed to
+    it first. Raises BusyError where another attempt takes one at the same moment.
+    """
+    unclean = {hold.part: hold.unclean for hold in holds}
+    before = {row["part"]: row for row in storage.rows(tables.LEASES)}
+    warehouse = next((row["warehouse"] for row in before.values()), uuid.uuid4().hex[:12])
+    leases = {part: Lease(part, _next(before.get(part, {"epoch": 0})["epoch"]), warehouse) for part in unclean}
+    host = socket.gethostname()
+    rows = [vars(lease) | {"host": host, "taken_at": now()} for lease in leases.values()]
+    named = ", ".join(f"'{part}'" for part in leases)
+    try:
+        storage.replace(tables.LEASES, storage.frame(tables.LEASES, rows).coalesce(1), f"part IN ({named})")
+    except CONFLICTS as error:
+        raise BusyError(f"{storage.warehouse}: another run starts at this moment; run this again.") from error
+    for part, lease in leases.items():
+        storage.epochs[part] = lease.epoch
+        if unclean[part] or before.get(part, {"host": host})["host"] != host:
+            for table in WRITES[part]:
+                storage.seal(table, part)
+    return leases
+
+
+def _next(epoch: int) -> int:
+    """Rises with each attempt, and also where a warehouse is put back to an earlier state beside a database that is
+    not: seconds since 1970, or one more than the last."""
+    return max(epoch + 1, int(time.time()))

@@ -1,0 +1,56 @@
+"""Which attempt may write PostgreSQL: the latest, by its lease. Statements only; warehouse.py runs them."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from spark_jobs.errors import SupersededError
+from spark_jobs.lease import Lease
+
+END_EARLIER = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s AND application_name <> %s
+"""
+CLAIM = """
+INSERT INTO pipeline.leases (warehouse, epoch) VALUES (%s, %s)
+ON CONFLICT (warehouse) DO UPDATE SET epoch = greatest(leases.epoch, excluded.epoch)
+"""
+# The share lock holds a later attempt's CLAIM up until the transaction that asked has ended.
+LATEST = "SELECT 1 FROM pipeline.leases WHERE warehouse = %s AND epoch = %s FOR SHARE"
+
+
+@dataclass(frozen=True)
+class Fence:
+    """The lease as PostgreSQL sees it. Without a lease (a reader, a test) everything is allowed."""
+
+    lease: Lease | None
+
+    @property
+    def name(self) -> str:
+        """The application name of the attempt's connections."""
+        return f"pipeline {self.lease.warehouse} {self.lease.epoch}" if self.lease else "pipeline"
+
+    def staged(self, table: str, day: date) -> str:
+        """The staging table of a day, of this attempt alone; the name holds digits only."""
+        return f"pipeline.{table}_{self.lease.epoch if self.lease else 0}_{day:%Y%m%d}"
+
+    def end_earlier(self, cursor: Any) -> None:
+        """Ends what earlier attempts at the same warehouse still do: one that is stopped would hold its locks."""
+        if self.lease:
+            cursor.execute(END_EARLIER, (f"pipeline {self.lease.warehouse} %", self.name))
+
+    def claim(self, cursor: Any) -> None:
+        """Makes this attempt the latest. Raises SupersededError where a later one is known."""
+        if self.lease:
+            cursor.execute(CLAIM, (self.lease.warehouse, self.lease.epoch))
+            self.check(cursor)
+
+    def check(self, cursor: Any) -> None:
+        """Raises SupersededError in a transaction of an attempt that is not the latest."""
+        if not self.lease:
+            return
+        cursor.execute(LATEST, (self.lease.warehouse, self.lease.epoch))
+        if cursor.fetchone() is None:
+            raise SupersededError(
+                f"{self.lease.part}: this attempt has been superseded by a later one; nothing more is written to "
+                "PostgreSQL, and nothing is left to do here."
+            )

@@ -1,0 +1,118 @@
+"""`make torture`: every pair of fault and moment, on a small warehouse, as often as SEEDS says.
+
+Prints a matrix and a count, keeps both in data/torture.json. Exit code 1 where a case failed. Root is needed for the
+full disk, which is a small one mounted for it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from spark_jobs import lock
+from spark_jobs.command_line import guarded
+from spark_jobs.session import spark_session
+from spark_jobs.settings import ROOT
+from tests.torture import cases
+from tests.torture.reader import of_delta, of_postgres
+from tests.torture.run import Outcome, run
+from tests.torture.server import Server
+from tests.torture.stage import JOBS, Stage
+
+DISK = "size=48m"
+QUICK = {"spark.master": "local[2]", "spark.sql.shuffle.partitions": "2", "spark.sql.codegen.wholeStage": "false"}
+
+
+def main() -> int:
+    """Runs the cases and prints what became of them."""
+    parser = argparse.ArgumentParser(prog="make torture", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", default="", help="cases whose fault or failpoint contains this")
+    arguments = parser.parse_args()
+    console = Console(highlight=False)
+    chosen = [pair for pair in cases.pairs() if arguments.only in " ".join(pair)]
+    outcomes: list[Outcome] = []
+    with stage() as made:
+        for seed in range(1, arguments.seeds + 1):
+            for outcome in of_seed(made, chosen, seed):
+                outcomes.append(outcome)
+                console.print(_line(outcome), soft_wrap=True)
+                kept = ROOT / "data" / "torture.json"
+                kept.parent.mkdir(exist_ok=True)
+                kept.write_text(json.dumps([asdict(each) for each in outcomes], indent=1))
+    console.print(_matrix(outcomes))
+    failed = sum(bool(outcome.wrong) for outcome in outcomes)
+    console.print(f"{len(outcomes)} cases, {len(outcomes) - failed} passed, {failed} failed; kept: {kept}")
+    return 1 if failed else 0
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """A stage on a disk of its own, with a server and a session."""
+    folder = Path(tempfile.mkdtemp(prefix="pipeline-torture-"))
+    folder.chmod(0o755)
+    (folder / "here").mkdir()
+    mounted = (
+        subprocess.run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", folder / "here"], check=False).returncode == 0
+    )
+    os.environ["PIPELINE_LOGS"] = str(folder / "logs")
+    lock.SILENT_SECONDS = 3.0
+    server = Server(folder / "postgres")
+    os.environ["DATABASE_URL"] = server.url
+    spark = spark_session("torture", **QUICK)
+    try:
+        yield Stage(spark, server, folder)
+    finally:
+        spark.stop()
+        if mounted:
+            subprocess.run(["umount", "--lazy", folder / "here"], check=True)
+        subprocess.run(["rm", "-rf", folder], check=False)
+
+
+def of_seed(made: Stage, chosen: list[tuple[str, str]], seed: int) -> Iterator[Outcome]:
+    """The outcomes of these cases, on the data of one seed."""
+    needed = {cases.FAILPOINTS[point][0] for _, point in chosen}
+    made.prepare(seed, [job for job in JOBS if job in needed])
+    for job in needed:
+        made.set(job)
+        before = {"Delta": of_delta(made), "PostgreSQL": of_postgres(made)}
+        made.attempt(job)
+        after = {"Delta": of_delta(made), "PostgreSQL": of_postgres(made)}
+        states = {where: [before[where], after[where]] for where in before}
+        for fault, point in chosen:
+            if cases.FAILPOINTS[point][0] == job:
+                yield run(made, fault, point, seed, states)
+
+
+def _line(outcome: Outcome) -> str:
+    told = "; ".join(outcome.wrong) if outcome.wrong else "passed"
+    return f"{outcome.seconds:5.1f} s  {outcome.fault:21} {outcome.failpoint:18} {told}"
+
+
+def _matrix(outcomes: list[Outcome]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title="cases passed of cases run", title_justify="left")
+    for heading in ("moment", *cases.WHERE):
+        table.add_column(heading)
+    run, passed = Counter(), Counter()
+    for outcome in outcomes:
+        run[outcome.fault, outcome.failpoint] += 1
+        passed[outcome.fault, outcome.failpoint] += not outcome.wrong
+    for point, (_, what) in cases.FAILPOINTS.items():
+        cells = [f"{passed[fault, point]}/{run[fault, point]}" if run[fault, point] else "" for fault in cases.WHERE]
+        table.add_row(what, *cells)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("torture", main))

@@ -1,0 +1,56 @@
+"""Which fault at which moment: the pairs that can differ, and why the others cannot."""
+
+# Each failpoint, the job in which it lies, and what it is in the flow.
+FAILPOINTS = {
+    "landing.read": ("extract_events", "files read, nothing written"),
+    "landing.written": ("extract_events", "raw_events committed, the ledger not"),
+    "landing.recorded": ("extract_events", "landed_files committed, day_status not"),
+    "judging.read": ("validate_data_quality", "judged, nothing written"),
+    "judging.events": ("validate_data_quality", "between the two Delta commits"),
+    "judging.written": ("validate_data_quality", "rejected rows committed, the ledger not"),
+    "judging.recorded": ("validate_data_quality", "hour_status committed, day_status not"),
+    "load.read": ("load_to_database", "Delta done, PostgreSQL not begun"),
+    "load.copy": ("load_to_database", "within COPY"),
+    "load.uncommitted": ("load_to_database", "all rows in, PostgreSQL's commit not made"),
+    "load.committed": ("load_to_database", "PostgreSQL committed, the ledger not"),
+    "load.recorded": ("load_to_database", "hour_status committed, day_status not"),
+    "building.written": ("remove_duplicates", "deduped_events committed, the ledger not"),
+    "building.recorded": ("handle_missing_values", "all committed, day_status not"),
+}
+KILLS = ("JVM killed", "driver killed")
+EVERYWHERE = tuple(FAILPOINTS)
+LOADS = tuple(name for name in FAILPOINTS if name.startswith("load."))
+WHERE = {
+    "JVM killed": EVERYWHERE,
+    "driver killed": EVERYWHERE,
+    "SIGTERM": ("landing.written", "judging.events", "load.copy", "load.uncommitted", "building.written"),
+    "PostgreSQL restarted": ("load.read", "load.copy", "load.uncommitted", "load.committed"),
+    "PostgreSQL gone 30 s": ("load.copy", "load.uncommitted"),
+    "disk full": ("landing.read", "judging.read", "judging.events", "building.written"),
+    "started twice": ("landing.written", "judging.events", "load.uncommitted", "building.written"),
+    "frozen, wakes later": (
+        *("landing.read", "landing.written", "judging.read", "judging.events", "judging.written"),
+        *("load.read", "load.copy", "load.uncommitted", "load.committed", "building.written"),
+    ),
+}
+LEFT_OUT = {
+    "SIGTERM": "ends the driver where it is, as a kill does; a moment of each kind shows that its handler adds nothing",
+    "PostgreSQL restarted": "no other moment has a connection that could break",
+    "PostgreSQL gone 30 s": "before and after COPY and commit the next statement fails as after a restart",
+    "disk full": "after the last write of a job there is nothing that could fail; PostgreSQL's disk is its server's",
+    "started twice": "the lock is held from the job's first to its last line, wherever the first one stands",
+    "frozen, wakes later": "after the last write of a job nothing is left that it could do on waking",
+}
+SHORT = (  # one of each kind, part of `make test`
+    *(("JVM killed", "judging.events"), ("driver killed", "landing.written"), ("SIGTERM", "load.uncommitted")),
+    *(
+        ("PostgreSQL restarted", "load.copy"),
+        ("disk full", "judging.events"),
+        ("frozen, wakes later", "load.uncommitted"),
+    ),
+)
+
+
+def pairs() -> list[tuple[str, str]]:
+    """(fault, failpoint) of every case of a seed, by job."""
+    return [(fault, point) for point in FAILPOINTS for fault, points in WHERE.items() if point in points]
