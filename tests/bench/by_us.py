@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import psutil
+
 from spark_jobs import pipeline, quality
 from spark_jobs.command_line import guarded
 from spark_jobs.jobs import extract_events
@@ -36,22 +38,16 @@ def main() -> int:
 
 
 def _counted(job: ModuleType, read: dict[str, int]) -> Callable:
-    """The job's `run`, which adds up what Spark's processes read from the warehouse's files meanwhile; CSV apart,
-    which Python's workers read."""
+    """The job's `run`, which adds up what Spark's process read meanwhile: tables, shuffles, workers' answers."""
     run = job.run
 
     def counted(ctx, window):
-        statistics = ctx.spark._jvm.org.apache.hadoop.fs.FileSystem.getGlobalStorageStatistics()
-
-        def total() -> int:
-            local = statistics.get("file")
-            return local.getLong("bytesRead") if local else 0
-
-        before = total()
+        process = psutil.Process(ctx.spark.sparkContext._gateway.proc.pid)
+        before = process.io_counters().read_chars
         try:
             return run(ctx, window)
         finally:
-            read[job.__name__.rpartition(".")[2]] = total() - before
+            read[job.__name__.rpartition(".")[2]] = process.io_counters().read_chars - before
 
     return counted
 

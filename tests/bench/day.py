@@ -26,4 +26,5 @@ def told(found: dict[str, Any]) -> Table:
     """Each step for one more day beside the same for thirty."""
     more, thirty = (found[name]["seconds"] for name in ("one more", "thirty"))
     lines = {step: (more[step], thirty[step]) for step in thirty}
-    return ratios("one more day on top of thirty, seconds", "thirty", lines)
+    read = {f"MB read by {step}": tuple(found[n]["read"][step] / 1e6 for n in ("one more", "thirty")) for step in more}
+    return ratios("one more day on top of thirty, seconds and megabytes", "thirty", lines | read)

@@ -14,6 +14,8 @@ from spark_jobs.settings import ROOT
 from tests.torture.stage import JOBS, Stage, window
 
 PATIENCE = 120.0
+SMALL = ["--master", "local[2]", "--conf", "spark.sql.shuffle.partitions=2"]
+SMALL += ["--conf", "spark.sql.codegen.wholeStage=false"]
 SUBMIT = Path(sys.executable).parent / "spark-submit"
 
 
@@ -30,12 +32,13 @@ class Attempt:
             "PIPELINE_LOGS": str(stage.here / "logs"),
             "PIPELINE_SCRATCH": str(self.scratch),
             "PIPELINE_SILENT_SECONDS": "3",
+            "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1",  # each run is short: compile little
         }
         if failpoint:
             variables |= {"PIPELINE_FAILPOINT": failpoint, "PIPELINE_FAILPOINT_FILE": str(self.marker)}
         self.output = (stage.folder / "output").open("w+")
         self.process = subprocess.Popen(
-            [SUBMIT, ROOT / "spark_jobs" / "jobs" / f"{job}.py", *span, *stage.options],
+            [SUBMIT, *SMALL, ROOT / "spark_jobs" / "jobs" / f"{job}.py", *span, *stage.options],
             env=os.environ | variables,
             cwd=ROOT,
             stdout=self.output,

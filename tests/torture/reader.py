@@ -11,7 +11,7 @@ from spark_jobs import tables
 from spark_jobs.storage import Storage
 from tests.torture.stage import Stage
 
-EVERY_SECONDS = 0.3
+EVERY_SECONDS = 1.0
 SQL = """
 SELECT to_char(date_trunc('hour', timestamp), 'HH24'), count(*),
     sum(hashtextextended(ROW(user_id, item_id, event_type, timestamp, session_id, rating, price)::text, 0)::numeric)

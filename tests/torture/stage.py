@@ -39,6 +39,7 @@ JOBS = {
 }
 HOURLY = (extract_events, validate_data_quality, load_to_database)
 BAD = "a line that is none\n2019-10-01 07:00:00 UTC,VIEW,1,2,,,1.00,3,s,\n"
+LAST = "2019-10-01 23:59:59 UTC,view,1,2,,,1.00,3,s,\n"  # so that the day has arrived
 NAMES = ("raw", "warehouse", "database", "quality", "processed", "logs")
 Digests = dict[str, Any]
 
@@ -69,12 +70,12 @@ class Stage:
         return [part for name in NAMES for part in ("--set", f"paths.{name}='{self.here / name}'")]
 
     def prepare(self, seed: int, jobs: list[str]) -> None:
-        """A day's first half, built; then late and new hours beside it. Keeps what is there before each of the jobs,
-        and the digests of before and after."""
+        """A day, built; then late rows for half of its hours, some of them bad. Keeps what is there before each of the
+        jobs, and the digests of before and after."""
         self._empty()
         (self.here / "raw").mkdir()
         self.server.reset(None)
-        self._file("a.csv", Span(400, 12, START), seed, "")
+        self._file("a.csv", Span(400, 24, START), seed, LAST)
         for job in JOBS:
             self.attempt(job)
         self._file("b.csv", Span(400, 12, START.replace(hour=6)), seed + 1, BAD)
