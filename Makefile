@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all status check torture sample download airflow compose-check sql psql export bench clean docs lint lock
+.PHONY: help setup run test test-all requeue status check torture sample download airflow compose-check sql psql export bench clean docs lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
@@ -20,6 +20,9 @@ setup: .venv/.ready ## the environment in .venv: pinned packages, Delta jars (do
 
 run: .venv/.ready ## the whole pipeline: on a generated sample, or INPUT=file-or-folder; DATABASE_URL= for your PostgreSQL
 	@$(PY) -m spark_jobs.pipeline $${INPUT:+--input "$$INPUT"} $${WAREHOUSE:+--set "paths.warehouse='$$WAREHOUSE'"} $(sets)
+
+requeue: .venv/.ready ## rejected rows once more, after you mended their file in data/raw or a rule in conf/settings.toml
+	@$(PY) -m spark_jobs.pipeline --requeue $${INPUT:+--input "$$INPUT"} $(sets)
 
 test: .venv/.ready ## the tests, under 15 minutes
 	@$(PY) -m pytest -m "not long"

@@ -36,6 +36,7 @@ def main() -> int:
     parser.add_argument("--input", help="a CSV file or a folder of them; default: paths.raw")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
     parser.add_argument("--accept-rejects", metavar="REASON", help="admit hours with too many rejected rows")
+    parser.add_argument("--requeue", action="store_true", help="judge again whatever has rejected rows")
     arguments = parser.parse_args()
     chosen = [f"paths.raw={_quoted(str(Path(arguments.input).resolve()))}"] if arguments.input else []
     settings = load(arguments.set + chosen)
@@ -48,7 +49,7 @@ def main() -> int:
         quality.preload()
         with console.step("start Spark"):
             spark = spark_session("pipeline")
-        ctx = context(settings, spark, accept_rejects=arguments.accept_rejects)
+        ctx = context(settings, spark, accept_rejects=arguments.accept_rejects, requeue=arguments.requeue)
         ctx.say = console.say
         ctx.leases = lease.take(ctx.storage, holds)
         return run(ctx, console)

@@ -151,13 +151,20 @@ class Storage:
         return log.update(False, anew, anew)
 
     def undo_after(self, table: Table, version: int) -> bool:
-        """Takes back commits later than `version`, compaction apart: what a killed attempt left. True if any."""
+        """Takes back rows of commits later than `version`: what a killed attempt left. True if there were any."""
         if self.version(table) <= version:
             return False
         handle = DeltaTable.forPath(self.spark, self.path(table))
-        later = handle.history().where((F.col("version") > version) & ~F.col("operation").isin("OPTIMIZE"))
-        if later.isEmpty():
+        later = handle.history().where(F.col("version") > version).select("operation", "operationMetrics").collect()
+        for operation, metrics in later:  # the latest first
+            if operation == "RESTORE":
+                return False  # taken back already
+            if operation != "OPTIMIZE" and metrics.get("numOutputRows") != "0":
+                break
+        else:
             return False
+        if self.part:
+            self.seal(table, self.part)  # restoring is no transaction of the lease: this asks whether it is the latest
         handle.restoreToVersion(version)
         return True
 

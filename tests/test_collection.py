@@ -206,3 +206,32 @@ def test_changed_settings_hold_for_hours_judged_again(pipeline):
     validate_data_quality.run(pipeline.ctx(again=True), OCTOBER_1)
     assert sessions(pipeline) == ["s-1"]
     assert [row.reasons for row in pipeline.read(tables.REJECTED_EVENTS).collect()] == [["event_type_unknown"]]
+
+
+def test_rejected_rows_come_back_once_when_their_file_or_a_rule_is_mended(pipeline, postgres):
+    good = rows("s-1") + rows("s-2") + rows("s-3")
+    path = pipeline.put("a.csv", HEAD + good + rows("s-4", kind="VIEW") + rows("s-5", kind="cart"))
+    strict = replace(pipeline.settings.events, allowed_types=("view",))
+    accepted = replace(pipeline.settings.quality, max_reject_share=0.5)
+    loose, pipeline.settings = pipeline.settings, replace(pipeline.settings, quality=accepted, events=strict)
+
+    def requeue() -> tuple:
+        pipeline.land()
+        found = validate_data_quality.run(pipeline.ctx(requeue=True), OCTOBER_1)
+        pipeline.load()
+        served = [session for (session,) in postgres("SELECT session_id FROM user_events ORDER BY 1")]
+        assert served == sessions(pipeline)
+        return len(served), found["rejected_events"]
+
+    assert requeue() == (3, 2)
+    path.write_text(path.read_text().replace("VIEW", "view"))
+    assert requeue() == (4, 1)
+    pipeline.settings = loose
+    assert requeue() == (5, 0)
+    assert requeue() == (5, 0)
+    assert pipeline.values(tables.REJECTED_EVENTS, "raw_text") == []
+    assert [line for line in pipeline.said if line.startswith("requeued")][1:] == [
+        "requeued: 2 rejected rows before, 1 now.",
+        "requeued: 1 rejected rows before, 0 now.",
+        "requeued: 0 rejected rows before, 0 now.",
+    ]

@@ -58,9 +58,8 @@ def survive(monkeypatch, step, before: bool) -> int:
         return number - 1
 
 
-@pytest.mark.parametrize(
-    "before", [False, pytest.param(True, marks=pytest.mark.long)], ids=["after a write", "before a write"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("before", [False, True], ids=["after a write", "before a write"])
 def test_a_run_that_dies_at_any_write_is_made_good_by_the_next(pipeline, postgres, monkeypatch, before):
     path = generate(Span(1_500, 24, datetime(2019, 10, 1)), pipeline.raw, seed=5, ratings=True)[0]
     with path.open("a") as file:

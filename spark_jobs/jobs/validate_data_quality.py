@@ -9,6 +9,7 @@ import sys
 from spark_jobs import command_line, identity, judging, lease
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import QualityError
+from spark_jobs.states import Unit
 from spark_jobs.windows import HOUR, Window
 
 PART = lease.COLLECTION
@@ -17,14 +18,19 @@ PART = lease.COLLECTION
 def run(ctx: Context, hours: Window) -> Summary:
     """Judges what is dirty or was stopped within the range, commits what passes, proves the count.
 
-    With the option `again`, every hour of the range and all undated rows: what a change of settings asks for.
+    With the option `again`, every hour of the range and all undated rows: what a change of settings asks for. With
+    `requeue`, whatever has rejected rows: those that are good by now leave rejected_events.
     """
-    again = ctx.option("again")
+    again, requeue = ctx.option("again"), ctx.option("requeue")
     units = ctx.ledger.units(
         lambda unit: (
-            unit.dirty or (unit.within(hours) and (again or unit.status == "stopped")) or (again and unit.hour is None)
+            unit.dirty
+            or (unit.within(hours) and (again or unit.status == "stopped"))
+            or (again and unit.hour is None)
+            or (requeue and unit.rejected_rows > 0)
         )
     )
+    before = sum(unit.rejected_rows for unit in units)
     judged = judging.judge(ctx, units)
     judging.commit(ctx, judged, accepted=ctx.option("accept_rejects"))
     counts = identity.events(ctx)
@@ -33,12 +39,20 @@ def run(ctx: Context, hours: Window) -> Summary:
         ctx.say(f"warning: {line}")
     if judged.stopped:
         raise QualityError(judged.sentence(accepted=ctx.option("accept_rejects")))
+    if requeue:
+        ctx.say(f"requeued: {before:,} rejected rows before, {_rejected(ctx, units):,} now.")
     return judged.summary() | counts
+
+
+def _rejected(ctx: Context, units: list[Unit]) -> int:
+    names = {unit.unit for unit in units}
+    return sum(unit.rejected_rows for unit in ctx.ledger.units(lambda unit: unit.unit in names))
 
 
 if __name__ == "__main__":
     flags = [
         ("accept-rejects=", "admit hours with too many rejected rows, and record this reason"),
         ("again", "judge what is already judged too, after a change of settings"),
+        ("requeue", "judge again whatever has rejected rows, after their file or a rule was mended"),
     ]
     sys.exit(command_line.job("validate_data_quality", __doc__, run, HOUR, PART, flags))

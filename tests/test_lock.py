@@ -1,0 +1,105 @@
+"""Who may write: a lock that ends with its process, a silent holder that is replaced, the latest lease and no other."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime
+
+import pytest
+
+from spark_jobs import lease, lock, tables
+from spark_jobs.errors import BusyError, SupersededError
+from spark_jobs.settings import ROOT
+from spark_jobs.storage import Storage
+from spark_jobs.warehouse import Warehouse
+
+HOLDS = """
+import sys, time
+from spark_jobs import lock
+lock.BEAT_SECONDS = 0.1
+with lock.hold(sys.argv[1], "collection") as held:
+    print(held.unclean, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock."""
+    command = [sys.executable, "-c", HOLDS, str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "False\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_second_one_is_refused_by_name_and_a_killed_one_leaves_only_its_mark(tmp_path, holder):
+    with (
+        pytest.raises(BusyError, match=f"already running .process {holder.pid}."),
+        lock.hold(str(tmp_path), "collection"),
+    ):
+        pass
+    with lock.hold(str(tmp_path), "preprocessing") as held:
+        assert not held.unclean
+    holder.kill()
+    holder.wait()
+    with lock.hold(str(tmp_path), "collection") as held:
+        assert held.unclean
+    with lock.hold(str(tmp_path), "collection") as held:
+        assert not held.unclean
+
+
+def test_a_frozen_holder_is_replaced_and_ends_itself_when_it_wakes(tmp_path, holder, monkeypatch, capfd):
+    os.kill(holder.pid, signal.SIGSTOP)
+    monkeypatch.setattr(lock, "SILENT_SECONDS", 0.5)
+    time.sleep(0.7)
+    with lock.hold(str(tmp_path), "collection") as held:
+        assert held.unclean
+        os.kill(holder.pid, signal.SIGCONT)
+        assert holder.wait(10) == BusyError.exit_code
+    assert holder.stderr.read() == (
+        "collection: another run has taken the place of this one, which was silent for too long.\n"
+    )
+    assert "has given no sign of life" in capfd.readouterr().err
+
+
+def test_only_the_latest_lease_commits_to_delta(spark, tmp_path):
+    def attempt(unclean: bool) -> Storage:
+        storage = Storage(spark, str(tmp_path))
+        lease.take(storage, [lock.Hold(lease.COLLECTION, unclean)])
+        storage.part = lease.COLLECTION
+        return storage
+
+    first = attempt(unclean=False)
+    row = {"unit": "2019-10-01T05", "month": "2019-10", "hour": datetime(2019, 10, 1, 5), "status": "empty"}
+    row |= dict.fromkeys(("raw_rows", "valid_rows", "rejected_rows"), 0)
+    row |= {"raw_digest": "", "content_digest": "", "reasons": {}, "warnings": [], "updated_at": datetime(2019, 10, 2)}
+    frame = first.frame(tables.HOUR_STATUS, [row])
+    first.append(tables.HOUR_STATUS, frame)
+    second = attempt(unclean=True)
+    for late in (first.append, lambda table, rows: first.replace(table, rows, None)):
+        with pytest.raises(SupersededError, match="hour_status was not written"):
+            late(tables.HOUR_STATUS, frame)
+    assert second.read(tables.HOUR_STATUS).count() == 1
+    second.append(tables.HOUR_STATUS, frame)
+    assert second.read(tables.HOUR_STATUS).count() == 2
+
+
+def test_only_the_latest_lease_commits_to_postgres(database, postgres):
+    from spark_jobs.database import address
+
+    url = address(database, "local")
+    first = Warehouse(url, lease.Lease("collection", 1, "tested"))
+    first.unstage()
+    with Warehouse(url, lease.Lease("collection", 2, "tested")) as second:
+        with pytest.raises(Exception, match="superseded|cannot be reached"):
+            first.unstage()  # its connection was ended
+        with pytest.raises(SupersededError, match="nothing more is written"):
+            Warehouse(url, lease.Lease("collection", 1, "tested"))
+        second.unstage()
+    with Warehouse(url, lease.Lease("collection", 1, "another warehouse")) as other:
+        other.unstage()
+    postgres("DELETE FROM pipeline.leases")
