@@ -225,8 +225,10 @@ def _named() -> Iterator[None]:
     """Turns the driver's errors into one sentence without the address."""
     try:
         yield
-    except psycopg2.OperationalError as error:
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         reason = (str(error).strip().splitlines() or ["no reason given"])[0].removeprefix("connection to server ")
+        if isinstance(error, psycopg2.InterfaceError):  # what undoing a transaction says whose connection is gone
+            reason = "the connection was lost"
         raise DatabaseError(
             f"PostgreSQL cannot be reached or refuses ({reason}); check DATABASE_URL and the server, then run this "
             "again: nothing is half loaded."

@@ -8,7 +8,8 @@ from spark_jobs.errors import SupersededError
 from spark_jobs.lease import Lease
 
 END_EARLIER = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s AND application_name <> %s
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE CASE WHEN application_name LIKE %s THEN split_part(application_name, ' ', 3)::bigint < %s END
 """
 CLAIM = """
 INSERT INTO pipeline.leases (warehouse, epoch) VALUES (%s, %s)
@@ -36,7 +37,7 @@ class Fence:
     def end_earlier(self, cursor: Any) -> None:
         """Ends what earlier attempts at the same warehouse still do: one that is stopped would hold its locks."""
         if self.lease:
-            cursor.execute(END_EARLIER, (f"pipeline {self.lease.warehouse} %", self.name))
+            cursor.execute(END_EARLIER, (f"pipeline {self.lease.warehouse} %", self.lease.epoch))
 
     def claim(self, cursor: Any) -> None:
         """Makes this attempt the latest. Raises SupersededError where a later one is known."""

