@@ -1,5 +1,6 @@
 """The only place that builds a SparkSession. What a cluster may change stands in conf/spark-defaults.conf."""
 
+import logging
 import os
 import sys
 import time
@@ -28,6 +29,7 @@ def spark_session(name: str, **options: str) -> SparkSession:
 
     The process runs in UTC from here on, so that Python and Spark mean the same by a datetime without a zone.
     """
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs traces of what its caller gets as an exception
     os.environ["TZ"] = "UTC"
     time.tzset()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
