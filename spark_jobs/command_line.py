@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JNetworkError
+
 from spark_jobs import lease, lock, quality, windows
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import PipelineError
@@ -92,7 +94,10 @@ def sentence(error: Exception) -> str:
     text = str(error)
     if "No space left on device" in text:
         return "the disk is full; free some space and run this again: what was there before is unharmed."
-    path = Path(os.environ.get("PIPELINE_LOGS") or "data/logs").resolve() / f"error-{now():%Y%m%dT%H%M%S}.txt"
+    logs = Path(os.environ.get("PIPELINE_LOGS") or "data/logs").resolve()
+    if isinstance(error, Py4JNetworkError | ConnectionRefusedError):
+        return f"Spark's JVM has ended (killed? out of memory? see {logs / 'jvm.log'}); run this again."
+    path = logs / f"error-{now():%Y%m%dT%H%M%S}.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(traceback.format_exc())

@@ -107,8 +107,9 @@ def _watch(path: Path, file: TextIO, part: str, parent: int, ended: threading.Ev
 
 def _end(sentence: str) -> None:
     """Ends this process and what it started, at once: whatever it was about to write is another's to write now."""
-    sys.stderr.write(f"{sentence}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # what the JVM passed on goes nowhere once it is gone
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             child.kill()

@@ -1,6 +1,7 @@
 """PostgreSQL: the only module that talks to it. COPY into staging, one transaction for each day, its ledger."""
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2.extras import execute_values
 from pyarrow import csv
+from pyspark.errors import PythonException
 from pyspark.sql import DataFrame
 
 from spark_jobs import failpoints
@@ -128,7 +130,8 @@ class Warehouse:
             yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})
 
         text = [frame[name].cast("string").alias(name) for name in columns]
-        return sum(row.rows for row in frame.select("event_date", *text).mapInArrow(send, "rows BIGINT").collect())
+        with _named():
+            return sum(row.rows for row in frame.select("event_date", *text).mapInArrow(send, "rows BIGINT").collect())
 
     def replace(self, days: Sequence[StagedDay]) -> None:
         """One transaction for each day: the staged events take the place of the windows' rows, touched items are
@@ -222,17 +225,26 @@ def _within(windows: Sequence[Window]) -> tuple[str, list[datetime]]:
 
 @contextmanager
 def _named() -> Iterator[None]:
-    """Turns the driver's errors into one sentence without the address."""
+    """Turns the driver's errors, and those of executors that COPY, into one sentence without the address."""
     try:
         yield
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        reason = (str(error).strip().splitlines() or ["no reason given"])[0].removeprefix("connection to server ")
-        if isinstance(error, psycopg2.InterfaceError):  # what undoing a transaction says whose connection is gone
-            reason = "the connection was lost"
-        raise DatabaseError(
+    except psycopg2.Error as error:
+        raise _sentence(type(error), str(error)) from error
+    except PythonException as error:
+        if not (found := re.search(r"psycopg2\.(?:errors\.)?(\w+): ?(.*)", str(error))):
+            raise
+        kind = getattr(psycopg2, found[1], None) or getattr(psycopg2.errors, found[1], psycopg2.Error)
+        raise _sentence(kind, found[2]) from error
+
+
+def _sentence(kind: type[Exception], text: str) -> DatabaseError:
+    reason = (text.strip().splitlines() or [kind.__name__])[0].removeprefix("connection to server ")
+    lost = issubclass(kind, psycopg2.InterfaceError) or "closed the connection" in text
+    if lost:  # an InterfaceError is what undoing a transaction says whose connection is gone
+        reason = "the connection was lost"
+    if lost or issubclass(kind, psycopg2.OperationalError):
+        return DatabaseError(
             f"PostgreSQL cannot be reached or refuses ({reason}); check DATABASE_URL and the server, then run this "
             "again: nothing is half loaded."
-        ) from error
-    except psycopg2.Error as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DatabaseError(f"PostgreSQL refused a statement ({reason}); nothing is half loaded.") from error
+        )
+    return DatabaseError(f"PostgreSQL refused a statement ({reason}); nothing is half loaded.")
