@@ -50,7 +50,7 @@ def take(storage: Storage, holds: Iterable[Hold]) -> dict[str, Lease]:
     before = {row["part"]: row for row in storage.rows(tables.LEASES)}
     warehouse = next((row["warehouse"] for row in before.values()), uuid.uuid4().hex[:12])
     leases = {part: Lease(part, _next(before.get(part, {"epoch": 0})["epoch"]), warehouse) for part in unclean}
-    host = socket.gethostname()
+    host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock knows of this machine only
     rows = [vars(lease) | {"host": host, "taken_at": now()} for lease in leases.values()]
     named = ", ".join(f"'{part}'" for part in leases)
     try:
@@ -59,7 +59,7 @@ def take(storage: Storage, holds: Iterable[Hold]) -> dict[str, Lease]:
         raise BusyError(f"{storage.warehouse}: another run starts at this moment; run this again.") from error
     for part, lease in leases.items():
         storage.epochs[part] = lease.epoch
-        if unclean[part] or before.get(part, {"host": host})["host"] != host:
+        if unclean[part] or (remote and before.get(part, {"host": host})["host"] != host):
             for table in WRITES[part]:
                 storage.seal(table, part)
     return leases

@@ -45,6 +45,27 @@ def test_a_file_that_cannot_be_read_gets_one_sentence(tmp_path, content, says):
     assert "\n" not in refusal
 
 
+def test_what_is_made_to_do_harm_is_refused_in_one_sentence(tmp_path, monkeypatch):
+    def refusal(path: Path) -> str:
+        return files.examine(str(path), None).refusal
+
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (tmp_path / "secret.csv").write_text(HEAD + ROW)
+    (raw / "link.csv").symlink_to(tmp_path / "secret.csv")
+    assert "a link to a file outside this folder" in refusal(raw / "link.csv")
+    (raw / "inside.csv").write_text(HEAD + ROW)
+    (raw / "alias.csv").symlink_to(raw / "inside.csv")
+    assert refusal(raw / "alias.csv") is None
+    (raw / "line.csv").write_text(HEAD + ROW + "x" * (17 << 20) + "\n" + ROW)
+    assert f"the line that begins at byte {len(HEAD + ROW):,} has more than 16 MiB" in refusal(raw / "line.csv")
+    (raw / "columns.csv").write_text(",".join(f"c{i}" for i in range(1_000_000)) + "\n" + ROW)
+    assert "no line ends in its first 1,048,576 bytes" in refusal(raw / "columns.csv")
+    monkeypatch.setattr(files, "MOST_UNPACKED", 1 << 20)
+    (raw / "bomb.csv.gz").write_bytes(gzip.compress((HEAD + ROW * 50_000).encode()))
+    assert "unpacks to more than" in refusal(raw / "bomb.csv.gz")
+
+
 def test_a_truncated_gzip_is_refused_and_two_members_are_both_read():
     assert "truncated" in files.examine(str(CASES / "c07-truncated.csv.gz"), None).refusal
     assert [row["session_id"] for row in records(CASES / "c07-two-members.csv.gz")] == ["s-1", "s-2", "s-3", "s-4"]

@@ -9,6 +9,7 @@ import hashlib
 import io
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 from pyarrow import fs
@@ -19,6 +20,9 @@ from spark_jobs.sources.records import split
 BLOCK = 4 << 20
 CUT = 8 << 20
 LONGEST_HEADER = 1 << 20
+LONGEST_LINE = 16 << 20
+# CSV packs five to twenty times smaller; what unpacks to more than this is made to fill disks.
+MOST_UNPACKED, MOST_TIMES = 1 << 30, 200
 LFS = b"version https://git-lfs"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
@@ -82,6 +86,8 @@ def open_content(path: str, start: int = 0) -> io.BufferedIOBase:
 
 def examine(path: str, known_bytes: int | None) -> Examined:
     """One pass over the file. Never raises for what the file holds: a refusal is part of the answer."""
+    if _leads_outside(path):
+        return Examined(path, refusal="a link to a file outside this folder; copy the file here, or give INPUT=.")
     try:
         with open_content(path) as stream:
             return _Examination(path, known_bytes).run(stream)
@@ -101,6 +107,7 @@ class _Examination:
     def __init__(self, path: str, known_bytes: int | None):
         self.path, self.known_bytes = path, known_bytes
         self.packed = path.lower().endswith(".gz")
+        self.most = max(MOST_UNPACKED, MOST_TIMES * _size(path)) if self.packed else None
         self.hash, self.known_digest = hashlib.sha256(), None
         self.decoder = codecs.getincrementaldecoder("utf-8")()
         self.position = self.last_line_from = 0
@@ -145,7 +152,17 @@ class _Examination:
                 f"not UTF-8 text: byte 0x{error.object[error.start]:02x} near byte {self.position + error.start:,} "
                 "is none; convert the file to UTF-8."
             ) from error
-        last = block.rfind(b"\n") + 1
+        first, last = block.find(b"\n"), block.rfind(b"\n") + 1
+        if self.position + (first if last else len(block)) - self.last_line_from > LONGEST_LINE:
+            raise SourceError(
+                f"the line that begins at byte {self.last_line_from:,} has more than {LONGEST_LINE >> 20} MiB; "
+                "this is no CSV record: mend the file."
+            )
+        if self.most and self.position + len(block) > self.most:
+            raise SourceError(
+                f"it unpacks to more than {self.most:,} bytes, {MOST_TIMES} times its size or more, as no CSV does; "
+                "unpack it yourself if this one is meant."
+            )
         if last:
             self.last_line_from = self.position + last
         if last and self.position + last - (self.cuts[-1] if self.cuts else 0) >= CUT:
@@ -196,6 +213,16 @@ def _fill(stream: io.BufferedIOBase, size: int) -> bytes:
 
 def _is_ours(name: str) -> bool:
     return name.lower().endswith((".csv", ".csv.gz")) and not name.startswith(("_", "."))
+
+
+def _leads_outside(path: str) -> bool:
+    """A symbolic link in a local folder that leads out of it."""
+    return "://" not in path and not Path(path).resolve().is_relative_to(Path(path).parent.resolve())
+
+
+def _size(path: str) -> int:
+    system, inner = _system(path)
+    return system.get_file_info(inner).size or 0
 
 
 def _system(address: str) -> tuple[fs.FileSystem, str]:

@@ -16,7 +16,7 @@ def measured(scratch: Path, path: Path, rows: int, start: datetime, days: int) -
     """The pipeline's summary of all days of the file, then of a thirtieth of its rows a day later."""
     folder = process.folder(scratch)
     (folder / "raw").mkdir()
-    (folder / "raw" / path.name).symlink_to(path)
+    (folder / "raw" / path.name).hardlink_to(path)
     thirty = pipeline(folder)
     generate(Span(rows // days, 24, start + timedelta(days=days)), folder / "raw")
     return {"thirty": thirty, "one more": pipeline(folder)}
