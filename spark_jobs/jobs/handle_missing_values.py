@@ -32,6 +32,7 @@ def run(ctx: Context, days: Window) -> Summary:
     inputs = {day: (row["output_digest"], row["counts"]["source"]) for day, row in built.items()}
     work = building.due(ctx, STEP, days, inputs, ctx.settings.duplicates.exempt_types)
     if not work.days:
+        ctx.ledger.refresh_days()  # an attempt may have ended just before it did
         return {"days_built": 0}
     events = ctx.storage.read(tables.DEDUPED_EVENTS).where(in_days(work.days))
     stand_ins = Fills(*(frame.persist() for frame in fills(events)))  # small; used by the verdict and by the write

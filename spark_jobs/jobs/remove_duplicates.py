@@ -31,6 +31,7 @@ def run(ctx: Context, days: Window) -> Summary:
     inputs = {day: (digest, digest) for day, digest in ctx.ledger.day_inputs().items()}
     work = building.due(ctx, STEP, days, inputs, exempt)
     if not work.days:
+        ctx.ledger.refresh_days()  # an attempt may have ended just before it did
         return {"days_built": 0}
     for table in COLLECTED:
         ctx.storage.compact(table, work.days)
