@@ -180,7 +180,8 @@ def check_exports(pipeline, cells, users, items) -> None:
     assert {pair: matrix[users[pair[0]], items[pair[1]]] for pair in cells} == cells
 
 
-@pytest.mark.parametrize("hours", [12, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("hours", [8, 1])
 def test_runs_of_few_hours_give_the_tables_of_one_go_and_few_files(spark, tmp_path, database, postgres, hours):
     path = generate(Span(6_000, 24, datetime(2019, 10, 1)), tmp_path, seed=5, ratings=True)[0]
     (tmp_path / "pipeline").mkdir()
