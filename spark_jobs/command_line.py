@@ -6,18 +6,20 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JNetworkError
+from pyspark.sql import SparkSession
 
 from spark_jobs import lease, lock, quality, windows
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import PipelineError
 from spark_jobs.session import now, spark_session
-from spark_jobs.settings import load
+from spark_jobs.settings import Settings, load
 
 Run = Callable[[Context, windows.Window], Summary]
 EXIT_CODES = "exit codes: 0 done, 1 error, 2 wrong setting or argument, 3 units stopped, 4 not arrived yet, 5 busy"
@@ -57,12 +59,19 @@ def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, argument
         quality.preload()
     spark = spark_session(name)
     spark.sparkContext.setLogLevel("WARN")
-    with lock.hold(settings.paths.warehouse, part) as held:
-        ctx = context(settings, spark, **arguments)
-        ctx.leases, ctx.storage.part = lease.take(ctx.storage, [held]), part
+    with leased(settings, spark, part, **arguments) as ctx:
         summary = run(ctx, window)
     sys.stdout.write(handed_over({"job": name, "window": str(window)} | summary) + "\n")
     return 0
+
+
+@contextmanager
+def leased(settings: Settings, spark: SparkSession, part: str, **options: Any) -> Iterator[Context]:
+    """A context that may write `part` of the warehouse, until it is left. Raises BusyError where another may."""
+    with lock.hold(settings.paths.warehouse, part) as held:
+        ctx = context(settings, spark, **options)
+        ctx.leases, ctx.storage.part = lease.take(ctx.storage, [held]), part
+        yield ctx
 
 
 def handed_over(summary: Summary) -> str:

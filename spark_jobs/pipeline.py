@@ -28,6 +28,7 @@ from spark_jobs.windows import DAY, Window, floor
 
 HOURLY = (validate_data_quality, load_to_database)
 DAILY = (remove_duplicates, handle_missing_values, create_user_item_matrix, feature_engineering)
+JOBS = (extract_events, *HOURLY, *DAILY)
 
 
 def main() -> int:

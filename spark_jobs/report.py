@@ -38,7 +38,7 @@ def closing(ctx: Context, console: Console, summaries: Mapping[str, Summary], se
             table.add_row(name, *rows, f"{seconds[name]:.1f}", _words(summaries.get(name), used))
     table.add_row("all", "", "", f"{sum(seconds.values()):.1f}", "")
     console.out.print(table)
-    for line in [*_identities(ctx, counts), *_rejected(ctx), *_time(ctx), *_next(ctx)]:
+    for line in [*identities(ctx), *_rejected(ctx), *_time(ctx), *_next(ctx)]:
         console.say(line)
 
 
@@ -67,8 +67,8 @@ def _phrase(key: str, value: object) -> str:
     return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
 
 
-def _identities(ctx: Context, counts: Mapping[str, int]) -> Iterator[str]:
-    """Both counting identities; `identity.events` raises where the first does not hold."""
+def identities(ctx: Context) -> Iterator[str]:
+    """Both counting identities as sentences. Raises IdentityError where one does not hold."""
     found = identity.events(ctx)
     line = (
         f"checked: raw {found['raw_events']:,} = user_events {found['user_events']:,} + rejected "
@@ -78,8 +78,7 @@ def _identities(ctx: Context, counts: Mapping[str, int]) -> Iterator[str]:
         line += f" ({found['earlier_rows_standing']:,} rows of earlier content stand for units that were stopped)"
     yield line
     rows_in, rows_out = identity.deduplicated(ctx)
-    dropped = rows_in - rows_out
-    yield f"checked: user_events {rows_in:,} = deduped {counts['deduped_events']:,} + dropped {dropped:,}"
+    yield f"checked: user_events {rows_in:,} = deduped {rows_out:,} + dropped {rows_in - rows_out:,}"
 
 
 def _rejected(ctx: Context) -> Iterator[str]:

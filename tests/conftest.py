@@ -13,15 +13,8 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError
-from spark_jobs.jobs import (
-    create_user_item_matrix,
-    extract_events,
-    feature_engineering,
-    handle_missing_values,
-    load_to_database,
-    remove_duplicates,
-    validate_data_quality,
-)
+from spark_jobs.jobs import extract_events, load_to_database, validate_data_quality
+from spark_jobs.pipeline import DAILY
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR, Window
@@ -30,7 +23,6 @@ CASES = Path(__file__).parent / "cases"
 HEAD = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
 OCTOBER_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), HOUR)
 DAY_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), DAY)
-DAILY = (remove_duplicates, handle_missing_values, create_user_item_matrix, feature_engineering)
 
 
 @pytest.fixture(scope="session")

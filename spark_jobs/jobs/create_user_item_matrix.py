@@ -17,7 +17,7 @@ from expectations import user_item_matrix as suite
 from spark_jobs import building, command_line, lease, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.storage import in_days
-from spark_jobs.transforms.changed import anew, users_of
+from spark_jobs.transforms.changed import grown
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import pair_scores, score
 from spark_jobs.transforms.measure import measures
@@ -78,11 +78,10 @@ def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: st
 
 def _cells(ctx: Context, interactions: DataFrame, weights: dict[str, float], added: list | None) -> DataFrame:
     """The cells of all users; with `added`, those of users without an event in these days are the table's own."""
-    if added:
-        users = users_of(interactions.where(in_days(added)))
-        standing = ctx.storage.read(tables.USER_ITEM_MATRIX)
-        return anew(standing, users, _scored(ctx, interactions.join(users, "user_id", "left_semi"), weights))
-    return _scored(ctx, interactions, weights)
+    if not added:
+        return _scored(ctx, interactions, weights)
+    standing = ctx.storage.read(tables.USER_ITEM_MATRIX)
+    return grown(standing, interactions, in_days(added), lambda rows: _scored(ctx, rows, weights))
 
 
 def _scored(ctx: Context, interactions: DataFrame, weights: dict[str, float]) -> DataFrame:

@@ -19,7 +19,7 @@ from spark_jobs.building import Snapshot
 from spark_jobs.context import Context, Summary
 from spark_jobs.storage import in_days
 from spark_jobs.tables import Table
-from spark_jobs.transforms.changed import anew, users_of
+from spark_jobs.transforms.changed import grown
 from spark_jobs.transforms.features import item_features, user_features
 from spark_jobs.transforms.interactions import TYPES
 from spark_jobs.transforms.measure import measures
@@ -55,9 +55,8 @@ def _of_users(ctx: Context, interactions: DataFrame, weights: dict[str, float], 
     """The features of all users; with `added`, those of users without an event in these days are the table's own."""
     if not added:
         return user_features(interactions, weights)
-    users = users_of(interactions.where(in_days(added)))
     standing = ctx.storage.read(tables.USER_FEATURES)
-    return anew(standing, users, user_features(interactions.join(users, "user_id", "left_semi"), weights))
+    return grown(standing, interactions, in_days(added), lambda rows: user_features(rows, weights))
 
 
 def _build(ctx: Context, state: Snapshot, table: Table, features: DataFrame, suite: ModuleType, events: int) -> int:

@@ -12,9 +12,6 @@ import psutil
 
 from spark_jobs import pipeline, quality
 from spark_jobs.command_line import guarded
-from spark_jobs.jobs import extract_events
-
-JOBS = (extract_events, *pipeline.HOURLY, *pipeline.DAILY)
 
 
 def main() -> int:
@@ -29,7 +26,7 @@ def main() -> int:
 
     quality.judge = timed
     read = {}
-    for job in JOBS:
+    for job in pipeline.JOBS:
         job.run = _counted(job, read)
     code = pipeline.main()
     path = Path(os.environ["PIPELINE_SUMMARY"])

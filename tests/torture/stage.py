@@ -10,43 +10,25 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from spark_jobs import lease, lock
-from spark_jobs.context import context
-from spark_jobs.jobs import (
-    create_user_item_matrix,
-    extract_events,
-    feature_engineering,
-    handle_missing_values,
-    load_to_database,
-    remove_duplicates,
-    validate_data_quality,
-)
+from spark_jobs import lease, pipeline
+from spark_jobs.command_line import leased
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR, Window
+from tests.process import places
 from tests.torture.digests import digests
 from tests.torture.server import Server
 
 START = datetime(2019, 10, 1)
-JOBS = {
-    "extract_events": extract_events,
-    "validate_data_quality": validate_data_quality,
-    "load_to_database": load_to_database,
-    "remove_duplicates": remove_duplicates,
-    "handle_missing_values": handle_missing_values,
-    "create_user_item_matrix": create_user_item_matrix,
-    "feature_engineering": feature_engineering,
-}
-HOURLY = (extract_events, validate_data_quality, load_to_database)
+JOBS = {job.__name__.rpartition(".")[2]: job for job in pipeline.JOBS}
 BAD = "a line that is none\n2019-10-01 07:00:00 UTC,VIEW,1,2,,,1.00,3,s,\n"
 LAST = "2019-10-01 23:59:59 UTC,view,1,2,,,1.00,3,s,\n"  # so that the day has arrived
-NAMES = ("raw", "warehouse", "database", "quality", "processed", "logs")
 Digests = dict[str, Any]
 
 
 def window(job: ModuleType) -> Window:
     """The day in the job's units."""
-    return Window(START, START + DAY, HOUR if job in HOURLY else DAY)
+    return Window(START, START + DAY, HOUR if job.PART == lease.COLLECTION else DAY)
 
 
 @dataclass
@@ -66,7 +48,7 @@ class Stage:
     @property
     def options(self) -> list[str]:
         """Settings that put everything there."""
-        return [part for name in NAMES for part in ("--set", f"paths.{name}='{self.here / name}'")]
+        return ["--set", f"paths.raw='{self.here / 'raw'}'", *places(self.here)]
 
     def prepare(self, seed: int, jobs: list[str]) -> None:
         """A day, built; then late rows for half of its hours, some of them bad. Keeps what is there before each of the
@@ -95,11 +77,9 @@ class Stage:
 
     def attempt(self, job: str) -> None:
         """The job as its command runs it, in this session."""
-        module, settings = JOBS[job], load(self.options[1::2])
-        with lock.hold(settings.paths.warehouse, module.PART) as held:
-            ctx = context(settings, self.spark)
+        module = JOBS[job]
+        with leased(load(self.options[1::2]), self.spark, module.PART) as ctx:
             ctx.say = lambda line: None
-            ctx.leases, ctx.storage.part = lease.take(ctx.storage, [held]), module.PART
             module.run(ctx, window(module))
 
     def digests(self) -> Digests:
