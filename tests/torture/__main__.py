@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="one case of each kind")
     parser.add_argument("--only", default="", help="cases whose fault or failpoint contains this")
     arguments = parser.parse_args()
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=WIDE)
     chosen = [pair for pair in (cases.SHORT if arguments.short else cases.pairs()) if arguments.only in " ".join(pair)]
     outcomes: list[Outcome] = []
     with stage() as made:
@@ -53,7 +53,7 @@ def main() -> int:
                 kept = ROOT / "data" / "torture.json"
                 kept.parent.mkdir(exist_ok=True)
                 kept.write_text(json.dumps([asdict(each) for each in outcomes], indent=1))
-    console.print(_matrix(outcomes), width=WIDE)
+    console.print(_matrix(outcomes))
     for fault, reason in cases.LEFT_OUT.items():
         console.print(f"left out, {fault}: {reason}", soft_wrap=True)
     failed = sum(bool(outcome.wrong) for outcome in outcomes)
