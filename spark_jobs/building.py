@@ -1,7 +1,7 @@
 """Building days and snapshots: which need it, what their verdict is, what the ledger says afterwards."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,13 +24,19 @@ NOTHING = "nothing"
 
 @dataclass(frozen=True)
 class Work:
-    """The days that a step has to build, with the digest of what each is built from."""
+    """The days that a step has to build, with the digest of what each is built from, and the versions it reads."""
 
     step: str
     days: list[datetime]
     digests: Mapping[datetime, str]
     sources: Mapping[datetime, str]
     old: Mapping[datetime, dict[str, Any]]
+    reads: Mapping[str, int] = field(default_factory=dict)
+
+
+def reading(ctx: Context, *read: Table) -> dict[str, int]:
+    """The present version of each of these tables: what a build then reads, and writes into the ledger."""
+    return {table.name: ctx.storage.version(table) for table in read}
 
 
 def due(ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple[str, str]], *settings: Any) -> Work:
@@ -66,7 +72,7 @@ def record(ctx: Context, work: Work, verdict: quality.Verdict, counts: Mapping[s
         name, old = windows.name(day, DAY), work.old.get(day)
         row = {"day": day.date(), "input_digest": work.digests[day], "verdict": None}
         if name in verdict.failed:
-            stands = {key: old[key] for key in ("output_digest", "rows_in", "rows_out", "counts")} if old else {}
+            stands = {key: old[key] for key in ("output_digest", "rows_in", "rows_out", "counts", "reads") if old}
             nothing = {"output_digest": NOTHING, "rows_in": 0, "rows_out": 0, "counts": {"source": NOTHING}}
             rows.append(row | nothing | stands | {"status": "stopped", "verdict": "; ".join(verdict.failed[name])})
             continue
@@ -75,7 +81,7 @@ def record(ctx: Context, work: Work, verdict: quality.Verdict, counts: Mapping[s
         rows.append(
             row
             | {"status": "built", "output_digest": fingerprint(work.step, work.digests[day]), "counts": named}
-            | {"rows_in": int(counted["rows_in"]), "rows_out": int(counted["rows_out"])}
+            | {"rows_in": int(counted["rows_in"]), "rows_out": int(counted["rows_out"]), "reads": dict(work.reads)}
         )
     failpoints.reached("building.written")
     ctx.ledger.record_builds(work.step, rows)
@@ -128,6 +134,7 @@ class Snapshot:
     unchanged: bool
     added: list[datetime] | None
     last: str | None
+    reads: Mapping[str, int]
 
     def added_to(self, ctx: Context, table: Table) -> list[datetime] | None:
         """`added`, if `table` holds what the last snapshot wrote: not what an attempt wrote that ended before its
@@ -135,8 +142,9 @@ class Snapshot:
         return self.added if self.added and ctx.storage.note(table) == self.last else None
 
 
-def snapshot(ctx: Context, step: str, *settings: Any) -> Snapshot:
-    """The state that the snapshots of `step` should have now. Raises PipelineError where no day is built."""
+def snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) -> Snapshot:
+    """The state that the snapshots of `step`, made from `bases`, should have now. Raises PipelineError where no day is
+    built."""
     built = {
         day: row["output_digest"] for day, row in ctx.ledger.builds(LAST_DAILY_STEP).items() if row["rows_out"] > 0
     }
@@ -147,7 +155,8 @@ def snapshot(ctx: Context, step: str, *settings: Any) -> Snapshot:
     stands = last["input_digest"] if last is not None and last["status"] == "built" else None
     chosen = fingerprint(*settings)
     added = _added(built, chosen, last["counts"]) if stands else None
-    return Snapshot(step, max(built), digest, chosen, built, stands == digest, added, stands)
+    reads = reading(ctx, *bases)
+    return Snapshot(step, max(built), digest, chosen, built, stands == digest, added, stands, reads)
 
 
 def _added(built: Mapping[datetime, str], settings: str, before: Mapping[str, str]) -> list[datetime] | None:
@@ -169,7 +178,7 @@ def record_snapshot(ctx: Context, state: Snapshot, verdict: quality.Verdict, row
     failed = "; ".join(text for texts in verdict.failed.values() for text in texts)
     status = {"status": "stopped" if failed else "built", "verdict": failed or None}
     rests_on = {windows.name(day, DAY): output for day, output in state.days.items()} | {"settings": state.settings}
-    outcome = {"output_digest": fingerprint(state.step, state.digest), "counts": rests_on}
+    outcome = {"output_digest": fingerprint(state.step, state.digest), "counts": rests_on, "reads": dict(state.reads)}
     failpoints.reached("building.written")
     ctx.ledger.record_builds(state.step, [row | status | outcome])
     failpoints.reached("building.recorded")

@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -59,18 +59,22 @@ def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, argument
         quality.preload()
     spark = spark_session(name)
     spark.sparkContext.setLogLevel("WARN")
-    with leased(settings, spark, part, **arguments) as ctx:
+    with leased(settings, spark, [part], **arguments) as ctx:
         summary = run(ctx, window)
     sys.stdout.write(handed_over({"job": name, "window": str(window)} | summary) + "\n")
     return 0
 
 
 @contextmanager
-def leased(settings: Settings, spark: SparkSession, part: str, **options: Any) -> Iterator[Context]:
-    """A context that may write `part` of the warehouse, until it is left. Raises BusyError where another may."""
-    with lock.hold(settings.paths.warehouse, part) as held:
+def leased(settings: Settings, spark: SparkSession, parts: Sequence[str], **options: Any) -> Iterator[Context]:
+    """A context that may write these parts of the warehouse, until it is left; the first is the one that writes now.
+
+    Raises BusyError where another run may write one of them.
+    """
+    with ExitStack() as held:
+        holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in parts]
         ctx = context(settings, spark, **options)
-        ctx.leases, ctx.storage.part = lease.take(ctx.storage, [held]), part
+        ctx.leases, ctx.storage.part = lease.take(ctx.storage, holds), parts[0]
         yield ctx
 
 

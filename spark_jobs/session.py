@@ -43,20 +43,23 @@ def spark_session(name: str, **options: str) -> SparkSession:
 
 @contextmanager
 def _quiet_start() -> Iterator[None]:
-    """A JVM that this process starts gets the log folder as its stderr: what it says there is never for a person."""
+    """A JVM that this process starts says what it says to a file in the log folder: it is never for a person."""
     if SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ:
         yield
         return
     folder = Path(os.environ["PIPELINE_LOGS"])
     folder.mkdir(parents=True, exist_ok=True)
-    ours = os.dup(2)
+    sys.stdout.flush()
+    ours = {number: os.dup(number) for number in (1, 2)}
     with (folder / "jvm.log").open("ab") as log:
-        os.dup2(log.fileno(), 2)
+        for number in ours:
+            os.dup2(log.fileno(), number)
     try:
         yield
     finally:
-        os.dup2(ours, 2)
-        os.close(ours)
+        for number, kept in ours.items():
+            os.dup2(kept, number)
+            os.close(kept)
 
 
 def now() -> datetime:

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin
 from spark_jobs.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
+KEPT_DAYS = (7, 29)  # each table keeps replaced files for a week at least, and its log for 30 days
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,13 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """For how many days a build can be repeated, whatever became of its tables since."""
+
+    rebuild_days: int
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of a run."""
 
@@ -117,6 +125,7 @@ class Settings:
     matrix: Matrix
     features: Features
     schedule: Schedule
+    retention: Retention
 
 
 def load(overrides: list[str] = (), file: Path | None = None) -> Settings:
@@ -203,6 +212,8 @@ def _check(settings: Settings) -> None:
     limits = settings.features.price_range
     if not limits.budget < limits.mid < limits.premium:
         raise SettingsError("setting features.price_range: budget, mid and premium must rise.")
+    if not KEPT_DAYS[0] <= settings.retention.rebuild_days <= KEPT_DAYS[1]:
+        raise SettingsError("setting retention.rebuild_days must lie between {} and {}.".format(*KEPT_DAYS))
     if min(settings.matrix.trailing_days, settings.schedule.wait_hours, settings.quality.docs_days) < 0:
         raise SettingsError(
             "settings matrix.trailing_days, schedule.wait_hours, quality.docs_days: no negative numbers."

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from delta import exceptions
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
@@ -57,6 +59,7 @@ class Storage:
         """Creates the table, with comments and properties, where there is none."""
         if self.exists(table):
             return
+        self._clear_begun(table)
         statistics = {"delta.dataSkippingStatsColumns": ",".join(table.statistics)} if table.statistics else {}
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).comment(table.comment)
         for field in table.fields:
@@ -67,12 +70,39 @@ class Storage:
             builder = builder.property(key, value)
         builder.execute()
 
-    def read(self, table: Table, where: Column | None = None) -> DataFrame:
-        """The table as it is now; a table that nobody wrote yet reads as empty."""
+    def _clear_begun(self, table: Table) -> None:
+        """Removes the log of a creation that ended before its first commit: Delta would not create a table there."""
+        files, log = self._file_system(f"{self.path(table)}/_delta_log")
+        if files.exists(log) and not any(
+            found.getPath().getName().endswith(".json") for found in files.listStatus(log)
+        ):
+            files.delete(log, True)
+
+    def read(self, table: Table, version: int | None = None) -> DataFrame:
+        """The table as it is now, or as a version had it; a table that nobody wrote yet reads as empty."""
         if not self.exists(table):
             return self.frame(table, [])
-        frame = self.spark.read.format("delta").load(self.path(table))
-        return frame if where is None else frame.where(where)
+        reader = self.spark.read.format("delta")
+        return (reader if version is None else reader.option("versionAsOf", version)).load(self.path(table))
+
+    def read_earlier(self, table: Table, version: int, where: str) -> DataFrame | None:
+        """The rows that `where` names as a version had them; None where its log or its files are gone."""
+        try:
+            rows = self.read(table, version).where(where)
+        except AnalysisException as error:
+            if "VERSION" not in (error.getCondition() or ""):
+                raise
+            return None
+        return rows if all(self._is_there(unquote(address)) for address in rows.inputFiles()) else None
+
+    def _is_there(self, address: str) -> bool:
+        files, path = self._file_system(address)
+        return files.exists(path)
+
+    def _file_system(self, address: str) -> tuple[Any, Any]:
+        """Hadoop's file system of an address, and the address as its path."""
+        path = self.spark._jvm.org.apache.hadoop.fs.Path(address)
+        return path.getFileSystem(self.spark._jsc.hadoopConfiguration()), path
 
     def frame(self, table: Table, rows: Iterable[dict[str, Any]]) -> DataFrame:
         """A small DataFrame with the table's schema from values that the driver knows (ledger rows, never events)."""
@@ -119,6 +149,7 @@ class Storage:
         Delta refuses a commit that began before another of the same application id, and skips one whose version is
         not above the table's last.
         """
+        writer = writer.option("mergeSchema", "true")  # a column that this version of the project added
         if part not in self.epochs:
             writer.save(self.path(table))
             return
@@ -167,6 +198,17 @@ class Storage:
             self.seal(table, self.part)  # restoring is no transaction of the lease: this asks whether it is the latest
         handle.restoreToVersion(version)
         return True
+
+    def vacuum(self, table: Table, hours: float) -> None:
+        """Removes the files that no version of the last `hours` needs: from then on no older one can be read."""
+        if not self.exists(table):
+            return
+        check = "spark.databricks.delta.retentionDurationCheck.enabled"
+        self.spark.conf.set(check, "false")  # it knows the table's own retention only, not who asks
+        try:
+            DeltaTable.forPath(self.spark, self.path(table)).vacuum(hours)
+        finally:
+            self.spark.conf.unset(check)
 
     def compact(self, table: Table, days: Iterable[datetime]) -> None:
         """Joins the small files of closed days; rows stay as they are. Left for next time where a writer is faster."""

@@ -95,3 +95,11 @@ def test_a_database_that_fails_within_a_transaction_keeps_what_it_had(pipeline, 
     assert pipeline.load()["hours_loaded"] >= 1
     assert len(postgres("SELECT * FROM user_events")) == 1_400
     assert pipeline.read(tables.USER_EVENTS).count() == 1_400
+
+
+def test_a_table_whose_creation_was_cut_short_is_created_by_the_next_run(pipeline):
+    log = pipeline.folder / "warehouse" / tables.RAW_EVENTS.name / "_delta_log"
+    log.mkdir(parents=True)
+    (log / ".00000000000000000000.json.tmp").touch()
+    pipeline.case("c23-ties.csv")
+    assert pipeline.land()["files_landed"] == 1

@@ -25,23 +25,28 @@ from spark_jobs.windows import DAY, Window
 
 STEP = "create_user_item_matrix"
 PART = lease.MATRIX
+BASES = (tables.INTERACTIONS,)
+
+
+def chosen(ctx: Context) -> tuple:
+    """The settings that the matrix rests on: the weights, and of how many days."""
+    return asdict(ctx.settings.matrix.weights), ctx.settings.matrix.trailing_days
 
 
 def run(ctx: Context, days: Window) -> Summary:
     """Numbers new ids, scores every pair, judges, replaces the matrix; does nothing where nothing changed."""
-    matrix = ctx.settings.matrix
-    weights = asdict(matrix.weights)
-    state = building.snapshot(ctx, STEP, weights, matrix.trailing_days)
+    weights, trailing_days = chosen(ctx)
+    state = building.snapshot(ctx, STEP, BASES, weights, trailing_days)
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
-    interactions = ctx.storage.read(tables.INTERACTIONS)
-    added = None if matrix.trailing_days else state.added_to(ctx, tables.USER_ITEM_MATRIX)
+    interactions = ctx.storage.read(tables.INTERACTIONS, state.reads[tables.INTERACTIONS.name])
+    added = None if trailing_days else state.added_to(ctx, tables.USER_ITEM_MATRIX)
     unnumbered = interactions.where(in_days(added)) if added else interactions
     new = {
         "new_users": _number(ctx, unnumbered, tables.USER_INDEX, "user_id", "user_index"),
         "new_items": _number(ctx, unnumbered, tables.ITEM_INDEX, "item_id", "item_index"),
     }
-    interactions = _trailing(interactions, state.as_of, matrix.trailing_days)
+    interactions = _trailing(interactions, state.as_of, trailing_days)
     cells = _cells(ctx, interactions, weights, added)
     cells = building.stamped(tables.USER_ITEM_MATRIX, cells, state).persist(StorageLevel.MEMORY_AND_DISK)
     try:
@@ -56,6 +61,12 @@ def run(ctx: Context, days: Window) -> Summary:
         cells.unpersist()
     grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
     return grown | {"users": int(found["users"].iloc[0]), "items": int(found["items"].iloc[0]), "cells": count} | new
+
+
+def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame) -> dict[tables.Table, DataFrame]:
+    """The matrix as of a day from all its interactions; ids without a number come out without one."""
+    weights, trailing_days = chosen(ctx)
+    return {tables.USER_ITEM_MATRIX: _scored(ctx, _trailing(interactions, as_of, trailing_days), weights)}
 
 
 def _trailing(interactions: DataFrame, as_of: datetime, days: int) -> DataFrame:

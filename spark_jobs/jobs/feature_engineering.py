@@ -6,6 +6,7 @@ Reads daily_interactions and daily_items; writes user_features and item_features
 
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from types import ModuleType
 
 from pyspark import StorageLevel
@@ -27,28 +28,40 @@ from spark_jobs.windows import DAY, Window
 
 STEP = "feature_engineering"
 PART = lease.FEATURES
+BASES = (tables.INTERACTIONS, tables.ITEM_DAYS)
+
+
+def chosen(ctx: Context) -> tuple:
+    """The settings that the features rest on: weights, limits of the price ranges, what popularity counts."""
+    features = ctx.settings.features
+    popularity = {"views": features.popularity_views, "purchases": features.popularity_purchases}
+    return asdict(ctx.settings.matrix.weights), asdict(features.price_range), popularity
 
 
 def run(ctx: Context, days: Window) -> Summary:
     """Builds both tables from the bases; does nothing where nothing changed."""
-    weights, limits = asdict(ctx.settings.matrix.weights), asdict(ctx.settings.features.price_range)
-    popularity = {
-        "views": ctx.settings.features.popularity_views,
-        "purchases": ctx.settings.features.popularity_purchases,
-    }
-    state = building.snapshot(ctx, STEP, weights, limits, popularity)
+    weights, limits, popularity = chosen(ctx)
+    state = building.snapshot(ctx, STEP, BASES, weights, limits, popularity)
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
-    interactions = ctx.storage.read(tables.INTERACTIONS)
+    interactions, items = (ctx.storage.read(table, state.reads[table.name]) for table in BASES)
     events = interactions.agg(F.sum(sum((F.col(f"{name}_count") for name in TYPES), F.lit(0)))).first()[0]
     added = state.added_to(ctx, tables.USER_FEATURES)
     of_users = _of_users(ctx, interactions, weights, added)
-    of_items = item_features(interactions, ctx.storage.read(tables.ITEM_DAYS), limits, popularity)
-    users = _build(ctx, state, tables.USER_FEATURES, of_users, user_suite, events)
-    items = _build(ctx, state, tables.ITEM_FEATURES, of_items, item_suite, events)
-    building.record_snapshot(ctx, state, building.quality.Verdict(STEP), rows_in=events, rows_out=users + items)
+    of_items = item_features(interactions, items, limits, popularity)
+    user_rows = _build(ctx, state, tables.USER_FEATURES, of_users, user_suite, events)
+    item_rows = _build(ctx, state, tables.ITEM_FEATURES, of_items, item_suite, events)
+    verdict = building.quality.Verdict(STEP)
+    building.record_snapshot(ctx, state, verdict, rows_in=events, rows_out=user_rows + item_rows)
     grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
-    return grown | {"users": users, "items": items}
+    return grown | {"users": user_rows, "items": item_rows}
+
+
+def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame, items: DataFrame) -> dict[Table, DataFrame]:
+    """Both tables from the days of their bases, of which `as_of` is the last."""
+    weights, limits, popularity = chosen(ctx)
+    of_items = item_features(interactions, items, limits, popularity)
+    return {tables.USER_FEATURES: user_features(interactions, weights), tables.ITEM_FEATURES: of_items}
 
 
 def _of_users(ctx: Context, interactions: DataFrame, weights: dict[str, float], added: list | None) -> DataFrame:

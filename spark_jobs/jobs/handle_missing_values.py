@@ -5,6 +5,7 @@ Takes the days of the range and built days whose deduplicated events changed sin
 """
 
 import sys
+from dataclasses import replace
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -34,7 +35,9 @@ def run(ctx: Context, days: Window) -> Summary:
     if not work.days:
         ctx.ledger.refresh_days()  # an attempt may have ended just before it did
         return {"days_built": 0}
-    events = ctx.storage.read(tables.DEDUPED_EVENTS).where(in_days(work.days))
+    source = tables.DEDUPED_EVENTS
+    work = replace(work, reads=building.reading(ctx, source))
+    events = ctx.storage.read(source, work.reads[source.name]).where(in_days(work.days))
     stand_ins = Fills(*(frame.persist() for frame in fills(events)))  # small; used by the verdict and by the write
     try:
         cleaned = repair(events, stand_ins)

@@ -5,6 +5,7 @@ Reads user_events; writes deduped_events, day_builds, day_status; joins small fi
 """
 
 import sys
+from dataclasses import replace
 from decimal import Decimal
 
 import pandas as pd
@@ -35,8 +36,10 @@ def run(ctx: Context, days: Window) -> Summary:
         return {"days_built": 0}
     for table in COLLECTED:
         ctx.storage.compact(table, work.days)
-    table = tables.DEDUPED_EVENTS
-    events = placed(ctx.storage.read(tables.USER_EVENTS).where(in_days(work.days)), table.key_columns())
+    table, source = tables.DEDUPED_EVENTS, tables.USER_EVENTS
+    work = replace(work, reads=building.reading(ctx, source))
+    events = ctx.storage.read(source, work.reads[source.name]).where(in_days(work.days))
+    events = placed(events, table.key_columns())
     events = events.persist(StorageLevel.MEMORY_AND_DISK)  # counted, judged, then written: one shuffle for all
     try:
         deduped = kept(events, exempt)

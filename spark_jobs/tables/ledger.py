@@ -82,6 +82,7 @@ DAY_BUILDS = Table(
         Field("rows_in", "BIGINT", "Rows read.", False),
         Field("rows_out", "BIGINT", "Rows written.", False),
         Field("counts", "MAP<STRING, STRING>", "What the step counted, by name.", False),
+        Field("reads", "MAP<STRING, BIGINT>", "Version of each table that was read. Null: built before this was kept."),
         Field("verdict", "STRING", "For a stopped day, the expectation that failed, as a sentence. Null: passed."),
         Field("built_at", "TIMESTAMP", "When, UTC; outside every comparison.", False),
     ),

@@ -25,6 +25,7 @@ from spark_jobs.command_line import guarded
 from spark_jobs.session import spark_session
 from spark_jobs.settings import ROOT
 from tests.torture import cases
+from tests.torture.attempt import SILENT_SECONDS
 from tests.torture.reader import of_delta, of_postgres
 from tests.torture.run import Outcome, run
 from tests.torture.server import Server
@@ -71,7 +72,7 @@ def stage() -> Iterator[Stage]:
         subprocess.run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", folder / "here"], check=False).returncode == 0
     )
     os.environ["PIPELINE_LOGS"] = str(folder / "logs")
-    lock.SILENT_SECONDS = 3.0
+    lock.SILENT_SECONDS = SILENT_SECONDS
     server = Server(folder / "postgres")
     os.environ["DATABASE_URL"] = server.url
     spark = spark_session("torture", **QUICK)

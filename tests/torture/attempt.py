@@ -14,6 +14,7 @@ from spark_jobs.settings import ROOT
 from tests.torture.stage import JOBS, Stage, window
 
 PATIENCE = 120.0
+SILENT_SECONDS = 5  # short, but longer than a busy machine keeps a living run from its sign of life
 SMALL = ["--master", "local[2]", "--conf", "spark.sql.shuffle.partitions=2"]
 SMALL += ["--conf", "spark.sql.codegen.wholeStage=false"]
 SUBMIT = Path(sys.executable).parent / "spark-submit"
@@ -31,7 +32,7 @@ class Attempt:
             "DATABASE_URL": stage.server.url,
             "PIPELINE_LOGS": str(stage.here / "logs"),
             "PIPELINE_SCRATCH": str(self.scratch),
-            "PIPELINE_SILENT_SECONDS": "3",
+            "PIPELINE_SILENT_SECONDS": str(SILENT_SECONDS),
             "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1",  # each run is short: compile little
         }
         if failpoint:

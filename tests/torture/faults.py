@@ -4,7 +4,7 @@ import signal
 import time
 from contextlib import suppress
 
-from tests.torture.attempt import Attempt
+from tests.torture.attempt import SILENT_SECONDS, Attempt
 from tests.torture.stage import Stage
 
 GONE_SECONDS = 30
@@ -62,7 +62,7 @@ def twice(stage: Stage, attempt: Attempt, job: str) -> None:
 def freeze(stage: Stage, attempt: Attempt, job: str) -> None:
     """The whole run is stopped; another takes its place and finishes; then the first one wakes."""
     attempt.signal(signal.SIGSTOP)
-    time.sleep(3.5)  # longer than PIPELINE_SILENT_SECONDS
+    time.sleep(SILENT_SECONDS + 0.5)
     try:
         stage.attempt(job)
     finally:

@@ -1,4 +1,7 @@
-"""Somebody who reads all the time: each hour is seen as it was before the window or as it is after, never between."""
+"""Somebody who reads all the time: each hour is seen as it was before the window or as it is after, never between.
+
+Delta is read whenever its log has a new entry: between two entries a reader can only see what it saw before.
+"""
 
 import threading
 from contextlib import suppress
@@ -11,7 +14,7 @@ from spark_jobs import tables
 from spark_jobs.storage import Storage
 from tests.torture.stage import Stage
 
-EVERY_SECONDS = 1.0
+EVERY_SECONDS = 0.5
 SQL = """
 SELECT to_char(date_trunc('hour', timestamp), 'HH24'), count(*),
     sum(hashtextextended(ROW(user_id, item_id, event_type, timestamp, session_id, rating, price)::text, 0)::numeric)
@@ -41,6 +44,7 @@ class Reader:
         self.stage, self.states = stage, states
         self.wrong: list[str] = []
         self.looked = 0
+        self._log: set[str] = set()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
 
@@ -54,9 +58,15 @@ class Reader:
 
     def _read(self) -> None:
         while not self._ended.wait(EVERY_SECONDS):
-            self._look("Delta", of_delta(self.stage))
+            if (log := self._entries()) != self._log:
+                self._look("Delta", of_delta(self.stage))
+                self._log = log
             with suppress(psycopg2.Error):  # it may be gone, on purpose
                 self._look("PostgreSQL", of_postgres(self.stage))
+
+    def _entries(self) -> set[str]:
+        log = self.stage.here / "warehouse" / tables.USER_EVENTS.name / "_delta_log"
+        return {path.name for path in log.glob("*.json")}
 
     def _look(self, where: str, seen: Hours) -> None:
         self.looked += 1

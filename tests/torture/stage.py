@@ -78,7 +78,7 @@ class Stage:
     def attempt(self, job: str) -> None:
         """The job as its command runs it, in this session."""
         module = JOBS[job]
-        with leased(load(self.options[1::2]), self.spark, module.PART) as ctx:
+        with leased(load(self.options[1::2]), self.spark, [module.PART]) as ctx:
             ctx.say = lambda line: None
             module.run(ctx, window(module))
 

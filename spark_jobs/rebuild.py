@@ -1,0 +1,143 @@
+"""`make rebuild DAY=2019-10-01`: a day's outputs once more, from the versions of the tables that they were built from.
+
+What comes out is compared with what stands: the same rows stay untouched, other ones (somebody changed the table) are
+put right. Matrix and features belong to the day that they are as of.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from types import ModuleType
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs import building, lease, tables
+from spark_jobs.command_line import guarded, leased
+from spark_jobs.console import Console
+from spark_jobs.context import Context
+from spark_jobs.errors import IdentityError, PipelineError
+from spark_jobs.jobs import create_user_item_matrix, feature_engineering, handle_missing_values, remove_duplicates
+from spark_jobs.session import now, spark_session
+from spark_jobs.settings import load
+from spark_jobs.states import fingerprint
+from spark_jobs.storage import in_days
+from spark_jobs.tables import Table
+from spark_jobs.transforms.dedupe import kept, placed
+from spark_jobs.transforms.digest import sums
+from spark_jobs.transforms.impute import Fills, fills, repair
+from spark_jobs.transforms.interactions import daily_interactions, daily_items
+from spark_jobs.windows import DAY, name, parse, parse_day
+
+Build = Mapping[str, Any]
+SNAPSHOTS = (create_user_item_matrix, feature_engineering)
+STAMPS = ("as_of", "built_at")
+
+
+def main() -> int:
+    """Prints one line for each table of the day."""
+    parser = argparse.ArgumentParser(prog="make rebuild", description=__doc__)
+    parser.add_argument("--day", required=True, help="a UTC day that is built: 2019-10-01")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    arguments = parser.parse_args()
+    day, settings, console = parse(arguments.day, None, DAY, now()).start, load(arguments.set), Console()
+    with leased(settings, spark_session("rebuild"), lease.PARTS) as ctx:
+        for line in rebuild(ctx, day):
+            console.say(line)
+    return 0
+
+
+def rebuild(ctx: Context, day: datetime) -> Iterator[str]:
+    """One line for each table. Raises PipelineError where the day is not built, or its sources or settings are gone."""
+    yield from _events(ctx, day)
+    for job in SNAPSHOTS:
+        last = max(ctx.ledger.builds(job.STEP).values(), key=lambda row: row["built_at"], default=None)
+        if last is not None and parse_day(last["day"]) == day:
+            yield from _snapshot(ctx, job, last)
+        elif last is not None:
+            yield f"{job.STEP}: as of {last['day']}, and made again with that day."
+
+
+def _events(ctx: Context, day: datetime) -> Iterator[str]:
+    exempt, where = ctx.settings.duplicates.exempt_types, in_days([day])
+    ctx.storage.part = lease.PREPROCESSING
+    first = _built(ctx, remove_duplicates.STEP, day)
+    _same_settings(day, first["input_digest"] == fingerprint(first["counts"]["source"], exempt))
+    current = ctx.ledger.day_inputs().get(day) == first["counts"]["source"]
+    events = _read(ctx, tables.USER_EVENTS, first, where, current)
+    deduped = kept(placed(events, tables.DEDUPED_EVENTS.key_columns()), exempt)
+    yield _put(ctx, tables.DEDUPED_EVENTS, deduped, where, first)
+    second = _built(ctx, handle_missing_values.STEP, day)
+    current = second["input_digest"] == fingerprint(first["output_digest"], exempt)
+    events = _read(ctx, tables.DEDUPED_EVENTS, second, where, current)
+    yield _put(ctx, tables.CLEANED_EVENTS, repair(events, Fills(*fills(events))), where, second)
+    cleaned = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
+    yield _put(ctx, tables.INTERACTIONS, daily_interactions(cleaned), where, None)
+    yield _put(ctx, tables.ITEM_DAYS, daily_items(cleaned), where, None)
+
+
+def _snapshot(ctx: Context, job: ModuleType, build: Build) -> Iterator[str]:
+    ctx.storage.part = job.PART
+    as_of = parse_day(build["day"])
+    if build["status"] != "built":
+        raise PipelineError(f"{job.STEP} of {build['day']} was stopped: nothing was built that could be built again.")
+    _same_settings(as_of, build["counts"]["settings"] == fingerprint(*job.chosen(ctx)))
+    days = [parse_day(date.fromisoformat(key)) for key in build["counts"] if key != "settings"]
+    current = building.snapshot(ctx, job.STEP, job.BASES, *job.chosen(ctx)).unchanged
+    bases = [_read(ctx, table, build, in_days(days), current) for table in job.BASES]
+    for table, rows in job.from_scratch(ctx, as_of, *bases).items():
+        stamps = {"as_of": F.lit(as_of.date()), "built_at": F.lit(now())}
+        yield _put(ctx, table, rows.withColumns(stamps), None, build)
+
+
+def _built(ctx: Context, step: str, day: datetime) -> Build:
+    build = ctx.ledger.builds(step).get(day)
+    if build is None or build["counts"].get("source") == building.NOTHING:
+        raise PipelineError(f"{name(day, DAY)}: {step} has not built this day; make status says which days are built.")
+    return build
+
+
+def _same_settings(day: datetime, same: bool) -> None:
+    if not same:
+        raise PipelineError(
+            f"{name(day, DAY)}: it was built with other settings; set them back (SET=…), or let the daily jobs build "
+            "it with those of now."
+        )
+
+
+def _read(ctx: Context, table: Table, build: Build, where: str, current: bool) -> DataFrame:
+    """The rows that the build read; `current`: the ledger says that the table still has the same."""
+    version = (build["reads"] or {}).get(table.name)
+    if version is not None and (rows := ctx.storage.read_earlier(table, version, where)) is not None:
+        return rows
+    if current:
+        return ctx.storage.read(table).where(where)
+    raise PipelineError(
+        f"{build['day']}: {table.name} has changed since {build['step']} read it, and what it read (version {version}) "
+        f"is no longer kept: builds can be repeated for {ctx.settings.retention.rebuild_days} days. The daily jobs "
+        "build the day from what there is now."
+    )
+
+
+def _put(ctx: Context, table: Table, rows: DataFrame, where: str | None, build: Build | None) -> str:
+    """Compares, replaces where it differs, says so. `build` has the rows due, and is noted with a snapshot's commit."""
+    standing = ctx.storage.read(table)
+    made, stands = (_digest(table, each) for each in (rows, standing.where(where) if where else standing))
+    due = build["rows_out"] if where and build else made[0]
+    if made[0] != due:
+        raise IdentityError(f"{table.name}: built with {due:,} rows, but its sources give {made[0]:,}.")
+    if made == stands:
+        return f"{table.name}: {made[0]:,} rows, the same."
+    ctx.storage.replace(table, rows, where, note=build["input_digest"] if build and not where else None)
+    return f"{table.name}: {stands[0]:,} rows stood there, not those that were built; put right: {made[0]:,} rows."
+
+
+def _digest(table: Table, rows: DataFrame) -> tuple[int, int, int]:
+    columns = [column for column in table.columns if column not in STAMPS]
+    return tuple(table.conform(rows).agg(F.count("*"), *sums(columns)).first())
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("rebuild", main))
