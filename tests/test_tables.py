@@ -224,7 +224,7 @@ def test_snapshots_grown_by_a_day_are_those_from_scratch(pipeline, postgres):
     pipeline.load(Window(datetime(2019, 10, 1), end, HOUR))
     check(pipeline, postgres, compute(paths))
     ctx, table = pipeline.ctx(), tables.USER_FEATURES
-    grown = building.Snapshot("", end, "", "", {}, False, [start], last=ctx.storage.note(table))
+    grown = building.Snapshot("", end, "", "", {}, False, [start], reads={}, last=ctx.storage.note(table))
     assert grown.added_to(ctx, table) == [start]
     assert dataclasses.replace(grown, last="what the ledger says").added_to(ctx, table) is None
 
