@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all requeue status check torture sample download airflow compose-check sql psql export bench clean docs lint lock
+.PHONY: help setup run test test-all requeue rebuild forget vacuum status check torture sample download airflow compose-check sql psql export bench clean docs lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
@@ -35,6 +35,15 @@ status: .venv/.ready ## hours and days: loaded, empty, stopped, dirty, incomplet
 
 check: .venv/.ready ## proves the counts, and PostgreSQL beside Delta hour by hour
 	@$(PY) -m spark_jobs.check $(sets)
+
+rebuild: .venv/.ready ## DAY=2019-10-01: a day's outputs once more, from the table versions that they were built from
+	@$(PY) -m spark_jobs.rebuild $(call given,DAY,day) $(sets)
+
+forget: .venv/.ready ## USER=541312140: a user's rows out of every table, the database and all history, and the proof
+	@$(PY) -m spark_jobs.forget $(if $(filter command line,$(origin USER)),--user '$(USER)') $(sets)
+
+vacuum: .venv/.ready ## removes files that no table needs and no rebuild may ask for
+	@$(PY) -m spark_jobs.vacuum $(sets)
 
 torture: .venv/.ready ## runs killed, raced, starved and frozen at named moments: SEEDS= ONLY=
 	@$(PY) -m tests.torture $(call given,SEEDS,seeds) $(call given,ONLY,only)

@@ -8,10 +8,10 @@ from spark_jobs.command_line import guarded
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
 from spark_jobs.database import address
+from spark_jobs.predicates import in_units
 from spark_jobs.report import identities
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
-from spark_jobs.storage import in_units
 from spark_jobs.transforms.digest import of_hours
 from spark_jobs.warehouse import Warehouse, same
 from spark_jobs.windows import HOUR, ranges

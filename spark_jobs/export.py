@@ -21,6 +21,7 @@ from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
+from spark_jobs.transforms.indexing import first_free
 
 OUTPUTS = (
     tables.DEDUPED_EVENTS,
@@ -65,7 +66,7 @@ def csr(ctx: Context, folder: Path) -> Path:
     scratch = folder / ".cells"
     cells = ctx.storage.read(tables.USER_ITEM_MATRIX).select("user_index", "item_index", "score")
     cells.write.mode("overwrite").parquet(str(scratch))
-    shape = tuple(ctx.storage.read(table).count() for table in INDEXES)
+    shape = tuple(first_free(ctx.storage.read(table), table.columns[0]) for table in INDEXES)
     table = pq.read_table(scratch)
     rows, columns = (table.column(name).to_numpy().astype(np.int32) for name in ("user_index", "item_index"))
     matrix = sparse.csr_matrix((table.column("score").to_numpy(), (rows, columns)), shape=shape)

@@ -10,9 +10,9 @@ from expectations import raw_events as raw_suite
 from expectations import user_events as valid_suite
 from spark_jobs import failpoints, quality, tables, windows
 from spark_jobs.context import Context, Summary
+from spark_jobs.predicates import in_units
 from spark_jobs.sources.header import OPTIONAL
 from spark_jobs.states import NO_CONTENT, Unit
-from spark_jobs.storage import in_units
 from spark_jobs.transforms.digest import spelled
 from spark_jobs.transforms.hours import hour_measures, unit_of
 from spark_jobs.transforms.measure import broken_rows

@@ -15,12 +15,12 @@ from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
 
 from spark_jobs import failpoints, tables
 from spark_jobs.context import Context
+from spark_jobs.predicates import in_units
 from spark_jobs.session import now
 from spark_jobs.sources import files, plain, records
 from spark_jobs.sources.decide import READS, Action, Decision, decide, to_examine, to_parts
 from spark_jobs.sources.files import Examined, Found
 from spark_jobs.sources.records import Header, Part
-from spark_jobs.storage import in_units
 from spark_jobs.transforms.digest import sums
 from spark_jobs.transforms.parse import parse
 from spark_jobs.windows import HOUR, ranges
@@ -35,8 +35,8 @@ def land(ctx: Context, rehash: bool) -> list[Decision]:
     A killed attempt left at most rows without a ledger entry; they are taken back first. Raises SourceError only
     where the folder itself cannot be read.
     """
+    undo(ctx)
     ledger = ctx.ledger.files()
-    ctx.storage.undo_after(tables.RAW_EVENTS, max((row["raw_version"] for row in ledger), default=CREATED))
     known = {row["path"]: row for row in ledger}
     present = files.found(ctx.settings.paths.raw)
     chosen = to_examine(present, known, rehash)
@@ -48,6 +48,12 @@ def land(ctx: Context, rehash: bool) -> list[Decision]:
     _record(ctx, decisions, parts, known, vanished)
     failpoints.reached("landing.recorded")
     return decisions
+
+
+def undo(ctx: Context) -> None:
+    """Takes back the rows that a killed attempt left without an entry in the ledger."""
+    last = max((row["raw_version"] for row in ctx.ledger.files()), default=CREATED)
+    ctx.storage.undo_after(tables.RAW_EVENTS, last)
 
 
 def _examined(ctx: Context, chosen: list[Found], known: dict[str, dict[str, Any]]) -> Iterable[tuple[Found, Examined]]:
@@ -155,18 +161,23 @@ def _bytes_a_task(ctx: Context, group: list[Decision]) -> int:
 
 
 def _digests(ctx: Context, reading: list[Decision]) -> dict[int, list[dict[str, Any]]]:
-    """Rows and digest by file and hour of what was read now, taken from the table itself; one scan of those rows."""
+    """Rows and digest by file and hour of what was read now."""
     files_by_part: dict[int, list[int]] = {}
     for decision in reading:
         files_by_part.setdefault(decision.part, []).append(decision.file_id)
     where = " OR ".join(
         f"(part = {part} AND file_id IN ({', '.join(map(str, ids))}))" for part, ids in files_by_part.items()
     )
+    return content(ctx, where or "false")
+
+
+def content(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
+    """For each file, rows and digest by hour of the rows of raw_events that `where` names; one scan of those rows."""
     hour = F.when(F.col("event_date").isNotNull(), F.date_trunc("hour", "timestamp")).alias("hour")
-    content = [*tables.USER_EVENTS.columns[:10], "faults", "raw_text"]
-    rows = ctx.storage.read(tables.RAW_EVENTS).where(where or "false")
+    columns = [*tables.USER_EVENTS.columns[:10], "faults", "raw_text"]
+    rows = ctx.storage.read(tables.RAW_EVENTS).where(where)
     found: dict[int, list[dict[str, Any]]] = {}
-    for row in rows.groupBy("file_id", hour, "unfinished").agg(F.count("*").alias("rows"), *sums(content)).collect():
+    for row in rows.groupBy("file_id", hour, "unfinished").agg(F.count("*").alias("rows"), *sums(columns)).collect():
         entry = row.asDict()
         found.setdefault(entry.pop("file_id"), []).append(entry)
     return found

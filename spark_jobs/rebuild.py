@@ -18,12 +18,12 @@ from spark_jobs import building, lease, tables
 from spark_jobs.command_line import guarded, leased
 from spark_jobs.console import Console
 from spark_jobs.context import Context
-from spark_jobs.errors import IdentityError, PipelineError
+from spark_jobs.errors import IdentityError, PipelineError, SettingsError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering, handle_missing_values, remove_duplicates
+from spark_jobs.predicates import in_days
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
 from spark_jobs.states import fingerprint
-from spark_jobs.storage import in_days
 from spark_jobs.tables import Table
 from spark_jobs.transforms.dedupe import kept, placed
 from spark_jobs.transforms.digest import sums
@@ -39,9 +39,11 @@ STAMPS = ("as_of", "built_at")
 def main() -> int:
     """Prints one line for each table of the day."""
     parser = argparse.ArgumentParser(prog="make rebuild", description=__doc__)
-    parser.add_argument("--day", required=True, help="a UTC day that is built: 2019-10-01")
+    parser.add_argument("--day", help="a UTC day that is built: 2019-10-01")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
     arguments = parser.parse_args()
+    if not arguments.day:
+        raise SettingsError("which day? make rebuild DAY=2019-10-01; make status lists the days.")
     day, settings, console = parse(arguments.day, None, DAY, now()).start, load(arguments.set), Console()
     with leased(settings, spark_session("rebuild"), lease.PARTS) as ctx:
         for line in rebuild(ctx, day):

@@ -16,8 +16,8 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from spark_jobs.errors import SupersededError
+from spark_jobs.predicates import in_days
 from spark_jobs.tables import Table
-from spark_jobs.windows import DAY, HOUR, Window, floor, ranges
 
 # History for a month and removed files for a week: long enough for time travel, bounded for years of hourly commits.
 PROPERTIES = {
@@ -94,6 +94,10 @@ class Storage:
                 raise
             return None
         return rows if all(self._is_there(unquote(address)) for address in rows.inputFiles()) else None
+
+    def every_file(self, table: Table) -> DataFrame:
+        """The rows of every file in the table's folder, those of earlier versions too; without the partition column."""
+        return self.spark.read.option("recursiveFileLookup", True).parquet(self.path(table))
 
     def _is_there(self, address: str) -> bool:
         files, path = self._file_system(address)
@@ -210,6 +214,11 @@ class Storage:
         finally:
             self.spark.conf.unset(check)
 
+    def size(self, table: Table) -> int:
+        """Bytes of all files in the table's folder."""
+        files, path = self._file_system(self.path(table))
+        return files.getContentSummary(path).getLength() if self.exists(table) else 0
+
     def compact(self, table: Table, days: Iterable[datetime]) -> None:
         """Joins the small files of closed days; rows stay as they are. Left for next time where a writer is faster."""
         if not self.exists(table):
@@ -226,20 +235,3 @@ class Storage:
         held = self.read(table).where(in_days(names.values())).inputFiles()
         counts = Counter(name for file in held for name in names if name in file)
         return [names[name] for name, count in counts.items() if count > FEW_FILES]
-
-
-def in_units(windows: Iterable[Window], time: str = "timestamp", day: str | None = "event_date") -> str:
-    """SQL that names exactly these windows; whole days are named by the partition alone, which costs no scan."""
-    parts = []
-    for window in windows:
-        first, last = floor(window.start, DAY), floor(window.end - HOUR, DAY)
-        dates = f"{day} >= DATE '{first:%Y-%m-%d}' AND {day} <= DATE '{last:%Y-%m-%d}'"
-        whole = window.start == first and window.end == last + DAY
-        hours = f"{time} >= TIMESTAMP '{window.start}' AND {time} < TIMESTAMP '{window.end}'"
-        parts.append(f"({dates})" if whole and day else f"({dates} AND {hours})" if day else f"({hours})")
-    return " OR ".join(parts) if parts else "false"
-
-
-def in_days(days: Iterable[datetime], column: str = "event_date") -> str:
-    """SQL that names exactly these days."""
-    return in_units(ranges(days, DAY), day=column)

@@ -1,7 +1,6 @@
 """PostgreSQL: the only module that talks to it. COPY into staging, one transaction for each day, its ledger."""
 
 import io
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -14,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2.extras import execute_values
 from pyarrow import csv
-from pyspark.errors import PythonException
 from pyspark.sql import DataFrame
 
 from spark_jobs import failpoints
-from spark_jobs.errors import DatabaseError, IdentityError
+from spark_jobs.errors import IdentityError
 from spark_jobs.lease import Lease
+from spark_jobs.warehouse_errors import named
 from spark_jobs.warehouse_fence import Fence
 from spark_jobs.warehouse_schema import EVENTS, HOURS, INDEXES, LEFT_OVER, RECOMPUTE_ITEMS, SCHEMA, STAGED
 from spark_jobs.windows import HOUR, Window, name
@@ -48,7 +47,7 @@ class Warehouse:
 
     def __init__(self, url: str, lease: Lease | None = None):
         self.url, self.fence = url, Fence(lease)
-        with _named():
+        with named():
             self.connection = self._connect()
             with self.connection, self.connection.cursor() as cursor:
                 cursor.execute("SET client_min_messages = warning")
@@ -70,13 +69,13 @@ class Warehouse:
     @contextmanager
     def _transaction(self, connection: Any) -> Iterator[Any]:
         """A cursor in a transaction that commits only under the latest lease."""
-        with _named(), connection, connection.cursor() as cursor:
+        with named(), connection, connection.cursor() as cursor:
             self.fence.check(cursor)
             yield cursor
 
     def loaded(self, hours: Sequence[datetime]) -> dict[datetime, tuple[int, str]]:
         """Rows and digest of those of the hours that are loaded."""
-        with _named(), self.connection, self.connection.cursor() as cursor:
+        with named(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT hour, rows, digest FROM pipeline.loaded_hours WHERE hour = ANY(%s)", (list(hours),))
             return {hour: (rows, digest) for hour, rows, digest in cursor.fetchall()}
 
@@ -103,7 +102,7 @@ class Warehouse:
 
     def items_of(self, windows: Sequence[Window]) -> list[tuple[date, int]]:
         """Days and items with events in these windows now: they are touched when the windows are replaced."""
-        with _named(), self.connection, self.connection.cursor() as cursor:
+        with named(), self.connection, self.connection.cursor() as cursor:
             where, values = _within(windows)
             cursor.execute(f"SELECT DISTINCT timestamp::date, item_id FROM user_events WHERE {where}", values)
             return cursor.fetchall()
@@ -130,7 +129,7 @@ class Warehouse:
             yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})
 
         text = [frame[name].cast("string").alias(name) for name in columns]
-        with _named():
+        with named():
             return sum(row.rows for row in frame.select("event_date", *text).mapInArrow(send, "rows BIGINT").collect())
 
     def replace(self, days: Sequence[StagedDay]) -> None:
@@ -149,7 +148,7 @@ class Warehouse:
 
     def _replace(self, staged: StagedDay) -> None:
         day = staged.day
-        with _named(), closing(self._connect()) as connection, self._transaction(connection) as cursor:
+        with named(), closing(self._connect()) as connection, self._transaction(connection) as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.load'), %s)", (day.toordinal(),))
             where, values = _within(staged.windows)
             cursor.execute(f"DELETE FROM user_events WHERE {where}", values)
@@ -191,13 +190,25 @@ class Warehouse:
 
     def hours(self) -> dict[datetime, tuple[int, int]]:
         """Rows and digest of every hour, from the rows themselves."""
-        with _named(), self.connection, self.connection.cursor() as cursor:
+        with named(), self.connection, self.connection.cursor() as cursor:
             cursor.execute(HOURS.format(where="true"))
             return {hour: tuple(found) for hour, *found in cursor}
 
+    def of_user(self, user: int) -> int:
+        """Rows of user_events that are this user's."""
+        with named(), self.connection, self.connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM user_events WHERE user_id = %s", (user,))
+            return cursor.fetchone()[0]
+
+    def vacuum(self) -> None:
+        """Gives back the room of rows that are gone."""
+        with named(), closing(self._connect()) as connection, connection.cursor() as cursor:
+            connection.autocommit = True  # VACUUM runs in no transaction
+            cursor.execute("VACUUM user_events")
+
     def counts(self) -> tuple[int, int]:
         """Rows of user_events and of items."""
-        with _named(), self.connection, self.connection.cursor() as cursor:
+        with named(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT (SELECT count(*) FROM user_events), (SELECT count(*) FROM items)")
             return cursor.fetchone()
 
@@ -221,30 +232,3 @@ def same(found: Mapping[datetime, tuple[int, int]], due: Mapping[datetime, tuple
 def _within(windows: Sequence[Window]) -> tuple[str, list[datetime]]:
     where = " OR ".join("(timestamp >= %s AND timestamp < %s)" for _ in windows)
     return where or "false", [moment for window in windows for moment in (window.start, window.end)]
-
-
-@contextmanager
-def _named() -> Iterator[None]:
-    """Turns the driver's errors, and those of executors that COPY, into one sentence without the address."""
-    try:
-        yield
-    except psycopg2.Error as error:
-        raise _sentence(type(error), str(error)) from error
-    except PythonException as error:
-        if not (found := re.search(r"psycopg2\.(?:errors\.)?(\w+): ?(.*)", str(error))):
-            raise
-        kind = getattr(psycopg2, found[1], None) or getattr(psycopg2.errors, found[1], psycopg2.Error)
-        raise _sentence(kind, found[2]) from error
-
-
-def _sentence(kind: type[Exception], text: str) -> DatabaseError:
-    reason = (text.strip().splitlines() or [kind.__name__])[0].removeprefix("connection to server ")
-    lost = issubclass(kind, psycopg2.InterfaceError) or "closed the connection" in text
-    if lost:  # an InterfaceError is what undoing a transaction says whose connection is gone
-        reason = "the connection was lost"
-    if lost or issubclass(kind, psycopg2.OperationalError):
-        return DatabaseError(
-            f"PostgreSQL cannot be reached or refuses ({reason}); check DATABASE_URL and the server, then run this "
-            "again: nothing is half loaded."
-        )
-    return DatabaseError(f"PostgreSQL refused a statement ({reason}); nothing is half loaded.")

@@ -64,7 +64,7 @@ def test_a_day_whose_events_have_changed_is_rebuilt_as_it_was_as_long_as_its_fil
     storage.replace(
         tables.CLEANED_EVENTS, storage.read(tables.CLEANED_EVENTS).limit(0), "event_date = DATE '2019-10-01'"
     )
-    assert [line for line in again(built, FIRST) if "put right" in line][0].startswith("cleaned_events")
+    assert next(line for line in again(built, FIRST) if "put right" in line).startswith("cleaned_events")
     assert state(built) == undisturbed
     storage.vacuum(tables.USER_EVENTS, 0)
     assert "is no longer kept: builds can be repeated for 7 days" in built.refused(lambda: again(built, FIRST))

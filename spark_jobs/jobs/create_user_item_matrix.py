@@ -16,9 +16,9 @@ from pyspark.sql import functions as F
 from expectations import user_item_matrix as suite
 from spark_jobs import building, command_line, lease, tables
 from spark_jobs.context import Context, Summary
-from spark_jobs.storage import in_days
+from spark_jobs.predicates import in_days
 from spark_jobs.transforms.changed import grown
-from spark_jobs.transforms.indexing import new_ids, numbered, offsets
+from spark_jobs.transforms.indexing import first_free, new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import pair_scores, score
 from spark_jobs.transforms.measure import measures
 from spark_jobs.windows import DAY, Window
@@ -81,7 +81,7 @@ def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: st
     try:
         by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
         if by_day:
-            ctx.storage.append(table, numbered(fresh, offsets(by_day, index.count()), name, number))
+            ctx.storage.append(table, numbered(fresh, offsets(by_day, first_free(index, number)), name, number))
     finally:
         fresh.unpersist()
     return sum(by_day.values())
@@ -105,7 +105,8 @@ def _measures(ctx: Context, cells: DataFrame, interactions: DataFrame, weights: 
     total = F.sum("score").alias("score_sum")
     largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
     found = measures(cells, tables.USER_ITEM_MATRIX, suite.RULES, further=[total, *largest]).toPandas()
-    users, items = ctx.storage.read(tables.USER_INDEX).count(), ctx.storage.read(tables.ITEM_INDEX).count()
+    users = first_free(ctx.storage.read(tables.USER_INDEX), "user_index")
+    items = first_free(ctx.storage.read(tables.ITEM_INDEX), "item_index")
     due = interactions.agg(F.count("*").alias("rows"), F.sum(score(weights)).alias("score")).first()
     beyond = (found["last_user"] >= users) | (found["last_item"] >= items)
     found["numbers_beyond_index"] = beyond.astype(int)

@@ -18,7 +18,7 @@ from expectations import user_features as user_suite
 from spark_jobs import building, command_line, lease, tables
 from spark_jobs.building import Snapshot
 from spark_jobs.context import Context, Summary
-from spark_jobs.storage import in_days
+from spark_jobs.predicates import in_days
 from spark_jobs.tables import Table
 from spark_jobs.transforms.changed import grown
 from spark_jobs.transforms.features import item_features, user_features

@@ -15,8 +15,8 @@ from expectations import cleaned_events as suite
 from spark_jobs import building, command_line, lease, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.jobs import remove_duplicates
+from spark_jobs.predicates import in_days
 from spark_jobs.states import LAST_DAILY_STEP as STEP
-from spark_jobs.storage import in_days
 from spark_jobs.transforms.impute import Fills, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys

@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 from spark_jobs import command_line, failpoints, lease, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.database import address
+from spark_jobs.predicates import in_units
 from spark_jobs.states import NO_CONTENT, Unit
-from spark_jobs.storage import in_units
 from spark_jobs.transforms.digest import of_hours
 from spark_jobs.transforms.items import latest_of_items, sendable
 from spark_jobs.warehouse import StagedDay, Warehouse

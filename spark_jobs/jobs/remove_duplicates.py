@@ -16,7 +16,7 @@ from expectations import deduped_events as suite
 from spark_jobs import building, command_line, lease, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import IdentityError
-from spark_jobs.storage import in_days
+from spark_jobs.predicates import in_days
 from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.windows import DAY, Window

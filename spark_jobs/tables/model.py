@@ -26,7 +26,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Table:
-    """One Delta table. `key` is unique over the table; `statistics` are the columns that reads filter on."""
+    """One Delta table. `key` is unique over the table; `statistics` are the columns whose range in each file the log
+    keeps, for reads that filter on them. Never the user: a log outlives the rows that a user asked to remove.
+    """
 
     name: str
     comment: str

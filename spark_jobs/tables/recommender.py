@@ -34,6 +34,7 @@ INTERACTIONS = Table(
     ),
     key=("event_date", "user_id", "item_id", "category_id"),
     partition="event_date",
+    statistics=("last_seen",),
 )
 
 ITEM_DAYS = Table(
@@ -61,7 +62,7 @@ def _index(name: str, number: str, entity: Field) -> Table:
             Field("first_day", "DATE", "The day it was first seen on when its number was given, UTC.", False),
         ),
         key=(entity.name,),
-        statistics=(number, entity.name),
+        statistics=(number,),
     )
 
 
@@ -86,6 +87,7 @@ USER_ITEM_MATRIX = Table(
         BUILT_AT,
     ),
     key=("user_id", "item_id"),
+    statistics=("score",),
 )
 
 USER_FEATURES = Table(
@@ -122,6 +124,7 @@ USER_FEATURES = Table(
         BUILT_AT,
     ),
     key=("user_id",),
+    statistics=("total_events",),
 )
 
 ITEM_FEATURES = Table(

@@ -1,4 +1,4 @@
-"""Dense numbers for ids: given once, never changed. No global window and no UDF."""
+"""Dense numbers for ids: given once, never changed, never given again. No global window and no UDF."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -13,6 +13,12 @@ def new_ids(interactions: DataFrame, index: DataFrame, name: str) -> DataFrame:
     fresh = seen.join(index.select(name), name, "left_anti")
     window = Window.partitionBy("first_day").orderBy(name).rowsBetween(Window.unboundedPreceding, Window.currentRow)
     return fresh.withColumn("place", F.row_number().over(window).cast("bigint") - 1)
+
+
+def first_free(index: DataFrame, number: str) -> int:
+    """The number after the largest that was given; numbers of forgotten users are not given again."""
+    largest = index.agg(F.max(number)).first()[0]
+    return 0 if largest is None else largest + 1
 
 
 def offsets(new_by_day: Mapping[date, int], first_free: int) -> dict[date, int]:

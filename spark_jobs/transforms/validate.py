@@ -71,14 +71,16 @@ def rejected_text(
     for header, files in texts.items():
         fields = (_spelled(name) if name in USER_EVENTS.columns else F.lit("") for name in header)
         spelled = F.when(F.col("file_id").isin(files), F.concat_ws(",", *fields)).otherwise(spelled)
-    names = F.create_map(*(F.lit(value) for pair in file_names.items() for value in pair))
+    name = F.lit(None).cast("string")
+    if file_names:
+        name = F.create_map(*(F.lit(value) for pair in file_names.items() for value in pair))[F.col("file_id")]
     hour = F.when(F.col("event_date").isNotNull(), F.date_trunc("hour", "timestamp"))
     return rejected.select(
         "event_date",
         hour.alias("hour"),
         "reasons",
         F.coalesce("raw_text", spelled).alias("raw_text"),
-        names[F.col("file_id")].alias("file_name"),
+        name.alias("file_name"),
         "file_id",
     )
 

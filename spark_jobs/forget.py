@@ -1,0 +1,189 @@
+"""`make forget USER=541312140`: a user's rows out of every table, the database and all history, and the proof.
+
+The rows leave raw_events; what follows from them is judged, loaded and built again as after any change of the source.
+Then every version that still had them is removed for good: earlier versions of these tables cannot be read any more.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pyspark.sql import Column
+
+from spark_jobs import judging, landing, lease, tables, windows
+from spark_jobs.command_line import guarded, leased
+from spark_jobs.console import Console
+from spark_jobs.context import Context
+from spark_jobs.database import address
+from spark_jobs.errors import PipelineError, SettingsError
+from spark_jobs.jobs import (
+    create_user_item_matrix,
+    feature_engineering,
+    handle_missing_values,
+    load_to_database,
+    remove_duplicates,
+)
+from spark_jobs.predicates import in_days
+from spark_jobs.report import identities
+from spark_jobs.session import now, spark_session
+from spark_jobs.settings import load
+from spark_jobs.states import LAST_DAILY_STEP
+from spark_jobs.tables import Table
+from spark_jobs.transforms import users
+from spark_jobs.warehouse import Warehouse
+from spark_jobs.windows import Window, parse_day
+
+HELD_BY = tuple(table for table in tables.ALL if {"user_id", "raw_text"} & set(table.columns))
+SNAPSHOTS = (tables.USER_ITEM_MATRIX, tables.USER_FEATURES, tables.ITEM_FEATURES)
+REASON = "a user was forgotten, which left the rejected rows a larger share"
+LARGEST = 2**63 - 1
+
+
+def main() -> int:
+    """Prints what was removed, the proof, and what lies outside the pipeline's reach."""
+    parser = argparse.ArgumentParser(prog="make forget", description=__doc__)
+    parser.add_argument("--user", help="user_id")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    arguments = parser.parse_args()
+    if not (arguments.user or "").isdecimal() or not 0 < int(arguments.user) <= LARGEST:
+        raise SettingsError("which user? make forget USER=541312140: the user_id, a whole number above 0.")
+    settings, console = load(arguments.set), Console()
+    with leased(settings, spark_session("forget"), lease.PARTS) as ctx:
+        if not ctx.storage.exists(tables.RAW_EVENTS):
+            raise PipelineError(f"{settings.paths.warehouse}: there is nothing to forget yet; make run first.")
+        ctx.say = console.say
+        for line in forget(ctx, int(arguments.user)):
+            console.say(line)
+    return 0
+
+
+def forget(ctx: Context, user: int) -> Iterator[str]:
+    """Removes the user; one line for each thing to know. A run that was cut short is gone on with by the next.
+
+    Raises PipelineError where rows of the user are left: in hours that were stopped and show what they had before.
+    """
+    before = _held(ctx, user)
+    files = _out_of_raw(ctx, user)
+    _judge(ctx)
+    load_to_database.run(ctx, _nothing())
+    _build(ctx, user)
+    for table in HELD_BY:
+        ctx.storage.vacuum(table, 0)
+    with _database(ctx) as warehouse:
+        warehouse.vacuum()
+    after = _held(ctx, user)
+    if left := {name: count for name, count in after.items() if count}:
+        raise PipelineError(
+            f"user {user} is not forgotten yet: {_listed(left)}. Hours that were stopped show what they had before: "
+            "make status names them; mend or admit them, then run this again."
+        )
+    removed = {name: count for name, count in before.items() if count}
+    yield f"removed of user {user}: {_listed(removed) or 'nothing, for nothing was there'}"
+    yield f"checked: user {user} is in no table, in no file of a table and in no row of PostgreSQL"
+    yield from identities(ctx)
+    yield from _beyond(ctx, files)
+
+
+def _held(ctx: Context, user: int) -> dict[str, int]:
+    """The user's rows in each table, in the files of earlier versions, and in PostgreSQL."""
+    found = {}
+    for table in HELD_BY:
+        if ctx.storage.exists(table):
+            mine = _mine(ctx, table, user)
+            found[table.name] = ctx.storage.read(table).where(mine).count()
+            every = ctx.storage.every_file(table).where(mine).count()
+            found[f"earlier versions of {table.name}"] = every - found[table.name]
+    with _database(ctx) as warehouse:
+        return found | {"PostgreSQL": warehouse.of_user(user)}
+
+
+def _mine(ctx: Context, table: Table, user: int) -> Column:
+    if "raw_text" not in table.columns:
+        return users.typed(user)
+    headers = {row["file_id"]: row["header"] or [] for row in ctx.ledger.files()}
+    return users.raw(user, headers) if "user_id" in table.columns else users.told(user, headers)
+
+
+def _out_of_raw(ctx: Context, user: int) -> list[str]:
+    """Takes the rows out of raw_events and of the ledger's account of their files; the addresses of these files."""
+    ctx.storage.part = lease.COLLECTION
+    landing.undo(ctx)
+    mine, rows = _mine(ctx, tables.RAW_EVENTS, user), ctx.storage.read(tables.RAW_EVENTS)
+    found = rows.where(mine).select("file_id", "event_date").distinct().collect()
+    if not found:
+        return []
+    ids = sorted({row.file_id for row in found})
+    where = in_days(parse_day(row.event_date) for row in found if row.event_date)
+    if any(row.event_date is None for row in found):
+        where = f"({where}) OR (event_date IS NULL AND file_id IN ({', '.join(map(str, ids))}))"
+    ctx.storage.replace(tables.RAW_EVENTS, rows.where(where).where(~mine), where)
+    hours = landing.content(ctx, f"file_id IN ({', '.join(map(str, ids))})")
+    files = [row for row in ctx.ledger.files() if row["file_id"] in ids]
+    stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
+    ctx.ledger.record_files(row | stamp | _account(hours.get(row["file_id"], [])) for row in files)
+    return [row["path"] for row in files]
+
+
+def _account(hours: list[dict]) -> dict:
+    return {"hours": hours, "rows": sum(part["rows"] for part in hours)}
+
+
+def _judge(ctx: Context) -> None:
+    """Judges the changed hours. One that had passed passes without the user's rows too; a stopped one stays stopped."""
+    dirty = ctx.ledger.units(lambda unit: unit.dirty)
+    for units, accepted in (
+        ([unit for unit in dirty if unit.status in ("committed", "loaded", "rejected", "empty")], REASON),
+        ([unit for unit in dirty if unit.status in (None, "stopped")], None),
+    ):
+        judging.commit(ctx, judging.judge(ctx, units), accepted=accepted)
+    ctx.ledger.refresh_days()
+
+
+def _build(ctx: Context, user: int) -> None:
+    """Days that changed, then the snapshots; the user's number goes, and is never given again."""
+    for job in (remove_duplicates, handle_missing_values):
+        ctx.storage.part = job.PART
+        job.run(ctx, _nothing())
+    ctx.storage.part = lease.MATRIX
+    index = ctx.storage.read(tables.USER_INDEX)
+    if index.where(users.typed(user)).count():
+        ctx.storage.replace(tables.USER_INDEX, index.where(~users.typed(user)), None)
+    if any(row["rows_out"] for row in ctx.ledger.builds(LAST_DAILY_STEP).values()):
+        for job in (create_user_item_matrix, feature_engineering):
+            ctx.storage.part = job.PART
+            job.run(ctx, _nothing())
+        return
+    for table in SNAPSHOTS:  # nobody is left
+        if ctx.storage.exists(table):
+            ctx.storage.replace(table, ctx.storage.frame(table, []), None)
+
+
+def _beyond(ctx: Context, files: Sequence[str]) -> Iterator[str]:
+    paths = ctx.settings.paths
+    there = [path for path in files if "://" in path or Path(path).exists()]
+    if there:
+        more = f" and {len(there) - 3:,} more" if len(there) > 3 else ""
+        named = ", ".join(there[:3])
+        yield f"not touched: this user's lines in {named}{more}; take them out, and these files change nothing else"
+    made = [folder for folder in (paths.processed, paths.logs) if Path(folder).exists() and any(Path(folder).iterdir())]
+    if made:
+        yield f"not touched: what was written before to {' and '.join(made)}"
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _nothing() -> Window:
+    start = windows.floor(now(), windows.DAY)
+    return Window(start, start)
+
+
+def _database(ctx: Context) -> Warehouse:
+    url = address(ctx.settings.paths.database, ctx.spark.sparkContext.master)
+    return Warehouse(url, ctx.leases.get(lease.COLLECTION))
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("forget", main))
