@@ -97,7 +97,7 @@ class Storage:
 
     def every_file(self, table: Table) -> DataFrame:
         """The rows of every file in the table's folder, those of earlier versions too; without the partition column."""
-        return self.spark.read.option("recursiveFileLookup", True).parquet(self.path(table))
+        return self.spark.read.schema(_schema(table)).option("recursiveFileLookup", True).parquet(self.path(table))
 
     def _is_there(self, address: str) -> bool:
         files, path = self._file_system(address)
@@ -110,7 +110,7 @@ class Storage:
 
     def frame(self, table: Table, rows: Iterable[dict[str, Any]]) -> DataFrame:
         """A small DataFrame with the table's schema from values that the driver knows (ledger rows, never events)."""
-        schema = StructType.fromDDL(", ".join(f"`{field.name}` {field.type}" for field in table.fields))
+        schema = _schema(table)
         values = pa.Table.from_pylist(list(rows), to_arrow_schema(schema, timestamp_utc=True))
         return self.spark.createDataFrame(values, schema)
 
@@ -235,3 +235,7 @@ class Storage:
         held = self.read(table).where(in_days(names.values())).inputFiles()
         counts = Counter(name for file in held for name in names if name in file)
         return [names[name] for name, count in counts.items() if count > FEW_FILES]
+
+
+def _schema(table: Table) -> StructType:
+    return StructType.fromDDL(", ".join(f"`{field.name}` {field.type}" for field in table.fields))
