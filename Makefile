@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all requeue rebuild forget vacuum status check torture sample download airflow compose-check sql psql export bench clean docs lint lock
+.PHONY: help setup run test test-all requeue rebuild forget vacuum status check torture sample download airflow compose-check sql psql export bench clean docs audit lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
@@ -8,8 +8,9 @@ export INPUT WAREHOUSE DATABASE_URL PYTHON QUERY YES AIRFLOW_PORT
 override PIPELINE_LOGS ?= $(CURDIR)/data/logs
 export PIPELINE_LOGS
 # SET="section.key=value …" overrides settings, as --set does.
-sets := $(foreach pair,$(SET),--set '$(pair)')
-given = $(if $($(1)),--$(2) '$($(1))')
+quoted = '$(subst ','\'',$(1))'
+sets := $(foreach pair,$(SET),--set $(call quoted,$(pair)))
+given = $(if $($(1)),--$(2) $(call quoted,$($(1))))
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -19,7 +20,7 @@ setup: .venv/.ready ## the environment in .venv: pinned packages, Delta jars (do
 	@bash conf/setup.sh
 
 run: .venv/.ready ## the whole pipeline: on a generated sample, or INPUT=file-or-folder; DATABASE_URL= for your PostgreSQL
-	@$(PY) -m spark_jobs.pipeline $${INPUT:+--input "$$INPUT"} $${WAREHOUSE:+--set "paths.warehouse='$$WAREHOUSE'"} $(sets)
+	@$(PY) -m spark_jobs.pipeline $${INPUT:+--input "$$INPUT"} $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
 
 requeue: .venv/.ready ## rejected rows once more, after you mended their file in data/raw or a rule in conf/settings.toml
 	@$(PY) -m spark_jobs.pipeline --requeue $${INPUT:+--input "$$INPUT"} $(sets)
@@ -40,7 +41,7 @@ rebuild: .venv/.ready ## DAY=2019-10-01: a day's outputs once more, from the tab
 	@$(PY) -m spark_jobs.rebuild $(call given,DAY,day) $(sets)
 
 forget: .venv/.ready ## USER=541312140: a user's rows out of every table, the database and all history, and the proof
-	@$(PY) -m spark_jobs.forget $(if $(filter command line,$(origin USER)),--user '$(USER)') $(sets)
+	@$(PY) -m spark_jobs.forget $(if $(filter command line,$(origin USER)),--user $(call quoted,$(USER))) $(sets)
 
 vacuum: .venv/.ready ## removes files that no table needs and no rebuild may ask for
 	@$(PY) -m spark_jobs.vacuum $(sets)
@@ -53,7 +54,7 @@ sample: .venv/.ready ## events to data/raw: ROWS= DAYS= (or HOURS=) SEED= START=
 	  $(call given,START,start) $(call given,OUT,out) $(if $(RATINGS),--ratings) $(call given,TASTE,taste)
 
 download: .venv/.ready ## the real data, MONTH=2019-Oct, by Kaggle's client; or where to get it and where to put it
-	@$(PY) -m spark_jobs.download --month '$(or $(MONTH),2019-Oct)'
+	@$(PY) -m spark_jobs.download --month $(call quoted,$(or $(MONTH),2019-Oct))
 
 airflow: .venv/.ready ## a local Airflow with both DAGs on, a live feed of events and a login; no Docker; AIRFLOW_PORT=
 	@$(PY) conf/local_airflow.py
@@ -68,7 +69,7 @@ psql: .venv/.ready ## a psql prompt in the database; QUERY="SELECT …" for one 
 	@$(PY) -m spark_jobs.psql $${QUERY:+--query "$$QUERY"} $(sets)
 
 export: .venv/.ready ## the five outputs to data/processed: FORMAT=csv or parquet
-	@$(PY) -m spark_jobs.export --format '$(or $(FORMAT),csv)' $(sets)
+	@$(PY) -m spark_jobs.export --format $(call quoted,$(or $(FORMAT),csv)) $(sets)
 
 bench: .venv/.ready ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=hour, day, skew
 	@$(PY) -m tests.bench $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
@@ -78,6 +79,9 @@ clean: ## removes the warehouse, the database, verdicts, exports and samples (as
 
 docs: .venv/.ready ## docs/tables.md anew from spark_jobs/tables
 	@$(PY) -m spark_jobs.tables > docs/tables.md
+
+audit: .venv/.ready ## known vulnerabilities of the pinned packages, by pip-audit; fails where one cannot be looked up
+	@.venv/bin/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.lock
 
 lint: .venv/.ready ## style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

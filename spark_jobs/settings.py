@@ -209,6 +209,8 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"setting events.{name}: unknown event type {', '.join(sorted(unknown))}.")
     if unknown := set(settings.duplicates.exempt_types) - known:
         raise SettingsError(f"setting duplicates.exempt_types: unknown event type {', '.join(sorted(unknown))}.")
+    if "`" in settings.paths.warehouse:
+        raise SettingsError(f"setting paths.warehouse: {settings.paths.warehouse}: Delta takes no address with a `.")
     limits = settings.features.price_range
     if not limits.budget < limits.mid < limits.premium:
         raise SettingsError("setting features.price_range: budget, mid and premium must rise.")

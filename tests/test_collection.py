@@ -235,3 +235,17 @@ def test_rejected_rows_come_back_once_when_their_file_or_a_rule_is_mended(pipeli
         "requeued: 1 rejected rows before, 0 now.",
         "requeued: 0 rejected rows before, 0 now.",
     ]
+
+
+def test_a_wiped_database_is_filled_again_from_delta_with_the_same_rows(pipeline, postgres):
+    pipeline.put("a.csv", HEAD + rows("s-1", "s-2") + rows("s-3", time="11:00:00", kind="purchase"))
+    pipeline.land()
+    pipeline.judge()
+    pipeline.load()
+    content = "SELECT user_id, item_id, event_type, timestamp, session_id, rating, price FROM user_events ORDER BY 5"
+    items = "SELECT item_id, name, category, brand, price FROM items ORDER BY 1"
+    before = postgres(content), postgres(items)
+    postgres("DROP TABLE user_events, items; DROP SCHEMA pipeline CASCADE")
+    assert pipeline.load()["hours_loaded"] == 2
+    assert (postgres(content), postgres(items)) == before
+    assert len(before[0]) == 3

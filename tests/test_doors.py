@@ -1,0 +1,116 @@
+"""Values that would like to be SQL, shell or HTML stay values; a password stays in the environment."""
+
+import os
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from spark_jobs import tables
+from spark_jobs.database import address
+from spark_jobs.errors import DatabaseError
+from spark_jobs.export import export
+from spark_jobs.settings import ROOT
+from spark_jobs.warehouse import Warehouse
+from spark_jobs.windows import HOUR, Window
+from tests.conftest import HEAD, Pipeline
+from tests.process import command, environment
+
+HOSTILE = (
+    "'); DROP TABLE user_events;--",
+    "<img src=x onerror=alert(1)>",
+    "</td><script>alert(1)</script>",
+    "$(touch pwned) `touch pwned`; touch pwned",
+    "=cmd|' /C calc'!A0",
+    "\\'; DELETE FROM items; --",
+    "%s %(x)s {0} ${env:HOME}",
+)
+NAME = "x'); DROP TABLE items;--$(touch pwned)`touch pwned`<script>alert(1)<b>.csv"
+IGNORED = "it's ignored'; DROP TABLE items"
+ROW = "2019-10-01 05:{i:02}:00 UTC,{kind},{item},5,{code},{brand},1.00,7,{session}\n"
+PASSWORD = "s3cr3t-pw"
+
+
+def lines() -> str:
+    rows = [
+        ROW.format(i=i, kind="view", item=100 + i, code=text[:50], brand=text, session=text[:50])
+        for i, text in enumerate(HOSTILE)
+    ]
+    rows += [ROW.format(i=30 + i, kind="view", item=200, code="", brand="", session="s") for i in range(20)]
+    rejected = ROW.format(i=59, kind=HOSTILE[2], item=300, code="", brand=HOSTILE[1], session=HOSTILE[0])
+    ignored = ROW.format(i=58, kind=IGNORED, item=301, code="", brand="", session="")
+    return HEAD + "".join(rows) + rejected + ignored
+
+
+def test_hostile_values_stay_values_from_the_file_to_the_database_and_the_pages(spark, tmp_path, database, postgres):
+    folder = tmp_path / "a folder; touch pwned $(touch pwned) <b> "
+    folder.mkdir()
+    pipeline = Pipeline(spark, folder, database, f'events.ignored_types=["{IGNORED}"]')
+    pipeline.put(NAME, lines())
+    hours = Window(datetime(2019, 10, 1, 5), datetime(2019, 10, 1, 6), HOUR)
+    pipeline.land()
+    pipeline.judge(hours)
+    pipeline.load(hours)
+    pipeline.daily()
+    assert set(HOSTILE) <= {row.brand for row in pipeline.read(tables.CLEANED_EVENTS).collect()}
+    assert {brand for (brand,) in postgres("SELECT brand FROM items WHERE brand IS NOT NULL")} == set(HOSTILE)
+    assert {text for (text,) in postgres("SELECT session_id FROM user_events")} == {t[:50] for t in HOSTILE} | {"s"}
+    rejected = {row.reasons[0]: row for row in pipeline.read(tables.REJECTED_EVENTS).collect()}
+    assert set(rejected) == {"event_type_unknown", "event_type_ignored"}
+    assert rejected["event_type_unknown"].file_name == NAME
+    assert HOSTILE[1] in rejected["event_type_unknown"].raw_text
+    pages = list((folder / "quality" / "docs").rglob("*.html"))
+    assert pages
+    for page in pages:
+        text = page.read_text()
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+    assert len(export(pipeline.ctx(), "csv")) == 8
+    assert not list(tmp_path.rglob("pwned")) + list(Path.cwd().glob("pwned"))
+
+
+def test_the_embedded_database_listens_on_no_port(database, postgres):
+    assert postgres("SHOW listen_addresses") == [("",)]
+    servers = [p for p in psutil.process_iter(["name"]) if p.info["name"] == "postgres"]
+    assert servers
+    for server in servers:
+        listening = [c for c in server.net_connections(kind="inet") if c.status == psutil.CONN_LISTEN]
+        assert listening == []
+
+
+def test_the_error_of_a_database_that_is_not_there_has_no_password():
+    with pytest.raises(DatabaseError) as caught:
+        Warehouse(f"postgresql://shop:{PASSWORD}@127.0.0.1:9/shop")
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.long
+def test_a_password_is_in_no_process_list_and_in_no_file_that_a_run_writes(tmp_path, database, postgres):
+    postgres(f"DROP ROLE IF EXISTS shop; CREATE ROLE shop SUPERUSER LOGIN PASSWORD '{PASSWORD}'")
+    parts = psycopg2.extensions.parse_dsn(address(database, "local"))
+    url = f"postgresql://shop:{PASSWORD}@/{parts['dbname']}?host={parts['host']}"
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.csv").write_text(lines())
+    variables = environment(tmp_path) | {"DATABASE_URL": url}
+    process = subprocess.Popen(
+        command(tmp_path), env=variables, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    shown = set()
+    while process.poll() is None:
+        for each in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
+            try:
+                shown.add(" ".join(each.cmdline()))
+            except psutil.Error:
+                continue
+    said = process.stdout.read()
+    assert process.returncode == 0, said
+    assert postgres("SELECT count(*) FROM user_events") == [(27,)]
+    assert PASSWORD not in said
+    assert any("java" in line for line in shown)
+    assert not [line for line in shown if PASSWORD in line]
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
+    assert os.environ.get("DATABASE_URL") is None
