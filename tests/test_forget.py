@@ -46,6 +46,7 @@ def served(pipeline, postgres):
     return pipeline, [*paths, mixed]
 
 
+@pytest.mark.long
 def test_a_forgotten_user_is_nowhere_and_the_others_tables_are_as_if_there_never_was_one(served, postgres):
     pipeline, paths = served
     number = pipeline.read(tables.USER_INDEX).where(f"user_id = {USER}").first().user_index
@@ -76,6 +77,7 @@ def test_a_forgotten_user_is_nowhere_and_the_others_tables_are_as_if_there_never
     assert csr(pipeline.ctx(), pipeline.folder / "processed").exists()
 
 
+@pytest.mark.long
 def test_forgetting_that_was_cut_short_is_gone_on_with(served, postgres, monkeypatch):
     pipeline, paths = served
     for owner, name in ((forget.landing, "content"), (forget, "_judge"), (forget.feature_engineering, "run")):
@@ -89,6 +91,7 @@ def test_forgetting_that_was_cut_short_is_gone_on_with(served, postgres, monkeyp
     assert forgotten(pipeline)[0].endswith("nothing, for nothing was there")
 
 
+@pytest.mark.long
 def test_the_only_user_leaves_empty_tables_behind(pipeline, postgres):
     pipeline.put("a.csv", HEAD + HIS)
     run(pipeline)
