@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -90,7 +89,6 @@ def handed_over(summary: Summary) -> str:
 def guarded(name: str, action: Callable[[], int]) -> int:
     """The exit code of `action`; every failure becomes one sentence on stderr, details go to the log folder."""
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.unraisablehook = _once_more
     try:
         return action()
     except PipelineError as error:
@@ -125,11 +123,3 @@ def sentence(error: Exception) -> str:
 
 def _interrupt(signum: int, frame: Any) -> None:
     raise KeyboardInterrupt
-
-
-def _once_more(found: Any) -> None:
-    """A signal that came while Python was freeing an object is lost there, with a trace: it is sent again, without."""
-    if found.exc_type is KeyboardInterrupt:
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    else:
-        sys.__unraisablehook__(found)

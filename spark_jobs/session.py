@@ -30,6 +30,7 @@ def spark_session(name: str, **options: str) -> SparkSession:
     The process runs in UTC from here on, so that Python and Spark mean the same by a datetime without a zone.
     """
     logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs traces of what its caller gets as an exception
+    logging.getLogger().addFilter(_not_py4js)
     os.environ["TZ"] = "UTC"
     time.tzset()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -39,6 +40,11 @@ def spark_session(name: str, **options: str) -> SparkSession:
         builder = builder.config(key, value)
     with _quiet_start():
         return builder.getOrCreate()
+
+
+def _not_py4js(record: logging.LogRecord) -> bool:
+    """Of an interrupt py4j tells the root logger, with a trace, and then its caller."""
+    return not str(record.msg).startswith("KeyboardInterrupt while sending command")
 
 
 @contextmanager
