@@ -27,6 +27,10 @@ PROPERTIES = {
     "delta.enableDeletionVectors": "false",  # other readers of Delta (DuckDB, delta-rs) read every version
 }
 FEW_FILES = 4
+VACUUMING = {
+    "spark.databricks.delta.retentionDurationCheck.enabled": "false",  # it knows the table's retention, not who asks
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",  # 10,000 tasks to list a few folders otherwise
+}
 COMMITS_OF_AN_ATTEMPT = 1_000_000  # more than any attempt makes
 # What Delta raises when another writer was faster; its Python classes have no common base that is raised.
 CONFLICTS = tuple(getattr(exceptions, name) for name in exceptions.__all__)
@@ -207,12 +211,13 @@ class Storage:
         """Removes the files that no version of the last `hours` needs: from then on no older one can be read."""
         if not self.exists(table):
             return
-        check = "spark.databricks.delta.retentionDurationCheck.enabled"
-        self.spark.conf.set(check, "false")  # it knows the table's own retention only, not who asks
+        for name, value in VACUUMING.items():
+            self.spark.conf.set(name, value)
         try:
             DeltaTable.forPath(self.spark, self.path(table)).vacuum(hours)
         finally:
-            self.spark.conf.unset(check)
+            for name in VACUUMING:
+                self.spark.conf.unset(name)
 
     def size(self, table: Table) -> int:
         """Bytes of all files in the table's folder."""
