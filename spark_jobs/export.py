@@ -66,7 +66,7 @@ def csr(ctx: Context, folder: Path) -> Path:
     scratch = folder / ".cells"
     cells = ctx.storage.read(tables.USER_ITEM_MATRIX).select("user_index", "item_index", "score")
     cells.write.mode("overwrite").parquet(str(scratch))
-    shape = tuple(first_free(ctx.storage.read(table), table.columns[0]) for table in INDEXES)
+    shape = tuple(ctx.storage.read(table).agg(first_free(table.columns[0])).first()[0] for table in INDEXES)
     table = pq.read_table(scratch)
     rows, columns = (table.column(name).to_numpy().astype(np.int32) for name in ("user_index", "item_index"))
     matrix = sparse.csr_matrix((table.column("score").to_numpy(), (rows, columns)), shape=shape)

@@ -81,7 +81,9 @@ def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: st
     try:
         by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
         if by_day:
-            ctx.storage.append(table, numbered(fresh, offsets(by_day, first_free(index, number)), name, number))
+            ctx.storage.append(
+                table, numbered(fresh, offsets(by_day, index.agg(first_free(number)).first()[0]), name, number)
+            )
     finally:
         fresh.unpersist()
     return sum(by_day.values())
@@ -105,8 +107,8 @@ def _measures(ctx: Context, cells: DataFrame, interactions: DataFrame, weights: 
     total = F.sum("score").alias("score_sum")
     largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
     found = measures(cells, tables.USER_ITEM_MATRIX, suite.RULES, further=[total, *largest]).toPandas()
-    users = first_free(ctx.storage.read(tables.USER_INDEX), "user_index")
-    items = first_free(ctx.storage.read(tables.ITEM_INDEX), "item_index")
+    users = ctx.storage.read(tables.USER_INDEX).agg(first_free("user_index")).first()[0]
+    items = ctx.storage.read(tables.ITEM_INDEX).agg(first_free("item_index")).first()[0]
     due = interactions.agg(F.count("*").alias("rows"), F.sum(score(weights)).alias("score")).first()
     beyond = (found["last_user"] >= users) | (found["last_item"] >= items)
     found["numbers_beyond_index"] = beyond.astype(int)
