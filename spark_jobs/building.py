@@ -151,7 +151,7 @@ def snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) ->
     if not built:
         raise PipelineError("no day of cleaned_events is built yet; run handle_missing_values first.")
     digest = fingerprint(sorted((str(day), output) for day, output in built.items()), *settings)
-    last = max(ctx.ledger.builds(step).values(), key=lambda row: row["built_at"], default=None)
+    last = ctx.ledger.last_build(step)
     stands = last["input_digest"] if last is not None and last["status"] == "built" else None
     chosen = fingerprint(*settings)
     added = _added(built, chosen, last["counts"]) if stands else None

@@ -7,13 +7,13 @@ from spark_jobs import tables
 from spark_jobs.command_line import guarded
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
-from spark_jobs.database import address
+from spark_jobs.database import opened
 from spark_jobs.predicates import in_units
 from spark_jobs.report import identities
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.transforms.digest import of_hours
-from spark_jobs.warehouse import Warehouse, same
+from spark_jobs.warehouse import same
 from spark_jobs.windows import HOUR, ranges
 
 
@@ -43,7 +43,7 @@ def served(ctx: Context) -> tuple[int, int]:
     waiting = {unit.hour for unit in units if unit.status in (None, "committed", "stopped")}
     events = ctx.storage.read(tables.USER_EVENTS).where(in_units(ranges(loaded, HOUR)))
     due = {row.hour: (row.rows, row.digest) for row in of_hours(events).collect()}
-    with Warehouse(address(ctx.settings.paths.database, ctx.spark.sparkContext.master)) as warehouse:
+    with opened(ctx) as warehouse:
         same({hour: found for hour, found in warehouse.hours().items() if hour not in waiting}, due)
     return len(loaded), sum(rows for rows, _ in due.values())
 

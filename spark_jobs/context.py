@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -11,6 +12,7 @@ from spark_jobs.lease import Lease
 from spark_jobs.ledger import Ledger
 from spark_jobs.settings import Settings
 from spark_jobs.storage import Storage
+from spark_jobs.windows import Window
 
 Summary = dict[str, Any]
 
@@ -30,6 +32,11 @@ class Context:
     say: Callable[[str], None] = _to_stderr
     options: dict[str, Any] | None = None
     leases: dict[str, Lease] = field(default_factory=dict)
+
+    def run(self, job: ModuleType, window: Window | None) -> Summary:
+        """What a job's `run` makes of the window; what it writes, it writes under the lease of its part."""
+        self.storage.part = job.PART
+        return job.run(self, window)
 
     def option(self, name: str) -> Any:
         """An option of the command line beyond the window; None where it was not given."""

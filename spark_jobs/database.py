@@ -8,7 +8,15 @@ import os
 import warnings
 from pathlib import Path
 
+from spark_jobs.context import Context
 from spark_jobs.errors import DatabaseError
+from spark_jobs.lease import COLLECTION
+from spark_jobs.warehouse import Warehouse
+
+
+def opened(ctx: Context) -> Warehouse:
+    """The database, under the lease of the run where it has one. Raises DatabaseError where it cannot be had."""
+    return Warehouse(address(ctx.settings.paths.database, ctx.spark.sparkContext.master), ctx.leases.get(COLLECTION))
 
 
 def address(database_folder: str, master: str) -> str:

@@ -15,7 +15,7 @@ from spark_jobs import judging, landing, lease, tables, windows
 from spark_jobs.command_line import guarded, leased
 from spark_jobs.console import Console
 from spark_jobs.context import Context
-from spark_jobs.database import address
+from spark_jobs.database import opened
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.jobs import (
     create_user_item_matrix,
@@ -31,7 +31,6 @@ from spark_jobs.settings import load
 from spark_jobs.states import LAST_DAILY_STEP
 from spark_jobs.tables import Table
 from spark_jobs.transforms import users
-from spark_jobs.warehouse import Warehouse
 from spark_jobs.windows import Window, parse_day
 
 HELD_BY = tuple(table for table in tables.ALL if {"user_id", "raw_text"} & set(table.columns))
@@ -66,11 +65,11 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
     before = _held(ctx, user)
     files = _out_of_raw(ctx, user)
     _judge(ctx)
-    load_to_database.run(ctx, _nothing())
+    ctx.run(load_to_database, _nothing())
     _build(ctx, user)
     for table in HELD_BY:
         ctx.storage.vacuum(table, 0)
-    with _database(ctx) as warehouse:
+    with opened(ctx) as warehouse:
         warehouse.vacuum()
     after = _held(ctx, user)
     if left := {name: count for name, count in after.items() if count}:
@@ -94,7 +93,7 @@ def _held(ctx: Context, user: int) -> dict[str, int]:
             found[table.name] = ctx.storage.read(table).where(mine).count()
             every = ctx.storage.every_file(table).where(mine).count()
             found[f"earlier versions of {table.name}"] = every - found[table.name]
-    with _database(ctx) as warehouse:
+    with opened(ctx) as warehouse:
         return found | {"PostgreSQL": warehouse.of_user(user)}
 
 
@@ -143,16 +142,14 @@ def _judge(ctx: Context) -> None:
 def _build(ctx: Context, user: int) -> None:
     """Days that changed, then the snapshots; the user's number goes, and is never given again."""
     for job in (remove_duplicates, handle_missing_values):
-        ctx.storage.part = job.PART
-        job.run(ctx, _nothing())
+        ctx.run(job, _nothing())
     ctx.storage.part = lease.MATRIX
     index = ctx.storage.read(tables.USER_INDEX)
     if index.where(users.typed(user)).count():
         ctx.storage.replace(tables.USER_INDEX, index.where(~users.typed(user)), None)
     if any(row["rows_out"] for row in ctx.ledger.builds(LAST_DAILY_STEP).values()):
         for job in (create_user_item_matrix, feature_engineering):
-            ctx.storage.part = job.PART
-            job.run(ctx, _nothing())
+            ctx.run(job, _nothing())
         return
     for table in SNAPSHOTS:  # nobody is left
         if ctx.storage.exists(table):
@@ -178,11 +175,6 @@ def _listed(counts: dict[str, int]) -> str:
 def _nothing() -> Window:
     start = windows.floor(now(), windows.DAY)
     return Window(start, start)
-
-
-def _database(ctx: Context) -> Warehouse:
-    url = address(ctx.settings.paths.database, ctx.spark.sparkContext.master)
-    return Warehouse(url, ctx.leases.get(lease.COLLECTION))
 
 
 if __name__ == "__main__":

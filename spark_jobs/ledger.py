@@ -72,6 +72,10 @@ class Ledger:
         """What `step` last did, by day (midnight, UTC)."""
         return {_midnight(row["day"]): row for row in self._rows(tables.DAY_BUILDS) if row["step"] == step}
 
+    def last_build(self, step: str) -> dict[str, Any] | None:
+        """What `step` did last of all; None where it never ran."""
+        return max(self.builds(step).values(), key=lambda row: row["built_at"], default=None)
+
     def record_builds(self, step: str, rows: Iterable[dict[str, Any]]) -> None:
         """Writes what a step did for each day (key `day`: a date)."""
         self._put(tables.DAY_BUILDS, ({"step": step, "built_at": now(), "counts": {}} | row for row in rows))

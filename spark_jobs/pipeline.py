@@ -64,10 +64,10 @@ def run(ctx: Context, console: Console) -> int:
 
     def step(job, window: Window | None) -> None:
         name = job.__name__.rpartition(".")[2]
-        begun, ctx.storage.part = time.monotonic(), job.PART
+        begun = time.monotonic()
         with console.step(name, ctx.spark):
             try:
-                summaries[name] = job.run(ctx, window)
+                summaries[name] = ctx.run(job, window)
             except QualityError as error:
                 stopped.append(f"{name}: {error}")
         seconds[name] = time.monotonic() - begun

@@ -55,7 +55,7 @@ def rebuild(ctx: Context, day: datetime) -> Iterator[str]:
     """One line for each table. Raises PipelineError where the day is not built, or its sources or settings are gone."""
     yield from _events(ctx, day)
     for job in SNAPSHOTS:
-        last = max(ctx.ledger.builds(job.STEP).values(), key=lambda row: row["built_at"], default=None)
+        last = ctx.ledger.last_build(job.STEP)
         if last is not None and parse_day(last["day"]) == day:
             yield from _snapshot(ctx, job, last)
         elif last is not None:

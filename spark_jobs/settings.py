@@ -158,9 +158,11 @@ def _override(tree: dict[str, Any], override: str) -> None:
         if not isinstance(tree, dict):
             raise SettingsError(f"--set {override}: {section} is no section of the settings.")
     try:
-        tree[key] = tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        tree[key] = text
+        value = text
+    wants_text = isinstance(tree.get(key), str)  # a folder may be called 2019
+    tree[key] = text if wants_text and not isinstance(value, str) else value
 
 
 def _build(cls: type, tree: Any, where: str, file: str) -> Any:

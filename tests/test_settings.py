@@ -30,6 +30,10 @@ def test_a_wrong_setting_is_refused_by_name(override, says):
         load([override])
 
 
+def test_a_folder_may_be_called_by_digits():
+    assert load(["paths.warehouse=2019"]).paths.warehouse.endswith("/2019")
+
+
 def test_a_missing_key_is_refused_by_name(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("[paths]\nraw = 'x'\n")

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs import command_line, failpoints, lease, tables
 from spark_jobs.context import Context, Summary
-from spark_jobs.database import address
+from spark_jobs.database import opened
 from spark_jobs.predicates import in_units
 from spark_jobs.states import NO_CONTENT, Unit
 from spark_jobs.transforms.digest import of_hours
@@ -27,8 +27,7 @@ PART = lease.COLLECTION
 def run(ctx: Context, hours: Window) -> Summary:
     """Loads what differs from PostgreSQL's own ledger, a transaction for each day."""
     units = ctx.ledger.units(lambda u: u.status == "committed" or (u.status == "loaded" and u.within(hours)))
-    url = address(ctx.settings.paths.database, ctx.spark.sparkContext.master)
-    with Warehouse(url, ctx.leases.get(PART)) as warehouse:
+    with opened(ctx) as warehouse:
         held = warehouse.loaded([unit.hour for unit in units])
         different = [unit for unit in units if held.get(unit.hour, (0, NO_CONTENT))[1] != unit.content_digest]
         failpoints.reached("load.read")
