@@ -69,7 +69,7 @@ def _events(ctx: Context, day: datetime) -> Iterator[str]:
     _same_settings(day, first["input_digest"] == fingerprint(first["counts"]["source"], exempt))
     current = ctx.ledger.day_inputs().get(day) == first["counts"]["source"]
     events = _read(ctx, tables.USER_EVENTS, first, where, current)
-    deduped = kept(placed(events, tables.DEDUPED_EVENTS.key_columns()), exempt)
+    deduped = kept(placed(events, tables.DEDUPED_EVENTS.key_columns(), [day], first["rows_in"]), exempt)
     yield _put(ctx, tables.DEDUPED_EVENTS, deduped, where, first)
     second = _built(ctx, handle_missing_values.STEP, day)
     current = second["input_digest"] == fingerprint(first["output_digest"], exempt)

@@ -150,6 +150,7 @@ class Warehouse:
         day = staged.day
         with named(), closing(self._connect()) as connection, self._transaction(connection) as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.load'), %s)", (day.toordinal(),))
+            cursor.execute("SET LOCAL work_mem = '64MB'")  # a day's rows are sorted in memory
             where, values = _within(staged.windows)
             cursor.execute(f"DELETE FROM user_events WHERE {where}", values)
             names, rows = ", ".join(EVENTS), self.fence.staged("staging_events", day)

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS items (
     description TEXT,
     image_url VARCHAR(500),
     created_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'));
+CREATE INDEX IF NOT EXISTS idx_user_events_timestamp ON user_events (timestamp);
 CREATE SCHEMA IF NOT EXISTS pipeline;
 CREATE TABLE IF NOT EXISTS pipeline.loaded_hours (
     hour TIMESTAMP PRIMARY KEY, rows BIGINT NOT NULL, digest TEXT NOT NULL,
@@ -29,11 +30,11 @@ CREATE TABLE IF NOT EXISTS pipeline.item_days (
     PRIMARY KEY (item_id, day));
 CREATE TABLE IF NOT EXISTS pipeline.leases (warehouse TEXT PRIMARY KEY, epoch BIGINT NOT NULL);
 """
-# Made once the first load's rows are there: building an index over rows is cheaper than growing it row by row.
+# Made once the first load's rows are there: building an index over rows is cheaper than growing it row by row. Loading
+# itself needs the one by time, which grows at its end.
 INDEXES = """
 CREATE INDEX IF NOT EXISTS idx_user_events_user_id ON user_events (user_id);
 CREATE INDEX IF NOT EXISTS idx_user_events_item_id ON user_events (item_id);
-CREATE INDEX IF NOT EXISTS idx_user_events_timestamp ON user_events (timestamp);
 CREATE INDEX IF NOT EXISTS idx_user_events_event_type ON user_events (event_type);
 CREATE INDEX IF NOT EXISTS idx_items_category ON items (category);
 CREATE INDEX IF NOT EXISTS idx_items_price ON items (price);
@@ -58,14 +59,15 @@ EVENTS = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating
 ITEMS = ("item_id", "category", "brand", "price")
 # An item's values are those of its latest day that has them; a price of 0 counts only where there is none above.
 RECOMPUTE_ITEMS = """
-WITH latest AS (
+WITH latest AS MATERIALIZED (
     SELECT t.item_id,
         (SELECT category FROM pipeline.item_days d WHERE d.item_id = t.item_id AND category IS NOT NULL
          ORDER BY day DESC LIMIT 1) AS category,
         (SELECT brand FROM pipeline.item_days d WHERE d.item_id = t.item_id AND brand IS NOT NULL
          ORDER BY day DESC LIMIT 1) AS brand,
-        (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price IS NOT NULL
-         ORDER BY price > 0 DESC, day DESC LIMIT 1) AS price
+        coalesce(
+            (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price > 0 ORDER BY day DESC LIMIT 1),
+            (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price IS NOT NULL LIMIT 1)) AS price
     FROM touched t WHERE EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = t.item_id))
 INSERT INTO items AS i (item_id, name, category, brand, price)
 SELECT item_id,

@@ -4,12 +4,13 @@ Planned as for large tables: no adaptive execution, no joins by broadcast but th
 """
 
 import re
+from datetime import datetime
 
 import pytest
 
 from spark_jobs import tables
 from spark_jobs.transforms import features, indexing, interactions, items
-from spark_jobs.transforms.dedupe import drops, kept, placed
+from spark_jobs.transforms.dedupe import ROWS_OF_A_PART, drops, kept, placed
 from spark_jobs.transforms.impute import Fills, fills, repair
 from spark_jobs.transforms.measure import measures
 from spark_jobs.transforms.parse import parse
@@ -47,7 +48,7 @@ def plan(spark):
     def of(frame) -> tuple[int, int]:
         text = frame._jdf.queryExecution().executedPlan().toString()
         assert not [name for name in NEVER if re.search(name, text)], text
-        return len(re.findall(r"Exchange hashpartitioning", text)), len(re.findall(r"\bSort \[", text))
+        return len(re.findall(r"- Exchange (?:hash|shuffle)partition", text)), len(re.findall(r"\bSort \[", text))
 
     yield of
     for name, value in before.items():
@@ -67,10 +68,10 @@ def test_landing_and_validation_shuffle_no_row(spark, stored, plan):
 
 def test_deduplication_shuffles_the_rows_once_for_choosing_counting_and_judging(stored, plan):
     table = tables.DEDUPED_EVENTS
-    events = placed(stored(tables.USER_EVENTS), table.key_columns())
+    events = placed(stored(tables.USER_EVENTS), table.key_columns(), [datetime(2019, 10, 1)], 10 * ROWS_OF_A_PART)
     assert plan(events) == (1, 1)
     assert plan(kept(events)) == (1, 1)
-    numbered = events.groupBy(*table.named_key(), "event_date").count()
+    numbered = events.groupBy(*table.named_key(), "part").count()
     assert plan(numbered)[0] == 1  # the key needs no shuffle of its own
     assert plan(drops(events, table.named_key()))[0] == 2  # the rows; their few counts
 
@@ -83,16 +84,21 @@ def test_repair_shuffles_no_row(spark, stored, plan):
     assert plan(counted) == (1, 0)
 
 
+def with_pairs(read):
+    base = read(tables.INTERACTIONS)
+    return base, interactions.pairs(base)
+
+
 @pytest.mark.parametrize(
     ("make", "exchanges"),
     [
         (lambda read: interactions.daily_interactions(read(tables.CLEANED_EVENTS)), 1),
-        (lambda read: interactions.daily_items(read(tables.CLEANED_EVENTS)), 1),
-        (lambda read: items.latest_of_items(read(tables.USER_EVENTS)), 1),
+        (lambda read: interactions.daily_items(read(tables.CLEANED_EVENTS)), 3),
+        (lambda read: items.latest_of_items(read(tables.USER_EVENTS)), 3),
         (lambda read: interactions.pair_scores(read(tables.INTERACTIONS), WEIGHTS), 1),
         (lambda read: indexing.new_ids(read(tables.INTERACTIONS), read(tables.USER_INDEX), "user_id"), 3),
-        (lambda read: features.user_features(read(tables.INTERACTIONS), WEIGHTS), 7),
-        (lambda read: features.item_features(read(tables.INTERACTIONS), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 5),
+        (lambda read: features.user_features(*with_pairs(read), WEIGHTS), 6),
+        (lambda read: features.item_features(*with_pairs(read), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 5),
     ],
     ids=["daily interactions", "daily items", "items", "pairs", "numbers", "user features", "item features"],
 )

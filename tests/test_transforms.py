@@ -6,10 +6,11 @@ from decimal import Decimal
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import DEDUPED_EVENTS, USER_EVENTS
-from spark_jobs.transforms.dedupe import kept, placed
+from spark_jobs.transforms.dedupe import ROWS_OF_A_PART, kept, latest_first, placed
 from spark_jobs.transforms.impute import fills, repair
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
-from spark_jobs.transforms.interactions import daily_interactions, latest_known, pair_scores
+from spark_jobs.transforms.interactions import daily_interactions, pair_scores
+from spark_jobs.transforms.latest import latest_known
 
 WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}
 SCHEMA = ", ".join(f"{field.name} {field.type}" for field in USER_EVENTS.fields)
@@ -40,7 +41,7 @@ def events(spark, *rows: dict):
 
 
 def chosen(frame, exempt=()) -> list[tuple]:
-    rows = kept(placed(frame, DEDUPED_EVENTS.key_columns()), exempt)
+    rows = kept(placed(frame, DEDUPED_EVENTS.key_columns(), [datetime(2019, 10, 1)], 3 * ROWS_OF_A_PART), exempt)
     return sorted((row.timestamp.second, row.price, row.session_id or "") for row in rows.collect())
 
 
@@ -146,8 +147,29 @@ def test_latest_known_skips_events_that_say_nothing_and_breaks_ties_as_deduplica
         {"time": "09:00:05", "brand": "cheap", "price": "1"},
         {"time": "09:00:05", "brand": "dear", "price": "2"},
         {"time": "09:00:09", "price": "9"},
+        {"item_id": 2, "time": "09:00:00", "brand": "alone"},
+        {"item_id": 3},
     )
-    assert frame.agg(latest_known("brand")).first()[0] == "dear"
+    rows = latest_known(frame, ["brand", "price"]).orderBy("item_id").collect()
+    assert [(row.item_id, row.brand, row.price) for row in rows] == [
+        (1, "dear", 9),
+        (2, "alone", None),
+        (3, None, None),
+    ]
+
+
+def test_latest_known_is_what_a_plain_sort_of_all_events_says(spark):
+    said, prices = [None, "a", "b"], [None, "0", "1", "2"]
+    rows = [
+        {"item_id": n % 7, "time": f"09:00:{n // 40:02}", "brand": said[n % 3], "price": prices[n * 5 % 4]}
+        for n in range(400)
+    ]
+    frame = events(spark, *(row | {"session_id": f"s{n * 13 % 400}"} for n, row in enumerate(rows)))
+    due = {item: {"brand": None, "price": None} for item in range(7)}
+    for row in reversed(frame.orderBy(*latest_first()).collect()):
+        due[row.item_id] |= {name: row[name] for name in ("brand", "price") if row[name] is not None}
+    found = latest_known(frame, ["brand", "price"]).collect()
+    assert {row.item_id: {"brand": row.brand, "price": row.price} for row in found} == due
 
 
 def test_new_ids_are_numbered_by_first_day_and_id_after_those_that_have_a_number(spark):

@@ -22,7 +22,7 @@ from spark_jobs.predicates import in_days
 from spark_jobs.tables import Table
 from spark_jobs.transforms.changed import grown
 from spark_jobs.transforms.features import item_features, user_features
-from spark_jobs.transforms.interactions import TYPES
+from spark_jobs.transforms.interactions import TYPES, pairs
 from spark_jobs.transforms.measure import measures
 from spark_jobs.windows import DAY, Window
 
@@ -47,10 +47,14 @@ def run(ctx: Context, days: Window) -> Summary:
     interactions, items = (ctx.storage.read(table, state.reads[table.name]) for table in BASES)
     events = interactions.agg(F.sum(sum((F.col(f"{name}_count") for name in TYPES), F.lit(0)))).first()[0]
     added = state.added_to(ctx, tables.USER_FEATURES)
-    of_users = _of_users(ctx, interactions, weights, added)
-    of_items = item_features(interactions, items, limits, popularity)
-    user_rows = _build(ctx, state, tables.USER_FEATURES, of_users, user_suite, events)
-    item_rows = _build(ctx, state, tables.ITEM_FEATURES, of_items, item_suite, events)
+    met = pairs(interactions).persist(StorageLevel.MEMORY_AND_DISK)  # both tables count them
+    try:
+        of_users = _of_users(ctx, interactions, met, weights, added)
+        of_items = item_features(interactions, met, items, limits, popularity)
+        user_rows = _build(ctx, state, tables.USER_FEATURES, of_users, user_suite, events)
+        item_rows = _build(ctx, state, tables.ITEM_FEATURES, of_items, item_suite, events)
+    finally:
+        met.unpersist()
     verdict = building.quality.Verdict(STEP)
     building.record_snapshot(ctx, state, verdict, rows_in=events, rows_out=user_rows + item_rows)
     grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
@@ -60,16 +64,19 @@ def run(ctx: Context, days: Window) -> Summary:
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame, items: DataFrame) -> dict[Table, DataFrame]:
     """Both tables from the days of their bases, of which `as_of` is the last."""
     weights, limits, popularity = chosen(ctx)
-    of_items = item_features(interactions, items, limits, popularity)
-    return {tables.USER_FEATURES: user_features(interactions, weights), tables.ITEM_FEATURES: of_items}
+    met = pairs(interactions)
+    of_items = item_features(interactions, met, items, limits, popularity)
+    return {tables.USER_FEATURES: user_features(interactions, met, weights), tables.ITEM_FEATURES: of_items}
 
 
-def _of_users(ctx: Context, interactions: DataFrame, weights: dict[str, float], added: list | None) -> DataFrame:
+def _of_users(
+    ctx: Context, interactions: DataFrame, met: DataFrame, weights: dict[str, float], added: list | None
+) -> DataFrame:
     """The features of all users; with `added`, those of users without an event in these days are the table's own."""
     if not added:
-        return user_features(interactions, weights)
+        return user_features(interactions, met, weights)
     standing = ctx.storage.read(tables.USER_FEATURES)
-    return grown(standing, interactions, in_days(added), lambda rows: user_features(rows, weights))
+    return grown(standing, interactions, in_days(added), lambda rows: user_features(rows, met, weights))
 
 
 def _build(ctx: Context, state: Snapshot, table: Table, features: DataFrame, suite: ModuleType, events: int) -> int:

@@ -6,6 +6,7 @@ Reads user_events; writes deduped_events, day_builds, day_status; joins small fi
 
 import sys
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import pandas as pd
@@ -19,7 +20,7 @@ from spark_jobs.errors import IdentityError
 from spark_jobs.predicates import in_days
 from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
-from spark_jobs.windows import DAY, Window
+from spark_jobs.windows import DAY, Window, floor
 
 STEP = "remove_duplicates"
 PART = lease.PREPROCESSING
@@ -39,7 +40,7 @@ def run(ctx: Context, days: Window) -> Summary:
     table, source = tables.DEDUPED_EVENTS, tables.USER_EVENTS
     work = replace(work, reads=building.reading(ctx, source))
     events = ctx.storage.read(source, work.reads[source.name]).where(in_days(work.days))
-    events = placed(events, table.key_columns())
+    events = placed(events, table.key_columns(), work.days, _rows(ctx, work.days))
     events = events.persist(StorageLevel.MEMORY_AND_DISK)  # counted, judged, then written: one shuffle for all
     try:
         deduped = kept(events, exempt)
@@ -56,6 +57,11 @@ def run(ctx: Context, days: Window) -> Summary:
     finally:
         events.unpersist()
     return {"days_built": len(passing)} | _summary(by_type)
+
+
+def _rows(ctx: Context, days: list[datetime]) -> int:
+    chosen = set(days)
+    return sum(unit.valid_rows for unit in ctx.ledger.units() if unit.hour and floor(unit.hour, DAY) in chosen)
 
 
 def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:

@@ -1,12 +1,14 @@
 """One row for each user, item, event type and minute: the latest; and the order by which one row of many is chosen."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spark_jobs.transforms.money import hundredths, money
 
+ROWS_OF_A_PART = 200_000  # some 50 MB in memory
 TIE_BREAKERS = ("session_id", "category_id", "category_code", "brand", "rating")
 
 
@@ -20,20 +22,25 @@ def latest_first() -> list[Column]:
     ]
 
 
-def placed(events: DataFrame, key: Sequence[Column]) -> DataFrame:
-    """Events with `place` among those of the same key, 1 first by `latest_first`. One shuffle by user and item.
+def placed(events: DataFrame, key: Sequence[Column], days: Sequence[datetime], rows: int) -> DataFrame:
+    """Events of these `days`, about `rows` altogether, with `place` among those of the same key, 1 first by
+    `latest_first`, and `part`. One shuffle: to parts of one day each, and within a day by user and item.
 
-    Whatever groups by user, item and more (the key, the daily sums) needs no other shuffle after this one; neither a
-    user nor an item that is everywhere makes one part of it much larger than the others.
+    A day is then written to as few files as it has parts. What groups by `part` and the key needs no other shuffle;
+    neither a user nor an item that is everywhere makes one part much larger than the others.
     """
-    window = Window.partitionBy(F.xxhash64(*key), *key).orderBy(*latest_first())  # one number tells most keys apart
-    together = events.repartition("user_id", "item_id")
+    parts = max(1, round(rows / len(days) / ROWS_OF_A_PART))
+    day = F.datediff("event_date", F.lit(min(days).date()))
+    part = (day * parts + F.pmod(F.xxhash64("user_id", "item_id"), F.lit(parts))).cast("int")
+    together = events.withColumn("part", part).repartitionById(len(days) * parts, "part")  # modulo: gaps do no harm
+    hashed = F.xxhash64(*key)  # first, for one number tells most keys apart
+    window = Window.partitionBy(hashed, "part", *key).orderBy(*latest_first())
     return together.withColumn("place", F.row_number().over(window))
 
 
 def kept(placed: DataFrame, exempt: Sequence[str] = ()) -> DataFrame:
     """The first event of each key; types in `exempt` keep every row. No shuffle."""
-    return placed.where(_chosen(exempt)).drop("place")
+    return placed.where(_chosen(exempt)).drop("place", "part")
 
 
 def drops(placed: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
@@ -43,7 +50,7 @@ def drops(placed: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) 
     `keys_lost` and `repeated_keys` are 0 unless choosing went wrong. No shuffle of rows.
     """
     chosen, price = _chosen(exempt), hundredths("price")
-    by_key = placed.groupBy("event_date", *key).agg(
+    by_key = placed.groupBy("event_date", "part", *key).agg(
         F.count("*").alias("rows"),
         F.sum(price).alias("money"),
         F.count_if(chosen).alias("kept"),

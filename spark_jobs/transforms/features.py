@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables.model import AVERAGE, MONEY
@@ -15,58 +15,47 @@ USER_SUMS = (*COUNTED, *(f"{name}_events" for name in PARTS_OF_DAY))
 ITEM_SUMS = (*COUNTED, "given_ratings", "given_rating_sum")
 
 
-def user_features(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """`daily_interactions` to one row for each user (see tables.USER_FEATURES).
+def user_features(interactions: DataFrame, pairs: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+    """`daily_interactions` and all `pairs` of their users to one row for each user (see tables.USER_FEATURES).
 
-    Distinct items and days are counted by grouping twice, for a distinct count in an aggregate multiplies its rows.
+    Distinct days are counted by grouping twice, for a distinct count in an aggregate multiplies its rows.
     """
-    items = interactions.select("user_id", "item_id").distinct().groupBy("user_id")
+    items = pairs.groupBy("user_id")
     days = interactions.select("user_id", "event_date").distinct().groupBy("user_id")
     return (
         interactions.groupBy("user_id")
         .agg(*_sums(USER_SUMS))
         .join(items.agg(F.count("*").alias("unique_items")), "user_id")
         .join(days.agg(F.count("*").alias("active_days")), "user_id")
-        .join(category_preference(interactions, weights), "user_id", "left")
+        .join(_ranked_categories(interactions, weights), "user_id", "left")
         .withColumn("total_events", _total())
         .withColumn("avg_price", _mean("price_sum", "priced_events"))
         .withColumn("total_spent", F.coalesce("spent_sum", F.lit(0).cast(MONEY)))
         .withColumn("avg_purchase_amount", _mean("spent_sum", "priced_purchases"))
         .withColumn("purchase_frequency", _mean("purchase_count", "active_days"))
-        .withColumn("preferred_category", F.try_element_at("category_preference", F.lit(1))["category_id"])
-        .withColumn("category_preference", F.coalesce("category_preference", _no_preference()))
+        .withColumn("preferred_category", F.try_element_at("ranked", F.lit(1))["category_id"])
+        .withColumn("category_preference", _category_preference(weights))
         .withColumn("preferred_time", _preferred_time())
     )
 
 
-def category_preference(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """Each user's five categories with the highest score (ties to the smallest id) and their share of all score.
-
-    Events without a category count in the whole, not among the five.
-    """
-    by_category = interactions.groupBy("user_id", "category_id").agg(
-        *(F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES)
-    )
-    scored = by_category.select("user_id", "category_id", score(weights).alias("score"))
-    whole = Window.partitionBy("user_id").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    share = F.when(F.col("whole") > 0, F.col("score") / F.col("whole")).otherwise(F.lit(0.0))
-    ranked = F.collect_list(F.struct(-F.col("score"), "category_id", share.alias("share")))
-    listed = (
-        scored.withColumn("whole", F.sum("score").over(whole))
-        .where("category_id IS NOT NULL")
-        .groupBy("user_id")
-        .agg(F.slice(F.sort_array(ranked), 1, TOP_CATEGORIES).alias("ranked"))
-    )
-    preference = F.transform("ranked", lambda entry: F.struct(entry["category_id"], entry["share"]))
-    return listed.select("user_id", preference.alias("category_preference"))
+def _ranked_categories(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+    """Each user's five categories with the highest score, ties to the smallest id: `ranked`, scores negated."""
+    counts = [F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES]
+    by_category = interactions.where("category_id IS NOT NULL").groupBy("user_id", "category_id").agg(*counts)
+    ranked = F.sort_array(F.collect_list(F.struct((-score(weights)).alias("below"), "category_id")))
+    return by_category.groupBy("user_id").agg(F.slice(ranked, 1, TOP_CATEGORIES).alias("ranked"))
 
 
 def item_features(
-    interactions: DataFrame, item_days: DataFrame, price_ranges: Mapping[str, float], popularity: Mapping[str, float]
+    interactions: DataFrame,
+    pairs: DataFrame,
+    item_days: DataFrame,
+    price_ranges: Mapping[str, float],
+    popularity: Mapping[str, float],
 ) -> DataFrame:
     """The bases to one row for each item (see tables.ITEM_FEATURES). Shuffles by item; the two maxima are one row."""
     summed = interactions.groupBy("item_id").agg(*_sums(ITEM_SUMS))
-    pairs = interactions.groupBy("item_id", "user_id").agg(F.max(F.col("purchase_count") > 0).alias("bought"))
     users = pairs.groupBy("item_id").agg(
         F.count("*").alias("unique_users"), F.count_if("bought").alias("unique_purchasers")
     )
@@ -108,8 +97,17 @@ def _mean(total: str, count: str) -> Column:
     return F.round(quotient, 4).cast(AVERAGE)
 
 
-def _no_preference() -> Column:
-    return F.array().cast("array<struct<category_id: bigint, share: double>>")
+def _category_preference(weights: Mapping[str, float]) -> Column:
+    """The ranked categories, each with its share of all the user's score; events without a category count in that."""
+    whole = score(weights)
+    none = F.array().cast("array<struct<category_id: bigint, share: double>>")
+
+    def share(entry: Column) -> Column:
+        return F.struct(
+            entry["category_id"], F.when(whole > 0, -entry["below"] / whole).otherwise(F.lit(0.0)).alias("share")
+        )
+
+    return F.coalesce(F.transform("ranked", share), none)
 
 
 def _preferred_time() -> Column:

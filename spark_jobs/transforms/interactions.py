@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import INTERACTIONS, ITEM_DAYS
-from spark_jobs.transforms.dedupe import TIE_BREAKERS
+from spark_jobs.transforms.latest import latest_known
 from spark_jobs.transforms.money import hundredths, money
 
 TYPES = ("view", "cart", "purchase", "rating")
@@ -34,25 +34,14 @@ def daily_interactions(cleaned: DataFrame) -> DataFrame:
 
 
 def daily_items(cleaned: DataFrame) -> DataFrame:
-    """`cleaned_events` to `daily_items`: each day's latest known category, code and brand of each item.
-
-    One shuffle by item and day of the partial results; the item first, for its sort tells most rows apart by it.
-    """
-    latest = {name: latest_known(name) for name in ("category_id", "category_code", "brand")}
-    return ITEM_DAYS.conform(
-        cleaned.groupBy("item_id", "event_date").agg(*(column.alias(name) for name, column in latest.items()))
-    )
+    """`cleaned_events` to `daily_items`: each day's latest known category, code and brand of each item."""
+    return ITEM_DAYS.conform(latest_known(cleaned, ("category_id", "category_code", "brand")))
 
 
-def latest_known(name: str) -> Column:
-    """Aggregate: the value of `name` in the latest event that has one, by the order of `dedupe.latest_first`."""
-    return F.min_by(F.col(name), F.when(F.col(name).isNotNull(), _order()))
-
-
-def _order() -> Column:
-    """`dedupe.latest_first` as one ascending value: times and prices negated, nulls last by a flag before each."""
-    nulls_last = (part for tie in TIE_BREAKERS for part in (F.col(tie).isNull(), F.col(tie)))
-    return F.struct(-F.unix_micros("timestamp"), F.col("price").isNull(), -F.col("price"), *nulls_last)
+def pairs(interactions: DataFrame) -> DataFrame:
+    """`daily_interactions` to user_id, item_id, `bought`: whether the user ever bought it. One shuffle by user."""
+    met = interactions.select("user_id", "item_id", (F.col("purchase_count") > 0).alias("bought"))
+    return met.repartition("user_id").groupBy("user_id", "item_id").agg(F.max("bought").alias("bought"))
 
 
 def score(weights: Mapping[str, float]) -> Column:

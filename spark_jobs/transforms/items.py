@@ -3,20 +3,15 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.transforms.interactions import latest_known
+from spark_jobs.transforms.latest import latest_known
 
 
 def latest_of_items(events: DataFrame) -> DataFrame:
-    """Events to event_date, item_id, category, brand (latest known) and price (latest above 0, else 0, else null).
-
-    One shuffle by day and item of the partial results.
-    """
+    """Events to event_date, item_id, category, brand (latest known) and price (latest above 0, else 0, else null)."""
     above = events.withColumn("above", F.when(F.col("price") > 0, F.col("price")))
-    return above.groupBy("item_id", "event_date").agg(
-        latest_known("category_code").alias("category"),
-        latest_known("brand").alias("brand"),
-        F.coalesce(latest_known("above"), F.min("price")).alias("price"),
-    )
+    known = latest_known(above, ("category_code", "brand", "above", "price"))
+    price = F.coalesce("above", "price").alias("price")
+    return known.select("item_id", "event_date", F.col("category_code").alias("category"), "brand", price)
 
 
 def sendable(events: DataFrame) -> DataFrame:
