@@ -66,8 +66,10 @@ WITH latest AS MATERIALIZED (
         (SELECT brand FROM pipeline.item_days d WHERE d.item_id = t.item_id AND brand IS NOT NULL
          ORDER BY day DESC LIMIT 1) AS brand,
         coalesce(
-            (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price > 0 ORDER BY day DESC LIMIT 1),
-            (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price IS NOT NULL LIMIT 1)) AS price
+            (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price > 0
+             ORDER BY day DESC LIMIT 1),
+            (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price IS NOT NULL
+             LIMIT 1)) AS price
     FROM touched t WHERE EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = t.item_id))
 INSERT INTO items AS i (item_id, name, category, brand, price)
 SELECT item_id,

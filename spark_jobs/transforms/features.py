@@ -40,9 +40,11 @@ def user_features(interactions: DataFrame, pairs: DataFrame, weights: Mapping[st
 
 
 def _ranked_categories(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """Each user's five categories with the highest score, ties to the smallest id: `ranked`, scores negated."""
+    """Each user's five categories with the highest score, ties to the smallest id: `ranked`, scores negated. One
+    shuffle by user."""
     counts = [F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES]
-    by_category = interactions.where("category_id IS NOT NULL").groupBy("user_id", "category_id").agg(*counts)
+    of_users = interactions.where("category_id IS NOT NULL").repartition("user_id")
+    by_category = of_users.groupBy("user_id", "category_id").agg(*counts)
     ranked = F.sort_array(F.collect_list(F.struct((-score(weights)).alias("below"), "category_id")))
     return by_category.groupBy("user_id").agg(F.slice(ranked, 1, TOP_CATEGORIES).alias("ranked"))
 
