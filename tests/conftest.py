@@ -30,6 +30,7 @@ def spark() -> SparkSession:
     os.environ.pop("DATABASE_URL", None)
     options = {"spark.master": "local[2]", "spark.sql.shuffle.partitions": "2", "spark.ui.enabled": "false"}
     options |= {"spark.databricks.delta.snapshotPartitions": "1", "spark.sql.codegen.wholeStage": "false"}
+    options |= {"spark.sql.codegen.factoryMode": "NO_CODEGEN"}  # to compile takes longer than a few rows
     session = spark_session("tests", **options)
     yield session
     session.stop()

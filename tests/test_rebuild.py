@@ -9,6 +9,7 @@ from spark_jobs.command_line import leased
 from spark_jobs.rebuild import rebuild
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
+from tests.conftest import Pipeline
 from tests.torture.digests import digests
 
 FIRST, SECOND = datetime(2019, 10, 1), datetime(2019, 10, 2)
@@ -28,8 +29,10 @@ def state(pipeline) -> dict:
     return {name: found[name] for name in (*OF_A_DAY, *SNAPSHOTS)}
 
 
-@pytest.fixture
-def built(pipeline):
+@pytest.fixture(scope="module")
+def built(spark, tmp_path_factory, database):
+    """Two days, built; a test leaves the outputs as it found them."""
+    pipeline = Pipeline(spark, tmp_path_factory.mktemp("rebuild"), database)
     for day in (FIRST, SECOND):
         generate(Span(400, 24, day), pipeline.raw, seed=5, ratings=True)
     pipeline.land()

@@ -34,6 +34,7 @@ from tests.torture.stage import JOBS, Stage
 DISK = "size=48m"
 WIDE = 140  # a moment and eight faults on a line
 QUICK = {"spark.master": "local[2]", "spark.sql.shuffle.partitions": "2", "spark.sql.codegen.wholeStage": "false"}
+QUICK |= {"spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 
 
 def main() -> int:

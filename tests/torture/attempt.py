@@ -16,7 +16,7 @@ from tests.torture.stage import JOBS, Stage, window
 PATIENCE = 120.0
 SILENT_SECONDS = 5  # short, but longer than a busy machine keeps a living run from its sign of life
 SMALL = ["--master", "local[2]", "--conf", "spark.sql.shuffle.partitions=2"]
-SMALL += ["--conf", "spark.sql.codegen.wholeStage=false"]
+SMALL += ["--conf", "spark.sql.codegen.wholeStage=false", "--conf", "spark.sql.codegen.factoryMode=NO_CODEGEN"]
 SUBMIT = Path(sys.executable).parent / "spark-submit"
 
 
