@@ -1,4 +1,4 @@
-"""What a table holds, as one value that does not depend on the order of rows or on when they were written."""
+"""What tables and hours hold, as one value that does not depend on the order of rows or on when they were written."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +10,15 @@ from pyspark.sql.types import ArrayType, MapType
 from spark_jobs import tables
 from spark_jobs.storage import Storage
 
+Query = Callable[[str], list[tuple]]
+Hours = dict[str, tuple]
+EVENTS = tables.USER_EVENTS.columns[:10]
+SQL = """
+SELECT to_char(date_trunc('hour', timestamp), 'HH24'), count(*),
+    sum(hashtextextended(ROW(user_id, item_id, event_type, timestamp, session_id, rating, price)::text, 0)::numeric)
+FROM user_events GROUP BY 1
+"""
+THERE = "SELECT 1 FROM pg_tables WHERE tablename = 'user_events'"
 WHEN = {"raw_version"}  # and every column whose comment says that it is outside every comparison
 POSTGRES = {
     "user_events": "user_id, item_id, event_type, timestamp, session_id, rating, price",
@@ -19,7 +28,20 @@ POSTGRES = {
 }
 
 
-def digests(spark: SparkSession, warehouse: str, query: Callable[[str], list[tuple]]) -> dict[str, Any]:
+def hours_of_delta(spark: SparkSession, warehouse: str) -> Hours:
+    """Rows and digest of each hour of user_events in Delta."""
+    events = Storage(spark, warehouse).read(tables.USER_EVENTS)
+    row = F.sum(F.xxhash64(F.to_json(F.struct(*EVENTS))).cast("decimal(38,0)"))
+    hours = events.groupBy(F.date_format("timestamp", "HH").alias("hour")).agg(F.count("*").alias("n"), row.alias("d"))
+    return {found.hour: (found.n, found.d) for found in hours.collect()}
+
+
+def hours_of_postgres(query: Query) -> Hours:
+    """Rows and digest of each hour of user_events in PostgreSQL."""
+    return {hour: tuple(rest) for hour, *rest in query(SQL)} if query(THERE) else {}
+
+
+def digests(spark: SparkSession, warehouse: str, query: Query) -> dict[str, Any]:
     """Rows and digest of every table of the warehouse and of PostgreSQL."""
     storage = Storage(spark, warehouse)
     found = {}

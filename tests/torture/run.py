@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tests.torture.attempt import Attempt
 from tests.torture.cases import FAILPOINTS
 from tests.torture.faults import FAULTS
-from tests.torture.reader import Hours, Reader
+from tests.torture.reader import Reader
 from tests.torture.stage import Stage
 
 
@@ -23,11 +23,11 @@ class Outcome:
     looked: int
 
 
-def run(stage: Stage, fault: str, failpoint: str, seed: int, states: dict[str, list[Hours]]) -> Outcome:
+def run(stage: Stage, fault: str, failpoint: str, seed: int) -> Outcome:
     """Runs the case; every difference becomes a sentence."""
     job, begun, wrong = FAILPOINTS[failpoint][0], time.monotonic(), []
     stage.set(job)
-    with Reader(stage, states) as reader:
+    with Reader(stage, job) as reader:
         hurt = Attempt(stage, job, failpoint)
         if not hurt.reached():
             wrong.append(f"the run ended before its failpoint: {hurt.said()}")

@@ -16,7 +16,7 @@ from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.process import places
-from tests.torture.digests import digests
+from tests.torture.digests import Hours, digests, hours_of_delta, hours_of_postgres
 from tests.torture.server import Server
 
 START = datetime(2019, 10, 1)
@@ -41,6 +41,7 @@ class Stage:
     folder: Path
     small_disk: bool = False
     after: dict[str, Digests] = field(default_factory=dict)
+    states: dict[str, dict[str, list[Hours]]] = field(default_factory=dict)
 
     @property
     def here(self) -> Path:
@@ -54,7 +55,7 @@ class Stage:
 
     def prepare(self, seed: int, jobs: list[str]) -> None:
         """A day, built; then late rows for half of its hours, some of them bad. Keeps what is there before each of the
-        jobs, and the digests of after."""
+        jobs, the digests of after, and what a reader may see: an hour as before or as after."""
         self._empty()
         (self.here / "raw").mkdir()
         self.server.reset(None)
@@ -67,8 +68,10 @@ class Stage:
             self.server.keep(job)
             shutil.rmtree(self.folder / job, ignore_errors=True)
             subprocess.run(["cp", "-a", self.here, self.folder / job], check=True)
+            before = self._seen()
             self.attempt(job)
             self.after[job] = self.digests()
+            self.states[job] = {where: [before[where], hours] for where, hours in self._seen().items()}
 
     def set(self, job: str) -> None:
         """Puts back what was there before the job."""
@@ -86,6 +89,17 @@ class Stage:
     def digests(self) -> Digests:
         """Of every table, in Delta and in PostgreSQL."""
         return digests(self.spark, str(self.here / "warehouse"), self.server.query)
+
+    def hours_of_delta(self) -> Hours:
+        """What a reader of the Delta table sees of each hour."""
+        return hours_of_delta(self.spark, str(self.here / "warehouse"))
+
+    def hours_of_postgres(self) -> Hours:
+        """What a reader of PostgreSQL sees of each hour."""
+        return hours_of_postgres(self.server.query)
+
+    def _seen(self) -> dict[str, Hours]:
+        return {"Delta": self.hours_of_delta(), "PostgreSQL": self.hours_of_postgres()}
 
     def _empty(self) -> None:
         self.here.mkdir(parents=True, exist_ok=True)
