@@ -220,9 +220,11 @@ class Storage:
                 self.spark.conf.unset(name)
 
     def size(self, table: Table) -> int:
-        """Bytes of all files in the table's folder."""
-        files, path = self._file_system(self.path(table))
-        return files.getContentSummary(path).getLength() if self.exists(table) else 0
+        """Bytes of all data files in the table's folder, whether a version needs them or not."""
+        if not self.exists(table):
+            return 0
+        whole, log = (self._file_system(f"{self.path(table)}{part}") for part in ("", "/_delta_log"))
+        return whole[0].getContentSummary(whole[1]).getLength() - log[0].getContentSummary(log[1]).getLength()
 
     def compact(self, table: Table, days: Iterable[datetime]) -> None:
         """Joins the small files of closed days; rows stay as they are. Left for next time where a writer is faster."""

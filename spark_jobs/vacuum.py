@@ -14,13 +14,13 @@ DAY_HOURS = 24
 
 
 def main() -> int:
-    """Prints what became of the room that the tables take."""
+    """Prints what became of the room that the files of the tables take."""
     parser = argparse.ArgumentParser(prog="make vacuum", description=__doc__)
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
     ctx, console = context(load(parser.parse_args().set), spark_session("vacuum")), Console()
     before = _megabytes(ctx)
     vacuum(ctx)
-    console.say(f"the tables take {_megabytes(ctx):,.1f} MB, {before:,.1f} MB before")
+    console.say(f"the tables' files take {_megabytes(ctx):,.1f} MB, {before:,.1f} MB before")
     days = ctx.settings.retention.rebuild_days
     console.say(f"every build of the last {days} days can still be repeated (make rebuild)")
     return 0
