@@ -20,7 +20,11 @@ CREATE TABLE IF NOT EXISTS items (
     description TEXT,
     image_url VARCHAR(500),
     created_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'));
-CREATE INDEX IF NOT EXISTS idx_user_events_timestamp ON user_events (timestamp);
+DO $$ BEGIN  -- IF NOT EXISTS would wait for whoever writes, also where the index exists
+    IF to_regclass('idx_user_events_timestamp') IS NULL THEN
+        CREATE INDEX idx_user_events_timestamp ON user_events (timestamp);
+    END IF;
+END $$;
 CREATE SCHEMA IF NOT EXISTS pipeline;
 CREATE TABLE IF NOT EXISTS pipeline.loaded_hours (
     hour TIMESTAMP PRIMARY KEY, rows BIGINT NOT NULL, digest TEXT NOT NULL,

@@ -7,9 +7,11 @@ import sys
 import time
 from datetime import datetime
 
+import psycopg2
 import pytest
 
 from spark_jobs import lease, lock, tables
+from spark_jobs.database import address
 from spark_jobs.errors import BusyError, DatabaseError, SupersededError
 from spark_jobs.settings import ROOT
 from spark_jobs.storage import Storage
@@ -66,6 +68,13 @@ def test_a_frozen_holder_is_replaced_and_ends_itself_when_it_wakes(tmp_path, hol
     assert "has given no sign of life" in capfd.readouterr().err
 
 
+def test_opening_the_database_waits_for_nobody_who_writes(database, postgres):
+    with psycopg2.connect(address(database, "local")) as writing, writing.cursor() as cursor:
+        cursor.execute("LOCK TABLE user_events IN ROW EXCLUSIVE MODE")
+        url = address(database, "local")
+        Warehouse(f"{url}{'&' if '?' in url else '?'}options=-c%20lock_timeout%3D2s").connection.close()
+
+
 def test_only_the_latest_lease_commits_to_delta(spark, tmp_path):
     def attempt(unclean: bool) -> Storage:
         storage = Storage(spark, str(tmp_path))
@@ -89,8 +98,6 @@ def test_only_the_latest_lease_commits_to_delta(spark, tmp_path):
 
 
 def test_only_the_latest_lease_commits_to_postgres(database, postgres):
-    from spark_jobs.database import address
-
     url = address(database, "local")
     first = Warehouse(url, lease.Lease("collection", 1, "tested"))
     first.unstage()
