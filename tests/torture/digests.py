@@ -13,11 +13,6 @@ from spark_jobs.storage import Storage
 Query = Callable[[str], list[tuple]]
 Hours = dict[str, tuple]
 EVENTS = tables.USER_EVENTS.columns[:10]
-SQL = """
-SELECT to_char(date_trunc('hour', timestamp), 'HH24'), count(*),
-    sum(hashtextextended(ROW(user_id, item_id, event_type, timestamp, session_id, rating, price)::text, 0)::numeric)
-FROM user_events GROUP BY 1
-"""
 THERE = "SELECT 1 FROM pg_tables WHERE tablename = 'user_events'"
 WHEN = {"raw_version"}  # and every column whose comment says that it is outside every comparison
 POSTGRES = {
@@ -26,6 +21,9 @@ POSTGRES = {
     "pipeline.loaded_hours": "hour, rows, digest",
     "pipeline.item_days": "item_id, day, category, brand, price",
 }
+HASHED = "sum(hashtextextended(ROW({})::text, 0)::numeric)"
+HOUR = "to_char(date_trunc('hour', timestamp), 'HH24')"
+SQL = f"SELECT {HOUR}, count(*), {HASHED.format(POSTGRES['user_events'])} FROM user_events GROUP BY 1"
 
 
 def hours_of_delta(spark: SparkSession, warehouse: str) -> Hours:
@@ -55,8 +53,7 @@ def digests(spark: SparkSession, warehouse: str, query: Query) -> dict[str, Any]
     present = {name for (name,) in query("SELECT schemaname || '.' || tablename FROM pg_tables")}
     for name, columns in POSTGRES.items():
         if (name if "." in name else f"public.{name}") in present:
-            hashed = f"sum(hashtextextended(ROW({columns})::text, 0)::numeric)"
-            found[f"PostgreSQL {name}"] = query(f"SELECT count(*), {hashed} FROM {name}")[0]
+            found[f"PostgreSQL {name}"] = query(f"SELECT count(*), {HASHED.format(columns)} FROM {name}")[0]
     return found
 
 

@@ -60,7 +60,8 @@ class Stage:
         (self.here / "raw").mkdir()
         self.server.reset(None)
         self._file("a.csv", Span(400, 24, START), seed, LAST)
-        needed = list(JOBS)[: max(map(list(JOBS).index, jobs)) + 1]
+        order = list(JOBS)
+        needed = order[: order.index(jobs[-1]) + 1]
         for job in needed:
             self.attempt(job)
         self._file("b.csv", Span(400, 12, START.replace(hour=6)), seed + 1, BAD)
