@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all requeue rebuild forget vacuum status check torture sample download airflow compose-check sql psql export bench clean docs audit lint lock
+.PHONY: help setup run report test test-all requeue rebuild forget vacuum status check torture doctor sample download airflow compose-check sql psql export split bench clean docs audit lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
@@ -22,14 +22,17 @@ setup: .venv/.ready ## the environment in .venv: pinned packages, Delta jars (do
 run: .venv/.ready ## the whole pipeline: on a generated sample, or INPUT=file-or-folder; DATABASE_URL= for your PostgreSQL
 	@$(PY) -m spark_jobs.pipeline $${INPUT:+--input "$$INPUT"} $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
 
+report: .venv/.ready ## the last run in pictures, made again and opened: data/reports/latest.html
+	@$(PY) -m spark_jobs.report $(sets)
+
 requeue: .venv/.ready ## rejected rows once more, after you mended their file in data/raw or a rule in conf/settings.toml
 	@$(PY) -m spark_jobs.pipeline --requeue $${INPUT:+--input "$$INPUT"} $(sets)
 
 test: .venv/.ready ## the tests, under 15 minutes
-	@$(PY) -m pytest -m "not long"
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-all: .venv/.ready ## the tests, long ones too
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 status: .venv/.ready ## hours and days: loaded, empty, stopped, dirty, incomplete, and what mends each
 	@$(PY) -m spark_jobs.status $(sets)
@@ -71,8 +74,14 @@ psql: .venv/.ready ## a psql prompt in the database; QUERY="SELECT …" for one 
 export: .venv/.ready ## the five outputs to data/processed: FORMAT=csv or parquet
 	@$(PY) -m spark_jobs.export --format $(call quoted,$(or $(FORMAT),csv)) $(sets)
 
+split: .venv/.ready ## AT=2019-10-25: what was known before it to train on, what came after to test with, in data/processed
+	@$(PY) -m spark_jobs.split $(call given,AT,at) $(sets)
+
 bench: .venv/.ready ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=hour, day, skew
 	@$(PY) -m tests.bench $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
+
+doctor: ## what the pipeline needs and this machine has of it, and what to do about the rest
+	@$$([ -f .venv/.ready ] && echo $(PY) || command -v python3.11 || echo python3) conf/doctor.py
 
 clean: ## removes the warehouse, the database, verdicts, exports and samples (asks first; YES=1 does not)
 	@bash conf/clean.sh

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyspark
 from pyspark.sql import SparkSession
 
+PLACE = Path(pyspark.__file__).parent / "jars"
 VERSION = "4.3.1"
 JARS = {
     "delta-spark_4.1_2.13": "ebf35a4383f0a653c3ee3c7882c0edcac2f846be31ac61af4b96ccfaaf36c171",
@@ -25,22 +26,26 @@ JARS = {
 
 def main() -> int:
     """Resolves what is missing; returns 0 when every jar is there and is the one expected."""
-    place = Path(pyspark.__file__).parent / "jars"
-    missing = [name for name in JARS if not _is_good(place / _file(name), JARS[name])]
-    if not missing:
+    wanted = missing()
+    if not wanted:
         return 0
     with tempfile.TemporaryDirectory() as cache:
         session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
         spark = session.config("spark.jars.ivy", cache).config("spark.sql.extensions", "").getOrCreate()
-        for name in missing:
+        for name in wanted:
             spark.sql(f"ADD JAR ivy://io.delta:{name}:{VERSION}?transitive=false")
             resolved = Path(cache) / "jars" / f"io.delta_{_file(name)}"
             if not _is_good(resolved, JARS[name]):
                 sys.stderr.write(f"{_file(name)}: not the file that was expected (SHA-256 differs).\n")
                 return 1
-            shutil.copyfile(resolved, place / _file(name))
+            shutil.copyfile(resolved, PLACE / _file(name))
         spark.stop()
     return 0
+
+
+def missing() -> list[str]:
+    """The jars that are not beside Spark's own, or not as expected."""
+    return [name for name in JARS if not _is_good(PLACE / _file(name), JARS[name])]
 
 
 def _file(name: str) -> str:

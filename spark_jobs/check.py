@@ -4,12 +4,12 @@ import argparse
 import sys
 
 from spark_jobs import tables
+from spark_jobs.closing import identities
 from spark_jobs.command_line import guarded
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
 from spark_jobs.database import opened
 from spark_jobs.predicates import in_units
-from spark_jobs.report import identities
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.transforms.digest import of_hours

@@ -1,6 +1,7 @@
-"""`make export`: the design's five outputs under their own names in data/processed, the matrix also for scipy.
+"""`make export`: the design's five outputs under their own names in data/processed, the matrix in three more forms.
 
-CSV files follow RFC 4180: one header line, quotes doubled, missing values as empty fields.
+CSV files follow RFC 4180: one header line, quotes doubled, missing values as empty fields. Whatever the format, the
+matrix also comes as Parquet triples and as scipy.sparse CSR, its two index tables as CSV and as Parquet.
 """
 
 import argparse
@@ -8,20 +9,18 @@ import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
-import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType
 
-from spark_jobs import tables
+from spark_jobs import matrix, tables
 from spark_jobs.command_line import guarded
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError
+from spark_jobs.matrix import UserItemMatrix
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
-from spark_jobs.transforms.indexing import first_free
 
 OUTPUTS = (
     tables.DEDUPED_EVENTS,
@@ -30,7 +29,6 @@ OUTPUTS = (
     tables.USER_FEATURES,
     tables.ITEM_FEATURES,
 )
-INDEXES = (tables.USER_INDEX, tables.ITEM_INDEX)
 TIME = "yyyy-MM-dd HH:mm:ss.SSSSSS"
 
 
@@ -49,34 +47,27 @@ def main() -> int:
 
 
 def export(ctx: Context, kind: str) -> list[Path]:
-    """Writes the outputs as `kind` (csv: one file each; parquet: one folder each) and the CSR file; their paths."""
+    """Writes the outputs as `kind` (csv: one file each; parquet: one folder each) and the matrix; their paths."""
     folder = Path(ctx.settings.paths.processed)
     folder.mkdir(parents=True, exist_ok=True)
-    written = [_write(ctx.storage.read(table), folder, table.name, kind) for table in (*OUTPUTS, *INDEXES)]
-    return [*written, csr(ctx, folder)]
+    outputs = [written(ctx.storage.read(table), folder, table.name, kind) for table in OUTPUTS]
+    return outputs + [path for path in whole(matrix.of_warehouse(ctx), folder) if path not in outputs]
 
 
-def csr(ctx: Context, folder: Path) -> Path:
-    """The matrix as `user_item_matrix.npz` (scipy.sparse CSR, users x items, numbers of the two index tables).
-
-    Executors write the three numeric columns as Parquet; the driver holds arrays, never rows: 16 bytes a cell.
-    """
+def whole(cells: UserItemMatrix, folder: Path) -> list[Path]:
+    """The matrix as `user_item_matrix.npz` (CSR) and Parquet triples, with both index tables; their paths."""
     from scipy import sparse
 
-    scratch = folder / ".cells"
-    cells = ctx.storage.read(tables.USER_ITEM_MATRIX).select("user_index", "item_index", "score")
-    cells.write.mode("overwrite").parquet(str(scratch))
-    shape = tuple(ctx.storage.read(table).agg(first_free(table.columns[0])).first()[0] for table in INDEXES)
-    table = pq.read_table(scratch)
-    rows, columns = (table.column(name).to_numpy().astype(np.int32) for name in ("user_index", "item_index"))
-    matrix = sparse.csr_matrix((table.column("score").to_numpy(), (rows, columns)), shape=shape)
-    shutil.rmtree(scratch)
-    path = folder / "user_item_matrix.npz"
-    sparse.save_npz(path, matrix)
-    return path
+    csr = folder / f"{tables.USER_ITEM_MATRIX.name}.npz"
+    sparse.save_npz(csr, cells.csr())
+    paths = [csr, written(cells.cells, folder, tables.USER_ITEM_MATRIX.name, "parquet")]
+    for table, index in ((tables.USER_INDEX, cells.users), (tables.ITEM_INDEX, cells.items)):
+        paths += [written(index, folder, table.name, kind) for kind in ("csv", "parquet")]
+    return paths
 
 
-def _write(frame: DataFrame, folder: Path, name: str, kind: str) -> Path:
+def written(frame: DataFrame, folder: Path, name: str, kind: str) -> Path:
+    """One output as a CSV file or a folder of Parquet files, in the place of an earlier one; its path."""
     target, scratch = folder / f"{name}.{kind}", folder / f".{name}"
     if kind == "parquet":
         frame.write.mode("overwrite").parquet(str(scratch))

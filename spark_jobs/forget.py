@@ -12,6 +12,7 @@ from pathlib import Path
 from pyspark.sql import Column
 
 from spark_jobs import judging, landing, lease, tables, windows
+from spark_jobs.closing import identities
 from spark_jobs.command_line import guarded, leased
 from spark_jobs.console import Console
 from spark_jobs.context import Context
@@ -25,7 +26,6 @@ from spark_jobs.jobs import (
     remove_duplicates,
 )
 from spark_jobs.predicates import in_days
-from spark_jobs.report import identities
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
 from spark_jobs.states import LAST_DAILY_STEP

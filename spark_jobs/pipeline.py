@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from spark_jobs import command_line, lease, lock, quality
+from spark_jobs.closing import closing
 from spark_jobs.command_line import guarded
 from spark_jobs.console import Console
 from spark_jobs.context import Context, Summary, context
@@ -20,7 +21,7 @@ from spark_jobs.jobs import (
     remove_duplicates,
     validate_data_quality,
 )
-from spark_jobs.report import closing
+from spark_jobs.report import page
 from spark_jobs.session import spark_session
 from spark_jobs.settings import Settings, load
 from spark_jobs.sources import files
@@ -83,6 +84,7 @@ def run(ctx: Context, console: Console) -> int:
         for job in DAILY:
             step(job, days)
     closing(ctx, console, summaries, seconds)
+    console.say(f"the run in pictures: {page.write(ctx, seconds)}")
     command_line.handed_over({"job": "pipeline", "seconds": seconds, "steps": summaries})
     for sentence in stopped:
         console.error(sentence)

@@ -22,6 +22,7 @@ class Paths:
     database: str
     quality: str
     processed: str
+    reports: str
     logs: str
 
 
@@ -108,6 +109,13 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Export:
+    """What the driver may hold of the matrix at once, in gigabytes (10^9 bytes)."""
+
+    max_matrix_gb: float
+
+
+@dataclass(frozen=True)
 class Retention:
     """For how many days a build can be repeated, whatever became of its tables since."""
 
@@ -125,6 +133,7 @@ class Settings:
     matrix: Matrix
     features: Features
     schedule: Schedule
+    export: Export
     retention: Retention
 
 

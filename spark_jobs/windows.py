@@ -33,12 +33,12 @@ def parse(start: str | None, end: str | None, unit: timedelta, now: datetime) ->
 
     Without `start` it is the last full unit before `now`; without `end` one unit. Raises SettingsError.
     """
-    first = floor(_instant("--start", start), unit) if start else floor(now, unit) - unit
+    first = floor(instant("--start", start), unit) if start else floor(now, unit) - unit
     if not end:
         return Window(first, first + unit, unit)
     if not start:
         raise SettingsError("--end needs --start.")
-    last = _instant("--end", end)
+    last = instant("--end", end)
     last = floor(last, unit) + (unit if floor(last, unit) < last else timedelta(0))
     if last <= first:
         raise SettingsError(f"--end {end} must be later than --start {start}: windows are half-open [start, end).")
@@ -77,7 +77,8 @@ def describe(instants: Iterable[datetime], unit: timedelta, most: int = 3) -> st
     return ", ".join(texts) + (f" and {left} more" if left else "")
 
 
-def _instant(option: str, text: str) -> datetime:
+def instant(option: str, text: str) -> datetime:
+    """The time that an option's text means. Raises SettingsError, naming the option, where it is none."""
     match = _FORM.match(text.strip())
     try:
         return datetime(*(int(part) for part in match.groups(default="0")))

@@ -15,6 +15,7 @@ from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError
 from spark_jobs.jobs import extract_events, load_to_database, validate_data_quality
 from spark_jobs.pipeline import DAILY
+from spark_jobs.sample.generate import Span, generate
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR, Window
@@ -25,11 +26,31 @@ OCTOBER_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), HOUR)
 DAY_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), DAY)
 
 
+SLOWEST = (
+    "test_torture",
+    "test_tables",
+    "test_collection",
+    "test_rebuild",
+    "test_commands",
+    "test_queries",
+    "test_matrix",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest files first, so that two workers end at about the same time."""
+    items.sort(key=lambda item: SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST))
+
+
 @pytest.fixture(scope="session")
 def spark() -> SparkSession:
     os.environ.pop("DATABASE_URL", None)
     options = {"spark.master": "local[2]", "spark.sql.shuffle.partitions": "2", "spark.ui.enabled": "false"}
-    options |= {"spark.databricks.delta.snapshotPartitions": "1", "spark.sql.codegen.wholeStage": "false"}
+    options |= {
+        "spark.driver.memory": "2g",
+        "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.sql.codegen.wholeStage": "false",
+    }
     options |= {"spark.sql.codegen.factoryMode": "NO_CODEGEN"}  # to compile takes longer than a few rows
     session = spark_session("tests", **options)
     yield session
@@ -42,7 +63,10 @@ class Pipeline:
     def __init__(self, spark: SparkSession, folder: Path, database: str, *settings: str):
         self.folder, self.raw, self.said = folder, folder / "raw", []
         self.raw.mkdir()
-        places = [f"paths.{name}='{folder / name}'" for name in ("raw", "warehouse", "quality", "processed", "logs")]
+        places = [
+            f"paths.{name}='{folder / name}'"
+            for name in ("raw", "warehouse", "quality", "processed", "reports", "logs")
+        ]
         self.settings = load([*places, f"paths.database='{database}'", *settings])
         self.spark = spark
 
@@ -94,6 +118,23 @@ def database() -> str:
     folder = tempfile.mkdtemp(prefix="pipeline-postgres-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)  # runs after the server's own, which stops it
     return folder
+
+
+@pytest.fixture(scope="session")
+def seeded(spark, tmp_path_factory, database) -> Pipeline:
+    """Three days of seeded events with a few bad ones, judged in two runs, preprocessed; for tests that only read."""
+    pipeline = Pipeline(spark, tmp_path_factory.mktemp("seeded"), database)
+    generate(Span(4_000, 72, datetime(2019, 10, 5)), pipeline.raw, seed=11)
+    hours = Window(datetime(2019, 10, 5), datetime(2019, 10, 8), HOUR)
+    pipeline.land()
+    pipeline.judge(hours)
+    late = ("05 12:00:00 UTC,VIEW,1001,77,,,1", "05 13:00:00 UTC,view,1001,77,,,-1", "06 12:00:00 UTC,VIEW,1001,77,,,2")
+    lines = (f"2019-10-{text},501,s\n" for text in (*late, "06 13:00:00 UTC,view,1001,77,,,5"))
+    pipeline.put("late.csv", HEAD + "".join(lines) + "2019-10-06,\n")
+    pipeline.land()
+    pipeline.judge(hours)
+    pipeline.daily(Window(hours.start, hours.end, DAY))
+    return pipeline
 
 
 @pytest.fixture

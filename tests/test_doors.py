@@ -14,6 +14,7 @@ from spark_jobs import tables
 from spark_jobs.database import address
 from spark_jobs.errors import DatabaseError
 from spark_jobs.export import export
+from spark_jobs.report import page
 from spark_jobs.settings import ROOT
 from spark_jobs.warehouse import Warehouse
 from spark_jobs.windows import HOUR, Window
@@ -65,11 +66,11 @@ def test_hostile_values_stay_values_from_the_file_to_the_database_and_the_pages(
     assert HOSTILE[1] in rejected["event_type_unknown"].raw_text
     pages = list((folder / "quality" / "docs").rglob("*.html"))
     assert pages
-    for page in pages:
-        text = page.read_text()
+    for path in [*pages, page.write(pipeline.ctx(), {})]:
+        text = path.read_text()
         assert "<script>alert" not in text
         assert "<img src=x" not in text
-    assert len(export(pipeline.ctx(), "csv")) == 8
+    assert len(export(pipeline.ctx(), "csv")) == 11
     assert not list(tmp_path.rglob("pwned")) + list(Path.cwd().glob("pwned"))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from spark_jobs import forget, lease, tables
 from spark_jobs.command_line import leased
-from spark_jobs.export import csr
+from spark_jobs.matrix import of_warehouse
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD
@@ -74,7 +74,7 @@ def test_a_forgotten_user_is_nowhere_and_the_others_tables_are_as_if_there_never
     assert numbers[USER + 1] == count
     assert number not in numbers.values()
     (pipeline.folder / "processed").mkdir()
-    assert csr(pipeline.ctx(), pipeline.folder / "processed").exists()
+    assert of_warehouse(pipeline.ctx()).csr().nnz == pipeline.read(tables.USER_ITEM_MATRIX).count()
 
 
 @pytest.mark.long

@@ -46,7 +46,7 @@ def run(ctx: Context, days: Window) -> Summary:
         "new_users": _number(ctx, unnumbered, tables.USER_INDEX, "user_id", "user_index"),
         "new_items": _number(ctx, unnumbered, tables.ITEM_INDEX, "item_id", "item_index"),
     }
-    interactions = _trailing(interactions, state.as_of, trailing_days)
+    interactions = trailing(interactions, state.as_of, trailing_days)
     cells = _cells(ctx, interactions, weights, added)
     cells = building.stamped(tables.USER_ITEM_MATRIX, cells, state).persist(StorageLevel.MEMORY_AND_DISK)
     try:
@@ -66,10 +66,10 @@ def run(ctx: Context, days: Window) -> Summary:
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame) -> dict[tables.Table, DataFrame]:
     """The matrix as of a day from all its interactions; ids without a number come out without one."""
     weights, trailing_days = chosen(ctx)
-    return {tables.USER_ITEM_MATRIX: _scored(ctx, _trailing(interactions, as_of, trailing_days), weights)}
+    return {tables.USER_ITEM_MATRIX: scored(trailing(interactions, as_of, trailing_days), weights, *_numbers(ctx))}
 
 
-def _trailing(interactions: DataFrame, as_of: datetime, days: int) -> DataFrame:
+def trailing(interactions: DataFrame, as_of: datetime, days: int) -> DataFrame:
     """The last `days` days up to `as_of`; 0: all."""
     return interactions.where(F.col("event_date") > F.lit((as_of - days * DAY).date())) if days else interactions
 
@@ -91,16 +91,21 @@ def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: st
 
 def _cells(ctx: Context, interactions: DataFrame, weights: dict[str, float], added: list | None) -> DataFrame:
     """The cells of all users; with `added`, those of users without an event in these days are the table's own."""
+    numbers = _numbers(ctx)
     if not added:
-        return _scored(ctx, interactions, weights)
+        return scored(interactions, weights, *numbers)
     standing = ctx.storage.read(tables.USER_ITEM_MATRIX)
-    return grown(standing, interactions, in_days(added), lambda rows: _scored(ctx, rows, weights))
+    return grown(standing, interactions, in_days(added), lambda rows: scored(rows, weights, *numbers))
 
 
-def _scored(ctx: Context, interactions: DataFrame, weights: dict[str, float]) -> DataFrame:
-    users = ctx.storage.read(tables.USER_INDEX).select("user_id", "user_index")
-    items = ctx.storage.read(tables.ITEM_INDEX).select("item_id", "item_index")
-    return pair_scores(interactions, weights).join(users, "user_id", "left").join(F.broadcast(items), "item_id", "left")
+def _numbers(ctx: Context) -> tuple[DataFrame, DataFrame]:
+    return ctx.storage.read(tables.USER_INDEX), ctx.storage.read(tables.ITEM_INDEX)
+
+
+def scored(interactions: DataFrame, weights: dict[str, float], users: DataFrame, items: DataFrame) -> DataFrame:
+    """A row for each pair with its score and numbers; an id that `users` or `items` lacks comes out without one."""
+    of_user, of_item = users.select("user_id", "user_index"), F.broadcast(items.select("item_id", "item_index"))
+    return pair_scores(interactions, weights).join(of_user, "user_id", "left").join(of_item, "item_id", "left")
 
 
 def _measures(ctx: Context, cells: DataFrame, interactions: DataFrame, weights: dict[str, float]) -> pd.DataFrame:

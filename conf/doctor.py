@@ -1,0 +1,177 @@
+"""`make doctor`: what the pipeline needs and what this machine has of it; for each lack, what to do.
+
+Standard library only, and any Python 3: it also runs where nothing is set up yet.
+"""
+
+import importlib.metadata
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+READY = ROOT / ".venv" / ".ready"
+LEAST_FREE_GB, LEAST_MEMORY_GB = 5, 6  # a sample and its tables; Spark's heap of 4 GB and Python beside it
+AIRFLOW_PORT = 8080
+
+
+class LackError(Exception):
+    """What is missing, and what to do."""
+
+
+def main():
+    """Prints a line for each check; 0 where nothing lacks."""
+    lacks = 0
+    for check in (python, java, environment, packages, jars, memory, disk, raw, database, port):
+        try:
+            print(f"  ok    {check.__name__:<12} {check()}")
+        except LackError as lack:
+            lacks += 1
+            print(f"  LACK  {check.__name__:<12} {lack}")
+    print("  all is there." if not lacks else f"  {lacks} to mend.")
+    return 1 if lacks else 0
+
+
+def python():
+    """The environment's Python, or the one that would make it."""
+    chosen = str(ROOT / ".venv" / "bin" / "python") if READY.exists() else os.environ.get("PYTHON") or "python3.11"
+    version = _output(chosen, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])").strip()
+    if not version.startswith("3.11."):
+        raise LackError(
+            f"Python 3.11 is needed, '{chosen}' is {version or 'not there'}; install it, or name yours: "
+            "make setup PYTHON=/path/to/python3.11"
+        )
+    return f"{version} ({chosen})"
+
+
+def java():
+    """Java 17 or later, where JAVA_HOME or the path says."""
+    home = os.environ.get("JAVA_HOME")
+    chosen = f"{home}/bin/java" if home else "java"
+    found = re.search(r'version "((\d+)[^"]*)"', _output(chosen, "-version"))
+    if not found or int(found.group(2)) < 17:
+        raise LackError(
+            f"Java 17 or later is needed, '{chosen}' is {found.group(1) if found else 'not there'}; install it "
+            "(Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME"
+        )
+    return f"{found.group(1)} ({chosen})"
+
+
+def environment():
+    """Whether `make setup` has come to its end."""
+    if not READY.exists():
+        raise LackError("nothing is set up yet: make setup")
+    return str(READY.parent)
+
+
+def packages():
+    """Every package as requirements.lock pins it; of Spark both distributions, whose files lie in one folder."""
+    pinned = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^ \\;]+)", (ROOT / "requirements.lock").read_text(), re.M))
+    _set_up()
+    found = {
+        re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower(): each.version
+        for each in importlib.metadata.distributions()
+    }
+    wrong = [
+        f"{name} is {found.get(name, 'not there')} instead of {version}"
+        for name, version in pinned.items()
+        if found.get(name) != version
+    ]
+    if wrong:
+        raise LackError(
+            f"{'; '.join(wrong[:3])}{' and more' if len(wrong) > 3 else ''}: make setup after rm .venv/.ready"
+        )
+    return f"{len(pinned)} as pinned; pyspark {found['pyspark']}, pyspark-client {found['pyspark-client']}"
+
+
+def jars():
+    """The Delta jars beside Spark's own, by their SHA-256."""
+    _set_up()
+    import jars as delta
+
+    missing = delta.missing()
+    if missing:
+        raise LackError(f"{', '.join(missing)} {delta.VERSION} not there or damaged: make setup after rm .venv/.ready")
+    return f"{len(delta.JARS)} of Delta {delta.VERSION}"
+
+
+def memory():
+    """Physical memory."""
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    if gigabytes < LEAST_MEMORY_GB:
+        raise LackError(
+            f"{gigabytes:.1f} GB, less than {LEAST_MEMORY_GB}: set spark.driver.memory in "
+            "conf/spark-defaults.conf to half of it"
+        )
+    return f"{gigabytes:.1f} GB, {os.cpu_count()} cores"
+
+
+def disk():
+    """Free room where the data lie."""
+    place = ROOT / "data" if (ROOT / "data").exists() else ROOT
+    free = shutil.disk_usage(place).free / 1e9
+    if free < LEAST_FREE_GB:
+        raise LackError(f"{free:.1f} GB free at {place}, less than {LEAST_FREE_GB}: free some, or make clean")
+    return f"{free:.1f} GB free at {place}"
+
+
+def raw():
+    """Files to land; without any, a run makes a sample."""
+    _set_up()
+    from spark_jobs import settings
+    from spark_jobs.errors import PipelineError
+    from spark_jobs.sources import files
+
+    try:
+        address = settings.load().paths.raw
+        count = len(files.found(address)) if "://" in address or Path(address).exists() else 0
+    except PipelineError as error:
+        raise LackError(str(error)) from error
+    return f"{count} files in {address}" if count else f"no file in {address} yet: make run makes a sample"
+
+
+def database():
+    """PostgreSQL at DATABASE_URL; without it, the embedded one, which starts with the run that needs it."""
+    if not os.environ.get("DATABASE_URL"):
+        return "the embedded PostgreSQL (DATABASE_URL is not set)"
+    _set_up()
+    import psycopg2
+
+    try:
+        psycopg2.connect(os.environ["DATABASE_URL"], connect_timeout=5).close()
+    except psycopg2.Error as error:
+        said = (str(error).splitlines() or ["no reason given"])[0]
+        raise LackError(f"PostgreSQL at DATABASE_URL refuses ({said}): start it, or mend the address") from error
+    return "PostgreSQL at DATABASE_URL answers"
+
+
+def port():
+    """The port of `make airflow`."""
+    wanted = int(os.environ.get("AIRFLOW_PORT") or AIRFLOW_PORT)
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise LackError(f"{wanted} is in use: make airflow AIRFLOW_PORT={wanted + 10}") from error
+    return f"{wanted} is free for make airflow"
+
+
+def _set_up():
+    if not READY.exists():
+        raise LackError("comes with make setup")
+
+
+def _output(*command):
+    """What a command prints, on either stream; empty where it cannot run."""
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

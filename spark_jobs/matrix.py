@@ -1,0 +1,103 @@
+"""The user-item matrix in a data scientist's hands: triples, CoordinateMatrix and CSR, which agree cell for cell.
+
+from spark_jobs.matrix import UserItemMatrix, opened
+with opened() as matrix:                    # the warehouse of conf/settings.toml; or opened("paths.warehouse=/data/w")
+    matrix.triples()                        # DataFrame: user_index, item_index, score
+    matrix.coordinate_matrix()              # pyspark.mllib.linalg.distributed.CoordinateMatrix
+    matrix.csr()                            # scipy.sparse.csr_matrix: users x items
+    matrix.users, matrix.items              # DataFrames: which id has which number
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs import tables
+from spark_jobs.context import Context, context
+from spark_jobs.errors import PipelineError
+from spark_jobs.session import spark_session
+from spark_jobs.settings import load
+from spark_jobs.transforms.indexing import first_free
+
+if TYPE_CHECKING:
+    from pyspark.mllib.linalg.distributed import CoordinateMatrix
+    from scipy.sparse import csr_matrix
+
+# On the driver a cell is an entry of Arrow, of coordinates and of the CSR at once: 16 + 16 + 12 bytes.
+BYTES_OF_A_CELL = 44
+
+
+@dataclass(frozen=True)
+class UserItemMatrix:
+    """Scores as triples (user_index, item_index, score), and the ids behind the numbers.
+
+    `limit_gb`: what the driver may hold of it at once, in gigabytes (10^9 bytes).
+    """
+
+    cells: DataFrame
+    users: DataFrame
+    items: DataFrame
+    limit_gb: float
+
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns: one for each number that was ever given, with cells or without."""
+        last = (index.agg(first_free(index.columns[0])).first()[0] for index in (self.users, self.items))
+        return tuple(last)
+
+    def triples(self) -> DataFrame:
+        """user_index, item_index (bigint) and score (double): what ALS takes."""
+        return self.cells.select("user_index", "item_index", "score")
+
+    def coordinate_matrix(self) -> "CoordinateMatrix":
+        """The same as a distributed matrix of pyspark.mllib; rows are users."""
+        from pyspark.mllib.linalg.distributed import CoordinateMatrix
+
+        rows, columns = self.shape()
+        return CoordinateMatrix(self.triples().rdd.map(tuple), numRows=rows, numCols=columns)
+
+    def csr(self) -> "csr_matrix":
+        """The same as a scipy.sparse CSR matrix of doubles, columns sorted within each row.
+
+        The driver holds arrays of numbers, never rows. Raises PipelineError where they need more than the limit.
+        """
+        from scipy import sparse
+
+        count = self.cells.count()
+        if count * BYTES_OF_A_CELL > self.limit_gb * 1e9:
+            raise PipelineError(
+                f"the matrix has {count:,} cells, {count * BYTES_OF_A_CELL / 1e9:.1f} GB on the driver, and "
+                f"export.max_matrix_gb is {self.limit_gb:g}; raise it where the memory is there, or read the triples."
+            )
+        numbers = [F.col(name).cast("int") for name in ("user_index", "item_index")]
+        table = self.cells.select(*numbers, "score").toArrow()
+        rows, columns, scores = (column.to_numpy() for column in table.columns)
+        matrix = sparse.csr_matrix((scores, (rows, columns)), shape=self.shape(), dtype=np.float64)
+        matrix.sort_indices()
+        return matrix
+
+
+@contextmanager
+def opened(*settings: str) -> Iterator[UserItemMatrix]:
+    """The matrix of the warehouse that the settings (`section.key=value` overrides some) name, until it is left.
+
+    Raises PipelineError where there is none yet.
+    """
+    spark = spark_session("matrix")
+    try:
+        yield of_warehouse(context(load(list(settings)), spark))
+    finally:
+        spark.stop()
+
+
+def of_warehouse(ctx: Context) -> UserItemMatrix:
+    """The matrix as the tables have it now. Raises PipelineError where there is none yet."""
+    if not ctx.storage.exists(tables.USER_ITEM_MATRIX):
+        raise PipelineError(f"{ctx.settings.paths.warehouse}: there is no matrix yet; make run first.")
+    read = ctx.storage.read
+    cells, users, items = map(read, (tables.USER_ITEM_MATRIX, tables.USER_INDEX, tables.ITEM_INDEX))
+    return UserItemMatrix(cells, users, items, ctx.settings.export.max_matrix_gb)

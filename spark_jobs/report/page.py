@@ -1,0 +1,120 @@
+"""The page: facts and charts in one HTML file that needs nothing else, kept beside those of earlier runs."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from spark_jobs.context import Context
+from spark_jobs.report import charts
+from spark_jobs.report.facts import Facts, gathered
+from spark_jobs.session import now
+
+LATEST = "latest.html"
+KEPT = 50  # pages, with their facts
+
+
+def write(ctx: Context, seconds: Mapping[str, float] | None = None) -> Path:
+    """Writes the report of the warehouse as it is, and returns its address: `latest.html`, also kept by its time.
+
+    `seconds` are the steps' of the run that ends; without them those of the last report are said again, and the page
+    compares with what that one compared with.
+    """
+    folder = Path(ctx.settings.paths.reports)
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    if seconds is None:
+        seconds = earlier[-1]["seconds"] if earlier else {}
+    facts = gathered(ctx, seconds)
+    name = f"{now():%Y-%m-%dT%H-%M-%S}"
+    (folder / f"{name}.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
+    page = rendered(facts, earlier[-1] if earlier else None, folder)
+    for path in (folder / f"{name}.html", folder / LATEST):
+        path.write_text(page, encoding="utf-8")
+    for old in sorted(folder.glob("2*.json"))[:-KEPT]:
+        old.unlink()
+        old.with_suffix(".html").unlink(missing_ok=True)
+    return folder / LATEST
+
+
+def rendered(facts: Facts, before: Facts | None, folder: Path) -> str:
+    """The page as text. Whatever comes from the data is escaped; links are relative to `folder`."""
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["size"] = size
+    links = {verdict["suite"]: _link(verdict["page"], folder) for verdict in facts["verdicts"]}
+    changes = compared(facts, before) if before else []
+    template = environment.get_template("page.html.jinja")
+    return template.render(facts=facts, before=before, changes=changes, links=links, charts=drawn(facts))
+
+
+def drawn(facts: Facts) -> dict[str, Markup]:
+    """Each chart that there is something to draw for, by name."""
+    flow = facts["flow"]
+    stages = [
+        [("landed", flow["raw"], "one")],
+        [("valid", flow["valid"], "good"), ("rejected", flow["rejected"], "bad")],
+        [("deduplicated, cleaned", flow["kept"], "good"), ("repeats dropped", flow["dropped"], "set-aside")],
+    ]
+    if flow["waiting"]:
+        stages[1].append(("not yet committed", flow["waiting"], "set-aside"))
+    found = {"flow": charts.flow(stages)}
+    if facts["hours"]["counts"]:
+        found["hours"] = charts.lines(facts["hours"]["first"], facts["hours"]["counts"])
+    if facts["seconds"]:
+        found["seconds"] = charts.bars("seconds", facts["seconds"], "four", ".1f")
+    if facts["rejected"]:
+        found["rejected"] = charts.bars("rejected", {row["reason"]: row["rows"] for row in facts["rejected"]}, "bad")
+    if "users" in facts:
+        found |= _of_features(facts)
+    return {name: Markup(svg) for name, svg in found.items()}  # their text was escaped when they were drawn
+
+
+def _of_features(facts: Facts) -> dict[str, str]:
+    users, items, prices = facts["users"], facts["items"], facts["prices"]
+    found = {
+        "funnel": charts.bars("funnel", {f"{name}: users": n for name, n in users["reach"].items() if n}, "two"),
+        "dropped": charts.bars("dropped", facts["dropped"], "set-aside"),
+        "sources": charts.bars("sources", prices["sources"], "three"),
+        "categories": charts.bars("categories", items["categories"]),
+        "brands": charts.bars("brands", items["brands"]),
+        "users": charts.distribution("users", users["bins"], "events of a user", "users"),
+        "items": charts.distribution("items", items["bins"], "events of an item", "items"),
+    }
+    if prices["bins"]:
+        found["prices"] = charts.distribution("prices", prices["bins"], "price", "events")
+    return found
+
+
+def compared(facts: Facts, before: Facts) -> list[dict[str, Any]]:
+    """Each count of both runs with its difference."""
+    rows = []
+    for name, then, here in _counts(before, facts):
+        rows.append({"name": name, "before": then, "now": here, "change": here - then})
+    return rows
+
+
+def _counts(before: Facts, facts: Facts) -> list[tuple[str, int, int]]:
+    def flat(of: Facts) -> dict[str, int]:
+        named = {f"rows of {table['name']}": table["rows"] for table in of["tables"]}
+        return named | {f"events: {name}": count for name, count in of["hours"]["types"].items()}
+
+    then, here = flat(before), flat(facts)
+    return [(name, then.get(name, 0), count) for name, count in here.items()]
+
+
+def _link(page: str | None, folder: Path) -> str | None:
+    return Path(os.path.relpath(page, folder)).as_posix() if page else None
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them, in powers of ten."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} GB"

@@ -1,0 +1,128 @@
+"""`make split AT=2019-10-25`: what was known before that midnight (UTC) to train on, what came after it to test with.
+
+Nothing in the train matrix, its numbers or the features depends on an event at or after AT: they are made anew from the
+days before, and a day is deduplicated and repaired from its own events. A later event changes no byte of them.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs import tables
+from spark_jobs.command_line import guarded
+from spark_jobs.console import Console
+from spark_jobs.context import Context, context
+from spark_jobs.errors import PipelineError, SettingsError
+from spark_jobs.export import whole, written
+from spark_jobs.jobs import create_user_item_matrix, feature_engineering
+from spark_jobs.matrix import UserItemMatrix
+from spark_jobs.session import spark_session
+from spark_jobs.settings import load
+from spark_jobs.tables import Table
+from spark_jobs.transforms.indexing import new_ids, numbered, offsets
+from spark_jobs.transforms.interactions import TYPES, score
+from spark_jobs.windows import DAY, floor, instant, name
+
+BASES = (tables.INTERACTIONS, tables.ITEM_DAYS)
+FILES = 8  # of each output: a number that no size and no setting changes
+INDEXES = (tables.USER_INDEX, tables.ITEM_INDEX)
+
+
+def main() -> int:
+    """Prints one line for each part of the split."""
+    parser = argparse.ArgumentParser(prog="make split", description=__doc__)
+    parser.add_argument("--at", help="the first day (UTC) of the test: 2019-10-25")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    arguments = parser.parse_args()
+    if not arguments.at:
+        raise SettingsError("which day? make split AT=2019-10-25; make status lists the days.")
+    at, console = instant("AT", arguments.at), Console()
+    if floor(at, DAY) != at:
+        raise SettingsError(
+            f"AT {arguments.at}: a split is at midnight (UTC), for prices are repaired from their whole day; "
+            f"write {name(at, DAY)} or another day."
+        )
+    for line in split(context(load(arguments.set), spark_session("split")), at):
+        console.say(line)
+    return 0
+
+
+def split(ctx: Context, at: datetime) -> Iterator[str]:
+    """Writes `split-<day>` below paths.processed; a line for each part. Raises PipelineError where a side is empty."""
+    interactions, items = (ctx.storage.read(table) for table in BASES)
+    before, after = (F.col("event_date") < F.lit(at.date())), (F.col("event_date") >= F.lit(at.date()))
+    as_of = _as_of(ctx, interactions, before, at)
+    train, known = interactions.where(before), items.where(before)
+    folder = Path(ctx.settings.paths.processed) / f"split-{name(at, DAY)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    yield f"split at {name(at, DAY)}, train as of {name(as_of, DAY)}: {folder}"
+    numbers = [_index(ctx, train, table).persist(StorageLevel.MEMORY_AND_DISK) for table in INDEXES]
+    try:
+        for path in whole(_matrix(ctx, as_of, train, *numbers), folder):
+            yield path.name
+        for table, rows in feature_engineering.from_scratch(ctx, as_of, train, known).items():
+            rows = rows.withColumn("as_of", F.lit(as_of.date())).select(*_columns(table))
+            yield written(_placed(rows, *table.key), folder, table.name, "parquet").name
+        test = _test(ctx, interactions.where(after), *numbers)
+        yield written(_placed(test, "user_id", "item_id"), folder, "test_interactions", "parquet").name
+    finally:
+        for index in numbers:
+            index.unpersist()
+
+
+def _as_of(ctx: Context, interactions: DataFrame, before: Column, at: datetime) -> datetime:
+    """The last day of the train side."""
+    found = interactions.agg(
+        F.max(F.when(before, F.col("event_date"))).alias("last"), F.count_if(~before).alias("after")
+    ).first()
+    if found.last is None or not found.after:
+        side = "before" if found.last is None else "at or after"
+        raise PipelineError(f"{name(at, DAY)}: no preprocessed event lies {side} it; make status lists the days.")
+    return datetime(found.last.year, found.last.month, found.last.day)
+
+
+def _matrix(ctx: Context, as_of: datetime, train: DataFrame, users: DataFrame, items: DataFrame) -> UserItemMatrix:
+    weights, trailing_days = create_user_item_matrix.chosen(ctx)
+    days = create_user_item_matrix.trailing(train, as_of, trailing_days)
+    cells = create_user_item_matrix.scored(days, weights, users, items)
+    cells = _placed(cells.select("user_index", "item_index", "score", "user_id", "item_id"), "user_index", "item_index")
+    return UserItemMatrix(cells, users, items, ctx.settings.export.max_matrix_gb)
+
+
+def _index(ctx: Context, train: DataFrame, table: Table) -> DataFrame:
+    """Numbers of the train side's ids, in the order of (first day, id): those of the warehouse know the future."""
+    number, entity, _ = table.columns
+    fresh = new_ids(train, ctx.storage.frame(table, []), entity)
+    by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
+    return _placed(numbered(fresh, offsets(by_day, 0), entity, number), number)
+
+
+def _test(ctx: Context, interactions: DataFrame, users: DataFrame, items: DataFrame) -> DataFrame:
+    """What each user did with each item after the split; a number is null for an id that the train side lacks."""
+    counts = [F.sum(f"{kind}_count").alias(f"{kind}_count") for kind in TYPES]
+    pairs = interactions.groupBy("user_id", "item_id").agg(*counts, F.min("first_seen").alias("first_seen"))
+    pairs = pairs.withColumn("score", score(asdict(ctx.settings.matrix.weights)))
+    numbered_pairs = pairs.join(users.drop("first_day"), "user_id", "left").join(
+        F.broadcast(items.drop("first_day")), "item_id", "left"
+    )
+    return numbered_pairs.select("user_index", "item_index", "score", *pairs.columns[:-1])
+
+
+def _columns(table: Table) -> list[str]:
+    return [column for column in table.columns if column != "built_at"]
+
+
+def _placed(rows: DataFrame, *key: str) -> DataFrame:
+    """The same rows in an order of their own, so that the same rows are the same bytes."""
+    return rows.repartition(FILES, key[0]).sortWithinPartitions(*key)
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("split", main))

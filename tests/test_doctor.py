@@ -1,0 +1,56 @@
+"""`make doctor` names what lacks and what to do, in an environment that lacks it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from spark_jobs.settings import ROOT
+
+DOCTOR = ROOT / "conf" / "doctor.py"
+
+
+def ask(python: str = sys.executable, root: Path = ROOT, **environment: str) -> tuple[int, dict[str, str]]:
+    command = [python, str(root / "conf" / "doctor.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
+    assert done.stderr == ""
+    lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()[:-1]]
+    return done.returncode, {name: f"{state} {text}" for state, name, text in lines}
+
+
+def test_a_machine_that_has_all_is_told_so():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code, said = ask(AIRFLOW_PORT=str(port))
+    assert {line.partition(" ")[0] for line in said.values()} == {"ok"}, said
+    assert code == 0
+    assert "pyspark 4.1.1, pyspark-client 4.1.1" in said["packages"]
+    assert len(said) == 10
+
+
+def test_what_lacks_is_named_with_what_to_do(tmp_path):
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = str(server.getsockname()[1])
+        url = f"postgresql://me:secret@127.0.0.1:{port}9/shop"
+        code, said = ask(JAVA_HOME=str(tmp_path), DATABASE_URL=url.replace(f"{port}9", "1"), AIRFLOW_PORT=port)
+    assert code == 1
+    assert said["java"].startswith("LACK Java 17 or later is needed")
+    assert "apt install openjdk-17-jre-headless" in said["java"]
+    assert said["database"].startswith("LACK PostgreSQL at DATABASE_URL refuses")
+    assert "secret" not in said["database"]
+    assert said["port"] == f"LACK {port} is in use: make airflow AIRFLOW_PORT={int(port) + 10}"
+
+
+def test_before_the_set_up_it_says_what_to_run(tmp_path):
+    (tmp_path / "conf").mkdir()
+    shutil.copy(DOCTOR, tmp_path / "conf")
+    shutil.copy(ROOT / "requirements.lock", tmp_path)
+    code, said = ask(root=tmp_path, python="python3")
+    assert code == 1
+    assert said["environment"] == "LACK nothing is set up yet: make setup"
+    assert said["packages"] == said["jars"] == said["raw"] == "LACK comes with make setup"

@@ -1,0 +1,115 @@
+"""The matrix as a data scientist takes it: three forms that agree, the exports, and a split that knows no future."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from spark_jobs import matrix, tables
+from spark_jobs.errors import PipelineError
+from spark_jobs.export import export
+from spark_jobs.split import split
+from spark_jobs.windows import DAY, HOUR, Window
+from tests.conftest import HEAD, Pipeline
+
+AT = datetime(2019, 10, 7)
+
+
+def cells_of(csr: sparse.csr_matrix) -> dict[tuple[int, int], float]:
+    coo = csr.tocoo()
+    return {(int(row), int(column)): value for row, column, value in zip(coo.row, coo.col, coo.data, strict=True)}
+
+
+def test_the_three_forms_agree_cell_for_cell(seeded):
+    made = matrix.of_warehouse(seeded.ctx())
+    triples = {(row.user_index, row.item_index): row.score for row in made.triples().collect()}
+    coordinates = made.coordinate_matrix()
+    assert {(entry.i, entry.j): entry.value for entry in coordinates.entries.collect()} == triples
+    csr = made.csr()
+    assert cells_of(csr) == triples
+    assert csr.shape == (coordinates.numRows(), coordinates.numCols()) == (made.users.count(), made.items.count())
+    assert csr.has_sorted_indices
+
+
+def test_a_matrix_larger_than_the_limit_is_refused_before_it_is_read(seeded):
+    made = matrix.of_warehouse(seeded.ctx())
+    small = matrix.UserItemMatrix(made.cells, made.users, made.items, limit_gb=1e-6)
+    assert "export.max_matrix_gb is 1e-06" in seeded.refused(small.csr)
+
+
+def test_exports_in_both_formats_hold_the_tables(seeded):
+    ctx = seeded.ctx()
+    paths = {path.name: path for kind in ("csv", "parquet") for path in export(ctx, kind)}
+    for table in (tables.CLEANED_EVENTS, tables.USER_FEATURES, tables.USER_INDEX):
+        count = seeded.read(table).count()
+        assert len(pd.read_csv(paths[f"{table.name}.csv"])) == count
+        assert len(pd.read_parquet(paths[f"{table.name}.parquet"])) == count
+    triples = pd.read_parquet(paths["user_item_matrix.parquet"])
+    numbers = zip(triples.user_index, triples.item_index, triples.score, strict=True)
+    cells = cells_of(sparse.load_npz(paths["user_item_matrix.npz"]))
+    assert {(user, item): score for user, item, score in numbers} == cells
+    index = pd.read_csv(paths["user_index.csv"]).set_index("user_index").user_id
+    assert dict(zip(triples.user_index, triples.user_id, strict=True)) == {n: index[n] for n in triples.user_index}
+
+
+def digests(folder: Path) -> dict[str, list[str]]:
+    """SHA-256 of each output's files; of several in the order of their parts (their names are drawn anew)."""
+    outputs = {}
+    for output in sorted(folder.iterdir()):
+        files = sorted(output.glob("part-*")) if output.is_dir() else [output]
+        outputs[output.name] = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def folder(seeded) -> Path:
+    """A split of the seeded set."""
+    folder = Path(seeded.settings.paths.processed) / "split-2019-10-07"
+    lines = list(split(seeded.ctx(), AT))
+    assert lines[0] == f"split at 2019-10-07, train as of 2019-10-06: {folder}"
+    assert sorted(lines[1:]) == sorted(path.name for path in folder.iterdir())
+    return folder
+
+
+def test_a_split_holds_what_was_known_before_and_another_future_changes_no_byte(
+    spark, tmp_path, database, seeded, folder
+):
+    other = Pipeline(spark, tmp_path, database)
+    for path in seeded.raw.iterdir():
+        lines = path.read_text().splitlines(keepends=True)
+        (other.raw / path.name).write_text(lines[0] + "".join(line for line in lines[1:] if line < "2019-10-07"))
+    other.land()
+    other.judge(Window(datetime(2019, 10, 5), AT, HOUR))
+    other.daily(Window(datetime(2019, 10, 5), AT, DAY))
+    for table in (tables.USER_ITEM_MATRIX, tables.USER_FEATURES, tables.ITEM_FEATURES, tables.USER_INDEX):
+        rows = spark.read.parquet(str(folder / f"{table.name}.parquet"))
+        assert sorted(map(tuple, rows.collect()), key=str) == other.values(table, *rows.columns), table.name
+
+    # Old users meet new items, new users old items; ids, prices and brands that would come first in every order.
+    future = [f"2019-10-08 {hour:02}:00:00 UTC,purchase,{hour + 1},1,a.b,aaa,0.01,1,s{hour}\n" for hour in range(20)]
+    future += [f"2019-10-07 23:{minute}:00 UTC,purchase,1001,1,a.b,aaa,999,501,t{minute}\n" for minute in range(10, 59)]
+    other.put("future.csv", HEAD + "".join(future))
+    other.land()
+    other.judge(Window(AT, AT + 2 * DAY, HOUR))
+    other.daily(Window(AT, AT + 2 * DAY, DAY))
+    list(split(other.ctx(), AT))
+    first, second = digests(folder), digests(Path(other.settings.paths.processed) / folder.name)
+    assert [name for name in first if first[name] != second[name]] == ["test_interactions.parquet"]
+
+
+def test_the_test_side_of_a_split_holds_every_pair_of_after(seeded, folder):
+    test = pd.read_parquet(folder / "test_interactions.parquet")
+    events = seeded.read(tables.CLEANED_EVENTS).where("event_date >= '2019-10-07'").toPandas()
+    assert len(test) == events.groupby(["user_id", "item_id"]).ngroups
+    assert test[["view_count", "cart_count", "purchase_count"]].sum().sum() == len(events)
+    known = pd.read_csv(folder / "user_index.csv").user_id
+    assert test.user_index.isna().sum() == (~test.user_id.isin(known)).sum() > 0
+
+
+@pytest.mark.parametrize("day, side", [(datetime(2019, 10, 5), "before"), (datetime(2019, 10, 8), "at or after")])
+def test_a_split_with_an_empty_side_is_refused(seeded, day, side):
+    with pytest.raises(PipelineError, match=f"no preprocessed event lies {side} it"):
+        list(split(seeded.ctx(), day))

@@ -1,0 +1,186 @@
+"""Each query of the book against the same answer in pandas, on the seeded set."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+
+from spark_jobs import sql, tables
+from spark_jobs.errors import PipelineError
+
+NAMES = sorted(path.stem for path in sql.BOOK.glob("*.sql"))
+KINDS = {"views": "view", "carts": "cart", "purchases": "purchase"}
+
+
+@pytest.fixture(scope="module")
+def frames(seeded) -> dict[str, pd.DataFrame]:
+    """The tables that the queries read, whole, in pandas."""
+    read = (tables.USER_EVENTS, tables.DEDUPED_EVENTS, tables.CLEANED_EVENTS, tables.REJECTED_EVENTS)
+    return {table.name: seeded.read(table).toPandas() for table in (*read, tables.ITEM_FEATURES)}
+
+
+@pytest.fixture(scope="module")
+def answered(seeded) -> Callable[[str], list[tuple]]:
+    spark = seeded.spark
+    for table in tables.ALL:
+        seeded.read(table).createOrReplaceTempView(table.name)
+    spark.conf.set(sql.ADDRESS, seeded.settings.paths.warehouse)
+    return lambda name: [tuple(row) for row in spark.sql(sql.named(name)).collect()]
+
+
+def close(found: list[tuple], expected: list[tuple]) -> None:
+    def value(cell):
+        return None if pd.isna(cell) else round(float(cell), 6) if isinstance(cell, float) else cell
+
+    assert [tuple(map(value, row)) for row in found] == [tuple(map(value, row)) for row in expected]
+
+
+def test_the_book_has_a_test_for_each_query():
+    tested = {name.removeprefix("test_query_") for name in globals() if name.startswith("test_query_")}
+    assert sorted(tested) == NAMES
+
+
+def test_an_unknown_name_lists_the_book():
+    with pytest.raises(PipelineError) as caught:
+        sql.named("funnels")
+    assert all(f"\n  {name} " in str(caught.value) for name in NAMES)
+    assert "QUERY=funnels: neither SQL nor a query of conf/queries" in str(caught.value)
+
+
+def test_query_funnel_by_category(frames, answered):
+    events = frames["cleaned_events"]
+    events = events.assign(category=events.category_code.str.split(".").str[0].fillna("(none)"))
+    users = {
+        kind: events[events.event_type == kind].groupby("category").user_id.agg(set)
+        for kind in ("view", "cart", "purchase")
+    }
+    rows = []
+    for category, viewers in users["view"].items():
+        carted, bought = (users[kind].get(category, set()) & viewers for kind in ("cart", "purchase"))
+        rows.append((category, len(viewers), len(carted), len(bought), round(len(bought) / len(viewers), 4)))
+    close(answered("funnel_by_category"), sorted(rows, key=lambda row: (-row[1], row[0])))
+
+
+def test_query_conversion_by_price_range(frames, answered):
+    items = frames["item_features"].assign(price_range=lambda rows: rows.price_range.fillna("(no price)"))
+    rows = []
+    for name in ("budget", "mid", "premium", "luxury", "(no price)"):
+        of = items[items.price_range == name]
+        if len(of):
+            views, bought = int(of.view_count.sum()), int(of.purchase_count.sum())
+            rows.append((name, len(of), views, bought, round(100 * bought / views, 2)))
+    close(answered("conversion_by_price_range"), rows)
+
+
+def test_query_cohort_return_by_week(frames, answered):
+    events = frames["cleaned_events"]
+    monday = events.timestamp.dt.normalize() - pd.to_timedelta(events.timestamp.dt.dayofweek, unit="D")
+    weeks = events.assign(week=monday)[["user_id", "week"]].drop_duplicates()
+    weeks["first"] = weeks.groupby("user_id").week.transform("min")
+    counts = weeks.groupby(["first", "week"]).size()
+    rows = [
+        (first.date(), (week - first).days // 7, users, round(users / counts[first].max(), 4))
+        for (first, week), users in counts.items()
+    ]
+    assert len(rows) == 3  # the seeded set crosses from one week into the next
+    close(answered("cohort_return_by_week"), rows)
+
+
+def test_query_hourly_activity(frames, answered):
+    events = frames["deduped_events"]
+    rows = [
+        (hour, *(int((of.event_type == kind).sum()) for kind in KINDS.values()), of.user_id.nunique())
+        for hour, of in events.groupby(events.timestamp.dt.hour)
+    ]
+    close(answered("hourly_activity"), rows)
+
+
+def test_query_top_items(frames, answered):
+    items = frames["item_features"].sort_values(["popularity_score", "item_id"], ascending=[False, True]).head(20)
+    columns = ["item_id", "brand", "category_code", "avg_price", "view_count", "purchase_count", "popularity_score"]
+    rows = items[columns].round({"popularity_score": 4})
+    close(answered("top_items"), list(rows.itertuples(index=False, name=None)))
+
+
+def test_query_carted_not_bought(frames, answered):
+    events = frames["cleaned_events"].sort_values("timestamp")
+    bought = set(events[events.event_type == "purchase"].groupby(["user_id", "item_id"]).groups)
+    carts = events[events.event_type == "cart"].groupby(["user_id", "item_id"]).tail(1)
+    left = carts[[pair not in bought for pair in zip(carts.user_id, carts.item_id, strict=True)]]
+    rows = [(user, len(of), of.price.sum(), of.timestamp.max()) for user, of in left.groupby("user_id")]
+    close(answered("carted_not_bought"), sorted(rows, key=lambda row: (-row[2], row[0]))[:20])
+
+
+def test_query_bought_together(frames, answered):
+    events = frames["cleaned_events"]
+    buyers = events[events.event_type == "purchase"].groupby("item_id").user_id.agg(set)
+    everybody = len(set().union(*buyers))
+    rows = []
+    for item, users in buyers.items():
+        for other, others in buyers.items():
+            if item < other and (both := len(users & others)):
+                rows.append((item, other, both, round(both * everybody / (len(users) * len(others)), 2)))
+    rows.sort(key=lambda row: (-row[2], -row[3], row[0], row[1]))
+    assert rows
+    close(answered("bought_together"), rows[:20])
+
+
+def test_query_brand_share(frames, answered):
+    bought = frames["cleaned_events"].query("event_type == 'purchase'").fillna({"brand": "(none)"})
+    whole = bought.price.sum()
+    rows = [
+        (brand, len(of), of.price.sum(), round(float(of.price.sum() / whole), 4))
+        for brand, of in bought.groupby("brand")
+    ]
+    found = [(*row[:3], float(row[3])) for row in answered("brand_share")]
+    close(found, sorted(rows, key=lambda row: (-row[2], row[0]))[:20])
+
+
+def test_query_session_length(frames, answered):
+    events = frames["deduped_events"]
+    sessions = events.groupby("session_id").agg(
+        events=("event_type", "size"),
+        minutes=("timestamp", lambda times: (times.max() - times.min()) // timedelta(seconds=1) / 60),
+        bought=("event_type", lambda kinds: "purchase" in set(kinds)),
+    )
+    rows = [
+        (bought, len(of), *of.minutes.quantile([0.5, 0.9]).round(2), *of.events.quantile([0.5, 0.9]))
+        for bought, of in sessions.groupby("bought")
+    ]
+    assert len(rows) == 2
+    close(answered("session_length"), rows)
+
+
+def test_query_repeat_buyers(frames, answered):
+    bought = frames["cleaned_events"].query("event_type == 'purchase'")
+    buyers = bought.groupby("user_id").agg(days=("event_date", "nunique"), spent=("price", "sum"))
+    rows = [(days, len(of), of.spent.sum()) for days, of in buyers.groupby("days")]
+    assert len(rows) > 1
+    close(answered("repeat_buyers"), rows)
+
+
+def test_query_rejected_by_reason(frames, answered):
+    rejected = frames["rejected_events"].explode("reasons")
+    rows = [
+        (reason, name, len(of), min(of.raw_text)) for (reason, name), of in rejected.groupby(["reasons", "file_name"])
+    ]
+    assert len(rows) == 3
+    close(answered("rejected_by_reason"), sorted(rows, key=lambda row: (-row[2], row[0], row[1])))
+
+
+def test_query_table_history(seeded, frames, answered):
+    latest, *_, first = rows = answered("table_history")
+    last = seeded.ctx().storage.version(tables.USER_EVENTS)
+    assert [row[0] for row in rows] == list(range(last, -1, -1))
+    assert first[4] == "CREATE TABLE"
+    assert latest[4] == rows[-2][4] == "WRITE"
+    assert int(rows[-2][12]["numOutputRows"]) == len(frames["user_events"]) - 1
+
+
+def test_query_time_travel(seeded, frames, answered):
+    now = frames["user_events"].event_type.value_counts()
+    first = seeded.ctx().storage.read(tables.USER_EVENTS, 1).toPandas().event_type.value_counts()
+    rows = answered("time_travel")
+    assert 0 < first.sum() < now.sum()
+    close(rows, [(kind, int(first[kind]), int(now[kind])) for kind in sorted(now.index)])

@@ -1,0 +1,95 @@
+"""The run report: its figures are the tables', its page needs nothing else, and text from the data stays text."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from spark_jobs import tables
+from spark_jobs.report import charts, page
+
+SECONDS = {"extract_events": 1.5, "validate_data_quality": 2.25}
+
+
+@pytest.fixture(scope="module")
+def reports(seeded) -> Path:
+    page.write(seeded.ctx(), SECONDS)
+    page.write(seeded.ctx())
+    return Path(seeded.settings.paths.reports)
+
+
+@pytest.fixture(scope="module")
+def facts(reports) -> dict:
+    return json.loads(min(reports.glob("*.json")).read_text())
+
+
+def test_the_figures_are_those_of_the_tables(seeded, facts):
+    events, cleaned = (seeded.read(table).toPandas() for table in (tables.USER_EVENTS, tables.CLEANED_EVENTS))
+    flow = facts["flow"]
+    assert (flow["valid"], flow["kept"]) == (len(events), len(cleaned))
+    assert flow["raw"] == flow["valid"] + flow["rejected"] == 4_005
+    assert flow["valid"] == flow["kept"] + flow["dropped"]
+    types = events.event_type.value_counts()
+    assert facts["hours"]["types"] == types.to_dict()
+    assert {name: sum(of) for name, of in facts["hours"]["counts"].items()} == types.to_dict()
+    kept = cleaned.event_type.value_counts()
+    assert facts["dropped"] == {name: int(types[name] - kept[name]) for name in facts["dropped"]}
+    assert facts["prices"]["sources"]["given"] == (cleaned.price_source == "given").sum()
+    assert sum(facts["prices"]["bins"].values()) == (cleaned.price > 0).sum()
+    assert sum(facts["users"]["bins"].values()) == facts["users"]["count"] == cleaned.user_id.nunique()
+    bought = cleaned[cleaned.event_type == "purchase"]
+    assert facts["users"]["reach"]["purchase"] == bought.user_id.nunique()
+    brands = cleaned.brand.fillna("(none)").value_counts()
+    assert facts["items"]["brands"]["(none)"] >= brands["(none)"]
+    assert facts["matrix"]["cells"] == cleaned.groupby(["user_id", "item_id"]).ngroups
+    assert facts["seconds"] == SECONDS
+    reasons = {row["reason"]: row["rows"] for row in facts["rejected"]}
+    assert reasons == {"event_type_unknown": 2, "price_negative": 1, "malformed_record": 1}
+    assert {row["name"]: row["rows"] for row in facts["tables"]}["user_events"] == len(events)
+
+
+def test_the_page_is_whole_and_asks_for_nothing(reports):
+    text = (reports / page.LATEST).read_text()
+
+    class Reader(HTMLParser):
+        addresses, charts = [], 0
+
+        def handle_starttag(self, tag, attributes):
+            self.addresses += [value for name, value in attributes if name in ("src", "href", "xlink:href")]
+            self.charts += tag == "svg"
+
+    reader = Reader()
+    reader.feed(text)
+    assert reader.charts == 12
+    outside = [address for address in reader.addresses if not address.startswith(("#", "../quality/docs/"))]
+    assert outside == []
+    assert all((reports / address).exists() for address in reader.addresses if address.startswith("../"))
+    assert "default-src 'none'" in text
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert not re.search(r"#0[1-9a-f]0[1-9a-f]0[1-9a-f]|#101010", text)  # every colour is the page's own
+
+
+def test_a_report_compares_with_the_one_before_and_says_the_same_seconds(reports):
+    text = (reports / page.LATEST).read_text()
+    assert "no count has changed" in text
+    assert re.search(r">1\.5</text>.*>2\.2</text>", text, re.DOTALL)
+    assert "This is the first report." in min(reports.glob("2*.html")).read_text()
+
+
+def test_labels_from_the_data_stay_text():
+    drawn = charts.bars("brands", {"<script>alert(1)</script>": 1, "$x^2$ \\alpha": 2, "한국": 3, "&amp;": 4})
+    assert "<script" not in drawn
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in drawn
+    assert "$x^2$ \\alpha" in drawn and "한국" in drawn and "&amp;amp;" in drawn
+
+
+def test_a_warehouse_without_a_day_has_a_report_too(pipeline):
+    pipeline.case("c01-fields.csv")
+    pipeline.land()
+    pipeline.judge()
+    text = page.write(pipeline.ctx(), {}).read_text()
+    assert "malformed_record" in text
+    assert "Funnel" not in text
