@@ -1,0 +1,160 @@
+"""Next week's work: ALS trained on what was known before a day, judged on what came after, against popularity.
+
+    make split AT=2019-10-25
+    .venv/bin/python examples/recommend.py data/processed/split-2019-10-25
+
+Two libraries, one judge: `implicit` takes the CSR file, Spark's ALS the triples. Then ten recommendations from the
+matrix as the warehouse has it today, with brand and category.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # implicit has threads of its own
+
+import numpy as np
+import pandas as pd
+from pyspark.ml.recommendation import ALS
+from pyspark.sql import DataFrame, SparkSession
+from scipy import sparse
+
+K = 20
+FACTORS, REGULARIZATION, ALPHA, ITERATIONS = 32, 0.05, 4.0, 15
+USERS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True)
+class Split:
+    """A folder that `make split` wrote. `test`: users x items met after the split and not before, of known ids."""
+
+    folder: Path
+    train: sparse.csr_matrix
+    test: sparse.csr_matrix
+
+    @classmethod
+    def read(cls, folder: Path) -> "Split":
+        """Loads both sides; users and items that the train side does not know are left out of the test."""
+        train = sparse.load_npz(folder / "user_item_matrix.npz")
+        pairs = pd.read_parquet(folder / "test_interactions.parquet").dropna(subset=["user_index", "item_index"])
+        rows, columns = pairs.user_index.astype(int), pairs.item_index.astype(int)
+        after = sparse.csr_matrix((np.ones(len(pairs)), (rows, columns)), shape=train.shape)
+        test = after - after.multiply(train > 0)
+        test.eliminate_zeros()
+        return cls(folder, train, test.tocsr())
+
+
+@dataclass(frozen=True)
+class Model:
+    """Scores are products of user and item factors, whatever library found them."""
+
+    name: str
+    users: np.ndarray
+    items: np.ndarray
+
+    def best(self, users: np.ndarray, seen: sparse.csr_matrix, k: int = K) -> np.ndarray:
+        """For each user the numbers of the k best items among those not seen, the best first."""
+        scores = self.users[users] @ self.items.T
+        scores[seen[users].nonzero()] = -np.inf
+        some = np.argpartition(-scores, k, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
+        return np.take_along_axis(some, order, axis=1)
+
+
+def popularity(train: sparse.csr_matrix) -> Model:
+    """Every user gets what most users want: the baseline to beat."""
+    scores = np.asarray(train.sum(axis=0)).reshape(-1, 1)
+    return Model("popularity", np.ones((train.shape[0], 1)), scores)
+
+
+def with_implicit(train: sparse.csr_matrix) -> Model:
+    """ALS of the library `implicit` on the CSR matrix."""
+    from implicit.als import AlternatingLeastSquares
+
+    als = AlternatingLeastSquares(
+        FACTORS, regularization=REGULARIZATION, alpha=ALPHA, iterations=ITERATIONS, random_state=1
+    )
+    als.fit(train.astype(np.float32), show_progress=False)
+    return Model("ALS, implicit", np.asarray(als.user_factors), np.asarray(als.item_factors))
+
+
+def with_spark(triples: DataFrame, shape: tuple[int, int]) -> Model:
+    """Spark's ALS on triples (user_index, item_index, score); ids without a cell get zeros."""
+    als = ALS(
+        rank=FACTORS,
+        maxIter=ITERATIONS,
+        regParam=REGULARIZATION,
+        alpha=ALPHA,
+        implicitPrefs=True,
+        seed=1,
+        userCol="user_index",
+        itemCol="item_index",
+        ratingCol="score",
+    ).fit(triples.select(*(triples[name].cast("int") for name in ("user_index", "item_index")), "score"))
+    sides = []
+    for frame, size in ((als.userFactors, shape[0]), (als.itemFactors, shape[1])):
+        factors = np.zeros((size, FACTORS), np.float32)
+        found = frame.toPandas()
+        factors[found.id] = np.stack(found.features)
+        sides.append(factors)
+    return Model("ALS, Spark", *sides)
+
+
+def judged(model: Model, split: Split) -> tuple[float, float]:
+    """Hit rate and NDCG at K over the users with something to find: 0 (nothing found) to 1."""
+    users = np.flatnonzero(np.diff(split.test.indptr))
+    gains = 1 / np.log2(np.arange(2, K + 2))
+    hits, ndcg = 0, 0.0
+    for chunk in np.array_split(users, max(1, len(users) // USERS_AT_ONCE)):
+        best = model.best(chunk, split.train)
+        found = np.take_along_axis(split.test[chunk].toarray() > 0, best, axis=1)
+        due = np.minimum(np.diff(split.test.indptr)[chunk], K)
+        hits += found.any(axis=1).sum()
+        ndcg += ((found @ gains) / np.cumsum(gains)[due - 1]).sum()
+    return hits / max(len(users), 1), ndcg / max(len(users), 1)
+
+
+def compared(spark: SparkSession, split: Split) -> pd.DataFrame:
+    """A row for each model: hit rate and NDCG at K."""
+    triples = spark.read.parquet(str(split.folder / "user_item_matrix.parquet"))
+    models = [popularity(split.train), with_implicit(split.train), with_spark(triples, split.train.shape)]
+    rows = [(model.name, *judged(model, split)) for model in models]
+    return pd.DataFrame(rows, columns=["model", f"hit rate at {K}", f"NDCG at {K}"]).set_index("model")
+
+
+def recommended(spark: SparkSession, *settings: str, count: int = 10) -> tuple[int, pd.DataFrame]:
+    """The most active user, and `count` new items for that user, by ALS on the Delta triples of today."""
+    from spark_jobs import tables
+    from spark_jobs.context import context
+    from spark_jobs.matrix import of_warehouse
+    from spark_jobs.settings import load
+
+    ctx = context(load(list(settings)), spark)
+    matrix = of_warehouse(ctx)
+    csr = matrix.csr()
+    user = int(np.argmax(np.diff(csr.indptr)))
+    best = with_spark(matrix.triples(), csr.shape).best(np.array([user]), csr, count)[0]
+    chosen = spark.createDataFrame(pd.DataFrame({"place": range(1, count + 1), "item_index": best}))
+    features = ctx.storage.read(tables.ITEM_FEATURES)
+    named = chosen.join(matrix.items, "item_index").join(features, "item_id").orderBy("place")
+    shown = named.select("place", "item_id", "brand", "category_code", "avg_price").toPandas()
+    return matrix.users.where(f"user_index = {user}").first().user_id, shown.set_index("place")
+
+
+def main(folder: str, *settings: str) -> int:
+    """Prints the comparison and ten recommendations."""
+    from spark_jobs.session import spark_session
+
+    spark = spark_session("recommend")
+    split = Split.read(Path(folder))
+    users, items = split.train.shape
+    print(f"train: {users:,} users, {items:,} items, {split.train.nnz:,} cells; test: {split.test.nnz:,} new cells")
+    print(compared(spark, split).to_string(float_format="{:.4f}".format))
+    user, shown = recommended(spark, *settings)
+    print(f"\nfor user {user}:\n{shown.to_string()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
