@@ -139,7 +139,8 @@ def recommended(spark: SparkSession, *settings: str, count: int = 10) -> tuple[i
     features = ctx.storage.read(tables.ITEM_FEATURES)
     named = chosen.join(matrix.items, "item_index").join(features, "item_id").orderBy("place")
     shown = named.select("place", "item_id", "brand", "category_code", "avg_price").toPandas()
-    return matrix.users.where(f"user_index = {user}").first().user_id, shown.set_index("place")
+    user_id = matrix.users.where(f"user_index = {user}").first().user_id
+    return user_id, shown.fillna({"brand": "-", "category_code": "-"}).set_index("place")
 
 
 def main(folder: str, *settings: str) -> int:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from spark_jobs.errors import IdentityError
 from spark_jobs.lease import Lease
 from spark_jobs.warehouse_errors import named
 from spark_jobs.warehouse_fence import Fence
-from spark_jobs.warehouse_schema import EVENTS, HOURS, INDEXES, LEFT_OVER, RECOMPUTE_ITEMS, SCHEMA, STAGED
+from spark_jobs.warehouse_schema import EVENTS, HOURS, INDEXES, LEFT_OVER, ORPHANS, RECOMPUTE_ITEMS, SCHEMA, STAGED
 from spark_jobs.windows import HOUR, Window, name
 
 WRITERS = 4  # days that are swapped in at once; the server's cores share them
@@ -184,10 +184,11 @@ class Warehouse:
         )
         cursor.execute(RECOMPUTE_ITEMS)
         if gone:
-            cursor.execute(
-                "DELETE FROM items USING touched WHERE items.item_id = touched.item_id "
-                "AND NOT EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = touched.item_id)"
-            )
+            cursor.execute(ORPHANS)
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A cursor in a transaction that commits only under the latest lease."""
+        return self._transaction(self.connection)
 
     def hours(self) -> dict[datetime, tuple[int, int]]:
         """Rows and digest of every hour, from the rows themselves."""

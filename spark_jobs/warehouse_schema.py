@@ -32,6 +32,10 @@ CREATE TABLE IF NOT EXISTS pipeline.loaded_hours (
 CREATE TABLE IF NOT EXISTS pipeline.item_days (
     item_id BIGINT, day DATE, category VARCHAR(50), brand VARCHAR(100), price NUMERIC(10, 2),
     PRIMARY KEY (item_id, day));
+CREATE TABLE IF NOT EXISTS pipeline.catalog (
+    item_id BIGINT PRIMARY KEY, name VARCHAR(200), category VARCHAR(50), brand VARCHAR(100), price NUMERIC(10, 2),
+    description TEXT, image_url VARCHAR(500));
+CREATE TABLE IF NOT EXISTS pipeline.catalog_file (digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS pipeline.leases (warehouse TEXT PRIMARY KEY, epoch BIGINT NOT NULL);
 """
 # Made once the first load's rows are there: building an index over rows is cheaper than growing it row by row. Loading
@@ -61,7 +65,8 @@ FROM user_events WHERE {where} GROUP BY 1
 """
 EVENTS = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
 ITEMS = ("item_id", "category", "brand", "price")
-# An item's values are those of its latest day that has them; a price of 0 counts only where there is none above.
+# An item's values are those that items.csv gives, else those of its latest day that has them; a price of 0 counts only
+# where there is none above.
 RECOMPUTE_ITEMS = """
 WITH latest AS MATERIALIZED (
     SELECT t.item_id,
@@ -74,14 +79,26 @@ WITH latest AS MATERIALIZED (
              ORDER BY day DESC LIMIT 1),
             (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price IS NOT NULL
              LIMIT 1)) AS price
-    FROM touched t WHERE EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = t.item_id))
-INSERT INTO items AS i (item_id, name, category, brand, price)
+    FROM touched t WHERE EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = t.item_id)
+        OR EXISTS (SELECT 1 FROM pipeline.catalog c WHERE c.item_id = t.item_id)),
+told AS (
+    SELECT item_id, c.name, coalesce(c.category, l.category) AS category, coalesce(c.brand, l.brand) AS brand,
+        coalesce(c.price, l.price) AS price, c.description, c.image_url
+    FROM latest l LEFT JOIN pipeline.catalog c USING (item_id))
+INSERT INTO items AS i (item_id, name, category, brand, price, description, image_url)
 SELECT item_id,
-    coalesce(nullif(concat_ws(' ', brand, nullif(substring(category FROM '[^.]*$'), '')), ''), 'item ' || item_id),
-    category, brand, price
-FROM latest
+    coalesce(name, nullif(concat_ws(' ', brand, nullif(substring(category FROM '[^.]*$'), '')), ''),
+        'item ' || item_id),
+    category, brand, price, description, image_url
+FROM told
 ON CONFLICT (item_id) DO UPDATE SET name = excluded.name, category = excluded.category, brand = excluded.brand,
-    price = excluded.price
-WHERE (i.name, i.category, i.brand, i.price)
-    IS DISTINCT FROM (excluded.name, excluded.category, excluded.brand, excluded.price)
+    price = excluded.price, description = excluded.description, image_url = excluded.image_url
+WHERE (i.name, i.category, i.brand, i.price, i.description, i.image_url) IS DISTINCT FROM (excluded.name,
+    excluded.category, excluded.brand, excluded.price, excluded.description, excluded.image_url)
+"""
+# Items that neither an event nor items.csv tells of any more.
+ORPHANS = """
+DELETE FROM items USING touched t WHERE items.item_id = t.item_id
+    AND NOT EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = t.item_id)
+    AND NOT EXISTS (SELECT 1 FROM pipeline.catalog c WHERE c.item_id = t.item_id)
 """

@@ -158,5 +158,8 @@ def postgres(database):
             cursor.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
-    query("TRUNCATE user_events, items, pipeline.loaded_hours, pipeline.item_days RESTART IDENTITY")
+    query(
+        "TRUNCATE user_events, items, pipeline.loaded_hours, pipeline.item_days, pipeline.catalog, "
+        "pipeline.catalog_file RESTART IDENTITY"
+    )
     return query

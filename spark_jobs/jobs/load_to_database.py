@@ -1,7 +1,8 @@
 """Load: PostgreSQL gets each committed hour exactly once; unchanged content is not rewritten.
 
 Takes the committed hours of the range and every hour committed since its last load.
-Reads user_events, hour_status; writes PostgreSQL's user_events, items and ledger, then hour_status and day_status.
+Reads user_events, hour_status, and items.csv of the raw folder where there is one; writes PostgreSQL's user_events,
+items and ledger, then hour_status and day_status.
 """
 
 import sys
@@ -10,10 +11,12 @@ from datetime import date, datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs import command_line, failpoints, lease, tables
+from spark_jobs import command_line, failpoints, lease, tables, warehouse_catalog
 from spark_jobs.context import Context, Summary
 from spark_jobs.database import opened
+from spark_jobs.errors import SourceError
 from spark_jobs.predicates import in_units
+from spark_jobs.sources import files
 from spark_jobs.states import NO_CONTENT, Unit
 from spark_jobs.transforms.digest import of_hours
 from spark_jobs.transforms.items import latest_of_items, sendable
@@ -33,6 +36,7 @@ def run(ctx: Context, hours: Window) -> Summary:
         failpoints.reached("load.read")
         if different:
             _replace(ctx, warehouse, different, held)
+        _catalog(ctx, warehouse)
         warehouse.unstage()  # also what a killed load left
         warehouse.index()
         failpoints.reached("load.committed")
@@ -47,6 +51,23 @@ def run(ctx: Context, hours: Window) -> Summary:
         "postgres_user_events": events,
         "postgres_items": items,
     }
+
+
+def _catalog(ctx: Context, warehouse: Warehouse) -> None:
+    """Takes a new or changed items.csv of the raw folder. One that cannot be taken holds no event up: it is said."""
+    path = files.catalog(ctx.settings.paths.raw)
+    if path is None:
+        return
+    found = files.examine(path, None)
+    try:
+        if found.refusal:
+            raise SourceError(found.refusal)
+        with warehouse.transaction() as cursor, files.open_content(path, found.body_from) as body:
+            if warehouse_catalog.digest(cursor) != found.digest:
+                rows = warehouse_catalog.replace(cursor, body, found.header, found.digest)
+                ctx.say(f"{files.CATALOG}: {rows:,} items taken.")
+    except SourceError as error:
+        ctx.say(f"refused: {files.CATALOG}: {error}")
 
 
 def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) -> None:

@@ -56,7 +56,7 @@ def flow(stages: Sequence[Sequence[tuple[str, int, str]]]) -> str:
         for x, stage in enumerate(stages):
             source = place = 1.0  # upper edges: of what is left of the part before, and of what is drawn
             for name, rows, colour in stage:
-                height = max(rows / whole, THINNEST)
+                height = max(rows / whole, THINNEST) if rows else 0
                 axes.add_patch(Rectangle((x, place - height), BAR, height, color=COLOUR[colour], lw=0))
                 if x:
                     _ribbon(axes, (x - 1 + BAR, source), (x, place), height, colour)
@@ -90,6 +90,7 @@ def lines(first: str, counts: Mapping[str, Sequence[int]]) -> str:
                 axes.axvspan(time, time + HOUR, color=COLOUR["bad"], alpha=0.3, lw=0)
         axes.set_xlim(start, times[-1] + HOUR)
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(_plain)
         axes.set_ylabel("events an hour (log)")
         axes.grid(axis="y", lw=0.6)
         locator = mdates.AutoDateLocator(maxticks=8)
@@ -128,9 +129,13 @@ def distribution(name: str, bins: Mapping[int, int], what: str, of: str) -> str:
         axes.set_xlabel(f"{what} (log)")
         axes.set_ylabel(f"{of} (log)")
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+            axis.set_major_formatter(_plain)
         axes.grid(axis="y", lw=0.6)
         return _svg(figure, name)
+
+
+def _plain(value: float, _: int) -> str:
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def _svg(figure: plt.Figure, name: str) -> str:

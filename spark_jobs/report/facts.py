@@ -157,7 +157,7 @@ def verdicts(folder: Path) -> list[dict[str, Any]]:
                 "units": len(units),
                 "failed": sum(1 for of in units.values() if of["failed"]),
                 "warned": sum(1 for of in units.values() if of["warnings"] and not of["failed"]),
-                "said": said[:MOST_SHOWN],
+                "said": said,
                 "page": str(page) if page else None,
             }
         )

@@ -77,7 +77,7 @@ def drawn(facts: Facts) -> dict[str, Markup]:
 def _of_features(facts: Facts) -> dict[str, str]:
     users, items, prices = facts["users"], facts["items"], facts["prices"]
     found = {
-        "funnel": charts.bars("funnel", {f"{name}: users": n for name, n in users["reach"].items() if n}, "two"),
+        "funnel": charts.bars("funnel", {name: n for name, n in users["reach"].items() if n}, "two"),
         "dropped": charts.bars("dropped", facts["dropped"], "set-aside"),
         "sources": charts.bars("sources", prices["sources"], "three"),
         "categories": charts.bars("categories", items["categories"]),

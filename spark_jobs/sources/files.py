@@ -20,6 +20,7 @@ from spark_jobs.sources.records import split
 BLOCK = 4 << 20
 CUT = 8 << 20
 LONGEST_HEADER = 1 << 20
+CATALOG = "items.csv"  # in the raw folder: not events, but what the shop says of its items
 LONGEST_LINE = 16 << 20
 # CSV packs five to twenty times smaller; what unpacks to more than this is made to fill disks.
 MOST_UNPACKED, MOST_TIMES = 1 << 30, 200
@@ -70,6 +71,16 @@ def found(address: str) -> list[Found]:
         (Found(scheme + i.path, i.base_name, i.size, (i.mtime_ns or 0) // 1000) for i in wanted),
         key=lambda file: file.path,
     )
+
+
+def catalog(address: str) -> str | None:
+    """The address of the raw folder's items.csv; None where there is none."""
+    system, path = _system(address)
+    if system.get_file_info(path).type != fs.FileType.Directory:
+        return None
+    inside = f"{path.rstrip('/')}/{CATALOG}"
+    there = system.get_file_info(inside).type == fs.FileType.File
+    return f"{address.rstrip('/')}/{CATALOG}" if there else None
 
 
 def open_content(path: str, start: int = 0) -> io.BufferedIOBase:
@@ -212,7 +223,7 @@ def _fill(stream: io.BufferedIOBase, size: int) -> bytes:
 
 
 def _is_ours(name: str) -> bool:
-    return name.lower().endswith((".csv", ".csv.gz")) and not name.startswith(("_", "."))
+    return name.lower().endswith((".csv", ".csv.gz")) and not name.startswith(("_", ".")) and name != CATALOG
 
 
 def _leads_outside(path: str) -> bool:

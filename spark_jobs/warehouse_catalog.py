@@ -1,0 +1,97 @@
+"""`items.csv` in PostgreSQL: what the shop itself says of its items. Statements only; warehouse.py runs them."""
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg2
+
+from spark_jobs.errors import SourceError
+from spark_jobs.warehouse_schema import ORPHANS, RECOMPUTE_ITEMS
+
+COLUMNS = ("item_id", "name", "category", "brand", "price", "description", "image_url")
+LONGEST = {"name": 200, "category": 50, "brand": 100, "image_url": 500}
+HIGHEST_PRICE = "99999999.99"
+# The first row that cannot be taken, and why; blanks around a value and blank values are nothing.
+JUDGE = """
+SELECT line, CASE
+    WHEN item_id IS NULL THEN 'item_id is missing'
+    WHEN item_id !~ '^[0-9]{{1,19}}$' THEN 'item_id ' || left(item_id, 40) || ' is no positive whole number'
+    WHEN item_id::numeric NOT BETWEEN 1 AND 9223372036854775807 THEN 'item_id ' || item_id || ' is not within 64 bits'
+    WHEN price !~ '^[0-9]+(\\.[0-9]+)?$' THEN 'price ' || left(price, 40) || ' is no number from 0 on'
+    WHEN round(price::numeric, 2) > {highest} THEN 'price ' || left(price, 40) || ' is above {highest}'
+    {lengths}
+    WHEN repeated > 1 THEN 'item_id ' || item_id || ' is there ' || repeated || ' times'
+END AS problem
+FROM (SELECT *, count(*) OVER (PARTITION BY ltrim(item_id, '0')) AS repeated FROM told) AS counted
+"""
+
+
+def digest(cursor: Any) -> str | None:
+    """The digest of the file that was taken last; None where none was."""
+    cursor.execute("SELECT digest FROM pipeline.catalog_file")
+    return found[0] if (found := cursor.fetchone()) else None
+
+
+def columns(header: Sequence[str]) -> list[str]:
+    """The header's names, stripped. Raises SourceError where item_id is not among them or a name stands there twice."""
+    names = [name.strip() for name in header]
+    if "item_id" not in names:
+        raise SourceError(f"the required column item_id is missing from the header; known: {', '.join(COLUMNS)}.")
+    if twice := [name for name, count in Counter(names).items() if count > 1 and name in COLUMNS]:
+        raise SourceError(f"the header names the column {twice[0]} twice; name it once.")
+    return names
+
+
+def replace(cursor: Any, body: io.BufferedIOBase, header: Sequence[str], content: str) -> int:
+    """The file takes the place of the one before, and the items that either names are told anew; its rows.
+
+    `body` begins after the header, `content` is the file's digest. Raises SourceError naming the first row that cannot
+    be taken: the transaction must then end without a commit.
+    """
+    names = columns(header)
+    _copy(cursor, body, names)
+    _told(cursor, names)
+    lengths = [f"WHEN length({n}) > {most} THEN '{n} has more than {most} characters'" for n, most in LONGEST.items()]
+    judge = JUDGE.format(highest=HIGHEST_PRICE, lengths=" ".join(lengths))
+    cursor.execute(f"SELECT line, problem FROM ({judge}) AS judged WHERE problem IS NOT NULL ORDER BY line LIMIT 1")
+    if found := cursor.fetchone():
+        raise SourceError("row {:,}: {}; mend it: nothing of the file is taken.".format(*found))
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")
+    cursor.execute(
+        "CREATE TEMP TABLE touched ON COMMIT DROP AS "
+        "SELECT item_id FROM pipeline.catalog UNION SELECT item_id::bigint FROM told"
+    )
+    cursor.execute("DELETE FROM pipeline.catalog")
+    listed = ", ".join(COLUMNS)
+    cursor.execute(
+        f"INSERT INTO pipeline.catalog ({listed}) SELECT item_id::bigint, name, category, brand, "
+        "round(price::numeric, 2), description, image_url FROM told"
+    )
+    rows = cursor.rowcount
+    cursor.execute(RECOMPUTE_ITEMS)
+    cursor.execute(ORPHANS)
+    cursor.execute("DELETE FROM pipeline.catalog_file")
+    cursor.execute("INSERT INTO pipeline.catalog_file (digest) VALUES (%s)", (content,))
+    return rows
+
+
+def _copy(cursor: Any, body: io.BufferedIOBase, names: Sequence[str]) -> None:
+    """The file as text, in columns by their position."""
+    own = ", ".join(f"c{place}" for place in range(len(names)))
+    typed = ", ".join(f"c{place} TEXT" for place in range(len(names)))
+    cursor.execute(f"CREATE TEMP TABLE given (line BIGINT GENERATED ALWAYS AS IDENTITY, {typed}) ON COMMIT DROP")
+    try:
+        cursor.copy_expert(f"COPY given ({own}) FROM STDIN (FORMAT csv)", body)
+    except psycopg2.DataError as error:
+        said = (error.diag.message_primary or "").strip()
+        place = (error.diag.context or "").removeprefix("COPY given, ").partition(":")[0].partition(",")[0]
+        raise SourceError(f"{place} after the header: {said}; mend it: nothing of the file is taken.") from error
+
+
+def _told(cursor: Any, names: Sequence[str]) -> None:
+    """The columns that we know, under their names; those that the file lacks are null."""
+    places = {name: f"nullif(btrim(c{place}), '')" for place, name in enumerate(names)}
+    chosen = ", ".join(f"{places.get(name, 'NULL::text')} AS {name}" for name in COLUMNS)
+    cursor.execute(f"CREATE TEMP TABLE told ON COMMIT DROP AS SELECT line, {chosen} FROM given")

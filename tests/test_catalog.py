@@ -1,0 +1,127 @@
+"""items.csv in the raw folder fills the metadata of `items`; what it leaves open comes from the events."""
+
+import pytest
+
+from spark_jobs.warehouse import Warehouse
+from tests.conftest import HEAD, Pipeline
+
+ROW = "2019-10-01 09:0{i}:00 UTC,view,{item},5,{code},{brand},{price},501,s{i}\n"
+EVENTS = HEAD + "".join(
+    [
+        ROW.format(i=1, item=1001, code="electronics.smartphone", brand="acme", price="10.00"),
+        ROW.format(i=2, item=1002, code="electronics.audio", brand="", price="20.00"),
+        ROW.format(i=3, item=1003, code="", brand="", price="0.00"),
+    ]
+)
+ITEMS = "SELECT item_id, name, category, brand, price, description, image_url FROM items ORDER BY 1"
+FROM_EVENTS = [
+    (1001, "acme smartphone", "electronics.smartphone", "acme", 10, None, None),
+    (1002, "audio", "electronics.audio", None, 20, None, None),
+    (1003, "item 1003", None, None, 0, None, None),
+]
+
+
+@pytest.fixture
+def loaded(pipeline, postgres) -> Pipeline:
+    pipeline.put("a.csv", EVENTS)
+    pipeline.land()
+    pipeline.judge()
+    pipeline.load()
+    assert postgres(ITEMS) == FROM_EVENTS
+    return pipeline
+
+
+def take(pipeline: Pipeline, text: str | bytes) -> list[str]:
+    """Loads with this items.csv; what is said of it."""
+    pipeline.put("items.csv", text)
+    pipeline.said.clear()
+    assert pipeline.land()["files_landed"] == 0
+    pipeline.load()
+    return pipeline.said
+
+
+def test_what_items_csv_gives_goes_first_and_the_rest_comes_from_the_events(loaded, postgres):
+    text = (
+        "\ufeffprice, item_id ,name,description,brand,image_url,colour\r\n"
+        '12.345,1001,"Phone ""X""","two\r\nlines, one item",,https://img/1.jpg,red\r\n'
+        ",1003,,,zeta,,\r\n"
+        "7,9000,Lamp,,,,\r\n"
+    )
+    assert take(loaded, text) == ["items.csv: 3 items taken."]
+    told = [
+        (1001, 'Phone "X"', "electronics.smartphone", "acme", 12.35, "two\r\nlines, one item", "https://img/1.jpg"),
+        FROM_EVENTS[1],
+        (1003, "zeta", None, "zeta", 0, None, None),
+        (9000, "Lamp", None, None, 7, None, None),
+    ]
+    assert [(*row[:4], float(row[4]), *row[5:]) for row in postgres(ITEMS)] == told
+    assert take(loaded, text) == []  # the same content is not taken twice
+    assert take(loaded, "item_id,name\n1002,Radio\n") == ["items.csv: 1 items taken."]
+    assert postgres(ITEMS) == [FROM_EVENTS[0], (1002, "Radio", *FROM_EVENTS[1][2:]), FROM_EVENTS[2]]
+
+
+def test_events_that_come_later_leave_what_items_csv_says(loaded, postgres):
+    take(loaded, "item_id,name,price\n1001,Phone,1.50\n1004,Lamp,\n")
+    loaded.put("b.csv", HEAD + ROW.format(i=5, item=1001, code="a.b", brand="beta", price="99.00"))
+    loaded.put("c.csv", HEAD + ROW.format(i=6, item=1004, code="a.lamp", brand="", price="3.00"))
+    loaded.land()
+    loaded.judge()
+    loaded.load()
+    rows = {row[0]: row[1:5] for row in postgres(ITEMS)}
+    assert [*map(str, rows[1001])] == ["Phone", "a.b", "beta", "1.50"]
+    assert [*map(str, rows[1004])] == ["Lamp", "a.lamp", "None", "3.00"]
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("name\nLamp\n", "the required column item_id is missing from the header; known: item_id, name, category"),
+        ("item_id,name,name\n1,a,b\n", "the header names the column name twice; name it once."),
+        (
+            "item_id\n1001\nx1\n",
+            "row 2: item_id x1 is no positive whole number; mend it: nothing of the file is taken.",
+        ),
+        ("item_id\n0\n", "row 1: item_id 0 is not within 64 bits"),
+        ("item_id\n9223372036854775808\n", "row 1: item_id 9223372036854775808 is not within 64 bits"),
+        ("item_id,price\n1001,-1\n", "row 1: price -1 is no number from 0 on"),
+        ("item_id,price\n1001,100000000\n", "row 1: price 100000000 is above 99999999.99"),
+        ("item_id,name\n1001," + "x" * 201 + "\n", "row 1: name has more than 200 characters"),
+        ("item_id,name\n1001,a\n01001,b\n", "row 1: item_id 1001 is there 2 times"),
+        ("item_id,name\n1001,a,b\n", "line 1 after the header: extra data after last expected column"),
+        (b"item_id,name\n1001,\xff\n", "not UTF-8 text"),
+        ("", "the file is empty; it must begin with a header."),
+    ],
+)
+def test_a_file_that_cannot_be_taken_is_one_sentence_and_leaves_what_was_there(
+    postgres, database, text, said, tmp_path
+):
+    from spark_jobs.database import address
+    from spark_jobs.errors import SourceError
+    from spark_jobs.sources import files
+    from spark_jobs.warehouse_catalog import digest, replace
+
+    path = tmp_path / "items.csv"
+    with Warehouse(address(database, "local")) as warehouse:
+
+        def taken(content: str | bytes) -> None:
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+            found = files.examine(str(path), None)
+            if found.refusal:
+                raise SourceError(found.refusal)
+            with warehouse.transaction() as cursor, files.open_content(str(path), found.body_from) as body:
+                replace(cursor, body, found.header, found.digest)
+
+        taken("item_id,name\n1001,Phone\n")
+        before = postgres(ITEMS), digest(warehouse.connection.cursor())
+        with pytest.raises(SourceError) as caught:
+            taken(text)
+        assert said in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert (postgres(ITEMS), digest(warehouse.connection.cursor())) == before
+
+
+def test_a_refused_file_holds_no_event_up(loaded, postgres):
+    assert take(loaded, "item_id\nx\n") == [
+        "refused: items.csv: row 1: item_id x is no positive whole number; mend it: nothing of the file is taken."
+    ]
+    assert postgres(ITEMS) == FROM_EVENTS
