@@ -7,12 +7,9 @@ Two libraries, one judge: `implicit` takes the CSR file, Spark's ALS the triples
 matrix as the warehouse has it today, with brand and category.
 """
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # implicit has threads of its own
 
 import numpy as np
 import pandas as pd
@@ -71,11 +68,13 @@ def popularity(train: sparse.csr_matrix) -> Model:
 def with_implicit(train: sparse.csr_matrix) -> Model:
     """ALS of the library `implicit` on the CSR matrix."""
     from implicit.als import AlternatingLeastSquares
+    from threadpoolctl import threadpool_limits
 
-    als = AlternatingLeastSquares(
-        FACTORS, regularization=REGULARIZATION, alpha=ALPHA, iterations=ITERATIONS, random_state=1
-    )
-    als.fit(train.astype(np.float32), show_progress=False)
+    with threadpool_limits(1, "blas"):  # implicit has threads of its own
+        als = AlternatingLeastSquares(
+            FACTORS, regularization=REGULARIZATION, alpha=ALPHA, iterations=ITERATIONS, random_state=1
+        )
+        als.fit(train.astype(np.float32), show_progress=False)
     return Model("ALS, implicit", np.asarray(als.user_factors), np.asarray(als.item_factors))
 
 
