@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from itertools import islice
 from pathlib import Path
 
 import pyspark
@@ -37,8 +38,9 @@ def main() -> int:
 def _answered(warehouse: str, query: str | None, header: bool) -> int:
     """Runs spark-sql, which asks at its prompt where there is no query; its exit code."""
     with tempfile.TemporaryDirectory() as scratch:
+        views = [view for table in tables.ALL if (view := _view(warehouse, table))]
         names = Path(scratch) / "tables.sql"
-        names.write_text("".join(_view(warehouse, table) for table in tables.ALL))
+        names.write_text("".join(views))
         options = {
             "spark.sql.catalogImplementation": "in-memory",
             "spark.sql.warehouse.dir": scratch,
@@ -50,13 +52,24 @@ def _answered(warehouse: str, query: str | None, header: bool) -> int:
         command = [str(Path(sys.executable).parent / "spark-sql"), "-S", "-i", str(names)]
         for key, value in options.items():
             command += ["--conf", f"{key}={value}"]
-        command += ["-e", query] if query else []
-        home = {"SPARK_HOME": str(Path(pyspark.__file__).parent)}
-        hidden = subprocess.PIPE if query else None  # the engine's timings; shown where it fails
-        done = subprocess.run(command, env=os.environ | home, check=False, stderr=hidden, text=True)
-        if done.returncode and done.stderr:
-            sys.stderr.write(done.stderr)
-        return done.returncode
+        return _run(command, query, len(views) if header else 0)
+
+
+def _run(command: list[str], query: str | None, dropped: int) -> int:
+    """The exit code. With a query the engine's timings are shown only where it fails; of the answer the first lines
+    are dropped: the headers of the views."""
+    environment = os.environ | {"SPARK_HOME": str(Path(pyspark.__file__).parent)}
+    if not query:
+        return subprocess.run(command, env=environment, check=False).returncode
+    with tempfile.TemporaryFile("w+") as said:
+        asked = [*command, "-e", query]
+        with subprocess.Popen(asked, env=environment, stdout=subprocess.PIPE, stderr=said, text=True) as process:
+            for line in islice(process.stdout, dropped, None):
+                sys.stdout.write(line)
+        if process.returncode:
+            said.seek(0)
+            sys.stderr.writelines(line for line in said if not line.startswith("Time taken: "))
+        return process.returncode
 
 
 def named(name: str) -> str:

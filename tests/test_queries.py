@@ -1,5 +1,7 @@
 """Each query of the book against the same answer in pandas, on the seeded set."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -8,6 +10,7 @@ import pytest
 
 from spark_jobs import sql, tables
 from spark_jobs.errors import PipelineError
+from spark_jobs.settings import ROOT
 
 NAMES = sorted(path.stem for path in sql.BOOK.glob("*.sql"))
 KINDS = {"views": "view", "carts": "cart", "purchases": "purchase"}
@@ -46,6 +49,16 @@ def test_an_unknown_name_lists_the_book():
         sql.named("funnels")
     assert all(f"\n  {name} " in str(caught.value) for name in NAMES)
     assert "QUERY=funnels: neither SQL nor a query of conf/queries" in str(caught.value)
+
+
+def test_make_sql_answers_by_name_with_a_header_and_nothing_else(seeded, answered):
+    setting = f"paths.warehouse='{seeded.settings.paths.warehouse}'"
+    asked = [sys.executable, "-m", "spark_jobs.sql", "--set", setting, "--query", "repeat_buyers"]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
+    header, *rows = (tuple(line.split("\t")) for line in done.stdout.splitlines())
+    assert header == ("buying_days", "buyers", "spent")
+    assert rows == [tuple(map(str, row)) for row in answered("repeat_buyers")]
+    assert done.stderr == ""
 
 
 def test_query_funnel_by_category(frames, answered):
