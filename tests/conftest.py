@@ -26,20 +26,16 @@ OCTOBER_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), HOUR)
 DAY_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), DAY)
 
 
-SLOWEST = (
-    "test_torture",
-    "test_tables",
-    "test_collection",
-    "test_rebuild",
-    "test_commands",
-    "test_queries",
-    "test_matrix",
-)
+SLOWEST = ("torture", "tables", "collection", "rebuild", "queries", "matrix", "report", "commands")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first, so that two workers end at about the same time."""
-    items.sort(key=lambda item: SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST))
+    """The slowest files first, so that two workers end at about the same time; a file, and what reads the seeded set,
+    stays with one of them."""
+    places = {f"test_{name}": place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("seeded" if "seeded" in item.fixturenames else item.path.stem))
 
 
 @pytest.fixture(scope="session")

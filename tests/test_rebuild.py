@@ -59,6 +59,7 @@ def test_a_day_built_again_is_the_same_and_a_damaged_one_is_put_right(built):
     assert "as of 2019-10-02" in again(built, FIRST)[-1]
 
 
+@pytest.mark.long
 def test_a_day_whose_events_have_changed_is_rebuilt_as_it_was_as_long_as_its_files_are_kept(built):
     undisturbed, storage = state(built), built.ctx().storage
     generate(Span(100, 24, FIRST), built.raw, seed=6)
