@@ -137,9 +137,8 @@ class Storage:
 
     def note(self, table: Table) -> str | None:
         """The note of the table's latest commit; None where that has none."""
-        if not self.exists(table):
-            return None
-        return DeltaTable.forPath(self.spark, self.path(table)).history(1).first().userMetadata
+        history = DeltaTable.forPath(self.spark, self.path(table)).history(1) if self.exists(table) else None
+        return history.first().userMetadata if history is not None else None
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Adds rows; for tables whose rows are given once and never change."""
@@ -179,9 +178,12 @@ class Storage:
 
     def version(self, table: Table) -> int:
         """The latest version; -1 where the table does not exist."""
-        if not self.exists(table):
-            return -1
-        return self._snapshot(table).version()
+        return self._snapshot(table).version() if self.exists(table) else -1
+
+    def held(self, table: Table) -> tuple[int, int]:
+        """Data files of the latest version, and their bytes."""
+        snapshot = self._snapshot(table)
+        return snapshot.numOfFiles(), snapshot.sizeInBytes()
 
     def _snapshot(self, table: Table) -> Any:
         """Delta's own view of the table's latest version."""

@@ -136,9 +136,8 @@ def shape(ctx: Context) -> dict[str, Any]:
 
 def sizes(ctx: Context, table: Table) -> dict[str, Any]:
     """A table's rows, and the files and bytes of its latest version."""
-    detail = ctx.spark.sql(f"DESCRIBE DETAIL delta.`{ctx.storage.path(table)}`").first()
-    rows = ctx.storage.read(table).count()
-    return {"name": table.name, "rows": rows, "files": detail.numFiles, "bytes": detail.sizeInBytes}
+    files, size = ctx.storage.held(table)
+    return {"name": table.name, "rows": ctx.storage.read(table).count(), "files": files, "bytes": size}
 
 
 def verdicts(folder: Path) -> list[dict[str, Any]]:
