@@ -50,8 +50,9 @@ def export(ctx: Context, kind: str) -> list[Path]:
     """Writes the outputs as `kind` (csv: one file each; parquet: one folder each) and the matrix; their paths."""
     folder = Path(ctx.settings.paths.processed)
     folder.mkdir(parents=True, exist_ok=True)
-    outputs = [written(ctx.storage.read(table), folder, table.name, kind) for table in OUTPUTS]
-    return outputs + [path for path in whole(matrix.of_warehouse(ctx), folder) if path not in outputs]
+    chosen = [table for table in OUTPUTS if kind != "parquet" or table is not tables.USER_ITEM_MATRIX]  # comes below
+    outputs = [written(ctx.storage.read(table), folder, table.name, kind) for table in chosen]
+    return outputs + whole(matrix.of_warehouse(ctx), folder)
 
 
 def whole(cells: UserItemMatrix, folder: Path) -> list[Path]:

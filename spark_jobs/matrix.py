@@ -1,11 +1,13 @@
 """The user-item matrix in a data scientist's hands: triples, CoordinateMatrix and CSR, which agree cell for cell.
 
-from spark_jobs.matrix import UserItemMatrix, opened
-with opened() as matrix:                    # the warehouse of conf/settings.toml; or opened("paths.warehouse=/data/w")
-    matrix.triples()                        # DataFrame: user_index, item_index, score
-    matrix.coordinate_matrix()              # pyspark.mllib.linalg.distributed.CoordinateMatrix
-    matrix.csr()                            # scipy.sparse.csr_matrix: users x items
-    matrix.users, matrix.items              # DataFrames: which id has which number
+Without files, in a script or a notebook::
+
+    from spark_jobs.matrix import opened
+    with opened() as matrix:  # the warehouse of conf/settings.toml; or opened("paths.warehouse=/data/w")
+        matrix.triples()  # DataFrame: user_index, item_index, score
+        matrix.coordinate_matrix()  # pyspark.mllib.linalg.distributed.CoordinateMatrix
+        matrix.csr()  # scipy.sparse.csr_matrix: users x items
+        matrix.users, matrix.items  # DataFrames: which id has which number
 """
 
 from collections.abc import Iterator

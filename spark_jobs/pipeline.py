@@ -21,7 +21,6 @@ from spark_jobs.jobs import (
     remove_duplicates,
     validate_data_quality,
 )
-from spark_jobs.report import page
 from spark_jobs.session import spark_session
 from spark_jobs.settings import Settings, load
 from spark_jobs.sources import files
@@ -84,11 +83,17 @@ def run(ctx: Context, console: Console) -> int:
         for job in DAILY:
             step(job, days)
     closing(ctx, console, summaries, seconds)
-    console.say(f"the run in pictures: {page.write(ctx, seconds)}")
+    _picture(ctx, console, seconds)
     command_line.handed_over({"job": "pipeline", "seconds": seconds, "steps": summaries})
     for sentence in stopped:
         console.error(sentence)
     return QualityError.exit_code if stopped else 0
+
+
+def _picture(ctx: Context, console: Console, seconds: dict[str, float]) -> None:
+    from spark_jobs.report import page  # its plotting library takes a second to import
+
+    console.say(f"the run in pictures: {page.write(ctx, seconds)}")
 
 
 def _sample_where_empty(settings: Settings, console: Console) -> None:

@@ -64,8 +64,10 @@ def split(ctx: Context, at: datetime) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     yield f"split at {name(at, DAY)}, train as of {name(as_of, DAY)}: {folder}"
     numbers = [_index(ctx, train, table).persist(StorageLevel.MEMORY_AND_DISK) for table in INDEXES]
+    matrix = _matrix(ctx, as_of, train, *numbers)
+    matrix.cells.persist(StorageLevel.MEMORY_AND_DISK)  # counted, sent to the driver, written
     try:
-        for path in whole(_matrix(ctx, as_of, train, *numbers), folder):
+        for path in whole(matrix, folder):
             yield path.name
         for table, rows in feature_engineering.from_scratch(ctx, as_of, train, known).items():
             rows = rows.withColumn("as_of", F.lit(as_of.date())).select(*_columns(table))
@@ -73,8 +75,8 @@ def split(ctx: Context, at: datetime) -> Iterator[str]:
         test = _test(ctx, interactions.where(after), *numbers)
         yield written(_placed(test, "user_id", "item_id"), folder, "test_interactions", "parquet").name
     finally:
-        for index in numbers:
-            index.unpersist()
+        for frame in (matrix.cells, *numbers):
+            frame.unpersist()
 
 
 def _as_of(ctx: Context, interactions: DataFrame, before: Column, at: datetime) -> datetime:

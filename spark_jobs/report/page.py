@@ -21,18 +21,18 @@ KEPT = 50  # pages, with their facts
 def write(ctx: Context, seconds: Mapping[str, float] | None = None) -> Path:
     """Writes the report of the warehouse as it is, and returns its address: `latest.html`, also kept by its time.
 
-    `seconds` are the steps' of the run that ends; without them those of the last report are said again, and the page
-    compares with what that one compared with.
+    `seconds` are the steps' of the run that ends; without them those of the last report are said again.
     """
     folder = Path(ctx.settings.paths.reports)
     folder.mkdir(parents=True, exist_ok=True)
-    earlier = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    last = max(folder.glob("*.json"), default=None)
+    before = json.loads(last.read_text(encoding="utf-8")) if last else None
     if seconds is None:
-        seconds = earlier[-1]["seconds"] if earlier else {}
+        seconds = before["seconds"] if before else {}
     facts = gathered(ctx, seconds)
     name = f"{now():%Y-%m-%dT%H-%M-%S}"
     (folder / f"{name}.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
-    page = rendered(facts, earlier[-1] if earlier else None, folder)
+    page = rendered(facts, before, folder)
     for path in (folder / f"{name}.html", folder / LATEST):
         path.write_text(page, encoding="utf-8")
     for old in sorted(folder.glob("2*.json"))[:-KEPT]:
@@ -91,20 +91,17 @@ def _of_features(facts: Facts) -> dict[str, str]:
 
 
 def compared(facts: Facts, before: Facts) -> list[dict[str, Any]]:
-    """Each count of both runs with its difference."""
-    rows = []
-    for name, then, here in _counts(before, facts):
-        rows.append({"name": name, "before": then, "now": here, "change": here - then})
-    return rows
+    """Each count of both reports with its difference."""
+    then = _counts(before)
+    return [
+        {"name": name, "before": then.get(name, 0), "now": count, "change": count - then.get(name, 0)}
+        for name, count in _counts(facts).items()
+    ]
 
 
-def _counts(before: Facts, facts: Facts) -> list[tuple[str, int, int]]:
-    def flat(of: Facts) -> dict[str, int]:
-        named = {f"rows of {table['name']}": table["rows"] for table in of["tables"]}
-        return named | {f"events: {name}": count for name, count in of["hours"]["types"].items()}
-
-    then, here = flat(before), flat(facts)
-    return [(name, then.get(name, 0), count) for name, count in here.items()]
+def _counts(facts: Facts) -> dict[str, int]:
+    rows = {f"rows of {table['name']}": table["rows"] for table in facts["tables"]}
+    return rows | {f"events: {name}": count for name, count in facts["hours"]["types"].items()}
 
 
 def _link(page: str | None, folder: Path) -> str | None:
