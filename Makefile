@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run report test test-all requeue rebuild forget vacuum status check torture doctor sample download airflow compose-check sql psql export split bench clean docs audit lint lock
+.PHONY: help setup run report test test-all requeue rebuild forget upkeep status check torture doctor sample download airflow compose-check sql psql export split bench clean docs audit lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
@@ -23,7 +23,7 @@ run: .venv/.ready ## the whole pipeline: on a generated sample, or INPUT=file-or
 	@$(PY) -m spark_jobs.pipeline $${INPUT:+--input "$$INPUT"} $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
 
 report: .venv/.ready ## the last run in pictures, made again and opened: data/reports/latest.html
-	@$(PY) -m spark_jobs.report $(sets)
+	@$(PY) -m spark_jobs.jobs.write_report --open $(sets)
 
 requeue: .venv/.ready ## rejected rows once more, after you mended their file in data/raw or a rule in conf/settings.toml
 	@$(PY) -m spark_jobs.pipeline --requeue $${INPUT:+--input "$$INPUT"} $(sets)
@@ -46,8 +46,8 @@ rebuild: .venv/.ready ## DAY=2019-10-01: a day's outputs once more, from the tab
 forget: .venv/.ready ## USER=541312140: a user's rows out of every table, the database and all history, and the proof
 	@$(PY) -m spark_jobs.forget $(if $(filter command line,$(origin USER)),--user $(call quoted,$(USER))) $(sets)
 
-vacuum: .venv/.ready ## removes files that no table needs and no rebuild may ask for
-	@$(PY) -m spark_jobs.vacuum $(sets)
+upkeep: .venv/.ready ## once a week: joins small files, removes what nobody needs any more, prints sizes before and after
+	@$(PY) -m spark_jobs.upkeep $(sets)
 
 torture: .venv/.ready ## runs killed, raced, starved and frozen at named moments: SEEDS= ONLY=
 	@$(PY) -m tests.torture $(call given,SEEDS,seeds) $(call given,ONLY,only)

@@ -21,7 +21,7 @@ server and clear `load_to_database`.
 """
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
-from pipeline_job import POLICY, PipelineJob
+from pipeline_job import WINDOWED, PipelineJob
 
 with DAG(
     "data_collection_pipeline",
@@ -29,7 +29,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
     tags=["data-collection", "ecommerce"],
     doc_md=__doc__,
-    **POLICY,
+    **WINDOWED,
 ):
     extract, validate, load = (
         PipelineJob(job=job, window="hours", pool="collection")

@@ -21,7 +21,7 @@ exactly their days.
 """
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
-from pipeline_job import POLICY, PipelineJob, wait_for_hours
+from pipeline_job import WINDOWED, PipelineJob, wait_for_hours
 
 with DAG(
     "data_preprocessing_pipeline",
@@ -29,7 +29,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     tags=["preprocessing", "ecommerce"],
     doc_md=__doc__,
-    **POLICY,
+    **WINDOWED,
 ):
     dedupe, repair = (
         PipelineJob(job=job, window="days", pool="preprocessing", pool_slots=2)

@@ -1,6 +1,7 @@
 """The one place that builds the tasks: spark-submit with window, pool, exit codes, and its words in the UI."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,7 +61,7 @@ def _window(dag_run: Any, params: Any, unit: timedelta) -> list[str]:
 
 
 def _arguments(window: str) -> list[str]:
-    """The options of a job's command, as templates over `hours` or `days`."""
+    """The options of a job over a window, as templates over `hours` or `days`."""
     return ["--start", f"{{{{ {window}(dag_run, params)[0] }}}}", "--end", f"{{{{ {window}(dag_run, params)[1] }}}}"]
 
 
@@ -68,15 +69,18 @@ def _floor(moment: datetime, unit: timedelta) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0, **({"hour": 0} if unit == DAY else {}))
 
 
-# What both DAGs have in common.
-POLICY = {
-    "start_date": datetime(2019, 10, 1, tzinfo=UTC),
-    "catchup": False,
+# What all DAGs have in common, and those over a window.
+POLICY = {"start_date": datetime(2019, 10, 1, tzinfo=UTC), "catchup": False, "default_args": DEFAULTS}
+WINDOWED = POLICY | {
     "max_active_runs": RUNS,
-    "default_args": DEFAULTS,
     "params": PARAMS,
     "user_defined_macros": {"hours": hours, "days": days},
 }
+
+
+def asset(job: str) -> Asset:
+    """What stands for the tables that a job writes."""
+    return Asset(f"pipeline_{job}")
 
 
 class PipelineJob(SparkSubmitOperator):
@@ -88,13 +92,15 @@ class PipelineJob(SparkSubmitOperator):
 
     custom_operator_name = "spark-submit"  # says more in the UI than the class
 
-    def __init__(self, *, job: str, window: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *, job: str, window: str | None = None, arguments: Sequence[str] = (), task_id: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(
-            task_id=job,
+            task_id=task_id or job,
             name=job,
             application=str(JOBS / f"{job}.py"),
-            application_args=_arguments(window),
-            outlets=[Asset(f"pipeline_{job}")],
+            application_args=[*arguments, *(_arguments(window) if window else [])],
+            outlets=[asset(task_id or job)],
             **kwargs,
         )
 

@@ -1,11 +1,10 @@
 """Prove everything that is there: `make check`. The counting identities, and Delta beside PostgreSQL, hour by hour."""
 
-import argparse
 import sys
 
 from spark_jobs import tables
 from spark_jobs.closing import identities
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import guarded, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
 from spark_jobs.database import opened
@@ -19,9 +18,7 @@ from spark_jobs.windows import HOUR, ranges
 
 def main() -> int:
     """Prints one line for each proof; raises IdentityError with the window and both figures where one fails."""
-    parser = argparse.ArgumentParser(prog="make check", description=__doc__)
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
-    settings = load(parser.parse_args().set)
+    settings = load(parser("make check", __doc__).parse_args().set)
     ctx = context(settings, spark_session("check"))
     console = Console()
     for line in identities(ctx):

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,7 @@ from typing import Any
 from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 
-from spark_jobs import lease, lock, quality, windows
+from spark_jobs import lease, lock, metrics, quality, windows
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import PipelineError
 from spark_jobs.session import now, spark_session
@@ -39,20 +40,25 @@ def job(
     `part` names what only one run may write at a time. `flags` are further options (name, help); a name that ends
     in `=` takes a value. Prints one JSON line on success.
     """
-    parser = argparse.ArgumentParser(prog=f"spark-submit spark_jobs/jobs/{name}.py", description=doc, epilog=EXIT_CODES)
+    made = parser(f"spark-submit spark_jobs/jobs/{name}.py", doc)
     what = "day" if unit == windows.DAY else "hour"
-    parser.add_argument(
-        "--start", help=f"first {what}, UTC: 2019-10-01 or 2019-10-01T05; default: the last full {what}"
-    )
-    parser.add_argument("--end", help=f"the {what} after the last one; default: one {what} after --start")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    made.add_argument("--start", help=f"first {what}, UTC: 2019-10-01 or 2019-10-01T05; default: the last full {what}")
+    made.add_argument("--end", help=f"the {what} after the last one; default: one {what} after --start")
     for flag, text in flags:
         kind = {} if flag.endswith("=") else {"action": "store_true"}
-        parser.add_argument("--" + flag.removesuffix("="), help=text, **kind)
-    return guarded(name, lambda: _run(name, run, unit, part, judges, vars(parser.parse_args())))
+        made.add_argument("--" + flag.removesuffix("="), help=text, **kind)
+    return guarded(name, lambda: _run(name, run, unit, part, judges, vars(made.parse_args())))
+
+
+def parser(prog: str, doc: str | None) -> argparse.ArgumentParser:
+    """The parser of a command, with what all have in common: `--set`, and the exit codes below the help."""
+    made = argparse.ArgumentParser(prog=prog, description=doc, epilog=EXIT_CODES)
+    made.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    return made
 
 
 def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, arguments: dict[str, Any]) -> int:
+    begun = time.monotonic()
     window = windows.parse(arguments.pop("start"), arguments.pop("end"), unit, now())
     settings = load(arguments.pop("set"))
     if judges:
@@ -61,6 +67,7 @@ def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, argument
     spark.sparkContext.setLogLevel("WARN")
     with leased(settings, spark, [part], **arguments) as ctx:
         summary = run(ctx, window)
+    metrics.record(settings.paths.metrics, name, summary, time.monotonic() - begun)
     sys.stdout.write(handed_over({"job": name, "window": str(window)} | summary) + "\n")
     return 0
 

@@ -4,7 +4,6 @@ CSV files follow RFC 4180: one header line, quotes doubled, missing values as em
 matrix also comes as Parquet triples and as scipy.sparse CSR, its two index tables as CSV and as Parquet.
 """
 
-import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType
 
 from spark_jobs import matrix, tables
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import guarded, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError
@@ -34,10 +33,9 @@ TIME = "yyyy-MM-dd HH:mm:ss.SSSSSS"
 
 def main() -> int:
     """Exports every output; prints one line for each file."""
-    parser = argparse.ArgumentParser(prog="make export", description=__doc__)
-    parser.add_argument("--format", default="csv", choices=("csv", "parquet"))
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
-    arguments = parser.parse_args()
+    options = parser("make export", __doc__)
+    options.add_argument("--format", default="csv", choices=("csv", "parquet"))
+    arguments = options.parse_args()
     ctx, console = context(load(arguments.set), spark_session("export")), Console()
     if not ctx.storage.exists(tables.USER_FEATURES):
         raise PipelineError(f"{ctx.settings.paths.warehouse}: there is nothing to export yet; make run first.")

@@ -4,7 +4,6 @@ The rows leave raw_events; what follows from them is judged, loaded and built ag
 Then every version that still had them is removed for good: earlier versions of these tables cannot be read any more.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from pyspark.sql import Column
 
 from spark_jobs import judging, landing, lease, tables, windows
 from spark_jobs.closing import identities
-from spark_jobs.command_line import guarded, leased
+from spark_jobs.command_line import guarded, leased, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context
 from spark_jobs.database import opened
@@ -29,6 +28,7 @@ from spark_jobs.predicates import in_days
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
 from spark_jobs.states import LAST_DAILY_STEP
+from spark_jobs.storage_files import vacuum
 from spark_jobs.tables import Table
 from spark_jobs.transforms import users
 from spark_jobs.windows import Window, parse_day
@@ -41,10 +41,9 @@ LARGEST = 2**63 - 1
 
 def main() -> int:
     """Prints what was removed, the proof, and what lies outside the pipeline's reach."""
-    parser = argparse.ArgumentParser(prog="make forget", description=__doc__)
-    parser.add_argument("--user", help="user_id")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
-    arguments = parser.parse_args()
+    options = parser("make forget", __doc__)
+    options.add_argument("--user", help="user_id")
+    arguments = options.parse_args()
     if not (arguments.user or "").isdecimal() or not 0 < int(arguments.user) <= LARGEST:
         raise SettingsError("which user? make forget USER=541312140: the user_id, a whole number above 0.")
     settings, console = load(arguments.set), Console()
@@ -68,7 +67,7 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
     ctx.run(load_to_database, _nothing())
     _build(ctx, user)
     for table in HELD_BY:
-        ctx.storage.vacuum(table, 0)
+        vacuum(ctx.storage, table, 0)
     with opened(ctx) as warehouse:
         warehouse.vacuum()
     after = _held(ctx, user)

@@ -1,14 +1,13 @@
 """The whole pipeline in one session, on whatever has landed: what `make run` calls."""
 
-import argparse
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from spark_jobs import command_line, lease, lock, quality
+from spark_jobs import command_line, lease, lock, metrics, quality
 from spark_jobs.closing import closing
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import guarded, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import QualityError
@@ -33,12 +32,11 @@ JOBS = (extract_events, *HOURLY, *DAILY)
 
 def main() -> int:
     """Parses the command line, makes a sample where there is no data, runs every step, prints the closing table."""
-    parser = argparse.ArgumentParser(prog="make run", description=__doc__, epilog=command_line.EXIT_CODES)
-    parser.add_argument("--input", help="a CSV file or a folder of them; default: paths.raw")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
-    parser.add_argument("--accept-rejects", metavar="REASON", help="admit hours with too many rejected rows")
-    parser.add_argument("--requeue", action="store_true", help="judge again whatever has rejected rows")
-    arguments = parser.parse_args()
+    options = parser("make run", __doc__)
+    options.add_argument("--input", help="a CSV file or a folder of them; default: paths.raw")
+    options.add_argument("--accept-rejects", metavar="REASON", help="admit hours with too many rejected rows")
+    options.add_argument("--requeue", action="store_true", help="judge again whatever has rejected rows")
+    arguments = options.parse_args()
     chosen = [f"paths.raw={_quoted(str(Path(arguments.input).resolve()))}"] if arguments.input else []
     settings = load(arguments.set + chosen)
     console = Console()
@@ -83,16 +81,19 @@ def run(ctx: Context, console: Console) -> int:
         for job in DAILY:
             step(job, days)
     closing(ctx, console, summaries, seconds)
-    _picture(ctx, console, seconds)
-    command_line.handed_over({"job": "pipeline", "seconds": seconds, "steps": summaries})
+    _told(ctx, console, summaries, seconds)
     for sentence in stopped:
         console.error(sentence)
     return QualityError.exit_code if stopped else 0
 
 
-def _picture(ctx: Context, console: Console, seconds: dict[str, float]) -> None:
+def _told(ctx: Context, console: Console, summaries: dict[str, Summary], seconds: dict[str, float]) -> None:
+    """To whoever watches: metrics, the run in pictures, one line of JSON."""
     from spark_jobs.report import page  # its plotting library takes a second to import
 
+    for name, summary in summaries.items():
+        metrics.record(ctx.settings.paths.metrics, name, summary, seconds[name])
+    command_line.handed_over({"job": "pipeline", "seconds": seconds, "steps": summaries})
     console.say(f"the run in pictures: {page.write(ctx, seconds)}")
 
 

@@ -1,6 +1,5 @@
 """`make psql`: a prompt in the database that the pipeline loads. `--query` gives one answer."""
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -8,17 +7,16 @@ import sys
 from pathlib import Path
 
 from spark_jobs import settings
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import guarded, parser
 from spark_jobs.database import address
 from spark_jobs.errors import DatabaseError
 
 
 def main() -> int:
     """Runs psql with the address in its environment, never on its command line."""
-    parser = argparse.ArgumentParser(prog="make psql", description=__doc__)
-    parser.add_argument("--query")
-    parser.add_argument("--set", action="append", default=[])
-    arguments = parser.parse_args()
+    options = parser("make psql", __doc__)
+    options.add_argument("--query")
+    arguments = options.parse_args()
     url = address(settings.load(arguments.set).paths.database, "local")
     return run(url, *(["--command", arguments.query] if arguments.query else []))
 

@@ -69,7 +69,7 @@ def judge(suite: Suite, measures: pd.DataFrame, folder: str, docs_days: int) -> 
 def _validate(suite: Suite, table: pd.DataFrame, folder: str, docs_days: int, taken: datetime) -> Any:
     import great_expectations as gx
 
-    _prune(Path(folder), taken - timedelta(days=docs_days))
+    prune(folder, docs_days)
     context = gx.get_context(mode="ephemeral", project_config=_project(folder))
     source = context.data_sources.add_pandas("measures")
     batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("units")
@@ -160,14 +160,14 @@ def _write(verdict: Verdict, path: Path) -> None:
     path.write_text(json.dumps({"suite": verdict.suite, "units": units}, indent=1, ensure_ascii=False))
 
 
-def _prune(folder: Path, before: datetime) -> None:
-    """Removes results and pages of runs that started before `before`: the Data Docs index lists what is left."""
-    stamp = f"{before:{STAMP}}"
+def prune(folder: str, docs_days: int) -> None:
+    """Removes results and pages older than `docs_days` days: the Data Docs index lists what is left."""
+    stamp = f"{now() - timedelta(days=docs_days):{STAMP}}"
     for place in ("results", "docs/validations"):
-        for run in folder.glob(f"{place}/*/*"):
+        for run in Path(folder).glob(f"{place}/*/*"):
             if run.is_dir() and run.name < stamp:
                 shutil.rmtree(run, ignore_errors=True)
-    for file in folder.glob("verdicts/*/*.json"):
+    for file in Path(folder).glob("verdicts/*/*.json"):
         if file.stem < stamp:
             file.unlink(missing_ok=True)
 

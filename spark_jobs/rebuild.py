@@ -4,7 +4,6 @@ What comes out is compared with what stands: the same rows stay untouched, other
 put right. Matrix and features belong to the day that they are as of.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -15,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import building, lease, tables
-from spark_jobs.command_line import guarded, leased
+from spark_jobs.command_line import guarded, leased, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
@@ -38,10 +37,9 @@ STAMPS = ("as_of", "built_at")
 
 def main() -> int:
     """Prints one line for each table of the day."""
-    parser = argparse.ArgumentParser(prog="make rebuild", description=__doc__)
-    parser.add_argument("--day", help="a UTC day that is built: 2019-10-01")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
-    arguments = parser.parse_args()
+    options = parser("make rebuild", __doc__)
+    options.add_argument("--day", help="a UTC day that is built: 2019-10-01")
+    arguments = options.parse_args()
     if not arguments.day:
         raise SettingsError("which day? make rebuild DAY=2019-10-01; make status lists the days.")
     day, settings, console = parse(arguments.day, None, DAY, now()).start, load(arguments.set), Console()

@@ -23,6 +23,7 @@ class Paths:
     quality: str
     processed: str
     reports: str
+    metrics: str
     logs: str
 
 
@@ -117,9 +118,10 @@ class Export:
 
 @dataclass(frozen=True)
 class Retention:
-    """For how many days a build can be repeated, whatever became of its tables since."""
+    """For how many days a build can be repeated, whatever became of its tables since; and logs are kept."""
 
     rebuild_days: int
+    log_days: int
 
 
 @dataclass(frozen=True)
@@ -227,10 +229,18 @@ def _check(settings: Settings) -> None:
         raise SettingsError("setting features.price_range: budget, mid and premium must rise.")
     if not KEPT_DAYS[0] <= settings.retention.rebuild_days <= KEPT_DAYS[1]:
         raise SettingsError("setting retention.rebuild_days must lie between {} and {}.".format(*KEPT_DAYS))
-    if min(settings.matrix.trailing_days, settings.schedule.wait_hours, settings.quality.docs_days) < 0:
-        raise SettingsError(
-            "settings matrix.trailing_days, schedule.wait_hours, quality.docs_days: no negative numbers."
-        )
+    _no_negatives(settings)
+
+
+def _no_negatives(settings: Settings) -> None:
+    counts = {
+        "matrix.trailing_days": settings.matrix.trailing_days,
+        "schedule.wait_hours": settings.schedule.wait_hours,
+        "quality.docs_days": settings.quality.docs_days,
+        "retention.log_days": settings.retention.log_days,
+    }
+    if min(counts.values()) < 0:
+        raise SettingsError(f"settings {', '.join(counts)}: no negative numbers.")
 
 
 def _absolute(address: str) -> str:

@@ -4,7 +4,6 @@ Nothing in the train matrix, its numbers or the features depends on an event at 
 days before, and a day is deduplicated and repaired from its own events. A later event changes no byte of them.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import guarded, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError, SettingsError
@@ -37,10 +36,9 @@ INDEXES = (tables.USER_INDEX, tables.ITEM_INDEX)
 
 def main() -> int:
     """Prints one line for each part of the split."""
-    parser = argparse.ArgumentParser(prog="make split", description=__doc__)
-    parser.add_argument("--at", help="the first day (UTC) of the test: 2019-10-25")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
-    arguments = parser.parse_args()
+    options = parser("make split", __doc__)
+    options.add_argument("--at", help="the first day (UTC) of the test: 2019-10-25")
+    arguments = options.parse_args()
     if not arguments.at:
         raise SettingsError("which day? make split AT=2019-10-25; make status lists the days.")
     at, console = instant("AT", arguments.at), Console()

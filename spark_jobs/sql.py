@@ -3,7 +3,6 @@
 A query is SQL, or the name of one in conf/queries, whose answer has a header line.
 """
 
-import argparse
 import os
 import re
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 import pyspark
 
 from spark_jobs import settings, tables
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import guarded, parser
 from spark_jobs.errors import PipelineError
 
 BOOK = settings.ROOT / "conf" / "queries"
@@ -24,10 +23,9 @@ ADDRESS = "spark.pipeline.warehouse"  # where queries of the book find the addre
 
 def main() -> int:
     """Starts spark-sql with a view for each table that exists."""
-    parser = argparse.ArgumentParser(prog="make sql", description=__doc__)
-    parser.add_argument("--query")
-    parser.add_argument("--set", action="append", default=[])
-    arguments = parser.parse_args()
+    options = parser("make sql", __doc__)
+    options.add_argument("--query")
+    arguments = options.parse_args()
     warehouse = settings.load(arguments.set).paths.warehouse
     query = named(arguments.query) if re.fullmatch(r"\w+", arguments.query or "") else arguments.query
     if "://" not in warehouse and not Path(warehouse).is_dir():

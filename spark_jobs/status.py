@@ -1,13 +1,12 @@
 """`make status`: which hours and days are loaded, empty, stopped, dirty, incomplete; the command that mends each."""
 
-import argparse
 import sys
 
 from rich import box
 from rich.table import Table
 
 from spark_jobs import tables, windows
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import guarded, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
 from spark_jobs.session import spark_session
@@ -19,9 +18,7 @@ SUBMIT = "spark-submit spark_jobs/jobs"
 
 def main() -> int:
     """Reads the ledger and prints it; changes nothing."""
-    parser = argparse.ArgumentParser(prog="make status", description=__doc__)
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
-    settings = load(parser.parse_args().set)
+    settings = load(parser("make status", __doc__).parse_args().set)
     show(context(settings, spark_session("status")), Console())
     return 0
 

@@ -1,8 +1,6 @@
 """The Delta tables at their addresses: read, replace a window. The only module that knows Delta and addresses."""
 
-from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,7 +14,6 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from spark_jobs.errors import SupersededError
-from spark_jobs.predicates import in_days
 from spark_jobs.tables import Table
 
 # History for a month and removed files for a week: long enough for time travel, bounded for years of hourly commits.
@@ -25,11 +22,6 @@ PROPERTIES = {
     "delta.deletedFileRetentionDuration": "interval 7 days",
     "delta.checkpointInterval": "20",
     "delta.enableDeletionVectors": "false",  # other readers of Delta (DuckDB, delta-rs) read every version
-}
-FEW_FILES = 4
-VACUUMING = {
-    "spark.databricks.delta.retentionDurationCheck.enabled": "false",  # it knows the table's retention, not who asks
-    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",  # 10,000 tasks to list a few folders otherwise
 }
 COMMITS_OF_AN_ATTEMPT = 1_000_000  # more than any attempt makes
 # What Delta raises when another writer was faster; its Python classes have no common base that is raised.
@@ -76,7 +68,7 @@ class Storage:
 
     def _clear_begun(self, table: Table) -> None:
         """Removes the log of a creation that ended before its first commit: Delta would not create a table there."""
-        files, log = self._file_system(f"{self.path(table)}/_delta_log")
+        files, log = self.file_system(f"{self.path(table)}/_delta_log")
         if files.exists(log) and not any(
             found.getPath().getName().endswith(".json") for found in files.listStatus(log)
         ):
@@ -104,10 +96,10 @@ class Storage:
         return self.spark.read.schema(_schema(table)).option("recursiveFileLookup", True).parquet(self.path(table))
 
     def _is_there(self, address: str) -> bool:
-        files, path = self._file_system(address)
+        files, path = self.file_system(address)
         return files.exists(path)
 
-    def _file_system(self, address: str) -> tuple[Any, Any]:
+    def file_system(self, address: str) -> tuple[Any, Any]:
         """Hadoop's file system of an address, and the address as its path."""
         path = self.spark._jvm.org.apache.hadoop.fs.Path(address)
         return path.getFileSystem(self.spark._jsc.hadoopConfiguration()), path
@@ -136,9 +128,12 @@ class Storage:
         self._save(writer, table, self.part)
 
     def note(self, table: Table) -> str | None:
-        """The note of the table's latest commit; None where that has none."""
-        history = DeltaTable.forPath(self.spark, self.path(table)).history(1) if self.exists(table) else None
-        return history.first().userMetadata if history is not None else None
+        """The note of the table's latest write; None where that has none."""
+        if not self.exists(table):
+            return None
+        writes = DeltaTable.forPath(self.spark, self.path(table)).history().where("operation = 'WRITE'")
+        last = writes.select("userMetadata").first()
+        return last.userMetadata if last else None
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Adds rows; for tables whose rows are given once and never change."""
@@ -192,58 +187,27 @@ class Storage:
         return log.update(False, anew, anew)
 
     def undo_after(self, table: Table, version: int) -> bool:
-        """Takes back rows of commits later than `version`: what a killed attempt left. True if there were any."""
+        """Takes back rows of commits later than `version`: what a killed attempt left. True if there were any.
+
+        It goes back to the version before the first of them, not to `version`: files may have been joined in between,
+        and those before may be gone.
+        """
         if self.version(table) <= version:
             return False
         handle = DeltaTable.forPath(self.spark, self.path(table))
-        later = handle.history().where(F.col("version") > version).select("operation", "operationMetrics").collect()
-        for operation, metrics in later:  # the latest first
-            if operation == "RESTORE":
-                return False  # taken back already
-            if operation != "OPTIMIZE" and metrics.get("numOutputRows") != "0":
-                break
-        else:
+        later = handle.history().where(F.col("version") > version).select("version", "operation", "operationMetrics")
+        first = None
+        for commit in later.collect():  # the latest first
+            if commit.operation == "RESTORE":
+                break  # taken back already, with all before it
+            if commit.operation != "OPTIMIZE" and commit.operationMetrics.get("numOutputRows", "0") != "0":
+                first = commit.version
+        if first is None:
             return False
         if self.part:
             self.seal(table, self.part)  # restoring is no transaction of the lease: this asks whether it is the latest
-        handle.restoreToVersion(version)
+        handle.restoreToVersion(first - 1)
         return True
-
-    def vacuum(self, table: Table, hours: float) -> None:
-        """Removes the files that no version of the last `hours` needs: from then on no older one can be read."""
-        if not self.exists(table):
-            return
-        for name, value in VACUUMING.items():
-            self.spark.conf.set(name, value)
-        try:
-            DeltaTable.forPath(self.spark, self.path(table)).vacuum(hours)
-        finally:
-            for name in VACUUMING:
-                self.spark.conf.unset(name)
-
-    def size(self, table: Table) -> int:
-        """Bytes of all data files in the table's folder, whether a version needs them or not."""
-        if not self.exists(table):
-            return 0
-        whole, log = (self._file_system(f"{self.path(table)}{part}") for part in ("", "/_delta_log"))
-        return whole[0].getContentSummary(whole[1]).getLength() - log[0].getContentSummary(log[1]).getLength()
-
-    def compact(self, table: Table, days: Iterable[datetime]) -> None:
-        """Joins the small files of closed days; rows stay as they are. Left for next time where a writer is faster."""
-        if not self.exists(table):
-            return
-        for day in self._with_many_files(table, days):
-            where = f"{table.partition} = DATE '{day:%Y-%m-%d}'"
-            try:
-                DeltaTable.forPath(self.spark, self.path(table)).optimize().where(where).executeCompaction()
-            except CONFLICTS:
-                continue
-
-    def _with_many_files(self, table: Table, days: Iterable[datetime]) -> list[datetime]:
-        names = {f"/{table.partition}={day:%Y-%m-%d}/": day for day in days}
-        held = self.read(table).where(in_days(names.values())).inputFiles()
-        counts = Counter(name for file in held for name in names if name in file)
-        return [names[name] for name, count in counts.items() if count > FEW_FILES]
 
 
 def _schema(table: Table) -> StructType:

@@ -61,7 +61,7 @@ class Pipeline:
         self.raw.mkdir()
         places = [
             f"paths.{name}='{folder / name}'"
-            for name in ("raw", "warehouse", "quality", "processed", "reports", "logs")
+            for name in ("raw", "warehouse", "quality", "processed", "reports", "metrics", "logs")
         ]
         self.settings = load([*places, f"paths.database='{database}'", *settings])
         self.spark = spark

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for folder in ("spark_jobs", "expectations", "dags") for path in (ROOT / folder).rglob("*.py"))
 # The only places, below the root, that may import what costs or binds most.
 HOMES = {
-    "delta": {"spark_jobs/storage.py"},
+    "delta": {"spark_jobs/storage.py", "spark_jobs/storage_files.py"},
     "great_expectations": {"spark_jobs/quality.py", "expectations/__init__.py"},
     "psycopg2": {
         "spark_jobs/warehouse.py",
@@ -48,7 +48,7 @@ def below(folder: str) -> list[Path]:
 
 
 def test_there_is_something_to_test():
-    assert len(below("spark_jobs/transforms/")) > 8 and len(below("spark_jobs/jobs/")) == 9
+    assert len(below("spark_jobs/transforms/")) > 8 and len(below("spark_jobs/jobs/")) == 12
 
 
 @pytest.mark.parametrize("package", HOMES)

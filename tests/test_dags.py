@@ -1,4 +1,4 @@
-"""Both DAGs: tasks, edges, policies, windows, and what a task makes of an exit code."""
+"""The DAGs: tasks, edges, policies, windows, and what a task makes of an exit code."""
 
 import importlib.util
 import json
@@ -19,6 +19,9 @@ import json, sys
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 sys.path.insert(0, sys.argv[1])
+def awaited(dag):
+    condition = getattr(dag.timetable, "asset_condition", None)
+    return sorted(key.name for key, _ in condition.iter_assets()) if condition else []
 def once():
     bag = DagBag(sys.argv[1])
     return bag, {name: DagSerialization.to_dict(dag) for name, dag in sorted(bag.dags.items())}
@@ -30,8 +33,8 @@ print("found:" + json.dumps({
         "tasks": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks},
         "owners": sorted({task.owner for task in dag.tasks}), "tags": sorted(dag.tags), "catchup": dag.catchup,
         "retries": sorted({(task.retries, task.retry_delay.total_seconds()) for task in dag.tasks}),
-        "past": any(task.depends_on_past for task in dag.tasks), "cron": dag.timetable.expression,
-        "zone": str(dag.timetable.timezone),
+        "past": any(task.depends_on_past for task in dag.tasks), "cron": getattr(dag.timetable, "expression", None),
+        "zone": str(getattr(dag.timetable, "timezone", "UTC")), "assets": awaited(dag),
         "pools": {task.task_id: task.pool for task in dag.tasks}, "doc": dag.doc_md,
         "limits": all(task.execution_timeout for task in dag.tasks),
         "applications": {t.task_id: t.application for t in dag.tasks if hasattr(t, "application")},
@@ -56,9 +59,10 @@ def described(tmp_path_factory) -> dict:
     return json.loads(line.removeprefix("found:"))
 
 
-def test_both_dags_parse_alike_twice_without_the_heavy_libraries(described):
+def test_the_dags_parse_alike_twice_without_the_heavy_libraries(described):
     assert described["errors"] == {}
-    assert described["dags"].keys() == {"data_collection_pipeline", "data_preprocessing_pipeline"}
+    names = {"data_collection_pipeline", "data_preprocessing_pipeline", "data_maintenance_pipeline", "run_report"}
+    assert described["dags"].keys() == names
     assert described["same"]
     assert described["heavy"] == []
 
@@ -76,6 +80,21 @@ def test_tasks_and_edges_are_those_of_the_design(described):
         "create_user_item_matrix": [],
         "feature_engineering": [],
     }
+    assert described["dags"]["data_maintenance_pipeline"]["tasks"] == {
+        "optimize_collection": ["vacuum_tables"],
+        "optimize_preprocessing": ["vacuum_tables"],
+        "vacuum_tables": [],
+    }
+    assert described["dags"]["run_report"]["tasks"] == {"write_report": []}
+    assert described["dags"]["run_report"]["assets"] == [
+        "pipeline_create_user_item_matrix",
+        "pipeline_feature_engineering",
+    ]
+
+
+def test_who_writes_the_same_tables_shares_a_pool(described):
+    pools = described["dags"]["data_maintenance_pipeline"]["pools"]
+    assert (pools["optimize_collection"], pools["optimize_preprocessing"]) == ("collection", "preprocessing")
 
 
 @pytest.mark.parametrize(
@@ -83,6 +102,8 @@ def test_tasks_and_edges_are_those_of_the_design(described):
     [
         ("data_collection_pipeline", ["data-collection", "ecommerce"], "0 * * * *"),
         ("data_preprocessing_pipeline", ["ecommerce", "preprocessing"], "0 0 * * *"),
+        ("data_maintenance_pipeline", ["ecommerce", "maintenance"], "30 3 * * 0"),
+        ("run_report", ["ecommerce", "report"], None),
     ],
 )
 def test_policies(described, name, tags, cron):
@@ -92,7 +113,8 @@ def test_policies(described, name, tags, cron):
     assert dag["limits"]
     assert (dag["cron"], "UTC" in dag["zone"]) == (cron, True)
     assert "When it is red" in dag["doc"] and "Run again" in dag["doc"]
-    assert set(dag["pools"].values()) <= set(json.loads((ROOT / "conf" / "pools.json").read_text()))
+    pools = {"default_pool", *json.loads((ROOT / "conf" / "pools.json").read_text())}
+    assert set(dag["pools"].values()) <= pools
     assert all(Path(path).is_file() for path in dag["applications"].values())
 
 

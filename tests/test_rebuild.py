@@ -8,6 +8,7 @@ from spark_jobs import lease, tables
 from spark_jobs.command_line import leased
 from spark_jobs.rebuild import rebuild
 from spark_jobs.sample import Span, generate
+from spark_jobs.storage_files import vacuum
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import Pipeline
 from tests.torture.digests import digests
@@ -70,7 +71,7 @@ def test_a_day_whose_events_have_changed_is_rebuilt_as_it_was_as_long_as_its_fil
     )
     assert next(line for line in again(built, FIRST) if "put right" in line).startswith("cleaned_events")
     assert state(built) == undisturbed
-    storage.vacuum(tables.USER_EVENTS, 0)
+    vacuum(storage, tables.USER_EVENTS, 0)
     assert "is no longer kept: builds can be repeated for 7 days" in built.refused(lambda: again(built, FIRST))
     assert state(built) == undisturbed
     assert all(line.endswith("the same.") for line in again(built, SECOND))  # its events have not changed

@@ -14,6 +14,7 @@ import pytest
 from spark_jobs import building, tables
 from spark_jobs.matrix import of_warehouse
 from spark_jobs.sample import Span, generate
+from spark_jobs.storage_files import compact
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import CASES, Pipeline
 from tests.oracle_duckdb import Oracle, compute
@@ -181,7 +182,7 @@ def test_runs_of_few_hours_give_the_tables_of_one_go_and_few_files(spark, tmp_pa
     _in_runs(pipeline, path, hours)
     check(pipeline, postgres, compute([path]))
     assert len(pipeline.ctx().storage.read(tables.USER_EVENTS).inputFiles()) <= 48
-    pipeline.ctx().storage.compact(tables.USER_EVENTS, [datetime(2019, 10, 1)])
+    assert compact(pipeline.ctx().storage, tables.USER_EVENTS, [datetime(2019, 10, 1)]) == 1
     assert len(pipeline.ctx().storage.read(tables.USER_EVENTS).inputFiles()) <= 4
 
 

@@ -18,6 +18,7 @@ from spark_jobs import building, command_line, lease, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import IdentityError
 from spark_jobs.predicates import in_days
+from spark_jobs.storage_files import compact
 from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.windows import DAY, Window, floor
@@ -36,7 +37,7 @@ def run(ctx: Context, days: Window) -> Summary:
         ctx.ledger.refresh_days()  # an attempt may have ended just before it did
         return {"days_built": 0}
     for table in COLLECTED:
-        ctx.storage.compact(table, work.days)
+        compact(ctx.storage, table, work.days)
     table, source = tables.DEDUPED_EVENTS, tables.USER_EVENTS
     work = replace(work, reads=building.reading(ctx, source))
     events = ctx.storage.read(source, work.reads[source.name]).where(in_days(work.days))

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from spark_jobs import metrics
 from spark_jobs.context import Context
 from spark_jobs.report import charts
 from spark_jobs.report.facts import Facts, gathered
@@ -21,15 +22,13 @@ KEPT = 50  # pages, with their facts
 def write(ctx: Context, seconds: Mapping[str, float] | None = None) -> Path:
     """Writes the report of the warehouse as it is, and returns its address: `latest.html`, also kept by its time.
 
-    `seconds` are the steps' of the run that ends; without them those of the last report are said again.
+    `seconds` are the steps' of the run that ends; without them each job's latest run counts.
     """
     folder = Path(ctx.settings.paths.reports)
     folder.mkdir(parents=True, exist_ok=True)
     last = max(folder.glob("*.json"), default=None)
     before = json.loads(last.read_text(encoding="utf-8")) if last else None
-    if seconds is None:
-        seconds = before["seconds"] if before else {}
-    facts = gathered(ctx, seconds)
+    facts = gathered(ctx, metrics.seconds(ctx.settings.paths.metrics) if seconds is None else seconds)
     name = f"{now():%Y-%m-%dT%H-%M-%S}"
     (folder / f"{name}.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
     page = rendered(facts, before, folder)

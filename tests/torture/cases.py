@@ -17,13 +17,14 @@ FAILPOINTS = {
     "building.written": ("remove_duplicates", "deduped_events committed, the ledger not"),
     "building.recorded": ("handle_missing_values", "all committed, day_status not"),
 }
-KILLS = ("JVM killed", "driver killed")
 EVERYWHERE = tuple(FAILPOINTS)
 LOADS = tuple(name for name in FAILPOINTS if name.startswith("load."))
 WHERE = {
     "JVM killed": EVERYWHERE,
-    "driver killed": EVERYWHERE,
-    "SIGTERM": ("landing.written", "judging.events", "load.copy", "load.uncommitted", "building.written"),
+    "driver killed": (
+        *("landing.written", "judging.events", "load.copy", "load.uncommitted", "load.committed", "building.written"),
+    ),
+    "SIGTERM": ("landing.written", "load.copy", "building.written"),
     "PostgreSQL restarted": ("load.read", "load.copy", "load.uncommitted", "load.committed"),
     "PostgreSQL gone 30 s": ("load.copy", "load.uncommitted"),
     "disk full": ("landing.read", "judging.read", "judging.events", "building.written"),
@@ -34,6 +35,8 @@ WHERE = {
     ),
 }
 LEFT_OUT = {
+    "driver killed": "the JVM ends by itself then, so that what is left is what a killed JVM leaves: a moment of each "
+    "kind shows that it does",
     "SIGTERM": "ends the driver where it is, as a kill does; a moment of each kind shows that its handler adds nothing",
     "PostgreSQL restarted": "no other moment has a connection that could break",
     "PostgreSQL gone 30 s": "before and after COPY and commit the next statement fails as after a restart",

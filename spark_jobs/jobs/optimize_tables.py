@@ -1,0 +1,31 @@
+"""Optimize: joins the small files that hourly writes left in closed days, for one part of the warehouse.
+
+Reads and writes the tables of the part (collection or preprocessing); rows stay as they are. No other run writes the
+part meanwhile.
+"""
+
+import sys
+
+from spark_jobs import upkeep
+from spark_jobs.command_line import guarded, handed_over, leased, parser
+from spark_jobs.session import spark_session
+from spark_jobs.settings import load
+
+
+def main() -> int:
+    """Prints one line of JSON: the days joined, and each table's files before and after."""
+    options = parser("spark-submit spark_jobs/jobs/optimize_tables.py", __doc__)
+    options.add_argument("--part", choices=tuple(upkeep.OF_DAYS), required=True, help="whose tables")
+    arguments = options.parse_args()
+    with leased(load(arguments.set), spark_session("optimize_tables"), [arguments.part]) as ctx:
+        before = upkeep.sizes(ctx)
+        done = upkeep.optimize(ctx, arguments.part)
+        after = upkeep.sizes(ctx)
+    names = [table.name for table in upkeep.OF_DAYS[arguments.part] if table.name in after]
+    files = {name: [before[name].files, after[name].files] for name in names}
+    sys.stdout.write(handed_over({"job": "optimize_tables", "part": arguments.part} | done | {"files": files}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("optimize_tables", main))

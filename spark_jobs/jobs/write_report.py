@@ -1,0 +1,36 @@
+"""Report: the last run in pictures, made from the tables as they are; one page that opens from disk.
+
+Reads every table and the verdicts; writes paths.reports.
+"""
+
+import os
+import sys
+import webbrowser
+
+from spark_jobs import tables
+from spark_jobs.command_line import guarded, handed_over, parser
+from spark_jobs.context import context
+from spark_jobs.errors import PipelineError
+from spark_jobs.report import page
+from spark_jobs.session import spark_session
+from spark_jobs.settings import load
+
+
+def main() -> int:
+    """Writes the page and prints its address; with `--open` it is shown where there is a screen."""
+    options = parser("spark-submit spark_jobs/jobs/write_report.py", __doc__)
+    options.add_argument("--open", action="store_true", help="show it where there is a screen")
+    arguments = options.parse_args()
+    ctx = context(load(arguments.set), spark_session("write_report"))
+    if not ctx.storage.exists(tables.HOUR_STATUS):
+        raise PipelineError(f"{ctx.settings.paths.warehouse}: there is nothing to report yet; make run first.")
+    path = page.write(ctx)
+    handed_over({"job": "write_report", "page": path})
+    sys.stdout.write(f"{path}\n")
+    if arguments.open and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        webbrowser.open(path.as_uri())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("report", main))

@@ -1,0 +1,92 @@
+"""The files behind the tables: small ones joined, unneeded ones removed, what there is of them counted."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from delta.tables import DeltaTable
+
+from spark_jobs.predicates import in_days
+from spark_jobs.storage import CONFLICTS, Storage
+from spark_jobs.tables import Table
+
+FEW_FILES = 4
+VACUUMING = {
+    "spark.databricks.delta.retentionDurationCheck.enabled": "false",  # it knows the table's retention, not who asks
+    "spark.databricks.delta.vacuum.logging.enabled": "false",  # a commit that changes nothing
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",  # 10,000 tasks to list a few folders otherwise
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a table takes: data files and bytes of its latest version, bytes of all data files in its folder, entries
+    of its log, bytes of the log's latest checkpoint."""
+
+    files: int
+    bytes: int
+    on_disk: int
+    log_entries: int
+    checkpoint_bytes: int
+
+
+def held(storage: Storage, table: Table) -> Held:
+    """What the table takes; nothing where it does not exist."""
+    if not storage.exists(table):
+        return Held(0, 0, 0, 0, 0)
+    files, path = storage.file_system(storage.path(table))
+    log = f"{storage.path(table)}/_delta_log"
+    _, log_path = storage.file_system(log)
+    summary = files.getContentSummary
+    on_disk = summary(path).getLength() - summary(log_path).getLength()
+    entries = files.globStatus(storage.file_system(f"{log}/*.json")[1])
+    return Held(*storage.held(table), on_disk, len(entries), _latest(files, storage, log))
+
+
+def _latest(files: Any, storage: Storage, log: str) -> int:
+    """Bytes of the latest checkpoint, whose parts begin with the number of its version."""
+    found = files.globStatus(storage.file_system(f"{log}/*.checkpoint*.parquet")[1])
+    parts = [(status.getPath().getName().partition(".")[0], status.getLen()) for status in found]
+    last = max((version for version, _ in parts), default=None)
+    return sum(size for version, size in parts if version == last)
+
+
+def vacuum(storage: Storage, table: Table, hours: float) -> None:
+    """Removes the files that no version of the last `hours` needs: from then on no older one can be read."""
+    if not storage.exists(table):
+        return
+    for name, value in VACUUMING.items():
+        storage.spark.conf.set(name, value)
+    try:
+        DeltaTable.forPath(storage.spark, storage.path(table)).vacuum(hours)
+    finally:
+        for name in VACUUMING:
+            storage.spark.conf.unset(name)
+
+
+def compact(storage: Storage, table: Table, days: Iterable[datetime]) -> int:
+    """Joins the small files of closed days; rows stay as they are. Returns the number of days that were joined; one
+    where another writer was faster is left for next time."""
+    joined = 0
+    for day in _with_many_files(storage, table, list(days)) if storage.exists(table) else []:
+        where = f"{table.partition} = DATE '{day:%Y-%m-%d}'"
+        try:
+            DeltaTable.forPath(storage.spark, storage.path(table)).optimize().where(where).executeCompaction()
+        except CONFLICTS:
+            continue
+        joined += 1
+    return joined
+
+
+def _with_many_files(storage: Storage, table: Table, days: list[datetime]) -> list[datetime]:
+    names = {f"/{table.partition}={day:%Y-%m-%d}/": day for day in days}
+    found = storage.read(table).where(in_days(names.values())).inputFiles() if days else []
+    counts = Counter(part for file in found if (part := _partition(file)) in names)
+    return sorted(names[name] for name, count in counts.items() if count > FEW_FILES)
+
+
+def _partition(file: str) -> str:
+    """The folder of a data file, between slashes."""
+    return f"/{file.split('/')[-2]}/"

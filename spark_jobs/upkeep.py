@@ -1,0 +1,110 @@
+"""`make upkeep`: what a warehouse needs once a week, so that years of hourly runs leave it as fast as it was.
+
+Small files of closed days are joined; files that no table needs and no rebuild may ask for are removed, old logs and
+verdicts too; PostgreSQL's planner learns what there is. No part of a run that writes events, and safe beside one.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rich import box
+from rich.table import Table as Printed
+
+from spark_jobs import lease, quality, tables
+from spark_jobs.command_line import guarded, leased, parser
+from spark_jobs.console import Console
+from spark_jobs.context import Context, Summary, context
+from spark_jobs.database import opened
+from spark_jobs.errors import BusyError
+from spark_jobs.session import now, spark_session
+from spark_jobs.settings import load
+from spark_jobs.storage_files import Held, compact, held, vacuum
+from spark_jobs.windows import DAY, floor, parse_day
+
+# The tables that are written a part of a day at a time, by who writes them.
+OF_DAYS = {
+    lease.COLLECTION: (tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS),
+    lease.PREPROCESSING: (tables.DEDUPED_EVENTS, tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS),
+}
+DAY_HOURS, DAY_SECONDS = 24, 86400
+OURS, AIRFLOWS = "error-*.txt", "dag_id=*/**/*.log"
+
+
+def main() -> int:
+    """Does all of it and prints what the tables take, before and after. A part that another run writes is left."""
+    settings, console = load(parser("make upkeep", __doc__).parse_args().set), Console()
+    ctx = context(settings, spark_session("upkeep"))
+    before = sizes(ctx)
+    for part in OF_DAYS:
+        try:
+            with leased(settings, ctx.spark, [part]) as holder:
+                console.say(f"{part}: {optimize(holder, part)['days_joined']:,} days joined")
+        except BusyError as error:
+            console.say(f"left for next time: {error}")
+    done = tidy(ctx)
+    console.say(f"old logs removed: {done['logs_removed']:,}")
+    console.out.print(told(before, sizes(ctx)))
+    console.say(f"every build of the last {settings.retention.rebuild_days} days can still be repeated (make rebuild)")
+    return 0
+
+
+def optimize(ctx: Context, part: str) -> Summary:
+    """Joins the small files of the part's closed days: complete, and before today. The caller holds the part."""
+    today = floor(now(), DAY)
+    days = [day for row in ctx.ledger.days() if row["complete"] and (day := parse_day(row["day"])) < today]
+    return {"days_joined": sum(compact(ctx.storage, table, days) for table in OF_DAYS[part])}
+
+
+def tidy(ctx: Context) -> Summary:
+    """Removes what nobody needs any more. Of a table, what was replaced longer ago than builds can be repeated and a
+    day: longer than any run that may still read it."""
+    kept = ctx.settings.retention
+    for table in tables.ALL:
+        vacuum(ctx.storage, table, (kept.rebuild_days + 1) * DAY_HOURS)
+    quality.prune(ctx.settings.paths.quality, ctx.settings.quality.docs_days)
+    old = list(_old_logs(Path(ctx.settings.paths.logs), kept.log_days))
+    for path in old:
+        path.unlink(missing_ok=True)
+    with opened(ctx) as warehouse:
+        warehouse.vacuum()
+    return {"logs_removed": len(old)}
+
+
+def _old_logs(folder: Path, days: int) -> Iterator[Path]:
+    """Traces of our own, and logs of tasks where this runs below Airflow."""
+    airflow = os.environ.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER") or f"{os.environ.get('AIRFLOW_HOME') or folder}/logs"
+    before = time.time() - days * DAY_SECONDS
+    for found in (folder.glob(OURS), Path(airflow).glob(AIRFLOWS)):
+        yield from (path for path in found if path.stat().st_mtime < before)
+
+
+def sizes(ctx: Context) -> dict[str, Held]:
+    """What each table that exists takes."""
+    return {table.name: held(ctx.storage, table) for table in tables.ALL if ctx.storage.exists(table)}
+
+
+def told(before: Mapping[str, Held], after: Mapping[str, Held]) -> Printed:
+    """The sizes as a table: each figure that changed as before → after."""
+    table = Printed(title="what the tables take", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("table")
+    for heading in ("files", "MB", "MB on disk", "log entries", "checkpoint kB"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, now_held in after.items():
+        table.add_row(name, *map(_change, _shown(before.get(name, now_held)), _shown(now_held)))
+    return table
+
+
+def _shown(one: Held) -> tuple[str, ...]:
+    megabytes = (f"{size / 1e6:,.1f}" for size in (one.bytes, one.on_disk))
+    return (f"{one.files:,}", *megabytes, f"{one.log_entries:,}", f"{one.checkpoint_bytes / 1e3:,.0f}")
+
+
+def _change(before: str, after: str) -> str:
+    return after if before == after else f"{before} → {after}"
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("upkeep", main))

@@ -1,0 +1,132 @@
+"""Upkeep: small files are joined, old ones go, rows stay; nothing that runs meanwhile notices."""
+
+import os
+import threading
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from spark_jobs import lease, lock, tables, upkeep
+from spark_jobs.command_line import leased
+from spark_jobs.errors import BusyError
+from spark_jobs.storage_files import held, vacuum
+from spark_jobs.windows import HOUR, Window
+from tests.conftest import HEAD
+from tests.test_tables import multiset
+
+DAY = datetime(2019, 10, 1)
+BOTH = Window(DAY, DAY + 25 * HOUR, HOUR)
+EVENTS = (tables.RAW_EVENTS, tables.USER_EVENTS)
+
+
+def rows(pipeline, table) -> object:
+    return multiset([row.asDict() for row in pipeline.read(table).collect()], table.columns)
+
+
+def by_hours(pipeline, hours: int) -> None:
+    """A day that came and was judged hour by hour, each in files of its own."""
+    for hour in range(hours):
+        pipeline.put(f"{hour:02}.csv", HEAD + f"2019-10-01 {hour:02}:00:00 UTC,view,{hour + 1},77,,,5,501,s\n")
+        pipeline.land()
+        pipeline.judge(Window(DAY + hour * HOUR, DAY + (hour + 1) * HOUR, HOUR))
+
+
+def optimized(pipeline) -> int:
+    with leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]) as ctx:
+        return upkeep.optimize(ctx, lease.COLLECTION)["days_joined"]
+
+
+@pytest.fixture
+def hourly(pipeline, postgres):
+    """Six hours and the emptiness of the others, loaded: a day that is complete."""
+    by_hours(pipeline, 6)
+    pipeline.put("next.csv", HEAD + "2019-10-02 00:00:00 UTC,view,1,77,,,5,501,s\n")
+    pipeline.land()
+    pipeline.judge(BOTH)
+    pipeline.load(BOTH)
+    return pipeline
+
+
+def test_small_files_of_closed_days_are_joined_and_rows_stay(hourly):
+    before = {table.name: (rows(hourly, table), held(hourly.ctx().storage, table).files) for table in EVENTS}
+    assert optimized(hourly) == 2
+    for table in EVENTS:
+        kept, files = before[table.name]
+        assert rows(hourly, table) == kept
+        assert files == 7 and held(hourly.ctx().storage, table).files == 2
+    assert optimized(hourly) == 0
+
+
+def test_a_day_that_is_not_complete_is_left(pipeline):
+    by_hours(pipeline, 6)
+    assert optimized(pipeline) == 0
+
+
+def test_a_part_that_another_run_writes_is_refused(hourly):
+    with lock.hold(hourly.settings.paths.warehouse, lease.COLLECTION), pytest.raises(BusyError):
+        optimized(hourly)
+
+
+def test_a_killed_landing_is_taken_back_after_files_were_joined_and_removed(hourly):
+    """The version that the ledger names can no longer be read: its files are gone."""
+    kept = rows(hourly, tables.RAW_EVENTS)
+    optimized(hourly)
+    storage = hourly.ctx().storage
+    vacuum(storage, tables.RAW_EVENTS, 0)
+    storage.append(tables.RAW_EVENTS, hourly.read(tables.RAW_EVENTS).limit(3))  # and no entry in the ledger
+    assert rows(hourly, tables.RAW_EVENTS) != kept
+    hourly.land()
+    assert rows(hourly, tables.RAW_EVENTS) == kept
+
+
+def test_runs_beside_it_notice_nothing(hourly):
+    """An hour lands, is judged and loaded, again and again, while files are removed as often."""
+    failed, ended = [], threading.Event()
+
+    def tidy() -> None:
+        while not ended.is_set():
+            try:
+                upkeep.tidy(hourly.ctx())
+            except Exception as error:
+                failed.append(error)
+
+    beside = threading.Thread(target=tidy)
+    beside.start()
+    try:
+        for second in range(3):
+            hourly.put("06.csv", HEAD + f"2019-10-01 06:00:0{second} UTC,view,9,77,,,5,501,s\n")
+            hourly.land()
+            hourly.judge(BOTH)
+            hourly.load(BOTH)
+    finally:
+        ended.set()
+        beside.join()
+    assert failed == []
+    found = hourly.read(tables.USER_EVENTS).where("hour(timestamp) = 6").collect()
+    assert [row.timestamp.second for row in found] == [2]
+
+
+def test_old_logs_go_and_new_ones_stay(pipeline, monkeypatch):
+    logs, tasks = Path(pipeline.settings.paths.logs), pipeline.folder / "airflow"
+    monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tasks))
+    paths = [logs / "error-1.txt", logs / "spark.log", tasks / "dag_id=x" / "run_id=1" / "task_id=t" / "attempt=1.log"]
+    old = (time.time() - timedelta(days=31).total_seconds(),) * 2
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for name in (path, path.with_stem(f"{path.stem}-new")):
+            name.touch()
+        os.utime(path, old)
+    removed = upkeep.tidy(pipeline.ctx())["logs_removed"]
+    assert (removed, [path.exists() for path in paths]) == (2, [False, True, False])
+    assert all(path.with_stem(f"{path.stem}-new").exists() for path in paths)
+
+
+def test_the_sizes_are_told_before_and_after(seeded):
+    found = upkeep.sizes(seeded.ctx())
+    one = found["user_events"]
+    assert one.files >= 3 and one.on_disk >= one.bytes > 0 and one.log_entries > 1
+    table = upkeep.told(found, found | {"user_events": one.__class__(1, 0, 0, 1, 0)})
+    assert table.row_count == len(found)
+    assert f"{one.files} → 1" in list(table.columns[1].cells)
