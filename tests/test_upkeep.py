@@ -18,19 +18,10 @@ from tests.test_tables import multiset
 
 DAY = datetime(2019, 10, 1)
 BOTH = Window(DAY, DAY + 25 * HOUR, HOUR)
-EVENTS = (tables.RAW_EVENTS, tables.USER_EVENTS)
 
 
 def rows(pipeline, table) -> object:
     return multiset([row.asDict() for row in pipeline.read(table).collect()], table.columns)
-
-
-def by_hours(pipeline, hours: int) -> None:
-    """A day that came and was judged hour by hour, each in files of its own."""
-    for hour in range(hours):
-        pipeline.put(f"{hour:02}.csv", HEAD + f"2019-10-01 {hour:02}:00:00 UTC,view,{hour + 1},77,,,5,501,s\n")
-        pipeline.land()
-        pipeline.judge(Window(DAY + hour * HOUR, DAY + (hour + 1) * HOUR, HOUR))
 
 
 def optimized(pipeline) -> int:
@@ -40,8 +31,9 @@ def optimized(pipeline) -> int:
 
 @pytest.fixture
 def hourly(pipeline, postgres):
-    """Six hours and the emptiness of the others, loaded: a day that is complete."""
-    by_hours(pipeline, 6)
+    """A file for each of six hours, then one of the next day: a day that is complete, in many files."""
+    for hour in range(6):
+        pipeline.put(f"{hour:02}.csv", HEAD + f"2019-10-01 {hour:02}:00:00 UTC,view,{hour + 1},77,,,5,501,s\n")
     pipeline.put("next.csv", HEAD + "2019-10-02 00:00:00 UTC,view,1,77,,,5,501,s\n")
     pipeline.land()
     pipeline.judge(BOTH)
@@ -49,30 +41,15 @@ def hourly(pipeline, postgres):
     return pipeline
 
 
-def test_small_files_of_closed_days_are_joined_and_rows_stay(hourly):
-    before = {table.name: (rows(hourly, table), held(hourly.ctx().storage, table).files) for table in EVENTS}
-    assert optimized(hourly) == 2
-    for table in EVENTS:
-        kept, files = before[table.name]
-        assert rows(hourly, table) == kept
-        assert files == 7 and held(hourly.ctx().storage, table).files == 2
-    assert optimized(hourly) == 0
-
-
-def test_a_day_that_is_not_complete_is_left(pipeline):
-    by_hours(pipeline, 6)
-    assert optimized(pipeline) == 0
-
-
-def test_a_part_that_another_run_writes_is_refused(hourly):
+def test_small_files_of_closed_days_are_joined_and_a_killed_landing_is_taken_back_all_the_same(hourly):
+    """Then the version that the ledger names can no longer be read: its files are gone."""
     with lock.hold(hourly.settings.paths.warehouse, lease.COLLECTION), pytest.raises(BusyError):
         optimized(hourly)
-
-
-def test_a_killed_landing_is_taken_back_after_files_were_joined_and_removed(hourly):
-    """The version that the ledger names can no longer be read: its files are gone."""
-    kept = rows(hourly, tables.RAW_EVENTS)
-    optimized(hourly)
+    kept, files = rows(hourly, tables.RAW_EVENTS), held(hourly.ctx().storage, tables.RAW_EVENTS).files
+    assert optimized(hourly) == 1
+    assert rows(hourly, tables.RAW_EVENTS) == kept
+    assert files == 7 and held(hourly.ctx().storage, tables.RAW_EVENTS).files == 2
+    assert optimized(hourly) == 0
     storage = hourly.ctx().storage
     vacuum(storage, tables.RAW_EVENTS, 0)
     storage.append(tables.RAW_EVENTS, hourly.read(tables.RAW_EVENTS).limit(3))  # and no entry in the ledger
@@ -81,6 +58,15 @@ def test_a_killed_landing_is_taken_back_after_files_were_joined_and_removed(hour
     assert rows(hourly, tables.RAW_EVENTS) == kept
 
 
+def test_a_day_that_is_not_complete_is_left(pipeline):
+    for hour in range(6):
+        pipeline.put(f"{hour:02}.csv", HEAD + f"2019-10-01 {hour:02}:00:00 UTC,view,{hour + 1},77,,,5,501,s\n")
+    pipeline.land()
+    assert held(pipeline.ctx().storage, tables.RAW_EVENTS).files == 6
+    assert optimized(pipeline) == 0
+
+
+@pytest.mark.long
 def test_runs_beside_it_notice_nothing(hourly):
     """An hour lands, is judged and loaded, again and again, while files are removed as often."""
     failed, ended = [], threading.Event()
@@ -95,7 +81,7 @@ def test_runs_beside_it_notice_nothing(hourly):
     beside = threading.Thread(target=tidy)
     beside.start()
     try:
-        for second in range(3):
+        for second in range(2):
             hourly.put("06.csv", HEAD + f"2019-10-01 06:00:0{second} UTC,view,9,77,,,5,501,s\n")
             hourly.land()
             hourly.judge(BOTH)
@@ -105,7 +91,7 @@ def test_runs_beside_it_notice_nothing(hourly):
         beside.join()
     assert failed == []
     found = hourly.read(tables.USER_EVENTS).where("hour(timestamp) = 6").collect()
-    assert [row.timestamp.second for row in found] == [2]
+    assert [row.timestamp.second for row in found] == [1]
 
 
 def test_old_logs_go_and_new_ones_stay(pipeline, monkeypatch):
