@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run report test test-all requeue rebuild forget upkeep status check torture doctor sample download airflow compose-check sql psql export split bench clean docs audit lint lock
+.PHONY: help setup run report test test-all requeue rebuild forget upgrade upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
@@ -13,7 +13,7 @@ sets := $(foreach pair,$(SET),--set $(call quoted,$(pair)))
 given = $(if $($(1)),--$(2) $(call quoted,$($(1))))
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.ready ## the environment in .venv: pinned packages, Delta jars (done by every other target)
 .venv/.ready: requirements.lock conf/setup.sh conf/jars.py
@@ -46,11 +46,20 @@ rebuild: .venv/.ready ## DAY=2019-10-01: a day's outputs once more, from the tab
 forget: .venv/.ready ## USER=541312140: a user's rows out of every table, the database and all history, and the proof
 	@$(PY) -m spark_jobs.forget $(if $(filter command line,$(origin USER)),--user $(call quoted,$(USER))) $(sets)
 
+upgrade: .venv/.ready ## after an update of this project: the tables of the older version become those of this one
+	@$(PY) -m spark_jobs.upgrade $(sets)
+
 upkeep: .venv/.ready ## once a week: joins small files, removes what nobody needs any more, prints sizes before and after
 	@$(PY) -m spark_jobs.upkeep $(sets)
 
 torture: .venv/.ready ## runs killed, raced, starved and frozen at named moments: SEEDS= ONLY=
 	@$(PY) -m tests.torture $(call given,SEEDS,seeds) $(call given,ONLY,only)
+
+cluster-check: .venv/.ready ## the pipeline on a standalone cluster that loses a worker, beside local mode: ROWS=
+	@$(PY) -m tests.cluster $(call given,ROWS,rows)
+
+package: .venv/.ready ## the code as data/pipeline.zip, for spark-submit --py-files
+	@$(PY) -m spark_jobs.package
 
 sample: .venv/.ready ## events to data/raw: ROWS= DAYS= (or HOURS=) SEED= START= OUT= RATINGS=1
 	@$(PY) -m spark_jobs.sample $(call given,ROWS,rows) $(call given,DAYS,days) $(call given,HOURS,hours) $(call given,SEED,seed) \
@@ -59,7 +68,7 @@ sample: .venv/.ready ## events to data/raw: ROWS= DAYS= (or HOURS=) SEED= START=
 download: .venv/.ready ## the real data, MONTH=2019-Oct, by Kaggle's client; or where to get it and where to put it
 	@$(PY) -m spark_jobs.download --month $(call quoted,$(or $(MONTH),2019-Oct))
 
-airflow: .venv/.ready ## a local Airflow with both DAGs on, a live feed of events and a login; no Docker; AIRFLOW_PORT=
+airflow: .venv/.ready ## a local Airflow with all DAGs on, a live feed of events and a login; no Docker; AIRFLOW_PORT=
 	@$(PY) conf/local_airflow.py
 
 compose-check: ## the full stack in Docker: built, started, and watched until both DAGs are green

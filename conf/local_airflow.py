@@ -1,4 +1,4 @@
-"""`make airflow`: a local Airflow with both DAGs on, in the project's own environment, until Ctrl-C. No Docker.
+"""`make airflow`: a local Airflow with all DAGs on, in the project's own environment, until Ctrl-C. No Docker.
 
 Its metadata lie in a database of their own in the embedded PostgreSQL. Where there is no data yet, a sample is made
 that ends at the last full hour, and a feed adds each new hour, so that the live schedule has something to collect.
@@ -58,7 +58,7 @@ def _serve(settings: Settings, home: Path, port: int) -> int:
         password = json.loads((home / "passwords.json").read_text())["admin"]
         _say(f"http://localhost:{port}  user admin  password {password}")
         data = "a new hour of sample events comes every hour" if fed else f"events come from {settings.paths.raw}"
-        _say(f"both DAGs are on; {data}; logs: {home / 'logs'}; Ctrl-C ends it.")
+        _say(f"all DAGs are on; {data}; logs: {home / 'logs'}; Ctrl-C ends it.")
         _say(f"for airflow's own commands in another shell: source {shell}")
         while all(process.poll() is None for process in running):
             time.sleep(1)

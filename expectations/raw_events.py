@@ -4,7 +4,7 @@ Shares are of the hour's dated raw rows. Limits come from conf/settings.toml; th
 October and November of 2019, where a normal hour draws no warning.
 """
 
-from expectations import CRITICAL, WARNING, Suite, at_least, at_most
+from expectations import CRITICAL, WARNING, Expected, Suite, at_least, at_most
 from spark_jobs.settings import Settings
 from spark_jobs.sources.header import OPTIONAL
 
@@ -29,4 +29,27 @@ def suite(settings: Settings) -> Suite:
     for name in settings.events.expected_types:
         says = f"a {name} event in an hour of at least {settings.events.expected_from_rows:,} rows"
         expectations.append(at_least(f"expected_{name}_rows", 1, says, WARNING))
-    return Suite("raw_events", expectations)
+    return Suite("raw_events", expectations + _usual(settings))
+
+
+def _usual(settings: Settings) -> list[Expected]:
+    """An hour beside the same hour of the weeks before it."""
+    limits = settings.usual
+    weeks = f"the same hour of the {limits.weeks} weeks before"
+    shares = [
+        at_least(
+            f"usual_{name}_share",
+            limits.least_share,
+            f"at least {limits.least_share:.0%} of the {name} events that {weeks} had",
+            WARNING,
+            rows=f"{name}_rows",
+        )
+        for name in settings.events.expected_types
+    ]
+    rise = f"at most {limits.most_reject_rise:.0%} more of the rows rejected than in {weeks}"
+    drift = f"a mean price within {limits.most_price_drift:.0%} of that in {weeks}"
+    return [
+        *shares,
+        at_most("usual_reject_rise", limits.most_reject_rise, rise, WARNING, rows="rejected_judged"),
+        at_most("usual_price_drift", limits.most_price_drift, drift, WARNING, rows="priced_rows"),
+    ]

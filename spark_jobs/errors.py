@@ -39,6 +39,12 @@ class SupersededError(BusyError):
     """A later attempt has taken the lease; this one cannot commit any more."""
 
 
+class LayoutError(PipelineError):
+    """The tables are of an older or a later version of this project; the text says what to do."""
+
+    exit_code = 2
+
+
 class DatabaseError(PipelineError):
     """PostgreSQL cannot be reached or refuses; Delta tables are unharmed and the load can be run again."""
 

@@ -1,6 +1,7 @@
 """Judging hours: one pass over their raw rows for the measures, two suites for the verdict, two writes for the rows."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -8,7 +9,7 @@ from pyspark.sql import functions as F
 
 from expectations import raw_events as raw_suite
 from expectations import user_events as valid_suite
-from spark_jobs import failpoints, quality, tables, windows
+from spark_jobs import failpoints, quality, tables, usual, windows
 from spark_jobs.context import Context, Summary
 from spark_jobs.predicates import in_units
 from spark_jobs.sources.header import OPTIONAL
@@ -100,6 +101,7 @@ def judge(ctx: Context, units: list[Unit]) -> Judged:
     files = {row["file_id"]: row for row in ctx.ledger.files() if row["file_id"] in set(counts["file_id"])}
     judged = Judged(units, files, rows, counts.groupby("unit").sum(numeric_only=True))
     measures = hour_measures(counts, judged.headers, events.expected_types, events.expected_from_rows)
+    measures = usual.beside(measures, ctx.ledger.hours(), events.expected_types, ctx.settings.usual)
     folder, days = ctx.settings.paths.quality, ctx.settings.quality.docs_days
     for suite in (raw_suite.suite(ctx.settings), valid_suite.suite(ctx.settings)):
         verdict = quality.judge(suite, measures, folder, days)
@@ -147,6 +149,11 @@ def _count(judged: Judged, unit: Unit, name: str) -> int:
     return int(judged.counts[name].get(unit.unit, 0)) if name in judged.counts else 0
 
 
+def _mean_price(judged: Judged, unit: Unit) -> Decimal | None:
+    priced = _count(judged, unit, "priced_rows")
+    return Decimal(judged.counts["price_sum"][unit.unit] / priced).quantize(Decimal("0.0001")) if priced else None
+
+
 def _rejected(judged: Judged, rows: DataFrame) -> DataFrame:
     names = {file_id: row["path"].rpartition("/")[2] for file_id, row in judged.files.items()}
     return rejected_text(rows.where(F.size("reasons") > 0), judged.headers, names)
@@ -186,6 +193,8 @@ def _ledger_row(judged: Judged, unit: Unit, reasons: dict[str, int], accepted: s
         "valid_rows": valid,
         "rejected_rows": rejected,
         "reasons": reasons,
+        "types": {name: _count(judged, unit, f"{name}_rows") for name in TYPES},
+        "mean_price": _mean_price(judged, unit),
         "content_digest": digest,
         "accepted": accepted if unit.unit in judged.accepted else None,
     }

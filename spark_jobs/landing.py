@@ -18,7 +18,7 @@ from spark_jobs.context import Context
 from spark_jobs.predicates import in_units
 from spark_jobs.session import now
 from spark_jobs.sources import files, plain, records
-from spark_jobs.sources.decide import READS, Action, Decision, decide, to_examine, to_parts
+from spark_jobs.sources.decide import READS, Action, Decision, Strict, decide, to_examine, to_parts
 from spark_jobs.sources.files import Examined, Found
 from spark_jobs.sources.records import Header, Part
 from spark_jobs.transforms.digest import sums
@@ -40,7 +40,10 @@ def land(ctx: Context, rehash: bool) -> list[Decision]:
     known = {row["path"]: row for row in ledger}
     present = files.found(ctx.settings.paths.raw)
     chosen = to_examine(present, known, rehash)
-    decisions = decide(_examined(ctx, chosen, known), known, max((row["file_id"] for row in ledger), default=0) + 1)
+    next_id = max((row["file_id"] for row in ledger), default=0) + 1
+    rules = ctx.settings.schema
+    strict = Strict(new_column=rules.new_column == "refuse", lost_column=rules.lost_column == "refuse")
+    decisions = decide(_examined(ctx, chosen, known), known, next_id, strict)
     failpoints.reached("landing.read")
     parts = _write(ctx, decisions, known)
     failpoints.reached("landing.written")

@@ -7,14 +7,16 @@ refused by the table itself, whenever that attempt wakes. PostgreSQL is asked wi
 import socket
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from spark_jobs import tables
-from spark_jobs.errors import BusyError
+from spark_jobs.errors import BusyError, LayoutError
 from spark_jobs.lock import Hold
 from spark_jobs.session import now
 from spark_jobs.storage import CONFLICTS, Storage
+from spark_jobs.windows import HOUR
 
 COLLECTION, PREPROCESSING, MATRIX, FEATURES = PARTS = ("collection", "preprocessing", "matrix", "features")
 WRITES = {
@@ -30,6 +32,8 @@ WRITES = {
     FEATURES: (tables.USER_FEATURES, tables.ITEM_FEATURES, tables.DAY_BUILDS),
 }
 
+AWAY = 6 * HOUR  # as long as a run may take (dags/pipeline_job.py)
+
 
 @dataclass(frozen=True)
 class Lease:
@@ -40,18 +44,25 @@ class Lease:
     warehouse: str
 
 
-def take(storage: Storage, holds: Iterable[Hold]) -> dict[str, Lease]:
+def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> dict[str, Lease]:
     """The leases of these parts, in one commit; from here on `storage` writes under them.
 
     Where the attempt before did not end by itself, or ran elsewhere, every table that it may still write is closed to
-    it first. Raises BusyError where another attempt takes one at the same moment.
+    it first. Raises BusyError where another attempt takes one at the same moment, LayoutError where the tables are of
+    another version of the project.
     """
     unclean = {hold.part: hold.unclean for hold in holds}
     before = {row["part"]: row for row in storage.rows(tables.LEASES)}
+    if (found := layout(storage, before.values())) < tables.LAYOUT and not upgrading:
+        raise LayoutError(
+            f"{storage.warehouse}: its tables are of layout {found}, and this version of the project writes "
+            f"{tables.LAYOUT}: run make upgrade once."
+        )
     warehouse = next((row["warehouse"] for row in before.values()), uuid.uuid4().hex[:12])
     leases = {part: Lease(part, _next(before.get(part, {"epoch": 0})["epoch"]), warehouse) for part in unclean}
     host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock knows of this machine only
-    rows = [vars(lease) | {"host": host, "taken_at": now()} for lease in leases.values()]
+    _one_machine(storage, before.values(), host)
+    rows = [vars(lease) | {"host": host, "taken_at": now(), "layout": tables.LAYOUT} for lease in leases.values()]
     named = ", ".join(f"'{part}'" for part in leases)
     try:
         storage.replace(tables.LEASES, storage.frame(tables.LEASES, rows).coalesce(1), f"part IN ({named})")
@@ -63,6 +74,39 @@ def take(storage: Storage, holds: Iterable[Hold]) -> dict[str, Lease]:
             for table in WRITES[part]:
                 storage.seal(table, part)
     return leases
+
+
+def _one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: str) -> None:
+    """On S3 Delta's own log store keeps the writers of one machine apart, no others: two would lose commits.
+
+    Raises BusyError where another machine wrote there lately, unless a log store for several writers is set.
+    """
+    scheme = storage.warehouse.partition("://")[0]
+    chosen = storage.spark.conf.get(f"spark.delta.logStore.{scheme}.impl", "SingleDriver")
+    if scheme not in ("s3", "s3a", "s3n") or "SingleDriver" not in chosen:
+        return
+    for row in before:
+        if row["host"] != host and now() - row["taken_at"] < AWAY:
+            raise BusyError(
+                f"{storage.warehouse}: {row['host']} wrote here at {row['taken_at']:%Y-%m-%d %H:%M} UTC, and on S3 only "
+                f"one machine may write: run this there, wait {AWAY // HOUR} hours, or set a log store for several "
+                "writers (docs/cluster.md)."
+            )
+
+
+def layout(storage: Storage, rows: Iterable[Mapping[str, Any]] | None = None) -> int:
+    """The version of the layout that the tables are of, told by the rows of `leases`; today's where nobody wrote yet.
+
+    Raises LayoutError where it is later than this project's.
+    """
+    found = storage.rows(tables.LEASES) if rows is None else rows
+    oldest = min((row.get("layout") or 1 for row in found), default=tables.LAYOUT)
+    if oldest > tables.LAYOUT:
+        raise LayoutError(
+            f"{storage.warehouse}: its tables are of layout {oldest}, made by a later version of this project, and this "
+            f"one knows {tables.LAYOUT}: run the later one."
+        )
+    return oldest
 
 
 def _next(epoch: int) -> int:

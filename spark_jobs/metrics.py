@@ -1,6 +1,7 @@
 """What each job counted last, as a file that Prometheus collects (node_exporter's textfile collector)."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 SECONDS = "pipeline_job_seconds"
 FINISHED = "pipeline_job_finished_timestamp_seconds"
 COUNTED = "pipeline_job_counted"
+LATEST = "latest_hour"  # of a summary: the start of an hour, here as seconds since 1970
 
 
 def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float) -> None:
@@ -31,6 +33,8 @@ def _numbers(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
         for kind, number in value.items() if isinstance(value, Mapping) else [("", value)]:
             if isinstance(number, int | float):
                 yield name, kind, float(number)
+            elif name == LATEST:
+                yield name, kind, datetime.fromisoformat(number).replace(tzinfo=UTC).timestamp()
 
 
 def seconds(folder: str) -> dict[str, float]:

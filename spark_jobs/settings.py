@@ -3,140 +3,16 @@
 import dataclasses
 import os
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from spark_jobs.errors import SettingsError
+from spark_jobs.settings_types import Paths
+from spark_jobs.settings_types import Settings as Settings
 
 ROOT = Path(__file__).resolve().parents[1]
+CHOICES = {"new_column": ("leave_out", "refuse"), "lost_column": ("accept", "refuse")}
 KEPT_DAYS = (7, 29)  # each table keeps replaced files for a week at least, and its log for 30 days
-
-
-@dataclass(frozen=True)
-class Paths:
-    """Addresses, made absolute; `raw` and `warehouse` may lie in any file system that Hadoop and Arrow know."""
-
-    raw: str
-    warehouse: str
-    database: str
-    quality: str
-    processed: str
-    reports: str
-    metrics: str
-    logs: str
-
-
-@dataclass(frozen=True)
-class Events:
-    """Which event types are good, set aside, and expected in a busy hour."""
-
-    allowed_types: tuple[str, ...]
-    ignored_types: tuple[str, ...]
-    expected_types: tuple[str, ...]
-    expected_from_rows: int
-
-
-@dataclass(frozen=True)
-class MaxNullShare:
-    """Shares (0-1) of missing values above which a column draws a warning."""
-
-    default: float
-    category_code: float
-    brand: float
-
-    def of(self, column: str) -> float:
-        """The limit of `column`; the default where it has none of its own."""
-        return getattr(self, column, self.default)
-
-
-@dataclass(frozen=True)
-class Quality:
-    """Limits of the verdicts; shares are 0-1."""
-
-    max_reject_share: float
-    docs_days: int
-    max_null_share: MaxNullShare
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """Event types whose repeats within a minute are kept."""
-
-    exempt_types: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Weights:
-    """An event's weight in the score, by type."""
-
-    view: float
-    cart: float
-    rating: float
-    purchase: float
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """`trailing_days` 0 means all days."""
-
-    trailing_days: int
-    weights: Weights
-
-
-@dataclass(frozen=True)
-class PriceRange:
-    """Highest mean price of each range; above the last is luxury."""
-
-    budget: float
-    mid: float
-    premium: float
-
-
-@dataclass(frozen=True)
-class Features:
-    """Weights of the popularity score and limits of the price ranges."""
-
-    popularity_views: float
-    popularity_purchases: float
-    price_range: PriceRange
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long after midnight a day waits for its hours."""
-
-    wait_hours: int
-
-
-@dataclass(frozen=True)
-class Export:
-    """What the driver may hold of the matrix at once, in gigabytes (10^9 bytes)."""
-
-    max_matrix_gb: float
-
-
-@dataclass(frozen=True)
-class Retention:
-    """For how many days a build can be repeated, whatever became of its tables since; and logs are kept."""
-
-    rebuild_days: int
-    log_days: int
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All settings of a run."""
-
-    paths: Paths
-    events: Events
-    quality: Quality
-    duplicates: Duplicates
-    matrix: Matrix
-    features: Features
-    schedule: Schedule
-    export: Export
-    retention: Retention
 
 
 def load(overrides: list[str] = (), file: Path | None = None) -> Settings:
@@ -230,6 +106,9 @@ def _check(settings: Settings) -> None:
     if not KEPT_DAYS[0] <= settings.retention.rebuild_days <= KEPT_DAYS[1]:
         raise SettingsError("setting retention.rebuild_days must lie between {} and {}.".format(*KEPT_DAYS))
     _no_negatives(settings)
+    for name, known in CHOICES.items():
+        if (chosen := getattr(settings.schema, name)) not in known:
+            raise SettingsError(f"setting schema.{name} must be {' or '.join(known)}, not {chosen}.")
 
 
 def _no_negatives(settings: Settings) -> None:
@@ -238,6 +117,7 @@ def _no_negatives(settings: Settings) -> None:
         "schedule.wait_hours": settings.schedule.wait_hours,
         "quality.docs_days": settings.quality.docs_days,
         "retention.log_days": settings.retention.log_days,
+        **{f"usual.{name}": value for name, value in dataclasses.asdict(settings.usual).items()},
     }
     if min(counts.values()) < 0:
         raise SettingsError(f"settings {', '.join(counts)}: no negative numbers.")

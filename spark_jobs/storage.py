@@ -56,13 +56,12 @@ class Storage:
         if self.exists(table):
             return
         self._clear_begun(table)
-        statistics = {"delta.dataSkippingStatsColumns": ",".join(table.statistics)} if table.statistics else {}
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).comment(table.comment)
         for field in table.fields:
             builder = builder.addColumn(field.name, field.type, nullable=field.nullable, comment=field.comment)
         if table.partition:
             builder = builder.partitionedBy(table.partition)
-        for key, value in (PROPERTIES | statistics).items():
+        for key, value in properties(table).items():
             builder = builder.property(key, value)
         builder.execute()
 
@@ -93,7 +92,7 @@ class Storage:
 
     def every_file(self, table: Table) -> DataFrame:
         """The rows of every file in the table's folder, those of earlier versions too; without the partition column."""
-        return self.spark.read.schema(_schema(table)).option("recursiveFileLookup", True).parquet(self.path(table))
+        return self.spark.read.schema(schema(table)).option("recursiveFileLookup", True).parquet(self.path(table))
 
     def _is_there(self, address: str) -> bool:
         files, path = self.file_system(address)
@@ -106,9 +105,9 @@ class Storage:
 
     def frame(self, table: Table, rows: Iterable[dict[str, Any]]) -> DataFrame:
         """A small DataFrame with the table's schema from values that the driver knows (ledger rows, never events)."""
-        schema = _schema(table)
-        values = pa.Table.from_pylist(list(rows), to_arrow_schema(schema, timestamp_utc=True))
-        return self.spark.createDataFrame(values, schema)
+        columns = schema(table)
+        values = pa.Table.from_pylist(list(rows), to_arrow_schema(columns, timestamp_utc=True))
+        return self.spark.createDataFrame(values, columns)
 
     def rows(self, table: Table) -> list[dict[str, Any]]:
         """All rows of a small table, as values for the driver."""
@@ -210,5 +209,12 @@ class Storage:
         return True
 
 
-def _schema(table: Table) -> StructType:
+def schema(table: Table) -> StructType:
+    """The table's columns as Spark's types."""
     return StructType.fromDDL(", ".join(f"`{field.name}` {field.type}" for field in table.fields))
+
+
+def properties(table: Table) -> dict[str, str]:
+    """The properties that the table is created with."""
+    statistics = {"delta.dataSkippingStatsColumns": ",".join(table.statistics)} if table.statistics else {}
+    return PROPERTIES | statistics

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spark_jobs.settings import ROOT
 
-NAMES = ("warehouse", "database", "quality", "processed", "logs")
+NAMES = ("warehouse", "database", "quality", "processed", "reports", "metrics", "logs")
 
 
 def places(folder: Path) -> list[str]:

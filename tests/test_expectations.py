@@ -170,6 +170,9 @@ BREAKS = {
     "expected_purchase_rows": {"purchase_rows": 0},
     "required_columns_gone": {"file_id": 2},
 }
+TYPES = ("view", "cart", "purchase")
+USUAL = {f"usual_{name}_share": 0.2 for name in TYPES} | {"usual_reject_rise": 0.02, "usual_price_drift": 0.5}
+BREAKS_USUAL = {f"usual_{name}_share": 0.19 for name in TYPES} | {"usual_reject_rise": 0.021, "usual_price_drift": 0.51}
 AT_THE_LIMIT = {
     "good": {},
     "ignored rows count on neither side": {"rejected_rows": 1100, "ignored_rows": 1000},
@@ -182,20 +185,23 @@ def test_each_expectation_about_raw_hours_fails_on_counts_that_break_only_it(tmp
     full = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
     full += ("category_id", "category_code", "brand")
     headers = {1: full, 2: [name for name in full if name != "user_id"]}
-    cases = AT_THE_LIMIT | BREAKS
+    breaks = BREAKS | {name: {} for name in USUAL}
+    cases = AT_THE_LIMIT | breaks
     counts = pd.DataFrame([NORMAL | change | {"unit": unit, "hour": HOUR} for unit, change in cases.items()])
-    found = hour_measures(counts, headers, ("view", "cart", "purchase"), 1000)
+    found = hour_measures(counts, headers, TYPES, 1000)
+    for name, value in USUAL.items():
+        found[name] = [value if name != case else BREAKS_USUAL[name] for case in found["unit"]]
     suite = raw_events.suite(settings.load())
     verdict = quality.judge(suite, found, str(tmp_path), docs_days=7)
-    assert failed(verdict) == {case: [case] if case in BREAKS else [] for case in cases}
-    assert {one.measure for one in suite.expected} == BREAKS.keys()
+    assert failed(verdict) == {case: [case] if case in breaks else [] for case in cases}
+    assert {one.measure for one in suite.expected} == breaks.keys()
     assert set(verdict.failed) == {"reject_share", "required_columns_gone"}  # the others warn
 
 
 def test_a_column_that_no_file_has_is_not_judged(tmp_path):
     counts = pd.DataFrame([NORMAL | {"missing_brand": 2000, "unit": "u", "hour": HOUR}])
     headers = {1: ("user_id", "item_id", "event_type", "timestamp")}
-    found = hour_measures(counts, headers, ("view", "cart", "purchase"), 1000)
+    found = hour_measures(counts, headers, TYPES, 1000).assign(**USUAL)
     verdict = quality.judge(raw_events.suite(settings.load()), found, str(tmp_path), docs_days=7)
     assert failed(verdict) == {"u": []}
     assert verdict.outcomes["u"]["missing_brand_share"] == "not judged"

@@ -8,6 +8,7 @@ import pytest
 
 from spark_jobs.errors import SourceError
 from spark_jobs.sources import files
+from spark_jobs.sources.decide import Strict, decide
 from spark_jobs.sources.header import columns
 from spark_jobs.sources.records import Header, Part, read, split
 from tests.conftest import CASES, HEAD
@@ -155,3 +156,53 @@ def test_only_csv_files_of_the_folder_itself_are_taken(tmp_path):
         (tmp_path / name).write_text("x")
     (tmp_path / "g.csv").mkdir()
     assert [file.name for file in files.found(str(tmp_path))] == ["B.CSV.GZ", "a.csv", "\ud55c\uae00 f.csv"]
+
+
+KAGGLE = tuple(HEAD.strip().split(","))
+
+
+def decided(header: tuple[str, ...], strict: Strict = Strict()):
+    """What is decided about a second file with this header, after one with Kaggle's."""
+    first = {"path": "/raw/a.csv", "status": "landed", "file_id": 1, "header": columns(list(KAGGLE)), "rows": 1}
+    known = {"/raw/a.csv": first | {"digest": "a", "part": 1, "unfinished_from": None, "content_bytes": 9}}
+    examined = files.Examined("/raw/b.csv", digest="b", content_bytes=100, header=header, body_from=50)
+    (decision,) = decide([(files.Found("/raw/b.csv", "b.csv", 100, 0), examined)], known, 2, strict)
+    return decision.action, decision.sentence
+
+
+@pytest.mark.parametrize(
+    ("header", "strict", "expected"),
+    [
+        (KAGGLE, Strict(True, True), ("new", None)),
+        ((*KAGGLE, "discount"), Strict(), ("new", "b.csv: columns left out: discount.")),
+        (
+            (*KAGGLE, "discount"),
+            Strict(new_column=True),
+            (
+                "refused",
+                "b.csv: columns that nobody knows: discount; take them out, or set schema.new_column = 'leave_out'.",
+            ),
+        ),
+        (
+            tuple(name for name in KAGGLE if name not in ("price", "brand")),
+            Strict(),
+            ("new", "b.csv: without price, brand, which the file before had: these values are missing."),
+        ),
+        (
+            tuple(name for name in KAGGLE if name != "price"),
+            Strict(lost_column=True),
+            ("refused", "b.csv: columns are gone: price; mend the source, or set schema.lost_column = 'accept'."),
+        ),
+        (
+            tuple("cost" if name == "price" else name for name in KAGGLE),
+            Strict(),
+            (
+                "new",
+                "b.csv: columns left out: cost. b.csv: without price, which the file before had: these values are missing.",
+            ),
+        ),
+    ],
+    ids=["the same", "a new one", "a new one, refused", "two are gone", "one is gone, refused", "another name"],
+)
+def test_a_source_that_changes_its_columns_is_said_or_refused_as_the_settings_say(header, strict, expected):
+    assert decided(header, strict) == expected

@@ -22,7 +22,7 @@ from spark_jobs.transforms.digest import of_hours
 from spark_jobs.transforms.items import latest_of_items, sendable
 from spark_jobs.warehouse import StagedDay, Warehouse
 from spark_jobs.warehouse_schema import EVENTS, ITEMS
-from spark_jobs.windows import DAY, HOUR, Window, floor, ranges
+from spark_jobs.windows import DAY, HOUR, Window, floor, name, ranges
 
 PART = lease.COLLECTION
 
@@ -50,7 +50,15 @@ def run(ctx: Context, hours: Window) -> Summary:
         "rows_loaded": sum(unit.valid_rows for unit in different),
         "postgres_user_events": events,
         "postgres_items": items,
-    }
+    } | _standing(ctx)
+
+
+def _standing(ctx: Context) -> Summary:
+    """How far the loaded hours reach, and how many are stopped: what an alert is about."""
+    units = ctx.ledger.units(lambda unit: unit.hour is not None)
+    loaded = [unit.hour for unit in units if unit.status == "loaded"]
+    stopped = {"hours_stopped": sum(unit.status == "stopped" for unit in units)}
+    return stopped | ({"latest_hour": name(max(loaded), HOUR)} if loaded else {})
 
 
 def _catalog(ctx: Context, warehouse: Warehouse) -> None:

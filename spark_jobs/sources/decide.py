@@ -1,13 +1,13 @@
 """What to do with each file of the raw folder, given what the ledger knows of it: plain values in, plain values out."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from spark_jobs.errors import SourceError
 from spark_jobs.sources.files import Examined, Found
-from spark_jobs.sources.header import columns, left_out
+from spark_jobs.sources.header import OPTIONAL, columns, left_out
 from spark_jobs.sources.records import BLANKS, Part
 
 
@@ -56,8 +56,19 @@ def _looks_changed(file: Found, row: dict[str, Any] | None, given: set[str]) -> 
     return row["status"] == "duplicate" and row["digest"] not in given
 
 
+@dataclass(frozen=True)
+class Strict:
+    """Whether a file is refused that has a column nobody knows, or lacks an optional one that the last file had."""
+
+    new_column: bool = False
+    lost_column: bool = False
+
+
 def decide(
-    pairs: Iterable[tuple[Found, Examined]], known: Mapping[str, dict[str, Any]], next_id: int
+    pairs: Iterable[tuple[Found, Examined]],
+    known: Mapping[str, dict[str, Any]],
+    next_id: int,
+    strict: Strict = Strict(),
 ) -> list[Decision]:
     """One decision for each examined file, in the order of their paths."""
     holders = {row["digest"]: path for path, row in known.items() if gives(row)}
@@ -65,6 +76,8 @@ def decide(
     for file, examined in sorted(pairs, key=lambda pair: pair[0].path):
         row = known.get(file.path)
         decision = _decide(file, examined, row, row["file_id"] if row else next_id, holders)
+        if decision.action in (Action.NEW, Action.CHANGED):
+            decision = _changed(decision, _last_header(known, file.path), strict)
         next_id += 0 if row else 1
         if decision.action in (Action.NEW, Action.GREW, Action.CHANGED):
             holders.setdefault(examined.digest, file.path)
@@ -98,6 +111,29 @@ def _decide(
         return Decision(file, Action.GREW, file_id, part + 1, examined, ours, begin, sentence)
     action = Action.CHANGED if read_before else Action.NEW
     return Decision(file, action, file_id, part + 1, examined, ours, examined.body_from, sentence)
+
+
+def _last_header(known: Mapping[str, dict[str, Any]], path: str) -> list[str]:
+    """The columns of the file that landed last, other than the one at `path`."""
+    landed = [row for row in known.values() if row["status"] == "landed" and row["header"] and row["path"] != path]
+    return max(landed, key=lambda row: row["file_id"])["header"] if landed else []
+
+
+def _changed(decision: Decision, last: Iterable[str], strict: Strict) -> Decision:
+    """The decision in view of the columns that are new or lost: refused, or with a sentence that says so."""
+    name = decision.file.name
+    new = left_out([text.strip(BLANKS) for text in decision.examined.header])
+    lost = [column for column in OPTIONAL if column in last and column not in decision.columns]
+    if new and strict.new_column:
+        told = f"columns that nobody knows: {', '.join(new)}; take them out, or set schema.new_column = 'leave_out'."
+    elif lost and strict.lost_column:
+        told = f"columns are gone: {', '.join(lost)}; mend the source, or set schema.lost_column = 'accept'."
+    elif lost:
+        gone = f"{name}: without {', '.join(lost)}, which the file before had: these values are missing."
+        return replace(decision, sentence=" ".join(filter(None, (decision.sentence, gone))))
+    else:
+        return decision
+    return replace(decision, action=Action.REFUSED, part=decision.part - 1, sentence=f"{name}: {told}")
 
 
 def _remark(file: Found, examined: Examined, names: list[str]) -> str | None:

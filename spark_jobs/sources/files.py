@@ -7,6 +7,7 @@ import codecs
 import gzip
 import hashlib
 import io
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pyarrow import fs
 from spark_jobs.errors import SourceError
 from spark_jobs.sources.records import split
 
+S3 = ("s3a://", "s3://")
 BLOCK = 4 << 20
 CUT = 8 << 20
 LONGEST_HEADER = 1 << 20
@@ -239,4 +241,9 @@ def _size(path: str) -> int:
 def _system(address: str) -> tuple[fs.FileSystem, str]:
     if "://" not in address:
         return fs.LocalFileSystem(), address
+    if address.startswith(S3):  # keys, region and address as in the environment of every AWS tool
+        store = fs.S3FileSystem(
+            endpoint_override=os.environ.get("AWS_ENDPOINT_URL"), region=os.environ.get("AWS_REGION")
+        )
+        return store, address.partition("://")[2]
     return fs.FileSystem.from_uri(quote(address, safe=":/"))

@@ -1,6 +1,6 @@
 """The ledger: which files landed, which hours are committed, what each day rests on."""
 
-from spark_jobs.tables.model import Field, Table
+from spark_jobs.tables.model import AVERAGE, Field, Table
 
 LANDED_FILES = Table(
     "landed_files",
@@ -54,6 +54,8 @@ HOUR_STATUS = Table(
         Field(
             "reasons", "MAP<STRING, BIGINT>", "Rejected rows by reason; a row with two reasons counts in both.", False
         ),
+        Field("types", "MAP<STRING, BIGINT>", "Rows by event type. Null: stopped, or judged before this was kept."),
+        Field("mean_price", AVERAGE, "Mean of the prices above 0 of the valid rows. Null: none, or not kept."),
         Field(
             "content_digest", "STRING", "Digest of the hour's rows in user_events; PostgreSQL holds the same.", False
         ),
@@ -120,6 +122,7 @@ LEASES = Table(
         Field("warehouse", "STRING", "Name of this warehouse, drawn once; PostgreSQL knows it by that.", False),
         Field("host", "STRING", "Machine on which the attempt's driver runs.", False),
         Field("taken_at", "TIMESTAMP", "When it began, UTC.", False),
+        Field("layout", "INT", "Version of the tables' layout that it writes. Null: 1, before there was a mark."),
     ),
     key=("part",),
     partition="part",

@@ -55,6 +55,8 @@ def profile(
         F.count_if(ignored).alias("ignored_rows"),
         *(F.count_if(F.col("event_type") == name).alias(f"{name}_rows") for name in types),
         *(F.count_if(condition).alias(f"missing_{name}") for name, condition in missing.items()),
+        F.count_if(~rejected & (F.col("price") > 0)).alias("priced_rows"),
+        F.coalesce(F.sum(F.when(~rejected, F.col("price"))).cast("double"), F.lit(0.0)).alias("price_sum"),
         *further,
         *sums(USER_EVENTS.columns[:10], where=~rejected),
     )

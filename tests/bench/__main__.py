@@ -1,7 +1,7 @@
 """`make bench ROWS=…`: the pipeline measured side by side with what a user would compare it with, on generated files.
 
 WHAT=rows (default): beside DuckDB and psql's COPY. WHAT=hour, day, skew: an hour's jobs beside an empty session, one
-more day beside thirty, an uneven file beside an even one. Prints ratios with machine, versions and input, and keeps
+more day beside thirty, an uneven file beside an even one. WHAT=year: what a year of hourly runs leaves in the logs. Prints ratios with machine, versions and input, and keeps
 them in data/bench. Nothing else should run on the machine meanwhile.
 """
 
@@ -22,7 +22,7 @@ from rich.console import Console
 from spark_jobs.command_line import guarded
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
-from tests.bench import day, first_drafts, hour, process, rows, skew
+from tests.bench import day, first_drafts, hour, process, rows, skew, year
 from tests.bench.chart import draw
 
 START, DAYS = datetime(2019, 10, 1), 30
@@ -121,7 +121,14 @@ def _line(facts: dict[str, Any]) -> str:
     return " · ".join(f"{name} {value}" for name, value in facts.items())
 
 
-MEASURES = {"rows": _rows, "hour": _hour, "day": _day, "skew": _skew}
+def _year(arguments: argparse.Namespace, scratch: Path, console: Console) -> dict[str, Any]:
+    console.print(_line(_facts()))
+    found = year.measured(scratch)
+    console.print(year.told(found))
+    return {"found": {name: year.as_json(days) for name, days in found.items()}}
+
+
+MEASURES = {"rows": _rows, "hour": _hour, "day": _day, "skew": _skew, "year": _year}
 
 if __name__ == "__main__":
     sys.exit(guarded("bench", main))

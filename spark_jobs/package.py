@@ -1,0 +1,24 @@
+"""`make package`: the code as one archive for `spark-submit --py-files`, so that executors elsewhere have it."""
+
+import sys
+import zipfile
+from pathlib import Path
+
+from spark_jobs.settings import ROOT
+
+NAME, PACKAGES = "pipeline.zip", ("spark_jobs", "expectations")
+
+
+def package(folder: Path) -> Path:
+    """Writes the archive into `folder`; its address."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / NAME
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in PACKAGES:
+            for source in sorted((ROOT / name).rglob("*.py")):
+                archive.write(source, source.relative_to(ROOT))
+    return path
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{package(ROOT / 'data')}\n")

@@ -1,0 +1,92 @@
+"""`make upgrade`: the tables of an older version of this project become those of this one, once after each update.
+
+Each table gets what `spark_jobs/tables` says now: columns, comments, wider types, properties. No file is rewritten; what
+an old row lacks is null, and the column's comment says so. Older partitions stay readable, also by their versions.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from pyspark.errors import AnalysisException
+
+from spark_jobs import lease, lock, tables
+from spark_jobs.command_line import guarded, parser
+from spark_jobs.console import Console
+from spark_jobs.context import Context, context
+from spark_jobs.errors import PipelineError
+from spark_jobs.session import spark_session
+from spark_jobs.settings import load
+from spark_jobs.storage import Storage, properties, schema
+from spark_jobs.tables import Table
+
+WIDER = "'delta.enableTypeWidening' = 'true'"  # only where it is needed: not every reader of Delta knows it
+
+
+def main() -> int:
+    """Prints one line for each change; says so where there is none."""
+    settings, console = load(parser("make upgrade", __doc__).parse_args().set), Console()
+    with ExitStack() as held:
+        holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in lease.PARTS]
+        ctx = context(settings, spark_session("upgrade"))
+        for line in upgrade(ctx, holds):
+            console.say(line)
+    return 0
+
+
+def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
+    """Changes table after table, then the mark: cut short, it is gone on with by the next. The caller holds the parts.
+
+    Raises LayoutError where the warehouse is of a later version, PipelineError where a type cannot become wider.
+    """
+    before = lease.layout(ctx.storage)
+    for table in tables.ALL:
+        if ctx.storage.exists(table):
+            yield from (f"{table.name}: {words}" for words in conform(ctx.storage, table))
+    lease.take(ctx.storage, holds, upgrading=True)
+    yield f"layout {tables.LAYOUT}, {before} before" if before < tables.LAYOUT else f"layout {before}, as it was"
+
+
+def conform(storage: Storage, table: Table) -> Iterator[str]:
+    """Gives an existing table the columns, types, comments and properties that it is declared with; each change in
+    words. Raises PipelineError where a type is not a wider form of what is there."""
+    there = {field.name: field for field in storage.read(table).schema.fields}
+    declared = schema(table)
+    if new := [field for field in table.fields if field.name not in there]:
+        columns = ", ".join(f"`{field.name}` {field.type} COMMENT {_literal(field.comment)}" for field in new)
+        yield _alter(storage, table, f"ADD COLUMNS ({columns})", f"new: {', '.join(field.name for field in new)}")
+    for field in (field for field in table.fields if field.name in there):
+        old, wanted = there[field.name], declared[field.name].dataType.simpleString()
+        if (is_now := old.dataType.simpleString()) != wanted:
+            _alter(storage, table, f"SET TBLPROPERTIES ({WIDER})", "wider types")
+            change = f"ALTER COLUMN `{field.name}` TYPE {field.type}"
+            yield _alter(storage, table, change, f"{field.name}: {is_now} becomes {wanted}")
+        if old.metadata.get("comment") != field.comment:
+            change = f"ALTER COLUMN `{field.name}` COMMENT {_literal(field.comment)}"
+            yield _alter(storage, table, change, f"{field.name}: its comment")
+    held = storage.spark.sql(f"DESCRIBE DETAIL {_named(storage, table)}").first().properties
+    if other := {key: value for key, value in properties(table).items() if held.get(key) != value}:
+        pairs = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in other.items())
+        yield _alter(storage, table, f"SET TBLPROPERTIES ({pairs})", f"set: {', '.join(other)}")
+
+
+def _alter(storage: Storage, table: Table, change: str, words: str) -> str:
+    try:
+        storage.spark.sql(f"ALTER TABLE {_named(storage, table)} {change}")
+    except AnalysisException as error:
+        raise PipelineError(f"{table.name}: {words}: not possible ({error.getCondition()}).") from error
+    return words
+
+
+def _named(storage: Storage, table: Table) -> str:
+    return f"delta.`{storage.path(table)}`"
+
+
+def _literal(text: str) -> str:
+    """A string of SQL."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("upgrade", main))

@@ -1,0 +1,136 @@
+"""A year of hourly runs in metadata: log entries as the jobs write them, without the data files; Delta's own checkpoints
+and its own removal of old entries, on a clock that is turned. What stays bounded, and what grows with the days."""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+from rich import box
+from rich.table import Table as Printed
+
+from spark_jobs import tables
+from spark_jobs.session import spark_session
+from spark_jobs.storage import Storage
+from spark_jobs.storage_files import Held, held
+
+START = datetime(2019, 1, 1, tzinfo=UTC)
+SHOWN = (30, 90, 180, 365)
+BYTES = 1_500_000  # of an hour's file; nobody reads it
+
+
+def measured(scratch: Path) -> dict[str, dict[int, Held]]:
+    """For each table what it takes after so many days."""
+    spark = spark_session("year", **{"spark.master": "local[2]", "spark.sql.shuffle.partitions": "1"})
+    storage = Storage(spark, str(scratch / "warehouse"))
+    found = {}
+    for table, of_a_day in ((tables.USER_EVENTS, _events), (tables.HOUR_STATUS, _ledger)):
+        storage.create(table)
+        log = _Log(spark, Path(storage.path(table)))
+        found[table.name] = {}
+        for day in range(1, SHOWN[-1] + 1):
+            log.write(of_a_day(day), START + timedelta(days=day))
+            if day in SHOWN:
+                found[table.name][day] = held(storage, table)
+    spark.stop()
+    return found
+
+
+def told(found: dict[str, dict[int, Held]]) -> Printed:
+    """A line for each table and moment."""
+    table = Printed(title="a year of hourly runs, in metadata", title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in ("table", "days", "live files", "log entries", "latest checkpoint, kB"):
+        table.add_column(heading, justify="left" if heading == "table" else "right")
+    for name, days in found.items():
+        for day, one in days.items():
+            size = f"{one.checkpoint_bytes / 1000:,.0f}"
+            table.add_row(name, str(day), f"{one.files:,}", f"{one.log_entries:,}", size)
+    return table
+
+
+class _Log:
+    """The log of a table that nobody else writes, on a clock of its own."""
+
+    def __init__(self, spark: SparkSession, path: Path):
+        self.folder, self.version = path / "_delta_log", count(1)
+        start = int(START.timestamp() * 1000)
+        self.clock = spark._jvm.org.apache.spark.util.ManualClock(start)
+        delta = spark._jvm.org.apache.spark.sql.delta.DeltaLog
+        delta.clearCache()
+        self.log = delta.forTable(spark._jsparkSession, str(path), self.clock)
+        os.utime(self.folder / f"{0:020d}.json", (start / 1000, start / 1000))
+
+    def write(self, commits: Iterator[list[dict[str, Any]]], now: datetime) -> None:
+        """A day's entries, then a checkpoint, after which Delta removes what is older than it keeps."""
+        stamp = now.timestamp()
+        for actions in commits:
+            path = self.folder / f"{next(self.version):020d}.json"
+            info = {"commitInfo": {"timestamp": int(stamp * 1000), "operation": "WRITE", "operationParameters": {}}}
+            path.write_text("".join(json.dumps(action) + "\n" for action in [info, *actions]))
+            os.utime(path, (stamp, stamp))
+        self.clock.setTime(int(stamp * 1000))
+        self.log.checkpoint()
+        for path in self.folder.glob("*.checkpoint*"):
+            if path.stat().st_mtime > stamp + 1:
+                os.utime(path, (stamp, stamp))
+
+
+def _events(day: int) -> Iterator[list[dict[str, Any]]]:
+    """A file each hour, joined to one when the day has ended."""
+    date = f"{START + timedelta(days=day - 1):%Y-%m-%d}"
+    names = [f"event_date={date}/{hour:02}.parquet" for hour in range(24)]
+    for name in names:
+        yield [_add(name, {"event_date": date}, day)]
+    joined = [_remove(name, {"event_date": date}, day) for name in names]
+    yield [*joined, _add(f"event_date={date}/day.parquet", {"event_date": date}, day)]
+
+
+def _ledger(day: int) -> Iterator[list[dict[str, Any]]]:
+    """The month's file made anew twice an hour: judged, loaded."""
+    date = START + timedelta(days=day - 1)
+    month = {"month": f"{date:%Y-%m}"}
+    for number in range(48):
+        before = [] if (date.day, number) == (1, 0) else [_remove(_named(month, date.day, number - 1), month, day)]
+        yield [*before, _add(_named(month, date.day, number), month, day)]
+
+
+def _named(month: dict[str, str], day: int, number: int) -> str:
+    at = (day - 1) * 48 + number
+    return f"month={month['month']}/{at:05}.parquet"
+
+
+def _add(path: str, partition: dict[str, str], day: int) -> dict[str, Any]:
+    stamp = int((START + timedelta(days=day)).timestamp() * 1000)
+    return {
+        "add": {
+            "path": path,
+            "partitionValues": partition,
+            "size": BYTES,
+            "modificationTime": stamp,
+            "dataChange": True,
+            "stats": json.dumps({"numRecords": 60_000}),
+        }
+    }
+
+
+def _remove(path: str, partition: dict[str, str], day: int) -> dict[str, Any]:
+    stamp = int((START + timedelta(days=day)).timestamp() * 1000)
+    return {
+        "remove": {
+            "path": path,
+            "partitionValues": partition,
+            "size": BYTES,
+            "deletionTimestamp": stamp,
+            "dataChange": True,
+            "extendedFileMetadata": True,
+        }
+    }
+
+
+def as_json(table: dict[int, Held]) -> dict[str, Any]:
+    """For the kept result."""
+    return {str(day): vars(one) for day, one in table.items()}

@@ -1,0 +1,116 @@
+"""`make cluster-check`: the pipeline in local mode, on a cluster, and on a cluster that loses a worker on the way.
+
+A standalone master with two workers, each a process of its own; PostgreSQL is reached at an address. Prints what each run
+took, and whether every table holds the same rows: exit code 1 where one does not.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from spark_jobs.command_line import guarded
+from spark_jobs.package import package
+from spark_jobs.sample.generate import Span, generate
+from spark_jobs.session import spark_session
+from spark_jobs.settings import ROOT
+from tests.cluster.standalone import HERE, Standalone, kill
+from tests.process import places
+from tests.torture.digests import digests
+from tests.torture.server import Server
+
+START, DAYS = datetime(2019, 10, 1), 7
+SUBMIT = Path(sys.executable).parent / "spark-submit"
+BEFORE_THE_LOSS = "remove_duplicates"  # a worker is lost when this step has ended: in the middle of the next one
+MIDDLE_SECONDS = 3
+WORKERS, MEMORY = 2, "2g"
+
+
+def main() -> int:
+    """Runs all three and compares."""
+    parser = argparse.ArgumentParser(prog="make cluster-check", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    console = Console(highlight=False)
+    folder = Path(tempfile.mkdtemp(prefix="pipeline-cluster-"))
+    folder.chmod(0o755)
+    try:
+        return _check(folder, arguments.rows, console)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check(folder: Path, rows: int, console: Console) -> int:
+    raw = generate(Span(rows, DAYS * 24, START), folder / "raw")[0].parent
+    server = Server(folder / "postgres")
+    found = {}
+    local = ["--master", f"local[{WORKERS}]"]
+    found["local"] = _ran("local mode", folder / "local", raw, server, local, console)
+    with Standalone(folder, WORKERS, MEMORY) as cluster:
+        options = [*submitted(cluster.url, package(folder)), "--conf", f"spark.pyspark.python={cluster.python}"]
+        found["cluster"] = _ran("a cluster of two", folder / "cluster", raw, server, options, console)
+        lost = lambda: kill(cluster.workers[0])  # noqa: E731
+        found["loss"] = _ran("a cluster that loses a worker", folder / "loss", raw, server, options, console, lost)
+    different = [
+        f"{name}, {table}: {held.get(table)}, in local mode {due}"
+        for name, held in found.items()
+        for table, due in found["local"].items()
+        if held.get(table) != due
+    ]
+    for line in different:
+        console.print(line, soft_wrap=True)
+    equal = len(found["local"]) - len({line.split(": ")[0].split(", ")[1] for line in different})
+    console.print(f"{equal} of {len(found['local'])} tables hold the same rows in all three, PostgreSQL's among them")
+    return 1 if different else 0
+
+
+def submitted(master: str, code: Path) -> list[str]:
+    """The options of spark-submit for a cluster, as in docs/cluster.md."""
+    return [
+        *("--master", master, "--py-files", str(code)),
+        *("--conf", f"spark.driver.host={HERE}", "--conf", f"spark.executor.memory={MEMORY}"),
+        *("--conf", "spark.executor.cores=1", "--conf", "spark.driver.memory=2g"),
+    ]
+
+
+def _ran(
+    what: str,
+    folder: Path,
+    raw: Path,
+    server: Server,
+    options: list[str],
+    console: Console,
+    lose: Callable[[], None] | None = None,
+) -> dict[str, Any]:
+    """Runs the pipeline into `folder` and an empty database; what every table holds then."""
+    folder.mkdir()
+    server.reset(None)
+    variables = {"DATABASE_URL": server.url, "PIPELINE_LOGS": str(folder / "logs"), "TERM": "dumb"}
+    command = [SUBMIT, *options, ROOT / "spark_jobs" / "pipeline.py", "--input", raw, *places(folder)]
+    begun = time.monotonic()
+    process = subprocess.Popen(command, env=os.environ | variables, cwd=folder, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if lose and line.startswith(BEFORE_THE_LOSS):
+            time.sleep(MIDDLE_SECONDS)
+            lose()
+            console.print(f"  a worker and its executor are killed {MIDDLE_SECONDS} s after {BEFORE_THE_LOSS}")
+    code = process.wait()
+    console.print(f"{what}: exit code {code}, {time.monotonic() - begun:.0f} s")
+    spark = spark_session("cluster-check", **{"spark.master": f"local[{WORKERS}]"})
+    try:
+        return digests(spark, str(folder / "warehouse"), server.query)
+    finally:
+        spark.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("cluster-check", main))

@@ -1,0 +1,53 @@
+"""What a job counted, as Prometheus reads it; the rules speak of what is there."""
+
+import re
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from spark_jobs import metrics
+from spark_jobs.settings import ROOT
+
+SUMMARY = {"rows_loaded": 5, "dropped": {"view": 3, "cart": 0}, "latest_hour": "2019-10-01T05", "as_of": "2019-10-01"}
+
+
+def samples(folder, job: str) -> dict:
+    text = (folder / f"{job}.prom").read_text()
+    found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {(sample.name, *sample.labels.values()): sample.value for sample in found}
+
+
+def test_a_summary_becomes_samples(tmp_path):
+    metrics.record(str(tmp_path), "load_to_database", SUMMARY, 1.5)
+    found = samples(tmp_path, "load_to_database")
+    assert found[metrics.SECONDS, "load_to_database"] == 1.5
+    counted = {key[2:]: value for key, value in found.items() if key[0] == metrics.COUNTED}
+    assert counted == {
+        ("rows_loaded", ""): 5,
+        ("dropped", "view"): 3,
+        ("dropped", "cart"): 0,
+        ("latest_hour", ""): 1569906000,
+    }
+
+
+def test_seconds_are_of_each_jobs_last_run_in_the_order_of_their_ends(tmp_path):
+    for job, took in (("b", 9.0), ("a", 2.0), ("b", 1.0)):
+        metrics.record(str(tmp_path), job, {}, took)
+    assert list(metrics.seconds(str(tmp_path)).items()) == [("a", 2.0), ("b", 1.0)]
+    assert metrics.seconds(str(tmp_path / "nothing")) == {}
+
+
+def test_each_alert_asks_for_a_metric_that_a_job_leaves(pipeline, postgres):
+    pipeline.case("c01-fields.csv")
+    pipeline.land()
+    folder = pipeline.folder / "metrics"
+    metrics.record(str(folder), "validate_data_quality", pipeline.judge(), 1.0)
+    metrics.record(str(folder), "load_to_database", pipeline.load(), 1.0)
+    metrics.record(str(folder), "feature_engineering", {}, 1.0)
+    there = "".join(path.read_text() for path in folder.glob("*.prom"))
+    rules = yaml.safe_load((ROOT / "conf" / "alerts.yml").read_text())["groups"][0]["rules"]
+    for rule in rules:
+        name, labels = re.search(r"(pipeline_\w+)\{([^}]*)\}", rule["expr"]).groups()
+        lines = [line for line in there.splitlines() if line.startswith(name + "{")]
+        wanted = [label.strip() for label in labels.split(",")]
+        assert any(all(label in line for label in wanted) for line in lines), rule["alert"]

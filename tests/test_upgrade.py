@@ -1,0 +1,100 @@
+"""A warehouse of another version of the project: refused by name, upgraded once, and older rows stay readable."""
+
+import dataclasses
+from datetime import datetime
+
+import pytest
+
+from spark_jobs import lease, lock, tables
+from spark_jobs.command_line import leased
+from spark_jobs.errors import LayoutError, PipelineError
+from spark_jobs.jobs import validate_data_quality
+from spark_jobs.storage import Storage
+from spark_jobs.tables import Field
+from spark_jobs.upgrade import conform, upgrade
+from tests.conftest import HEAD, OCTOBER_1
+
+LATER = ("types", "mean_price")
+
+
+def older(table, *left_out: str, **types: str):
+    fields = [
+        dataclasses.replace(field, type=types.get(field.name, field.type), comment=field.comment.upper())
+        for field in table.fields
+        if field.name not in left_out
+    ]
+    return dataclasses.replace(table, fields=tuple(fields), statistics=())
+
+
+def rewritten(storage: Storage, table, old) -> None:
+    """The table as an older version would have made it, with the rows that it holds now."""
+    rows = storage.read(table).select(*old.columns).collect()
+    held = storage.frame(table, []).sparkSession.createDataFrame(rows, storage.read(table).select(*old.columns).schema)
+    files, path = storage.file_system(storage.path(table))
+    kept = held.localCheckpoint()
+    files.delete(path, True)
+    storage._existing.discard(table.name)
+    storage.create(old)
+    storage.append(old, kept)
+
+
+@pytest.fixture
+def old_warehouse(pipeline):
+    pipeline.put("a.csv", HEAD + "2019-10-01 00:00:00 UTC,view,1,77,,,5,501,s\n")
+    pipeline.land()
+    pipeline.judge()
+    with leased(pipeline.settings, pipeline.spark, lease.PARTS) as ctx:
+        storage = ctx.storage
+    storage.epochs.clear()
+    rewritten(storage, tables.HOUR_STATUS, older(tables.HOUR_STATUS, *LATER))
+    rewritten(storage, tables.RAW_EVENTS, older(tables.RAW_EVENTS, part="SMALLINT"))
+    rewritten(storage, tables.LEASES, older(tables.LEASES, "layout"))
+    pipeline.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+    return pipeline
+
+
+def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_warehouse):
+    sentence = f"{old_warehouse.settings.paths.warehouse}: its tables are of layout 1, and this version of the project "
+    with pytest.raises(LayoutError, match=sentence + "writes 2: run make upgrade once."):
+        with leased(old_warehouse.settings, old_warehouse.spark, [lease.COLLECTION]):
+            pass
+    ctx = old_warehouse.ctx()
+    lines = list(upgrade(ctx, [lock.Hold(part, unclean=False) for part in lease.PARTS]))
+    assert "hour_status: new: types, mean_price" in lines
+    assert "raw_events: part: smallint becomes int" in lines
+    assert "raw_events: set: delta.dataSkippingStatsColumns" in lines
+    assert lines[-1] == "layout 2, 1 before"
+    for table in (tables.HOUR_STATUS, tables.RAW_EVENTS):
+        there = {field.name: field for field in old_warehouse.read(table).schema.fields}
+        assert {f.name: f.comment for f in table.fields} == {n: f.metadata["comment"] for n, f in there.items()}
+    assert [row.part for row in old_warehouse.read(tables.RAW_EVENTS).collect()] == [1]
+    assert {row.types for row in old_warehouse.read(tables.HOUR_STATUS).collect()} == {None}
+    old_warehouse.put("b.csv", HEAD + "2019-10-01 01:00:00 UTC,view,1,77,,,5,501,s\n")
+    with leased(old_warehouse.settings, old_warehouse.spark, [lease.COLLECTION]) as ctx:
+        ctx.say = old_warehouse.said.append
+        old_warehouse.land()
+        validate_data_quality.run(ctx, OCTOBER_1)
+    types = {row.unit: row.types for row in old_warehouse.read(tables.HOUR_STATUS).where("raw_rows > 0").collect()}
+    assert types["2019-10-01T00"] is None and types["2019-10-01T01"]["view"] == 1
+    assert sorted(row.timestamp for row in old_warehouse.read(tables.USER_EVENTS).collect()) == [
+        datetime(2019, 10, 1, hour) for hour in (0, 1)
+    ]
+    assert list(conform(old_warehouse.ctx().storage, tables.RAW_EVENTS)) == []
+
+
+def test_a_later_warehouse_is_refused(pipeline, monkeypatch):
+    with leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]):
+        pass
+    monkeypatch.setattr(tables, "LAYOUT", 1)
+    with pytest.raises(LayoutError, match="layout 2, made by a later version of this project, and this one knows 1"):
+        with leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]):
+            pass
+
+
+def test_a_type_that_is_not_wider_is_one_sentence(pipeline):
+    storage = pipeline.ctx().storage
+    storage.create(
+        dataclasses.replace(tables.LEASES, fields=(Field("part", "INT", "x", False), *tables.LEASES.fields[1:]))
+    )
+    with pytest.raises(PipelineError, match="leases: part: int becomes string: not possible"):
+        list(conform(storage, tables.LEASES))
