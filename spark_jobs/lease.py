@@ -88,9 +88,9 @@ def _one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: st
     for row in before:
         if row["host"] != host and now() - row["taken_at"] < AWAY:
             raise BusyError(
-                f"{storage.warehouse}: {row['host']} wrote here at {row['taken_at']:%Y-%m-%d %H:%M} UTC, and on S3 only "
-                f"one machine may write: run this there, wait {AWAY // HOUR} hours, or set a log store for several "
-                "writers (docs/cluster.md)."
+                f"{storage.warehouse}: {row['host']} wrote here at {row['taken_at']:%Y-%m-%d %H:%M} UTC, and on S3 "
+                f"only one machine may write: run this there, wait {AWAY // HOUR} hours, or set a log store for "
+                "several writers (docs/cluster.md)."
             )
 
 
@@ -103,8 +103,8 @@ def layout(storage: Storage, rows: Iterable[Mapping[str, Any]] | None = None) ->
     oldest = min((row.get("layout") or 1 for row in found), default=tables.LAYOUT)
     if oldest > tables.LAYOUT:
         raise LayoutError(
-            f"{storage.warehouse}: its tables are of layout {oldest}, made by a later version of this project, and this "
-            f"one knows {tables.LAYOUT}: run the later one."
+            f"{storage.warehouse}: its tables are of layout {oldest}, made by a later version of this project, and "
+            f"this one knows {tables.LAYOUT}: run the later one."
         )
     return oldest
 

@@ -1,7 +1,7 @@
 """`make upgrade`: the tables of an older version of this project become those of this one, once after each update.
 
-Each table gets what `spark_jobs/tables` says now: columns, comments, wider types, properties. No file is rewritten; what
-an old row lacks is null, and the column's comment says so. Older partitions stay readable, also by their versions.
+Each table gets what `spark_jobs/tables` says now: columns, comments, wider types, properties. No file is rewritten;
+what an old row lacks is null, and the column's comment says so. Older partitions stay readable, also by their versions.
 """
 
 import sys

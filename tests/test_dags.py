@@ -21,7 +21,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 sys.path.insert(0, sys.argv[1])
 def awaited(dag):
     condition = getattr(dag.timetable, "asset_condition", None)
-    return sorted(key.name for key, _ in condition.iter_assets()) if condition else []
+    return sorted(asset.name for asset in condition.objects) if condition else []
 def once():
     bag = DagBag(sys.argv[1])
     return bag, {name: DagSerialization.to_dict(dag) for name, dag in sorted(bag.dags.items())}

@@ -74,6 +74,7 @@ def folder(seeded) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_split_holds_what_was_known_before_and_another_future_changes_no_byte(
     spark, tmp_path, database, seeded, folder
 ):

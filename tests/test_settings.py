@@ -37,7 +37,7 @@ def test_a_folder_may_be_called_by_digits():
 def test_a_missing_key_is_refused_by_name(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("[paths]\nraw = 'x'\n")
-    with pytest.raises(SettingsError, match="setting events is missing"):
+    with pytest.raises(SettingsError, match="setting schema is missing"):
         load(file=file)
 
 

@@ -161,7 +161,7 @@ def test_only_csv_files_of_the_folder_itself_are_taken(tmp_path):
 KAGGLE = tuple(HEAD.strip().split(","))
 
 
-def decided(header: tuple[str, ...], strict: Strict = Strict()):
+def decided(header: tuple[str, ...], strict: Strict):
     """What is decided about a second file with this header, after one with Kaggle's."""
     first = {"path": "/raw/a.csv", "status": "landed", "file_id": 1, "header": columns(list(KAGGLE)), "rows": 1}
     known = {"/raw/a.csv": first | {"digest": "a", "part": 1, "unfinished_from": None, "content_bytes": 9}}
@@ -198,7 +198,8 @@ def decided(header: tuple[str, ...], strict: Strict = Strict()):
             Strict(),
             (
                 "new",
-                "b.csv: columns left out: cost. b.csv: without price, which the file before had: these values are missing.",
+                "b.csv: columns left out: cost. b.csv: without price, which the file before had: these values are "
+                "missing.",
             ),
         ),
     ],

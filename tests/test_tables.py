@@ -115,7 +115,7 @@ def soil(path: Path, seed: int, share: float, spoiled_hour: str) -> None:
     path.write_text("\n".join([header, *lines, ""]))
 
 
-@pytest.mark.parametrize("rows", [6_000, pytest.param(50_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rows", [3_000, pytest.param(50_000, marks=pytest.mark.long)])
 def test_all_tables_of_soiled_and_shuffled_events_agree_with_the_oracle(pipeline, postgres, rows):
     path = generate(Span(rows, 24, datetime(2019, 10, 1)), pipeline.raw, seed=3, ratings=True)[0]
     soil(path, seed=4, share=0.05, spoiled_hour="2019-10-01 13")
@@ -201,6 +201,7 @@ def _in_runs(pipeline: Pipeline, path: Path, hours: int) -> None:
             pipeline.daily()
 
 
+@pytest.mark.long
 def test_snapshots_grown_by_a_day_are_those_from_scratch(pipeline, postgres):
     """Numbers of rows and columns stay; a table that holds what no entry of the ledger speaks of is made anew."""
     paths, numbers, added = [], [], []

@@ -55,9 +55,11 @@ def old_warehouse(pipeline):
 
 def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_warehouse):
     sentence = f"{old_warehouse.settings.paths.warehouse}: its tables are of layout 1, and this version of the project "
-    with pytest.raises(LayoutError, match=sentence + "writes 2: run make upgrade once."):
-        with leased(old_warehouse.settings, old_warehouse.spark, [lease.COLLECTION]):
-            pass
+    with (
+        pytest.raises(LayoutError, match=sentence + "writes 2: run make upgrade once."),
+        leased(old_warehouse.settings, old_warehouse.spark, [lease.COLLECTION]),
+    ):
+        pass
     ctx = old_warehouse.ctx()
     lines = list(upgrade(ctx, [lock.Hold(part, unclean=False) for part in lease.PARTS]))
     assert "hour_status: new: types, mean_price" in lines
@@ -86,15 +88,16 @@ def test_a_later_warehouse_is_refused(pipeline, monkeypatch):
     with leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]):
         pass
     monkeypatch.setattr(tables, "LAYOUT", 1)
-    with pytest.raises(LayoutError, match="layout 2, made by a later version of this project, and this one knows 1"):
-        with leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]):
-            pass
+    with (
+        pytest.raises(LayoutError, match="layout 2, made by a later version of this project, and this one knows 1"),
+        leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]),
+    ):
+        pass
 
 
 def test_a_type_that_is_not_wider_is_one_sentence(pipeline):
     storage = pipeline.ctx().storage
-    storage.create(
-        dataclasses.replace(tables.LEASES, fields=(Field("part", "INT", "x", False), *tables.LEASES.fields[1:]))
-    )
+    fields = (Field("part", "INT", "x", False), *tables.LEASES.fields[1:])
+    storage.create(dataclasses.replace(tables.LEASES, fields=fields, partition=None))
     with pytest.raises(PipelineError, match="leases: part: int becomes string: not possible"):
         list(conform(storage, tables.LEASES))

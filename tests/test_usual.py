@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from spark_jobs import tables, usual
+from spark_jobs.jobs import validate_data_quality
 from spark_jobs.settings import load
 from spark_jobs.states import unit_name
 from spark_jobs.windows import HOUR, Window
@@ -74,12 +75,10 @@ def test_an_hour_without_its_usual_purchases_is_a_warning_in_one_go_and_in_two(p
         )
         pipeline.put(f"{week}.csv", HEAD + "\n".join(lines) + "\n")
     pipeline.land()
-    warned = "at least 20% of the purchase events that the same hour of the 4 weeks before had' failed: 0 of 40 rows"
+    warned = "at least 20% of the purchase events that the same hour of the 4 weeks before had' failed"
     span = Window(FRIDAY - 2 * usual.WEEK, FRIDAY + HOUR, HOUR)
     for _ in range(2):
         pipeline.said.clear()
-        from spark_jobs.jobs import validate_data_quality
-
         validate_data_quality.run(pipeline.ctx(again=True), span)
         (line,) = [line for line in pipeline.said if "weeks before" in line]
         assert warned in line and "2019-11-15T10" in line

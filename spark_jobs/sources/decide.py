@@ -64,11 +64,14 @@ class Strict:
     lost_column: bool = False
 
 
+LENIENT = Strict()
+
+
 def decide(
     pairs: Iterable[tuple[Found, Examined]],
     known: Mapping[str, dict[str, Any]],
     next_id: int,
-    strict: Strict = Strict(),
+    strict: Strict = LENIENT,
 ) -> list[Decision]:
     """One decision for each examined file, in the order of their paths."""
     holders = {row["digest"]: path for path, row in known.items() if gives(row)}

@@ -1,7 +1,8 @@
 """`make bench ROWS=…`: the pipeline measured side by side with what a user would compare it with, on generated files.
 
 WHAT=rows (default): beside DuckDB and psql's COPY. WHAT=hour, day, skew: an hour's jobs beside an empty session, one
-more day beside thirty, an uneven file beside an even one. WHAT=year: what a year of hourly runs leaves in the logs. Prints ratios with machine, versions and input, and keeps
+more day beside thirty, an uneven file beside an even one. WHAT=year: what a year of hourly runs leaves in the logs.
+Prints ratios with machine, versions and input, and keeps
 them in data/bench. Nothing else should run on the machine meanwhile.
 """
 

@@ -1,5 +1,5 @@
-"""A year of hourly runs in metadata: log entries as the jobs write them, without the data files; Delta's own checkpoints
-and its own removal of old entries, on a clock that is turned. What stays bounded, and what grows with the days."""
+"""A year of hourly runs in metadata: log entries as the jobs write them, without the data files; Delta's checkpoints
+and its removal of old entries, on a clock that is turned. What stays bounded, and what grows with the days."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 """`make cluster-check`: the pipeline in local mode, on a cluster, and on a cluster that loses a worker on the way.
 
-A standalone master with two workers, each a process of its own; PostgreSQL is reached at an address. Prints what each run
-took, and whether every table holds the same rows: exit code 1 where one does not.
+A standalone master with two workers, each a process of its own; PostgreSQL is reached at an address. Prints what each
+run took, and whether every table holds the same rows: exit code 1 where one does not.
 """
 
 import argparse
