@@ -2,7 +2,8 @@
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 export PIPELINE_LOGS=${PIPELINE_LOGS:-$(dirname "$here")/data/logs}
 export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$(dirname "$here")/.venv/bin/python}
-# A scheduler may run jobs from anywhere.
+# A scheduler may run jobs from anywhere, and from an archive.
+export PIPELINE_HOME=$(dirname "$here")
 export PYTHONPATH=$(dirname "$here")${PYTHONPATH:+:$PYTHONPATH}
 # What a run spills and unpacks lies in a folder named after its process; folders of processes that are gone are removed.
 scratch=${PIPELINE_SCRATCH:-${TMPDIR:-/tmp}/pipeline-$(id -u)}

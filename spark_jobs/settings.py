@@ -10,7 +10,7 @@ from spark_jobs.errors import SettingsError
 from spark_jobs.settings_types import Paths
 from spark_jobs.settings_types import Settings as Settings
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(os.environ.get("PIPELINE_HOME") or Path(__file__).resolve().parents[1])  # this file may lie in an archive
 CHOICES = {"new_column": ("leave_out", "refuse"), "lost_column": ("accept", "refuse")}
 KEPT_DAYS = (7, 29)  # each table keeps replaced files for a week at least, and its log for 30 days
 

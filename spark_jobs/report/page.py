@@ -14,6 +14,7 @@ from spark_jobs.context import Context
 from spark_jobs.report import charts
 from spark_jobs.report.facts import Facts, gathered
 from spark_jobs.session import now
+from spark_jobs.settings import ROOT
 
 LATEST = "latest.html"
 KEPT = 50  # pages, with their facts
@@ -42,7 +43,7 @@ def write(ctx: Context, seconds: Mapping[str, float] | None = None) -> Path:
 
 def rendered(facts: Facts, before: Facts | None, folder: Path) -> str:
     """The page as text. Whatever comes from the data is escaped; links are relative to `folder`."""
-    loader = FileSystemLoader(Path(__file__).parent)
+    loader = FileSystemLoader(ROOT / "spark_jobs" / "report")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["size"] = size
     links = {verdict["suite"]: _link(verdict["page"], folder) for verdict in facts["verdicts"]}

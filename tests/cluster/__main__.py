@@ -19,6 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from spark_jobs.command_line import guarded
+from spark_jobs.errors import PipelineError
 from spark_jobs.package import package
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.session import spark_session
@@ -97,14 +98,18 @@ def _ran(
     variables = {"DATABASE_URL": server.url, "PIPELINE_LOGS": str(folder / "logs"), "TERM": "dumb"}
     command = [SUBMIT, *options, ROOT / "spark_jobs" / "pipeline.py", "--input", raw, *places(folder)]
     begun = time.monotonic()
-    process = subprocess.Popen(command, env=os.environ | variables, cwd=folder, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, env=os.environ | variables, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    line = ""
     for line in process.stdout:
         if lose and line.startswith(BEFORE_THE_LOSS):
             time.sleep(MIDDLE_SECONDS)
             lose()
             console.print(f"  a worker and its executor are killed {MIDDLE_SECONDS} s after {BEFORE_THE_LOSS}")
-    code = process.wait()
-    console.print(f"{what}: exit code {code}, {time.monotonic() - begun:.0f} s")
+    if process.wait():
+        raise PipelineError(f"{what}: ended with {process.returncode}: {line.strip()}")
+    console.print(f"{what}: {time.monotonic() - begun:.0f} s")
     spark = spark_session("cluster-check", **{"spark.master": f"local[{WORKERS}]"})
     try:
         return digests(spark, str(folder / "warehouse"), server.query)
