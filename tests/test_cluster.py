@@ -18,7 +18,7 @@ from spark_jobs.settings import ROOT, load
 from spark_jobs.storage import Storage
 
 PAGE = (ROOT / "docs" / "cluster.md").read_text().replace("\\\n", " ")
-COMMANDS = re.findall(r"^spark-submit (.*)$", PAGE, re.MULTILINE)
+COMMANDS = re.findall(r"^spark-submit (--master.*)$", PAGE, re.MULTILINE)
 MASTERS = ["spark://master:7077", "yarn", "k8s://https://api:6443"]
 
 

@@ -1,5 +1,7 @@
 """What tables and hours hold, as one value that does not depend on the order of rows or on when they were written."""
 
+import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType
 
 from spark_jobs import tables
+from spark_jobs.session import spark_session
 from spark_jobs.storage import Storage
 
 Query = Callable[[str], list[tuple]]
@@ -62,3 +65,14 @@ def _plain(frame, name: str) -> Column:
     if isinstance(kind, MapType):
         return F.array_sort(F.map_entries(name)).alias(name)
     return F.array_sort(name).alias(name) if isinstance(kind, ArrayType) else F.col(name)
+
+
+def main() -> int:
+    """`spark-submit tests/torture/digests.py WAREHOUSE`: the digests of its tables as a line of JSON."""
+    spark = spark_session("digests")
+    sys.stdout.write(json.dumps(digests(spark, sys.argv[1], lambda sql: []), default=str) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
