@@ -61,7 +61,7 @@ class _Log:
         self.clock = spark._jvm.org.apache.spark.util.ManualClock(start)
         delta = spark._jvm.org.apache.spark.sql.delta.DeltaLog
         delta.clearCache()
-        self.log = delta.forTable(spark._jsparkSession, str(path), self.clock)
+        self.log = delta.forTable(spark._jsparkSession, spark._jvm.org.apache.hadoop.fs.Path(str(path)), self.clock)
         os.utime(self.folder / f"{0:020d}.json", (start / 1000, start / 1000))
 
     def write(self, commits: Iterator[list[dict[str, Any]]], now: datetime) -> None:
