@@ -20,6 +20,7 @@ from spark_jobs.storage_files import Held, held
 
 START = datetime(2019, 1, 1, tzinfo=UTC)
 SHOWN = (30, 90, 180, 365)
+CHECKPOINT_DAYS = 7  # the jobs' tables have one every 20 commits; what is left at the end is the same
 BYTES = 1_500_000  # of an hour's file; nobody reads it
 
 
@@ -34,6 +35,8 @@ def measured(scratch: Path) -> dict[str, dict[int, Held]]:
         found[table.name] = {}
         for day in range(1, SHOWN[-1] + 1):
             log.write(of_a_day(day), START + timedelta(days=day))
+            if day % CHECKPOINT_DAYS == 0 or day in SHOWN:
+                log.checkpoint()
             if day in SHOWN:
                 found[table.name][day] = held(storage, table)
     spark.stop()
@@ -65,18 +68,21 @@ class _Log:
         os.utime(self.folder / f"{0:020d}.json", (start / 1000, start / 1000))
 
     def write(self, commits: Iterator[list[dict[str, Any]]], now: datetime) -> None:
-        """A day's entries, then a checkpoint, after which Delta removes what is older than it keeps."""
-        stamp = now.timestamp()
+        """A day's entries."""
+        self.now = stamp = now.timestamp()
         for actions in commits:
             path = self.folder / f"{next(self.version):020d}.json"
             info = {"commitInfo": {"timestamp": int(stamp * 1000), "operation": "WRITE", "operationParameters": {}}}
             path.write_text("".join(json.dumps(action) + "\n" for action in [info, *actions]))
             os.utime(path, (stamp, stamp))
-        self.clock.setTime(int(stamp * 1000))
+
+    def checkpoint(self) -> None:
+        """A checkpoint, after which Delta removes what is older than it keeps."""
+        self.clock.setTime(int(self.now * 1000))
         self.log.checkpoint()
         for path in self.folder.glob("*.checkpoint*"):
-            if path.stat().st_mtime > stamp + 1:
-                os.utime(path, (stamp, stamp))
+            if path.stat().st_mtime > self.now + 1:
+                os.utime(path, (self.now, self.now))
 
 
 def _events(day: int) -> Iterator[list[dict[str, Any]]]:
