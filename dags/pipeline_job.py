@@ -70,8 +70,9 @@ def _floor(moment: datetime, unit: timedelta) -> datetime:
 
 
 # What all DAGs have in common, and those over a window.
-POLICY = {"start_date": datetime(2019, 10, 1, tzinfo=UTC), "catchup": False, "default_args": DEFAULTS}
+POLICY = {"catchup": False, "default_args": DEFAULTS}
 WINDOWED = POLICY | {
+    "start_date": datetime(2019, 10, 1, tzinfo=UTC),
     "max_active_runs": RUNS,
     "params": PARAMS,
     "user_defined_macros": {"hours": hours, "days": days},

@@ -20,7 +20,7 @@ from spark_jobs.storage_files import Held, held
 
 START = datetime(2019, 1, 1, tzinfo=UTC)
 SHOWN = (30, 90, 180, 365)
-CHECKPOINT_DAYS = 7  # the jobs' tables have one every 20 commits; what is left at the end is the same
+CHECKPOINT_DAYS = 30  # the jobs' tables have one every 20 commits; what is left at the end is the same
 BYTES = 1_500_000  # of an hour's file; nobody reads it
 
 
