@@ -30,7 +30,7 @@ from tests.process import run as make_run
 from tests.test_tables import COMPARED, held, multiset
 
 START = [sys.executable, ROOT / "conf" / "local_airflow.py"]
-COLLECTION, PREPROCESSING = "data_collection_pipeline", "data_preprocessing_pipeline"
+COLLECTION, PREPROCESSING, REPORT = "data_collection_pipeline", "data_preprocessing_pipeline", "run_report"
 MINUTES = 15
 LOADED = "pipeline_load_to_database"
 METADATA = f"SELECT e.extra FROM asset_event e JOIN asset a ON a.id = e.asset_id WHERE a.name = '{LOADED}'"
@@ -140,11 +140,13 @@ def builds(spark, folder: Path) -> dict[tuple[str, str], datetime]:
 
 
 @pytest.mark.long
-def test_both_dags_become_green_by_themselves_and_make_the_tables_of_the_oracle(spark, folder):
+def test_the_dags_become_green_by_themselves_and_make_the_tables_of_the_oracle(spark, folder):
     with airflow(folder) as running:
         running.ended("scheduled", COLLECTION, PREPROCESSING)
+        running.ended("asset_triggered", REPORT)
         (metadata,) = running.rows(METADATA)
         assert (metadata[0]["hours_loaded"], metadata[0]["rows_loaded"]) == (72, 100_000)
+    assert "create_user_item_matrix" in (folder / "reports" / "latest.html").read_text()  # with its seconds
     (sample,) = (folder / "raw").glob("sample-*.csv")
     day = f"{now() - timedelta(days=1):%Y-%m-%d}"
     header, *lines = sample.read_text().splitlines(keepends=True)
