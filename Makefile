@@ -29,10 +29,10 @@ requeue: .venv/.ready ## rejected rows once more, after you mended their file in
 	@$(PY) -m spark_jobs.pipeline --requeue $${INPUT:+--input "$$INPUT"} $(sets)
 
 test: .venv/.ready ## the tests, under 15 minutes
-	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not long"
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-all: .venv/.ready ## the tests, long ones too
-	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 status: .venv/.ready ## hours and days: loaded, empty, stopped, dirty, incomplete, and what mends each
 	@$(PY) -m spark_jobs.status $(sets)

@@ -30,12 +30,9 @@ SLOWEST = ("torture", "tables", "collection", "rebuild", "queries", "matrix", "r
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first, so that two workers end at about the same time; a file, and what reads the seeded set,
-    stays with one of them."""
+    """The slowest files first, so that two workers, each with whole files, end at about the same time."""
     places = {f"test_{name}": place for place, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("seeded" if "seeded" in item.fixturenames else item.path.stem))
 
 
 @pytest.fixture(scope="session")
