@@ -36,5 +36,5 @@ def run(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         check=False,
-        timeout=400,
+        timeout=1800,
     )

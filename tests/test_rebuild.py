@@ -42,6 +42,7 @@ def built(spark, tmp_path_factory, database):
     return pipeline
 
 
+@pytest.mark.long
 def test_a_day_built_again_is_the_same_and_a_damaged_one_is_put_right(built):
     undisturbed, storage = state(built), built.ctx().storage
     versions = {table.name: storage.version(table) for table in tables.ALL if table is not tables.LEASES}
