@@ -26,7 +26,7 @@ JARS = {
 }
 
 
-# Hadoop's S3 client with the parts of Amazon's library that it uses: 12 MB, where the bundle that it declares has 600.
+# Hadoop's S3 client with the parts of Amazon's library that it uses, in place of the whole bundle that it declares.
 S3 = (
     "org.apache.hadoop:hadoop-aws:3.4.2?transitive=false",
     "software.amazon.awssdk:s3-transfer-manager:2.29.52?transitive=true",

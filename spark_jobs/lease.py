@@ -94,13 +94,12 @@ def _one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: st
             )
 
 
-def layout(storage: Storage, rows: Iterable[Mapping[str, Any]] | None = None) -> int:
+def layout(storage: Storage, rows: Iterable[Mapping[str, Any]]) -> int:
     """The version of the layout that the tables are of, told by the rows of `leases`; today's where nobody wrote yet.
 
     Raises LayoutError where it is later than this project's.
     """
-    found = storage.rows(tables.LEASES) if rows is None else rows
-    oldest = min((row.get("layout") or 1 for row in found), default=tables.LAYOUT)
+    oldest = min((row.get("layout") or 1 for row in rows), default=tables.LAYOUT)
     if oldest > tables.LAYOUT:
         raise LayoutError(
             f"{storage.warehouse}: its tables are of layout {oldest}, made by a later version of this project, and "

@@ -127,12 +127,10 @@ class Storage:
         self._save(writer, table, self.part)
 
     def note(self, table: Table) -> str | None:
-        """The note of the table's latest write; None where that has none."""
+        """The note of the table's latest commit; None where that has none."""
         if not self.exists(table):
             return None
-        writes = DeltaTable.forPath(self.spark, self.path(table)).history().where("operation = 'WRITE'")
-        last = writes.select("userMetadata").first()
-        return last.userMetadata if last else None
+        return DeltaTable.forPath(self.spark, self.path(table)).history(1).first().userMetadata
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Adds rows; for tables whose rows are given once and never change."""

@@ -39,7 +39,7 @@ def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
 
     Raises LayoutError where the warehouse is of a later version, PipelineError where a type cannot become wider.
     """
-    before = lease.layout(ctx.storage)
+    before = lease.layout(ctx.storage, ctx.storage.rows(tables.LEASES))
     for table in tables.ALL:
         if ctx.storage.exists(table):
             yield from (f"{table.name}: {words}" for words in conform(ctx.storage, table))

@@ -7,7 +7,7 @@ verdicts too; PostgreSQL's planner learns what there is. No part of a run that w
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from rich import box
@@ -81,9 +81,9 @@ def _old_logs(folder: Path, days: int) -> Iterator[Path]:
         yield from (path for path in found if path.stat().st_mtime < before)
 
 
-def sizes(ctx: Context) -> dict[str, Held]:
-    """What each table that exists takes."""
-    return {table.name: held(ctx.storage, table) for table in tables.ALL if ctx.storage.exists(table)}
+def sizes(ctx: Context, chosen: Iterable[tables.Table] = tables.ALL) -> dict[str, Held]:
+    """What each of the tables that exist takes."""
+    return {table.name: held(ctx.storage, table) for table in chosen if ctx.storage.exists(table)}
 
 
 def told(before: Mapping[str, Held], after: Mapping[str, Held]) -> Printed:

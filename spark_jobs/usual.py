@@ -35,9 +35,9 @@ def beside(hours: pd.DataFrame, ledger: Iterable[Row], types: Sequence[str], lim
     Not a number where too few of the weeks before are known, or hold too few rows. Hours of the same run count too, so
     that a month in one go is judged like one that came hour by hour.
     """
-    known = {row["hour"]: _of_ledger(row) for row in ledger if row["hour"] and row.get("types")}
     found = {datetime.fromisoformat(row["unit"]): _of_measures(row, types) for row in hours.to_dict("records")}
-    known |= found
+    asked = {hour - n * WEEK for hour in found for n in range(1, limits.weeks + 1)}
+    known = {row["hour"]: _of_ledger(row) for row in ledger if row["hour"] in asked and row.get("types")} | found
     columns = [_measures(seen, _before(known, hour, limits), types, limits) for hour, seen in found.items()]
     return hours.assign(**{name: [row[name] for row in columns] for name in columns[0]}) if columns else hours
 
@@ -52,7 +52,9 @@ def _measures(seen: Seen, before: Sequence[Seen], types: Sequence[str], limits: 
     found = {}
     for name in types:
         usual = median(week.types.get(name, 0) for week in before) if before else 0
-        found[f"usual_{name}_share"] = seen.types.get(name, 0) / usual if usual >= limits.least_rows else UNKNOWN
+        found[f"usual_{name}_share"] = (
+            seen.types.get(name, 0) / usual if usual >= max(limits.least_rows, 1) else UNKNOWN
+        )
     rise = seen.reject_share - median(week.reject_share for week in before) if before else UNKNOWN
     many = sum(seen.types.values()) >= limits.least_rows
     prices = [week.mean_price for week in before if week.mean_price]

@@ -17,12 +17,12 @@ def main() -> int:
     options = parser("spark-submit spark_jobs/jobs/optimize_tables.py", __doc__)
     options.add_argument("--part", choices=tuple(upkeep.OF_DAYS), required=True, help="whose tables")
     arguments = options.parse_args()
+    chosen = upkeep.OF_DAYS[arguments.part]
     with leased(load(arguments.set), spark_session("optimize_tables"), [arguments.part]) as ctx:
-        before = upkeep.sizes(ctx)
+        before = upkeep.sizes(ctx, chosen)
         done = upkeep.optimize(ctx, arguments.part)
-        after = upkeep.sizes(ctx)
-    names = [table.name for table in upkeep.OF_DAYS[arguments.part] if table.name in after]
-    files = {name: [before[name].files, after[name].files] for name in names}
+        after = upkeep.sizes(ctx, chosen)
+    files = {name: [before[name].files, after[name].files] for name in after}
     sys.stdout.write(handed_over({"job": "optimize_tables", "part": arguments.part} | done | {"files": files}) + "\n")
     return 0
 

@@ -1,6 +1,6 @@
 """Vacuum: removes files that no table needs and no rebuild may ask for, old logs and verdicts; PostgreSQL's VACUUM.
 
-Reads every table's log, hour and day ledger untouched; safe beside running jobs.
+Reads every table's log and changes no row; safe beside running jobs.
 """
 
 import sys

@@ -2,8 +2,8 @@
 
 WHAT=rows (default): beside DuckDB and psql's COPY. WHAT=hour, day, skew: an hour's jobs beside an empty session, one
 more day beside thirty, an uneven file beside an even one. WHAT=year: what a year of hourly runs leaves in the logs.
-Prints ratios with machine, versions and input, and keeps
-them in data/bench. Nothing else should run on the machine meanwhile.
+Prints ratios with machine, versions and input, and keeps them in data/bench. Nothing else should run
+on the machine meanwhile.
 """
 
 import argparse
@@ -126,7 +126,7 @@ def _year(arguments: argparse.Namespace, scratch: Path, console: Console) -> dic
     console.print(_line(_facts()))
     found = year.measured(scratch)
     console.print(year.told(found))
-    return {"found": {name: year.as_json(days) for name, days in found.items()}}
+    return {"found": {name: {day: vars(one) for day, one in days.items()} for name, days in found.items()}}
 
 
 MEASURES = {"rows": _rows, "hour": _hour, "day": _day, "skew": _skew, "year": _year}

@@ -110,33 +110,14 @@ def _named(month: dict[str, str], day: int, number: int) -> str:
 
 
 def _add(path: str, partition: dict[str, str], day: int) -> dict[str, Any]:
-    stamp = int((START + timedelta(days=day)).timestamp() * 1000)
-    return {
-        "add": {
-            "path": path,
-            "partitionValues": partition,
-            "size": BYTES,
-            "modificationTime": stamp,
-            "dataChange": True,
-            "stats": json.dumps({"numRecords": 60_000}),
-        }
-    }
+    return {"add": _file(path, partition, "modificationTime", day) | {"stats": json.dumps({"numRecords": 60_000})}}
 
 
 def _remove(path: str, partition: dict[str, str], day: int) -> dict[str, Any]:
+    return {"remove": _file(path, partition, "deletionTimestamp", day) | {"extendedFileMetadata": True}}
+
+
+def _file(path: str, partition: dict[str, str], time: str, day: int) -> dict[str, Any]:
+    """What both kinds of entry say of a file; `time` is the name that its moment has there."""
     stamp = int((START + timedelta(days=day)).timestamp() * 1000)
-    return {
-        "remove": {
-            "path": path,
-            "partitionValues": partition,
-            "size": BYTES,
-            "deletionTimestamp": stamp,
-            "dataChange": True,
-            "extendedFileMetadata": True,
-        }
-    }
-
-
-def as_json(table: dict[int, Held]) -> dict[str, Any]:
-    """For the kept result."""
-    return {str(day): vars(one) for day, one in table.items()}
+    return {"path": path, "partitionValues": partition, "size": BYTES, time: stamp, "dataChange": True}

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +60,14 @@ def _check(folder: Path, rows: int, console: Console) -> int:
     with Standalone(folder, WORKERS, MEMORY) as cluster:
         options = [*submitted(cluster.url, package(folder)), "--conf", f"spark.pyspark.python={cluster.python}"]
         found["cluster"] = _ran("a cluster of two", folder / "cluster", raw, server, options, console)
-        lost = lambda: kill(cluster.workers[0])  # noqa: E731
+        lost = partial(kill, cluster.workers[0])
         found["loss"] = _ran("a cluster that loses a worker", folder / "loss", raw, server, options, console, lost)
-    different = [
-        f"{name}, {table}: {held.get(table)}, in local mode {due}"
-        for name, held in found.items()
-        for table, due in found["local"].items()
-        if held.get(table) != due
-    ]
-    for line in different:
-        console.print(line, soft_wrap=True)
-    equal = len(found["local"]) - len({line.split(": ")[0].split(", ")[1] for line in different})
-    console.print(f"{equal} of {len(found['local'])} tables hold the same rows in all three, PostgreSQL's among them")
+    due = found["local"]
+    different = [(name, table) for name, held in found.items() for table in due if held.get(table) != due[table]]
+    for name, table in different:
+        console.print(f"{name}, {table}: {found[name].get(table)}, in local mode {due[table]}", soft_wrap=True)
+    equal = len(due) - len({table for _, table in different})
+    console.print(f"{equal} of {len(due)} tables hold the same rows in all three, PostgreSQL's among them")
     return 1 if different else 0
 
 
