@@ -97,7 +97,7 @@ def with_pairs(read):
         (lambda read: items.latest_of_items(read(tables.USER_EVENTS)), 3),
         (lambda read: interactions.pair_scores(read(tables.INTERACTIONS), WEIGHTS), 1),
         (lambda read: indexing.new_ids(read(tables.INTERACTIONS), read(tables.USER_INDEX), "user_id"), 3),
-        (lambda read: features.user_features(*with_pairs(read), WEIGHTS), 5),
+        (lambda read: features.user_features(*with_pairs(read), WEIGHTS), 4),
         (lambda read: features.item_features(*with_pairs(read), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 5),
     ],
     ids=["daily interactions", "daily items", "items", "pairs", "numbers", "user features", "item features"],

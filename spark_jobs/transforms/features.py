@@ -18,8 +18,10 @@ ITEM_SUMS = (*COUNTED, "given_ratings", "given_rating_sum")
 def user_features(interactions: DataFrame, pairs: DataFrame, weights: Mapping[str, float]) -> DataFrame:
     """`daily_interactions` and all `pairs` of their users to one row for each user (see tables.USER_FEATURES).
 
+    A user's rows are brought together before anything is summed: partial sums would be about as many as the rows.
     Distinct days are counted by grouping twice, for a distinct count in an aggregate multiplies its rows.
     """
+    interactions = interactions.repartition("user_id")
     items = pairs.groupBy("user_id")
     days = interactions.select("user_id", "event_date").distinct().groupBy("user_id")
     return (
@@ -40,11 +42,9 @@ def user_features(interactions: DataFrame, pairs: DataFrame, weights: Mapping[st
 
 
 def _ranked_categories(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """Each user's five categories with the highest score, ties to the smallest id: `ranked`, scores negated. One
-    shuffle by user."""
+    """Each user's five categories with the highest score, ties to the smallest id: `ranked`, scores negated."""
     counts = [F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES]
-    of_users = interactions.where("category_id IS NOT NULL").repartition("user_id")
-    by_category = of_users.groupBy("user_id", "category_id").agg(*counts)
+    by_category = interactions.where("category_id IS NOT NULL").groupBy("user_id", "category_id").agg(*counts)
     ranked = F.sort_array(F.collect_list(F.struct((-score(weights)).alias("below"), "category_id")))
     return by_category.groupBy("user_id").agg(F.slice(ranked, 1, TOP_CATEGORIES).alias("ranked"))
 

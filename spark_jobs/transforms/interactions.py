@@ -14,11 +14,13 @@ PARTS_OF_DAY = {"dawn": (0, 6), "morning": (7, 12), "afternoon": (13, 18), "even
 
 
 def daily_interactions(cleaned: DataFrame) -> DataFrame:
-    """`cleaned_events` to `daily_interactions`. One shuffle by day, user, item and category."""
+    """`cleaned_events` to `daily_interactions`. One shuffle by user and item, before anything is summed: in a day few
+    events of a user are of the same item, so that partial sums would be about as many."""
     purchase = F.col("event_type") == "purchase"
     given = F.col("rating_source") == "given"
     hour, price = F.hour("timestamp"), hundredths("price")
-    summed = cleaned.groupBy("event_date", "user_id", "item_id", "category_id").agg(
+    together = cleaned.repartition("user_id", "item_id")
+    summed = together.groupBy("event_date", "user_id", "item_id", "category_id").agg(
         *(F.count_if(F.col("event_type") == name).alias(f"{name}_count") for name in TYPES),
         *(F.count_if(hour.between(*hours)).alias(f"{name}_events") for name, hours in PARTS_OF_DAY.items()),
         F.count("price").alias("priced_events"),
@@ -53,8 +55,10 @@ def score(weights: Mapping[str, float]) -> Column:
 
 
 def pair_scores(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """`daily_interactions` to user_id, item_id, score; pairs without a score are left out. One shuffle by user."""
-    summed = interactions.groupBy("user_id", "item_id").agg(
-        *(F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES)
+    """`daily_interactions` to user_id, item_id, score; pairs without a score are left out. One shuffle of them."""
+    summed = (
+        interactions.repartition("user_id", "item_id")
+        .groupBy("user_id", "item_id")
+        .agg(*(F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES))
     )
     return summed.select("user_id", "item_id", score(weights).alias("score")).where("score <> 0")

@@ -2,8 +2,9 @@
 
 WHAT=rows (default): beside DuckDB and psql's COPY. WHAT=hour, day, skew: an hour's jobs beside an empty session, one
 more day beside thirty, an uneven file beside an even one. WHAT=year: what a year of hourly runs leaves in the logs.
-Prints ratios with machine, versions and input, and keeps them in data/bench. Nothing else should run
-on the machine meanwhile.
+WHAT=growth: each step at 1, 10 and 42 million rows, as far as ROWS goes.
+Prints ratios with machine, versions and input, and keeps them in data/bench. Nothing else should run on the machine
+meanwhile.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import platform
 import shutil
 import sys
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from rich.console import Console
 from spark_jobs.command_line import guarded
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
-from tests.bench import day, first_drafts, hour, process, rows, skew, year
+from tests.bench import day, first_drafts, growth, hour, process, rows, skew, year
 from tests.bench.chart import draw
 
 START, DAYS = datetime(2019, 10, 1), 30
@@ -34,7 +36,7 @@ def main() -> int:
     """Generates the file, measures, prints and keeps the result."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--what", choices=tuple(MEASURES), default="rows")
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="at least a million for growth")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--naive", action="store_true", help="once, beside naive PySpark and pandas")
     arguments = parser.parse_args()
@@ -90,10 +92,24 @@ def _skew(arguments: argparse.Namespace, scratch: Path, console: Console) -> dic
     return {"input": _told(arguments, path), "found": found}
 
 
+def _growth(arguments: argparse.Namespace, scratch: Path, console: Console) -> dict[str, Any]:
+    console.print(_line(_facts()))
+    sizes = [rows for rows in growth.SIZES if rows <= arguments.rows]
+    files = {rows: partial(_generated, rows, scratch) for rows in sizes}
+    found = growth.measured(scratch, files)
+    for table in growth.told(found):
+        console.print(table)
+    return {"found": found}
+
+
 def _file(arguments: argparse.Namespace, scratch: Path, console: Console) -> Path:
-    path = generate(Span(arguments.rows, DAYS * 24, START), scratch / "raw")[0]
+    path = _generated(arguments.rows, scratch)
     console.print(_line(_told(arguments, path) | _facts()))
     return path
+
+
+def _generated(rows: int, scratch: Path) -> Path:
+    return generate(Span(rows, DAYS * 24, START), scratch / "raw")[0]
 
 
 def _counted(arguments: argparse.Namespace, console: Console):
@@ -129,7 +145,7 @@ def _year(arguments: argparse.Namespace, scratch: Path, console: Console) -> dic
     return {"found": {name: {day: vars(one) for day, one in days.items()} for name, days in found.items()}}
 
 
-MEASURES = {"rows": _rows, "hour": _hour, "day": _day, "skew": _skew, "year": _year}
+MEASURES = {"rows": _rows, "hour": _hour, "day": _day, "skew": _skew, "year": _year, "growth": _growth}
 
 if __name__ == "__main__":
     sys.exit(guarded("bench", main))

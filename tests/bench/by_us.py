@@ -1,4 +1,4 @@
-"""`make run`, measured: `verdicts`, seconds of Great Expectations by suite; `read`, the bytes that each step read."""
+"""`make run`, measured: `verdicts`, seconds of its suites; bytes `read`, `shuffled`, `peak` of each step."""
 
 import json
 import os
@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import psutil
 
 from spark_jobs import pipeline, quality
 from spark_jobs.command_line import guarded
+from tests.bench.memory import Watch
 
 
 def main() -> int:
-    """Runs the pipeline as it is; adds `verdicts` and `read` to what it hands over."""
+    """Runs the pipeline as it is; adds what was measured to what it hands over."""
     judge, verdicts = quality.judge, {}
 
     def timed(suite, *arguments):
@@ -25,28 +27,40 @@ def main() -> int:
         return verdict
 
     quality.judge = timed
-    read = {}
+    found = {"read": {}, "shuffled": {}, "peak": {}}
     for job in pipeline.JOBS:
-        job.run = _counted(job, read)
+        job.run = _measured(job, found)
     code = pipeline.main()
     path = Path(os.environ["PIPELINE_SUMMARY"])
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"verdicts": verdicts, "read": read}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"verdicts": verdicts} | found))
     return code
 
 
-def _counted(job: ModuleType, read: dict[str, int]) -> Callable:
-    """The job's `run`, which adds up what Spark's process read meanwhile: tables, shuffles, workers' answers."""
-    run = job.run
+def _measured(job: ModuleType, found: dict[str, dict[str, Any]]) -> Callable:
+    """The job's `run`, which notes what Spark's process read meanwhile (tables, shuffles, workers' answers), what was
+    written for shuffles, and the most that all processes held."""
+    run, step = job.run, job.__name__.rpartition(".")[2]
 
-    def counted(ctx, window):
+    def measured(ctx, window):
         process = psutil.Process(ctx.spark.sparkContext._gateway.proc.pid)
-        before = process.io_counters().read_chars
+        read, shuffled = process.io_counters().read_chars, _shuffled(ctx)
         try:
-            return run(ctx, window)
+            with Watch() as watch:
+                return run(ctx, window)
         finally:
-            read[job.__name__.rpartition(".")[2]] = process.io_counters().read_chars - before
+            found["read"][step] = process.io_counters().read_chars - read
+            found["shuffled"][step] = _shuffled(ctx) - shuffled
+            found["peak"][step] = watch.peak
 
-    return counted
+    return measured
+
+
+def _shuffled(ctx: Any) -> int:
+    """Bytes that were written for shuffles so far."""
+    context = ctx.spark.sparkContext._jsc.sc()
+    context.listenerBus().waitUntilEmpty()
+    executors = context.statusStore().executorList(False)
+    return sum(executors.apply(place).totalShuffleWrite() for place in range(executors.size()))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Peak memory of a process and all that it started."""
 
 import subprocess
+import threading
 import time
 from contextlib import suppress
 
@@ -13,10 +14,38 @@ def peak_of(process: subprocess.Popen) -> int:
     """Waits for the process; the largest sum of resident bytes that it and its descendants held at once."""
     peak, root = 0, psutil.Process(process.pid)
     while process.poll() is None:
-        with suppress(psutil.Error):
-            peak = max(peak, sum(_resident(part) for part in [root, *root.children(recursive=True)]))
+        peak = max(peak, _held_by(root))
         time.sleep(EVERY_SECONDS)
     return peak
+
+
+class Watch:
+    """Watches this process and its descendants from within; a context. `peak`: as of `peak_of`, within it."""
+
+    def __init__(self):
+        self.peak, self._ended = 0, threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        root = psutil.Process()
+        while True:
+            self.peak = max(self.peak, _held_by(root))
+            if self._ended.wait(EVERY_SECONDS):
+                return
+
+
+def _held_by(root: psutil.Process) -> int:
+    with suppress(psutil.Error):
+        return sum(_resident(part) for part in [root, *root.children(recursive=True)])
+    return 0
 
 
 def _resident(process: psutil.Process) -> int:

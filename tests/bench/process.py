@@ -1,6 +1,7 @@
 """What is measured runs in processes of its own: the pipeline, and the ways beside it, which print a line of JSON."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,11 @@ def folder(parent: Path) -> Path:
     return made
 
 
+def remove(folder: Path) -> None:
+    """Removes it with all that is in it; what ends meanwhile may still remove files of its own."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def answer(module: str, *arguments: object) -> Any:
     """What the module prints last. Raises PipelineError where it fails."""
     command = [sys.executable, "-m", f"tests.bench.{module}", *map(str, arguments)]
@@ -31,7 +37,7 @@ def answer(module: str, *arguments: object) -> Any:
 
 
 def pipeline(folder: Path) -> dict[str, Any]:
-    """`make run` over `folder`/raw: its summary, seconds in all, memory, and the bytes of its tables."""
+    """`make run` over `folder`/raw: its summary, seconds in all, memory; files (logs too) and bytes of its tables."""
     own = {"PIPELINE_SUMMARY": str(folder / "summary.json")}
     begun = time.monotonic()
     with (folder / "out.txt").open("wb") as log:
@@ -42,5 +48,15 @@ def pipeline(folder: Path) -> dict[str, Any]:
     seconds = time.monotonic() - begun
     if process.returncode:
         raise PipelineError(f"the pipeline ended with {process.returncode}: {(folder / 'out.txt').read_text()[-300:]}")
-    disk = sum(file.stat().st_size for file in (folder / "warehouse").rglob("*") if file.is_file())
-    return json.loads((folder / "summary.json").read_text()) | {"all": seconds, "peak_bytes": peak, "disk_bytes": disk}
+    summary = json.loads((folder / "summary.json").read_text())
+    return summary | {"all": seconds, "peak_bytes": peak} | _held(folder / "warehouse")
+
+
+def _held(warehouse: Path) -> dict[str, Any]:
+    """Bytes of everything, files and bytes of each table."""
+    sizes = {path: path.stat().st_size for path in warehouse.rglob("*") if path.is_file()}
+    found = {
+        table.name: [size for path, size in sizes.items() if table in path.parents] for table in warehouse.iterdir()
+    }
+    held = {name: {"files": len(table), "bytes": sum(table)} for name, table in found.items() if table}
+    return {"disk_bytes": sum(sizes.values()), "tables": held}
