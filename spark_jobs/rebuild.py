@@ -74,7 +74,7 @@ def _events(ctx: Context, day: datetime) -> Iterator[str]:
     events = _read(ctx, tables.DEDUPED_EVENTS, second, where, current)
     yield _put(ctx, tables.CLEANED_EVENTS, repair(events, Fills(*fills(events))), where, second)
     cleaned = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
-    yield _put(ctx, tables.INTERACTIONS, daily_interactions(cleaned), where, None)
+    yield _put(ctx, tables.INTERACTIONS, daily_interactions(cleaned, [day], second["rows_out"]), where, None)
     yield _put(ctx, tables.ITEM_DAYS, daily_items(cleaned), where, None)
 
 

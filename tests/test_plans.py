@@ -10,10 +10,11 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.transforms import features, indexing, interactions, items
-from spark_jobs.transforms.dedupe import ROWS_OF_A_PART, drops, kept, placed
+from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.impute import Fills, fills, repair
 from spark_jobs.transforms.measure import measures
 from spark_jobs.transforms.parse import parse
+from spark_jobs.transforms.parts import ROWS_OF_A_PART
 from spark_jobs.transforms.validate import profile, with_reasons
 
 LARGE = {"spark.sql.adaptive.enabled": "false", "spark.sql.autoBroadcastJoinThreshold": "-1"}
@@ -21,6 +22,7 @@ NEVER = ("CartesianProduct", "BatchEvalPython", "ArrowEvalPython", "PythonUDF", 
 WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}
 LIMITS = {"budget": 30.0, "mid": 100.0, "premium": 300.0}
 POPULARITY = {"views": 0.3, "purchases": 0.7}
+WHOLE = [datetime(2019, 10, 1)], 10 * ROWS_OF_A_PART
 NAMES = tables.USER_EVENTS.columns[:10]
 
 
@@ -68,7 +70,7 @@ def test_landing_and_validation_shuffle_no_row(spark, stored, plan):
 
 def test_deduplication_shuffles_the_rows_once_for_choosing_counting_and_judging(stored, plan):
     table = tables.DEDUPED_EVENTS
-    events = placed(stored(tables.USER_EVENTS), table.key_columns(), [datetime(2019, 10, 1)], 10 * ROWS_OF_A_PART)
+    events = placed(stored(tables.USER_EVENTS), table.key_columns(), *WHOLE)
     assert plan(events) == (1, 1)
     assert plan(kept(events)) == (1, 1)
     numbered = events.groupBy(*table.named_key(), "part").count()
@@ -92,7 +94,7 @@ def with_pairs(read):
 @pytest.mark.parametrize(
     ("make", "exchanges"),
     [
-        (lambda read: interactions.daily_interactions(read(tables.CLEANED_EVENTS)), 1),
+        (lambda read: interactions.daily_interactions(read(tables.CLEANED_EVENTS), *WHOLE), 1),
         (lambda read: interactions.daily_items(read(tables.CLEANED_EVENTS)), 3),
         (lambda read: items.latest_of_items(read(tables.USER_EVENTS)), 3),
         (lambda read: interactions.pair_scores(read(tables.INTERACTIONS), WEIGHTS), 1),

@@ -6,12 +6,14 @@ from decimal import Decimal
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import DEDUPED_EVENTS, USER_EVENTS
-from spark_jobs.transforms.dedupe import ROWS_OF_A_PART, kept, latest_first, placed
+from spark_jobs.transforms.dedupe import kept, latest_first, placed
 from spark_jobs.transforms.impute import fills, repair
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import daily_interactions, pair_scores
 from spark_jobs.transforms.latest import latest_known
+from spark_jobs.transforms.parts import ROWS_OF_A_PART
 
+DAY = datetime(2019, 10, 1)
 WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}
 SCHEMA = ", ".join(f"{field.name} {field.type}" for field in USER_EVENTS.fields)
 
@@ -41,7 +43,7 @@ def events(spark, *rows: dict):
 
 
 def chosen(frame, exempt=()) -> list[tuple]:
-    rows = kept(placed(frame, DEDUPED_EVENTS.key_columns(), [datetime(2019, 10, 1)], 3 * ROWS_OF_A_PART), exempt)
+    rows = kept(placed(frame, DEDUPED_EVENTS.key_columns(), [DAY], 3 * ROWS_OF_A_PART), exempt)
     return sorted((row.timestamp.second, row.price, row.session_id or "") for row in rows.collect())
 
 
@@ -136,7 +138,8 @@ def test_scores_add_the_weights_of_a_pairs_events(spark):
         {"event_type": "purchase", "price": "1"},
         {"event_type": "rating", "rating": "5", "price": "1", "item_id": 2},
     )
-    scores = pair_scores(daily_interactions(repair(frame, fills(frame))), WEIGHTS).orderBy("item_id").collect()
+    base = daily_interactions(repair(frame, fills(frame)), [DAY], 3 * ROWS_OF_A_PART)
+    scores = pair_scores(base, WEIGHTS).orderBy("item_id").collect()
     assert [(row.user_id, row.item_id, row.score) for row in scores] == [(1, 1, 9.0), (1, 2, 4.0)]
 
 

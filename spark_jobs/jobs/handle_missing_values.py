@@ -6,6 +6,7 @@ Takes the days of the range and built days whose deduplicated events changed sin
 
 import sys
 from dataclasses import replace
+from datetime import datetime
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -44,7 +45,7 @@ def run(ctx: Context, days: Window) -> Summary:
         found = _measures(cleaned, built)
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
-        _write(ctx, cleaned, passing)
+        _write(ctx, cleaned, passing, int(found["rows"].sum()))
         building.record(ctx, work, verdict, _counts(found))
         ctx.ledger.refresh_days()
         building.finish(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
@@ -54,11 +55,13 @@ def run(ctx: Context, days: Window) -> Summary:
     return {"days_built": len(passing)} | _summary(found)
 
 
-def _write(ctx: Context, cleaned: DataFrame, days: list) -> None:
+def _write(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: int) -> None:
+    if not days:
+        return
     where = in_days(days)
     ctx.storage.replace(tables.CLEANED_EVENTS, cleaned.where(where), where)
     written = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
-    ctx.storage.replace(tables.INTERACTIONS, daily_interactions(written), where)
+    ctx.storage.replace(tables.INTERACTIONS, daily_interactions(written, days, rows), where)
     ctx.storage.replace(tables.ITEM_DAYS, daily_items(written), where)
 
 

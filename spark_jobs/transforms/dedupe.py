@@ -7,8 +7,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spark_jobs.transforms.money import hundredths, money
+from spark_jobs.transforms.parts import in_parts
 
-ROWS_OF_A_PART = 200_000  # some 50 MB in memory
 TIE_BREAKERS = ("session_id", "category_id", "category_code", "brand", "rating")
 
 
@@ -24,15 +24,8 @@ def latest_first() -> list[Column]:
 
 def placed(events: DataFrame, key: Sequence[Column], days: Sequence[datetime], rows: int) -> DataFrame:
     """Events of these `days`, about `rows` altogether, with `place` among those of the same key, 1 first by
-    `latest_first`, and `part`. One shuffle: to parts of one day each, and within a day by user and item.
-
-    A day is then written to as few files as it has parts. What groups by `part` and the key needs no other shuffle;
-    neither a user nor an item that is everywhere makes one part much larger than the others.
-    """
-    parts = max(1, round(rows / len(days) / ROWS_OF_A_PART))
-    day = F.datediff("event_date", F.lit(min(days).date()))
-    part = (day * parts + F.pmod(F.xxhash64("user_id", "item_id"), F.lit(parts))).cast("int")
-    together = events.withColumn("part", part).repartitionById(len(days) * parts, "part")  # modulo: gaps do no harm
+    `latest_first`, and `part`. One shuffle, see `in_parts`."""
+    together = in_parts(events, days, rows)
     hashed = F.xxhash64(*key)  # first, for one number tells most keys apart
     window = Window.partitionBy(hashed, "part", *key).orderBy(*latest_first())
     return together.withColumn("place", F.row_number().over(window))

@@ -1,6 +1,7 @@
 """The daily bases: cleaned events summed so that matrix and features follow by adding, exactly and in any order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -8,19 +9,20 @@ from pyspark.sql import functions as F
 from spark_jobs.tables import INTERACTIONS, ITEM_DAYS
 from spark_jobs.transforms.latest import latest_known
 from spark_jobs.transforms.money import hundredths, money
+from spark_jobs.transforms.parts import in_parts
 
 TYPES = ("view", "cart", "purchase", "rating")
 PARTS_OF_DAY = {"dawn": (0, 6), "morning": (7, 12), "afternoon": (13, 18), "evening": (19, 23)}
 
 
-def daily_interactions(cleaned: DataFrame) -> DataFrame:
-    """`cleaned_events` to `daily_interactions`. One shuffle by user and item, before anything is summed: in a day few
-    events of a user are of the same item, so that partial sums would be about as many."""
+def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int) -> DataFrame:
+    """`cleaned_events` of these days, about `rows`, to `daily_interactions`. One shuffle, before anything is summed:
+    in a day few events of a user are of the same item, so that partial sums would be about as many."""
     purchase = F.col("event_type") == "purchase"
     given = F.col("rating_source") == "given"
     hour, price = F.hour("timestamp"), hundredths("price")
-    together = cleaned.repartition("user_id", "item_id")
-    summed = together.groupBy("event_date", "user_id", "item_id", "category_id").agg(
+    together = in_parts(cleaned, days, rows)
+    summed = together.groupBy("part", "event_date", "user_id", "item_id", "category_id").agg(
         *(F.count_if(F.col("event_type") == name).alias(f"{name}_count") for name in TYPES),
         *(F.count_if(hour.between(*hours)).alias(f"{name}_events") for name, hours in PARTS_OF_DAY.items()),
         F.count("price").alias("priced_events"),
