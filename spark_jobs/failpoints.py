@@ -6,14 +6,15 @@ from pathlib import Path
 
 
 def reached(name: str) -> None:
-    """Where PIPELINE_FAILPOINT is `name`: makes the file PIPELINE_FAILPOINT_FILE, once, and waits until it is gone.
+    """Where PIPELINE_FAILPOINT, names with commas between, has `name`: makes the file PIPELINE_FAILPOINT_FILE.`name`,
+    once, and waits until it is gone.
 
     Meanwhile the one who set both does what is to be survived.
     """
-    if os.environ.get("PIPELINE_FAILPOINT") != name:
+    if name not in os.environ.get("PIPELINE_FAILPOINT", "").split(","):
         return
-    here = Path(os.environ["PIPELINE_FAILPOINT_FILE"])
-    passed = here.with_suffix(".passed")
+    here = Path(f"{os.environ['PIPELINE_FAILPOINT_FILE']}.{name}")
+    passed = Path(f"{here}.passed")
     if passed.exists():
         return
     passed.touch()

@@ -21,7 +21,7 @@ import psutil
 from spark_jobs.errors import BusyError, PipelineError
 
 BEAT_SECONDS = 2.0
-SILENT_SECONDS = float(os.environ.get("PIPELINE_SILENT_SECONDS") or 60)
+SILENT_SECONDS = 60.0
 SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT" in os.environ  # then the JVM is this process's parent
 
 

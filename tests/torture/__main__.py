@@ -20,12 +20,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from spark_jobs import lock
 from spark_jobs.command_line import guarded
 from spark_jobs.session import spark_session
 from spark_jobs.settings import ROOT
-from tests.torture import cases, faults
-from tests.torture.attempt import SILENT_SECONDS
+from tests.torture import archive, cases
+from tests.torture.attempt import Ahead
 from tests.torture.run import Outcome, run
 from tests.torture.server import Server
 from tests.torture.stage import JOBS, Stage
@@ -45,8 +44,6 @@ def main() -> int:
     arguments = parser.parse_args()
     console = Console(highlight=False, width=WIDE)
     chosen = [pair for pair in (cases.SHORT if arguments.short else cases.pairs()) if arguments.only in " ".join(pair)]
-    if arguments.short:
-        faults.GONE_SECONDS = 5
     outcomes: list[Outcome] = []
     with stage() as made:
         if not made.small_disk:
@@ -76,7 +73,7 @@ def stage() -> Iterator[Stage]:
     mount = ["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", folder / "here"]
     mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
     os.environ["PIPELINE_LOGS"] = str(folder / "logs")
-    lock.SILENT_SECONDS = SILENT_SECONDS
+    archive.begin(folder)
     server = Server(folder / "postgres")
     os.environ["DATABASE_URL"] = server.url
     spark = spark_session("torture", **QUICK)
@@ -93,8 +90,11 @@ def of_seed(made: Stage, chosen: list[tuple[str, str]], seed: int) -> Iterator[O
     """The outcomes of these cases, on the data of one seed."""
     needed = {cases.FAILPOINTS[point][0] for _, point in chosen}
     made.prepare(seed, [job for job in JOBS if job in needed])
-    for fault, point in chosen:
-        yield run(made, fault, point, seed)
+    if not made.archive.exists():
+        archive.dump(made.spark, made.archive)
+    with Ahead(made, [(cases.FAILPOINTS[point][0], point) for _, point in chosen]) as ahead:
+        for fault, point in chosen:
+            yield run(made, ahead, fault, point, seed)
 
 
 def _line(outcome: Outcome) -> str:

@@ -5,41 +5,44 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from spark_jobs.settings import ROOT
+from tests.torture import archive
+from tests.torture.ready import BEGUN
 from tests.torture.stage import JOBS, Stage, window
 
 PATIENCE = 900.0  # a machine that is shared may give a tenth of its usual speed
-SILENT_SECONDS = 15  # short, but longer than a busy machine keeps a living run from its sign of life
 SMALL = ["--master", "local[2]", "--conf", "spark.sql.shuffle.partitions=2"]
 SMALL += ["--conf", "spark.sql.codegen.wholeStage=false", "--conf", "spark.sql.codegen.factoryMode=NO_CODEGEN"]
+READY = Path(__file__).with_name("ready.py")
 SUBMIT = Path(sys.executable).parent / "spark-submit"
 
 
 class Attempt:
-    """One process tree. `stderr` is what it said."""
+    """One process tree. With a failpoint it waits where it has begun, and then where the failpoint is."""
 
     def __init__(self, stage: Stage, job: str, failpoint: str | None = None):
-        self.marker = stage.folder / f"reached-{time.monotonic_ns()}"
-        self.scratch = stage.folder / "scratch"
-        hours = window(JOBS[job])
-        span = ["--start", f"{hours.start:%Y-%m-%dT%H}", "--end", f"{hours.end:%Y-%m-%dT%H}"]
+        self.failpoint, self.marker = failpoint, stage.folder / f"reached-{time.monotonic_ns()}"
         variables = {
             "DATABASE_URL": stage.server.url,
             "PIPELINE_LOGS": str(stage.here / "logs"),
-            "PIPELINE_SCRATCH": str(self.scratch),
-            "PIPELINE_SILENT_SECONDS": str(SILENT_SECONDS),
-            "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1",  # each run is short: compile little
+            "PIPELINE_SCRATCH": str(stage.folder / "scratch"),
+            "SPARK_SUBMIT_OPTS": f"-XX:TieredStopAtLevel=1 {archive.options(stage.archive)}",  # short: compile little
         }
         if failpoint:
-            variables |= {"PIPELINE_FAILPOINT": failpoint, "PIPELINE_FAILPOINT_FILE": str(self.marker)}
-        self.output = (stage.folder / "output").open("w+")
+            variables |= {"PIPELINE_FAILPOINT": f"{BEGUN},{failpoint}", "PIPELINE_FAILPOINT_FILE": str(self.marker)}
+        entry = [READY, job] if failpoint else [JOBS[job].__file__]
+        hours = window(JOBS[job])
+        span = ["--start", f"{hours.start:%Y-%m-%dT%H}", "--end", f"{hours.end:%Y-%m-%dT%H}"]
+        self.output = self.marker.with_suffix(".output").open("w+")
         self.process = subprocess.Popen(
-            [SUBMIT, *SMALL, ROOT / "spark_jobs" / "jobs" / f"{job}.py", *span, *stage.options],
+            [SUBMIT, *archive.CONF, *SMALL, *entry, *span, *stage.options],
             env=os.environ | variables,
             cwd=ROOT,
             stdout=self.output,
@@ -49,20 +52,18 @@ class Attempt:
         self.seen: dict[int, psutil.Process] = {}
 
     def reached(self) -> bool:
-        """Waits for the failpoint; False where the run ends without coming there."""
-        begun = time.monotonic()
-        while not self.marker.exists():
-            if self.process.poll() is not None:
-                return False
-            if time.monotonic() - begun > PATIENCE:
-                raise TimeoutError(f"the failpoint was not reached: {self.said()}")
-            time.sleep(0.05)
+        """Lets it begin and waits for the failpoint; False where the run ends without coming there."""
+        if not self._waits(BEGUN):
+            return False
+        self._at(BEGUN).unlink()
+        if not self._waits(self.failpoint):
+            return False
         self.tree()
         return True
 
     def go(self) -> None:
         """Lets it run on from the failpoint."""
-        self.marker.unlink(missing_ok=True)
+        self._at(self.failpoint).unlink(missing_ok=True)
 
     def tree(self) -> list[psutil.Process]:
         """The JVM, the Python driver and its workers, as far as they live."""
@@ -101,10 +102,50 @@ class Attempt:
                 process.kill()
         return [f"{process.pid} {process.name()}" for process in left]
 
+    def _at(self, name: str | None) -> Path:
+        return Path(f"{self.marker}.{name}")
+
+    def _waits(self, name: str | None) -> bool:
+        since = time.monotonic()
+        while not self._at(name).exists():
+            if self.process.poll() is not None:
+                return False
+            if time.monotonic() - since > PATIENCE:
+                raise TimeoutError(f"{name} was not reached: {self.said()}")
+            time.sleep(0.05)
+        return True
+
     def said(self) -> str:
         """What it wrote to stdout and stderr."""
         self.output.flush()
         return Path(self.output.name).read_text().strip()
+
+
+class Ahead:
+    """The attempts of the cases to come, (job, failpoint) each: the next one's JVM starts while the last
+    one's work is made good and looked at."""
+
+    def __init__(self, stage: Stage, due: Iterable[tuple[str, str]]):
+        self._attempts = (Attempt(stage, *each) for each in due)
+        self._started: Attempt | None = None
+
+    def __enter__(self) -> "Ahead":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._started:
+            self._started.signal(signal.SIGKILL)
+            self._started.process.wait()
+
+    def start(self) -> None:
+        """Starts the next one, if there is one and none waits yet."""
+        self._started = self._started or next(self._attempts, None)
+
+    def take(self) -> Attempt:
+        """The next one; it waits where it has begun, or is on its way there."""
+        self.start()
+        taken, self._started = self._started, None
+        return taken
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -1,13 +1,19 @@
 """What is done to a run that has come to its failpoint."""
 
+import os
 import signal
+import subprocess
 import time
 from contextlib import suppress
 
-from tests.torture.attempt import SILENT_SECONDS, Attempt
+import psutil
+
+from spark_jobs import lock
+from tests.torture.attempt import Attempt
 from tests.torture.stage import Stage
 
-GONE_SECONDS = 30
+GONE_SECONDS = 30  # at most: once the run has ended nothing is there any more that its absence could disturb
+STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
 
 
 def kill_jvm(stage: Stage, attempt: Attempt, job: str) -> None:
@@ -32,10 +38,11 @@ def restart_postgres(stage: Stage, attempt: Attempt, job: str) -> None:
 
 
 def postgres_gone(stage: Stage, attempt: Attempt, job: str) -> None:
-    """PostgreSQL crashes and comes back after 30 s; the run goes on meanwhile."""
+    """PostgreSQL crashes and comes back when the run has ended, or after 30 s; the run goes on meanwhile."""
     stage.server.stop()
     attempt.go()
-    time.sleep(GONE_SECONDS)
+    with suppress(subprocess.TimeoutExpired):
+        attempt.process.wait(GONE_SECONDS)
     stage.server.start()
 
 
@@ -60,9 +67,16 @@ def twice(stage: Stage, attempt: Attempt, job: str) -> None:
 
 
 def freeze(stage: Stage, attempt: Attempt, job: str) -> None:
-    """The whole run is stopped; another takes its place and finishes; then the first one wakes."""
+    """The whole run is stopped; another takes its place and finishes; then the first one wakes.
+
+    That it was silent for long is not waited for: its last sign of life is dated back.
+    """
     attempt.signal(signal.SIGSTOP)
-    time.sleep(SILENT_SECONDS + 0.5)
+    while any(process.status() not in STOPPED for process in attempt.tree()):
+        time.sleep(0.05)
+    last = time.time() - lock.SILENT_SECONDS
+    for path in (stage.here / "warehouse").glob(".*.lock"):
+        os.utime(path, (last, last))
     try:
         stage.attempt(job)
     finally:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from tests.torture.attempt import Attempt
+from tests.torture.attempt import Ahead
 from tests.torture.cases import FAILPOINTS
 from tests.torture.faults import FAULTS
 from tests.torture.reader import Reader
@@ -23,18 +23,22 @@ class Outcome:
     looked: int
 
 
-def run(stage: Stage, fault: str, failpoint: str, seed: int) -> Outcome:
+def run(stage: Stage, ahead: Ahead, fault: str, failpoint: str, seed: int) -> Outcome:
     """Runs the case; every difference becomes a sentence."""
     job, begun, wrong = FAILPOINTS[failpoint][0], time.monotonic(), []
     stage.set(job)
     with Reader(stage, job) as reader:
-        hurt = Attempt(stage, job, failpoint)
-        if not hurt.reached():
+        hurt = ahead.take()
+        reached = hurt.reached()
+        if fault != "disk full":  # its log is on that disk
+            ahead.start()
+        if not reached:
             wrong.append(f"the run ended before its failpoint: {hurt.said()}")
         else:
             FAULTS[fault](stage, hurt, job)
             hurt.end()
         wrong += [f"still alive: {name}" for name in hurt.orphans()]
+        ahead.start()
         stage.attempt(job)
     found, due = stage.digests(), stage.after[job]
     wrong += [f"{name}: {found.get(name)}, undisturbed {due.get(name)}" for name in due if found.get(name) != due[name]]

@@ -49,6 +49,11 @@ class Stage:
         return self.folder / "here"
 
     @property
+    def archive(self) -> Path:
+        """The JVM's classes, for the processes that are started here."""
+        return self.folder / "classes.jsa"
+
+    @property
     def options(self) -> list[str]:
         """Settings that put everything there."""
         return ["--set", f"paths.raw='{self.here / 'raw'}'", *places(self.here)]
