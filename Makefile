@@ -15,7 +15,7 @@ given = $(if $($(1)),--$(2) $(call quoted,$($(1))))
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-setup: .venv/.ready ## the environment in .venv: pinned packages, Delta jars (done by every other target)
+setup: .venv/.ready ## the environment in .venv: pinned packages, jars (done by every other target)
 .venv/.ready: requirements.lock conf/setup.sh conf/jars.py
 	@bash conf/setup.sh
 

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 shopt -s nullglob
-places=(data/warehouse data/postgres data/quality data/processed data/reports data/metrics data/logs data/airflow data/raw/sample-*.csv data/raw/feed-*.csv)
+places=(data/warehouse data/postgres data/quality data/processed data/reports data/metrics data/lineage data/logs data/airflow data/raw/sample-*.csv data/raw/feed-*.csv)
 found=()
 for place in "${places[@]}"; do [ -e "$place" ] && found+=("$place"); done
 [ ${#found[@]} -gt 0 ] || { echo "clean: nothing to remove."; exit 0; }

@@ -1,8 +1,9 @@
-"""Puts the Delta jars beside Spark's own, once, by Spark's resolver; a run then needs no network and no option.
+"""Puts the jars of Delta and OpenLineage beside Spark's own, once, by Spark's resolver; a run then needs no network.
 
-Five jars suffice (Spark brings ANTLR itself); resolving what they declare would add second copies of Hadoop, Parquet
-and Log4j. Each is checked against its SHA-256. With `--s3 FOLDER` the jars for s3a:// are put into that folder, and
-their addresses printed as `spark-submit --jars` takes them.
+Five of Delta suffice (Spark brings ANTLR itself); resolving what they declare would add second copies of Hadoop,
+Parquet and Log4j. OpenLineage's listener does nothing until a run names it (docs/lineage.md); it has to lie beside
+Delta's jars, whose classes it looks for. Each jar is checked against its SHA-256. With `--s3 FOLDER` the jars for s3a://
+are put into that folder, and their addresses printed as `spark-submit --jars` takes them.
 """
 
 import hashlib
@@ -16,13 +17,13 @@ import pyspark
 from pyspark.sql import SparkSession
 
 PLACE = Path(pyspark.__file__).parent / "jars"
-VERSION = "4.3.1"
 JARS = {
-    "delta-spark_4.1_2.13": "ebf35a4383f0a653c3ee3c7882c0edcac2f846be31ac61af4b96ccfaaf36c171",
-    "delta-storage": "577c12c7e371be4c041714fb48e88ad86e3c3512beea2bdaffbe7a4debf79718",
-    "delta-kernel-api": "b081b818d6f5686c7d6406588af72c9f8baf6765a41ada8197364aef90a260e8",
-    "delta-kernel-defaults": "27471cca7dd7a36289af2c8d52d2babb37e9e5a13cdaaea76730120f4c72e62f",
-    "delta-kernel-unitycatalog": "a288342b7e53da34a608a1a227c8109aa4681fcb582da499ed19347f2193362b",
+    "io.delta:delta-spark_4.1_2.13:4.3.1": "ebf35a4383f0a653c3ee3c7882c0edcac2f846be31ac61af4b96ccfaaf36c171",
+    "io.delta:delta-storage:4.3.1": "577c12c7e371be4c041714fb48e88ad86e3c3512beea2bdaffbe7a4debf79718",
+    "io.delta:delta-kernel-api:4.3.1": "b081b818d6f5686c7d6406588af72c9f8baf6765a41ada8197364aef90a260e8",
+    "io.delta:delta-kernel-defaults:4.3.1": "27471cca7dd7a36289af2c8d52d2babb37e9e5a13cdaaea76730120f4c72e62f",
+    "io.delta:delta-kernel-unitycatalog:4.3.1": "a288342b7e53da34a608a1a227c8109aa4681fcb582da499ed19347f2193362b",
+    "io.openlineage:openlineage-spark_2.13:1.53.0": "5d84b0ae7e72909b5aae7ed87df878bf06b28d9ac3005765c3529d0a66dbae6f",
 }
 
 
@@ -40,7 +41,7 @@ def main() -> int:
     if sys.argv[1:2] == ["--s3"] and len(sys.argv) == 3:
         sys.stdout.write(",".join(map(str, s3(Path(sys.argv[2]).resolve()))) + "\n")
         return 0
-    return delta()
+    return beside_sparks()
 
 
 def s3(folder: Path) -> list[Path]:
@@ -55,19 +56,20 @@ def s3(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.jar"))
 
 
-def delta() -> int:
+def beside_sparks() -> int:
     """Resolves what is missing; returns 0 when every jar is there and is the one expected."""
     wanted = missing()
     if not wanted:
         return 0
     with tempfile.TemporaryDirectory() as cache:
-        _resolved(cache, [f"io.delta:{name}:{VERSION}?transitive=false" for name in wanted])
-        for name in wanted:
-            resolved = Path(cache) / "jars" / f"io.delta_{_file(name)}"
-            if not _is_good(resolved, JARS[name]):
-                sys.stderr.write(f"{_file(name)}: not the file that was expected (SHA-256 differs).\n")
+        _resolved(cache, [f"{address}?transitive=false" for address in wanted])
+        for address in wanted:
+            group, file = address.partition(":")[0], _file(address)
+            resolved = Path(cache) / "jars" / f"{group}_{file}"
+            if not _is_good(resolved, JARS[address]):
+                sys.stderr.write(f"{file}: not the file that was expected (SHA-256 differs).\n")
                 return 1
-            shutil.copyfile(resolved, PLACE / _file(name))
+            shutil.copyfile(resolved, PLACE / file)
     return 0
 
 
@@ -81,12 +83,13 @@ def _resolved(cache: str, addresses: Iterable[str]) -> None:
 
 
 def missing() -> list[str]:
-    """The jars that are not beside Spark's own, or not as expected."""
-    return [name for name in JARS if not _is_good(PLACE / _file(name), JARS[name])]
+    """The addresses of the jars that are not beside Spark's own, or not as expected."""
+    return [address for address, digest in JARS.items() if not _is_good(PLACE / _file(address), digest)]
 
 
-def _file(name: str) -> str:
-    return f"{name}-{VERSION}.jar"
+def _file(address: str) -> str:
+    _, name, version = address.split(":")
+    return f"{name}-{version}.jar"
 
 
 def _is_good(path: Path, digest: str) -> bool:

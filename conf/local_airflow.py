@@ -39,7 +39,8 @@ def main() -> int:
     settings = load()
     port = _port()
     home = Path(settings.paths.database).parent / "airflow"
-    (home / "logs").mkdir(parents=True, exist_ok=True)
+    for folder in (home / "logs", Path(settings.paths.lineage)):
+        folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(str(home), "airflow"):
         return _serve(settings, home, port)
 
@@ -109,11 +110,18 @@ def _environment(settings: Settings, home: Path, port: int) -> dict[str, str]:
         "API_AUTH__JWT_SECRET": keys["jwt"],
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+        "OPENLINEAGE__NAMESPACE": "pipeline",
+        "OPENLINEAGE__TRANSPORT": os.environ.get("AIRFLOW__OPENLINEAGE__TRANSPORT") or _to_file(settings),
     }
     own = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
     own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server}
     own |= {"PYTHONWARNINGS": "ignore:Could not import graphviz"}  # else every `airflow dags …` says so
     return own | {f"AIRFLOW__{name}": value for name, value in chosen.items()}
+
+
+def _to_file(settings: Settings) -> str:
+    path = Path(settings.paths.lineage) / "airflow.ndjson"
+    return json.dumps({"type": "file", "log_file_path": str(path), "append": True})
 
 
 def _for_a_shell(variables: dict[str, str], home: Path) -> Path:

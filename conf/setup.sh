@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv: the pinned packages, the Delta jars, and the links by which spark-submit finds conf/ and spark_jobs/.
+# Makes .venv: the pinned packages, the jars, and the links by which spark-submit finds conf/ and spark_jobs/.
 # Safe to run again at any time; called by make when requirements.lock or this file is newer than .venv/.ready.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -32,7 +32,7 @@ quietly env VIRTUAL_ENV="$root/.venv" .venv/bin/uv pip sync --quiet --link-mode=
 site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 echo "$root" > "$site/pipeline.pth"
 ln -sfn "$root/conf" "$site/pyspark/conf"
-echo "setup: fetching the Delta jars …"
+echo "setup: fetching the jars …"
 quietly .venv/bin/python conf/jars.py
 touch .venv/.ready
 echo "setup: done."

@@ -8,6 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.providers.common.compat.openlineage.utils.spark import (
+    inject_parent_job_information_into_spark_properties as with_parent,
+)
+from airflow.providers.common.compat.openlineage.utils.spark import (
+    inject_transport_information_into_spark_properties as with_transport,
+)
+from airflow.providers.openlineage import conf as openlineage
 from airflow.providers.standard.sensors.bash import BashSensor
 from airflow.sdk import Asset, Context, Param
 from airflow.sdk.exceptions import (
@@ -16,12 +23,14 @@ from airflow.sdk.exceptions import (
     AirflowSensorTimeout,
     AirflowSkipException,
 )
+from airflow.sdk.log import mask_secret
 
 JOBS = Path(__file__).resolve().parents[1] / "spark_jobs" / "jobs"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SPELLED = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
 WRONG_SETTING, STOPPED, NOT_ARRIVED = 2, 3, 4  # exit codes of the jobs; README
 POKE, POKE_MOST, PATIENCE = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=6)
+LISTENER = "io.openlineage.spark.agent.OpenLineageSparkListener"
 RUNS = 4  # a run that waits for its hours does not hold up one that is triggered by hand; the pools keep order
 
 DEFAULTS = {
@@ -84,6 +93,26 @@ def asset(job: str) -> Asset:
     return Asset(f"pipeline_{job}")
 
 
+def lineage(context: Context) -> dict[str, str]:
+    """Spark's options to tell OpenLineage what a job reads and writes: as a part of its task, and where Airflow tells
+    of the task. None where Airflow tells nothing, or in a way that the provider has no words for in Spark.
+
+    A file is one of the attempt's own, beside Airflow's: Spark writes a long line in pieces, which would mix.
+    """
+    if openlineage.is_disabled():
+        return {}
+    parent, transport = with_parent({}, context), openlineage.transport()
+    if transport.get("type") == "file":
+        name = f"spark-{parent['spark.openlineage.parentRunId']}.ndjson"
+        path = Path(transport["log_file_path"]).with_name(name)
+        sent = {"spark.openlineage.transport.type": "file", "spark.openlineage.transport.location": str(path)}
+    else:
+        sent = with_transport({}, context)
+        mask_secret([value for key, value in sent.items() if key.endswith("apiKey") or ".headers." in key])
+    named = {"spark.extraListeners": LISTENER, "spark.openlineage.namespace": openlineage.namespace()}
+    return named | sent | parent if sent else {}
+
+
 class PipelineJob(SparkSubmitOperator):
     """Submits one job. Its summary becomes the XCom and the metadata of its asset.
 
@@ -110,6 +139,7 @@ class PipelineJob(SparkSubmitOperator):
         with TemporaryDirectory() as folder:
             path = Path(folder) / "summary.json"
             self.env_vars = (self.env_vars or {}) | {"PIPELINE_SUMMARY": str(path)}
+            self.conf = (self.conf or {}) | lineage(context)
             try:
                 super().execute(context)
             except AirflowException as error:

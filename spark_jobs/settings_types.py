@@ -14,6 +14,7 @@ class Paths:
     processed: str
     reports: str
     metrics: str
+    lineage: str
     logs: str
 
 

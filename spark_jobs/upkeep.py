@@ -21,6 +21,7 @@ from spark_jobs.database import opened
 from spark_jobs.errors import BusyError
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
+from spark_jobs.settings_types import Paths
 from spark_jobs.storage_files import Held, compact, held, vacuum
 from spark_jobs.windows import DAY, floor, parse_day
 
@@ -30,7 +31,8 @@ OF_DAYS = {
     lease.PREPROCESSING: (tables.DEDUPED_EVENTS, tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS),
 }
 DAY_HOURS, DAY_SECONDS = 24, 86400
-OURS, AIRFLOWS = "error-*.txt", "dag_id=*/**/*.log"
+OURS, AIRFLOWS, EVENTS = "error-*.txt", "dag_id=*/**/*.log", "*.ndjson"
+GROWING = "airflow.ndjson"  # of the events, the file that Airflow appends to; Spark has one for each run
 
 
 def main() -> int:
@@ -65,7 +67,8 @@ def tidy(ctx: Context) -> Summary:
     for table in tables.ALL:
         vacuum(ctx.storage, table, (kept.rebuild_days + 1) * DAY_HOURS)
     quality.prune(ctx.settings.paths.quality, ctx.settings.quality.docs_days)
-    old = list(_old_logs(Path(ctx.settings.paths.logs), kept.log_days))
+    _rotate(Path(ctx.settings.paths.lineage) / GROWING)
+    old = list(_old_logs(ctx.settings.paths, kept.log_days))
     for path in old:
         path.unlink(missing_ok=True)
     with opened(ctx) as warehouse:
@@ -73,11 +76,18 @@ def tidy(ctx: Context) -> Summary:
     return {"logs_removed": len(old)}
 
 
-def _old_logs(folder: Path, days: int) -> Iterator[Path]:
-    """Traces of our own, and logs of tasks where this runs below Airflow."""
+def _rotate(path: Path) -> None:
+    """Sets the file aside, so that it can grow old. Airflow opens it anew for each event, and none is lost."""
+    if path.exists():
+        path.replace(path.with_stem(f"{path.stem}-{now():%Y%m%dT%H%M%S}"))
+
+
+def _old_logs(paths: Paths, days: int) -> Iterator[Path]:
+    """Traces of our own, events of lineage, and logs of tasks where this runs below Airflow."""
+    folder = Path(paths.logs)
     airflow = os.environ.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER") or f"{os.environ.get('AIRFLOW_HOME') or folder}/logs"
     before = time.time() - days * DAY_SECONDS
-    for found in (folder.glob(OURS), Path(airflow).glob(AIRFLOWS)):
+    for found in (folder.glob(OURS), Path(paths.lineage).glob(EVENTS), Path(airflow).glob(AIRFLOWS)):
         yield from (path for path in found if path.stat().st_mtime < before)
 
 

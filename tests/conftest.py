@@ -58,7 +58,7 @@ class Pipeline:
         self.raw.mkdir()
         places = [
             f"paths.{name}='{folder / name}'"
-            for name in ("raw", "warehouse", "quality", "processed", "reports", "metrics", "logs")
+            for name in ("raw", "warehouse", "quality", "processed", "reports", "metrics", "lineage", "logs")
         ]
         self.settings = load([*places, f"paths.database='{database}'", *settings])
         self.spark = spark

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spark_jobs.settings import ROOT
 
-NAMES = ("warehouse", "database", "quality", "processed", "reports", "metrics", "logs")
+NAMES = ("warehouse", "database", "quality", "processed", "reports", "metrics", "lineage", "logs")
 
 
 def places(folder: Path) -> list[str]:

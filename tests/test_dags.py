@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -177,6 +179,67 @@ def test_the_submitted_commands_are_those_of_the_readme(pipeline_job, described,
         assert [str(Path(application).relative_to(ROOT)), *arguments] == shown[job]
 
 
+def submit_is(script: str, folder: Path, monkeypatch) -> None:
+    """From here on `spark-submit` is this script."""
+    path = folder / "spark-submit"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "local[*]"}')
+
+
+RUN = SimpleNamespace(logical_date=None, run_after=datetime(2019, 10, 1, 6, tzinfo=UTC), clear_number=0, conf={})
+
+
+@pytest.fixture
+def told(pipeline_job, tmp_path, monkeypatch) -> Callable[..., dict[str, str]]:
+    """Spark's options in what is submitted, where Airflow's section on OpenLineage has these options."""
+
+    def submitted(**options: str) -> dict[str, str]:
+        for name, value in options.items():
+            monkeypatch.setenv(f"AIRFLOW__OPENLINEAGE__{name.upper()}", value)
+        submit_is(f'printf "%s\\n" "$@" > {tmp_path}/said\nexit 1', tmp_path, monkeypatch)
+        task = SimpleNamespace(dag_id="d", task_id="t", try_number=1, map_index=-1, dag_run=RUN)
+        task.get_template_context = lambda: {"dag_run": RUN}
+        with pytest.raises(Exception, match="exit code 1"):
+            pipeline_job.PipelineJob(job="extract_events", window="hours").execute({"ti": task})
+        words = (tmp_path / "said").read_text().splitlines()
+        return dict(after.split("=", 1) for word, after in pairwise(words) if word == "--conf")
+
+    return submitted
+
+
+def test_a_job_tells_its_lineage_where_airflow_tells_its_own(told):
+    transport = '{"type": "file", "log_file_path": "/data/lineage/airflow.ndjson", "append": true}'
+    found = told(transport=transport, namespace="pipeline")
+    run, root = (found.pop(f"spark.openlineage.{name}") for name in ("parentRunId", "rootParentRunId"))
+    assert run and root and run != root
+    assert found == {
+        "spark.extraListeners": "io.openlineage.spark.agent.OpenLineageSparkListener",
+        "spark.openlineage.namespace": "pipeline",
+        "spark.openlineage.transport.type": "file",
+        "spark.openlineage.transport.location": f"/data/lineage/spark-{run}.ndjson",
+        "spark.openlineage.parentJobNamespace": "pipeline",
+        "spark.openlineage.parentJobName": "d.t",
+        "spark.openlineage.rootParentJobNamespace": "pipeline",
+        "spark.openlineage.rootParentJobName": "d",
+    }
+
+
+def test_a_server_that_airflow_tells_its_lineage_is_told_by_the_job_too(told):
+    transport = '{"type": "http", "url": "http://marquez:5000", "endpoint": "api/v1/lineage"}'
+    found = told(transport=transport, namespace="shop")
+    sent = {name.rpartition(".")[2]: value for name, value in found.items() if "transport" in name}
+    assert (sent["type"], sent["url"], sent["endpoint"]) == ("http", "http://marquez:5000", "api/v1/lineage")
+    assert found["spark.extraListeners"] and found["spark.openlineage.parentJobName"] == "d.t"
+
+
+def test_where_airflow_tells_no_lineage_the_job_tells_none(told):
+    assert told() == {}
+    transport = '{"type": "file", "log_file_path": "/data/lineage/airflow.ndjson"}'
+    assert told(transport=transport, disabled="True") == {}
+
+
 @pytest.mark.parametrize(
     ("code", "attempt", "outcome"),
     [
@@ -190,11 +253,7 @@ def test_the_submitted_commands_are_those_of_the_readme(pipeline_job, described,
 )
 def test_what_a_task_makes_of_an_exit_code(pipeline_job, tmp_path, monkeypatch, code, attempt, outcome):
     """A real process, submitted by the real hook, that ends with this code."""
-    submit = tmp_path / "spark-submit"
-    submit.write_text(f"#!/bin/sh\necho said\nexit {code}\n")
-    submit.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "local[*]"}')
+    submit_is(f"echo said\nexit {code}", tmp_path, monkeypatch)
     task = pipeline_job.PipelineJob(job="extract_events", window="hours", retries=2)
     with pytest.raises(Exception) as caught:
         task.execute({"ti": SimpleNamespace(try_number=attempt)})

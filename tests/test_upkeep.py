@@ -97,7 +97,9 @@ def test_runs_beside_it_notice_nothing(hourly):
 def test_old_logs_go_and_new_ones_stay(pipeline, monkeypatch):
     logs, tasks = Path(pipeline.settings.paths.logs), pipeline.folder / "airflow"
     monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tasks))
+    lineage = Path(pipeline.settings.paths.lineage)
     paths = [logs / "error-1.txt", logs / "spark.log", tasks / "dag_id=x" / "run_id=1" / "task_id=t" / "attempt=1.log"]
+    paths.append(lineage / "spark-1.ndjson")
     old = (time.time() - timedelta(days=31).total_seconds(),) * 2
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,8 +107,17 @@ def test_old_logs_go_and_new_ones_stay(pipeline, monkeypatch):
             name.touch()
         os.utime(path, old)
     removed = upkeep.tidy(pipeline.ctx())["logs_removed"]
-    assert (removed, [path.exists() for path in paths]) == (2, [False, True, False])
+    assert (removed, [path.exists() for path in paths]) == (3, [False, True, False, False])
     assert all(path.with_stem(f"{path.stem}-new").exists() for path in paths)
+
+
+def test_the_file_that_airflow_appends_to_is_set_aside_whole(pipeline):
+    growing = Path(pipeline.settings.paths.lineage) / upkeep.GROWING
+    growing.parent.mkdir()
+    growing.write_text("{}\n")
+    upkeep.tidy(pipeline.ctx())
+    (aside,) = growing.parent.iterdir()
+    assert (aside != growing, aside.read_text()) == (True, "{}\n")
 
 
 def test_the_sizes_are_told_before_and_after(seeded):
