@@ -3,7 +3,7 @@
 
 **What it does.** `optimize_collection` and `optimize_preprocessing` join the small files of closed days, each in the
 pool of those who write its tables. `vacuum_tables` removes files that no table needs and no rebuild may ask for, old
-logs, verdicts and Data Docs, and lets PostgreSQL's planner learn what there is.
+logs, lineage, verdicts and Data Docs, and lets PostgreSQL's planner learn what there is.
 
 **Who cares.** Nobody who reads: every row stays as it is. Whoever pays for the disk, and whoever waits for a query.
 

@@ -1,7 +1,8 @@
 """`make upkeep`: what a warehouse needs once a week, so that years of hourly runs leave it as fast as it was.
 
-Small files of closed days are joined; files that no table needs and no rebuild may ask for are removed, old logs and
-verdicts too; PostgreSQL's planner learns what there is. No part of a run that writes events, and safe beside one.
+Small files of closed days are joined; files that no table needs and no rebuild may ask for are removed, old logs,
+lineage and verdicts too; PostgreSQL's planner learns what there is. No part of a run that writes events, and safe
+beside one.
 """
 
 import os
