@@ -31,6 +31,7 @@ SPELLED = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
 WRONG_SETTING, STOPPED, NOT_ARRIVED = 2, 3, 4  # exit codes of the jobs; README
 POKE, POKE_MOST, PATIENCE = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=6)
 LISTENER = "io.openlineage.spark.agent.OpenLineageSparkListener"
+API_KEY = "spark.openlineage.transport.auth.apiKey"
 RUNS = 4  # a run that waits for its hours does not hold up one that is triggered by hand; the pools keep order
 
 DEFAULTS = {
@@ -108,6 +109,8 @@ def lineage(context: Context) -> dict[str, str]:
         sent = {"spark.openlineage.transport.type": "file", "spark.openlineage.transport.location": str(path)}
     else:
         sent = with_transport({}, context)
+        if key := sent.get(API_KEY):
+            sent[API_KEY] = key.removeprefix("Bearer ")  # the listener says the word itself
         mask_secret([value for key, value in sent.items() if key.endswith("apiKey") or ".headers." in key])
     named = {"spark.extraListeners": LISTENER, "spark.openlineage.namespace": openlineage.namespace()}
     return named | sent | parent if sent else {}

@@ -24,7 +24,8 @@ def environment(folder: Path, cores: int | None = 2) -> dict[str, str]:
     """The variables that it runs with: no database of the caller's, logs in the folder; cores None: as conf/ says."""
     kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     chosen = {"PYSPARK_SUBMIT_ARGS": f"--master local[{cores}] pyspark-shell"} if cores else {}
-    return kept | {"PIPELINE_LOGS": str(folder / "logs")} | chosen
+    own = {"PIPELINE_LOGS": str(folder / "logs"), "PYSPARK_PYTHON": sys.executable}  # also where no venv is activated
+    return kept | own | chosen
 
 
 def run(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:

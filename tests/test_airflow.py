@@ -33,6 +33,23 @@ START = [sys.executable, ROOT / "conf" / "local_airflow.py"]
 COLLECTION, PREPROCESSING, REPORT = "data_collection_pipeline", "data_preprocessing_pipeline", "run_report"
 MINUTES = 15
 LOADED = "pipeline_load_to_database"
+# By task, what it reads and writes.
+LEDGER = {"landed_files", "hour_status", "day_status", "day_builds", "leases"}
+LINEAGE = {
+    f"{COLLECTION}.extract_events": (set(), {"raw_events"}),
+    f"{COLLECTION}.validate_data_quality": ({"raw_events"}, {"user_events"}),
+    f"{COLLECTION}.load_to_database": ({"user_events"}, set()),
+    f"{PREPROCESSING}.remove_duplicates": ({"user_events"}, {"deduped_events"}),
+    f"{PREPROCESSING}.handle_missing_values": (
+        {"deduped_events"},
+        {"cleaned_events", "daily_interactions", "daily_items"},
+    ),
+    f"{PREPROCESSING}.create_user_item_matrix": (
+        {"daily_interactions"},
+        {"user_item_matrix", "user_index", "item_index"},
+    ),
+    f"{PREPROCESSING}.feature_engineering": ({"daily_interactions"}, {"user_features", "item_features"}),
+}
 METADATA = f"SELECT e.extra FROM asset_event e JOIN asset a ON a.id = e.asset_id WHERE a.name = '{LOADED}'"
 
 
@@ -139,6 +156,31 @@ def builds(spark, folder: Path) -> dict[tuple[str, str], datetime]:
     return {(row.step, str(row.day)): row.built_at for row in rows}
 
 
+def events(path: Path) -> list[dict]:
+    """What OpenLineage was told in this file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def lineage(folder: Path) -> dict[str, tuple[set[str], set[str]]]:
+    """By task as Airflow tells of it, the tables that its Spark job tells to have read and written: each query hangs on
+    its application, the application on the task, by the ids of their runs."""
+    tasks = {event["run"]["runId"]: event["job"]["name"] for event in events(folder / "lineage" / "airflow.ndjson")}
+    found = {}
+    for path in (folder / "lineage").glob("spark-*.ndjson"):
+        application, *others = events(path)
+        above = application["run"]["facets"]["parent"]["run"]["runId"]
+        task = tasks[above]
+        assert task.endswith(f".{application['job']['name']}")
+        parents = {event["run"]["facets"]["parent"]["run"]["runId"] for event in others}
+        assert parents <= {above, application["run"]["runId"]}
+        read, written = found.setdefault(task, (set(), set()))
+        for event in others:
+            read.update(Path(each["name"]).name for each in event["inputs"])
+            changed = (each for each in event["outputs"] if "lifecycleStateChange" in each["facets"])
+            written.update(Path(each["name"]).name for each in changed)
+    return found
+
+
 @pytest.mark.long
 def test_the_dags_become_green_by_themselves_and_make_the_tables_of_the_oracle(spark, folder):
     with airflow(folder) as running:
@@ -147,6 +189,9 @@ def test_the_dags_become_green_by_themselves_and_make_the_tables_of_the_oracle(s
         (metadata,) = running.rows(METADATA)
         assert (metadata[0]["hours_loaded"], metadata[0]["rows_loaded"]) == (72, 100_000)
     assert "create_user_item_matrix" in (folder / "reports" / "latest.html").read_text()  # with its seconds
+    told = lineage(folder)
+    for task, (read, written) in LINEAGE.items():
+        assert told[task][0] >= read and told[task][1] - LEDGER == written, (task, told[task])
     (sample,) = (folder / "raw").glob("sample-*.csv")
     day = f"{now() - timedelta(days=1):%Y-%m-%d}"
     header, *lines = sample.read_text().splitlines(keepends=True)
