@@ -93,6 +93,7 @@ def _ran(
     folder.mkdir()
     server.reset(None)
     variables = {"DATABASE_URL": server.url, "PIPELINE_LOGS": str(folder / "logs"), "TERM": "dumb"}
+    variables |= {"PYSPARK_PYTHON": sys.executable}  # also where no venv is activated
     command = [SUBMIT, *options, ROOT / "spark_jobs" / "pipeline.py", "--input", raw, *places(folder)]
     begun = time.monotonic()
     process = subprocess.Popen(
