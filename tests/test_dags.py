@@ -230,9 +230,9 @@ def test_a_server_that_airflow_tells_its_lineage_is_told_by_the_job_too(told):
     server = {"type": "http", "url": "http://marquez:5000", "endpoint": "api/v1/lineage"}
     transport = json.dumps(server | {"auth": {"type": "api_key", "apiKey": "the-key"}})
     found = told(transport=transport, namespace="shop")
-    sent = {name.rpartition(".")[2]: value for name, value in found.items() if "transport" in name}
+    sent = {name.partition("transport.")[2]: value for name, value in found.items()}
     assert (sent["type"], sent["url"], sent["endpoint"]) == ("http", "http://marquez:5000", "api/v1/lineage")
-    assert sent["apiKey"] == "the-key"
+    assert sent["auth.apiKey"] == "the-key"
     assert found["spark.extraListeners"] and found["spark.openlineage.parentJobName"] == "d.t"
 
 
