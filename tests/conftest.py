@@ -3,7 +3,6 @@
 import atexit
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from datetime import datetime
@@ -25,7 +24,6 @@ CASES = Path(__file__).parent / "cases"
 HEAD = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
 OCTOBER_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), HOUR)
 DAY_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), DAY)
-os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # spark-submit asks for it where no venv is activated
 
 SLOWEST = ("torture", "tables", "collection", "rebuild", "queries", "matrix", "report", "commands")
 

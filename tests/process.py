@@ -1,4 +1,4 @@
-"""`make run` as a process of its own, with all that it makes in one folder."""
+"""`make run` and spark-submit as processes of their own, with all that they make in one folder."""
 
 import os
 import subprocess
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from spark_jobs.settings import ROOT
 
+SUBMIT = Path(sys.executable).parent / "spark-submit"
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # spark-submit asks for it where no venv is activated
 NAMES = ("warehouse", "database", "quality", "processed", "reports", "metrics", "lineage", "logs")
 
 
@@ -24,8 +26,7 @@ def environment(folder: Path, cores: int | None = 2) -> dict[str, str]:
     """The variables that it runs with: no database of the caller's, logs in the folder; cores None: as conf/ says."""
     kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     chosen = {"PYSPARK_SUBMIT_ARGS": f"--master local[{cores}] pyspark-shell"} if cores else {}
-    own = {"PIPELINE_LOGS": str(folder / "logs"), "PYSPARK_PYTHON": sys.executable}  # also where no venv is activated
-    return kept | own | chosen
+    return kept | {"PIPELINE_LOGS": str(folder / "logs")} | chosen
 
 
 def run(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:

@@ -19,7 +19,7 @@ from pyarrow import fs
 
 from spark_jobs.sample import Span, generate
 from spark_jobs.settings import ROOT
-from tests.process import NAMES
+from tests.process import NAMES, SUBMIT
 
 SERVER = "moto[s3,server]==5.2.5"  # in an environment of its own
 BIN = Path(sys.executable).parent
@@ -53,9 +53,7 @@ def store(monkeypatch) -> Iterator[str]:
 
 def submitted(*command: object) -> str:
     """What spark-submit prints; it must end well."""
-    done = subprocess.run(
-        [BIN / "spark-submit", *map(str, command)], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    done = subprocess.run([SUBMIT, *map(str, command)], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -14,7 +14,6 @@ import platform
 import shutil
 import sys
 from datetime import datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -95,8 +94,7 @@ def _skew(arguments: argparse.Namespace, scratch: Path, console: Console) -> dic
 def _growth(arguments: argparse.Namespace, scratch: Path, console: Console) -> dict[str, Any]:
     console.print(_line(_facts()))
     sizes = [rows for rows in growth.SIZES if rows <= arguments.rows]
-    files = {rows: partial(_generated, rows, scratch) for rows in sizes}
-    found = growth.measured(scratch, files)
+    found = growth.measured(scratch, sizes, lambda rows: _generated(rows, scratch))
     for table in growth.told(found):
         console.print(table)
     return {"found": found}

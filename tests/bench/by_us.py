@@ -1,4 +1,7 @@
-"""`make run`, measured: `verdicts`, seconds of its suites; bytes `read`, `shuffled`, `peak` of each step."""
+"""`make run`, measured: `verdicts`, seconds of Great Expectations by suite.
+
+Of each step in bytes: `read`, `shuffled` (written for shuffles) and `peak` (memory of all processes).
+"""
 
 import json
 import os

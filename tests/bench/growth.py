@@ -1,5 +1,6 @@
 """What a step takes at 1, 10 and 42 million rows, each from scratch, and what that comes to for each million more."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,16 @@ SIZES = (1_000_000, 10_000_000, 42_000_000)  # 42 million: a month of the real s
 Found = Mapping[int, Mapping[str, Any]]
 
 
-def measured(scratch: Path, files: Mapping[int, Callable[[], Path]]) -> dict[int, dict[str, Any]]:
-    """The pipeline's summary at each size; a file is made when its turn comes, and goes after it."""
+def measured(scratch: Path, sizes: Sequence[int], made: Callable[[int], Path]) -> dict[int, dict[str, Any]]:
+    """The pipeline's summary at each size; a file is `made` when its turn comes, and goes after it."""
     found = {}
-    for rows, made in files.items():
-        path = made()
+    for rows in sizes:
+        path = made(rows)
         folder = process.folder(scratch)
         (folder / "raw").mkdir()
         path.rename(folder / "raw" / path.name)
         found[rows] = process.pipeline(folder)
-        process.remove(folder)
+        shutil.rmtree(folder)
     return found
 
 

@@ -2,7 +2,6 @@
 
 import statistics
 import subprocess
-import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
 from tests.bench import process
 from tests.bench.table import ratios
-from tests.process import environment, places
+from tests.process import SUBMIT, environment, places
 
 ROWS, HOUR = 60_000, datetime(2019, 10, 1, 5)
 EMPTY = "tests/bench/empty_session.py"
@@ -50,7 +49,7 @@ def told(medians: dict[str, Any]) -> Table:
 
 def _submitted(folder: Path, script: str, *options: str) -> float:
     begun = time.monotonic()
-    command = [str(Path(sys.executable).parent / "spark-submit"), script, *options]
+    command = [SUBMIT, script, *options]
     variables = environment(folder, cores=None)
     done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:

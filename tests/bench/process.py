@@ -1,7 +1,6 @@
 """What is measured runs in processes of its own: the pipeline, and the ways beside it, which print a line of JSON."""
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ from typing import Any
 
 from spark_jobs.errors import PipelineError
 from spark_jobs.settings import ROOT
-from tests.bench.memory import peak_of
+from tests.bench.memory import Watch
 from tests.process import command, environment
 
 
@@ -20,11 +19,6 @@ def folder(parent: Path) -> Path:
     made = Path(tempfile.mkdtemp(dir=parent))
     made.chmod(0o755)
     return made
-
-
-def remove(folder: Path) -> None:
-    """Removes it with all that is in it; what ends meanwhile may still remove files of its own."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def answer(module: str, *arguments: object) -> Any:
@@ -44,19 +38,21 @@ def pipeline(folder: Path) -> dict[str, Any]:
         variables = environment(folder, cores=None) | own
         started = command(folder, module="tests.bench.by_us")
         process = subprocess.Popen(started, env=variables, stdout=log, stderr=log, cwd=ROOT)
-        peak = peak_of(process)
+        with Watch(process.pid) as watch:
+            process.wait()
     seconds = time.monotonic() - begun
     if process.returncode:
         raise PipelineError(f"the pipeline ended with {process.returncode}: {(folder / 'out.txt').read_text()[-300:]}")
     summary = json.loads((folder / "summary.json").read_text())
-    return summary | {"all": seconds, "peak_bytes": peak} | _held(folder / "warehouse")
+    return summary | {"all": seconds, "peak_bytes": watch.peak} | _held(folder / "warehouse")
 
 
 def _held(warehouse: Path) -> dict[str, Any]:
     """Bytes of everything, files and bytes of each table."""
-    sizes = {path: path.stat().st_size for path in warehouse.rglob("*") if path.is_file()}
-    found = {
-        table.name: [size for path, size in sizes.items() if table in path.parents] for table in warehouse.iterdir()
+    sizes = {
+        table.name: [path.stat().st_size for path in table.rglob("*") if path.is_file()]
+        for table in warehouse.iterdir()
+        if table.is_dir()
     }
-    held = {name: {"files": len(table), "bytes": sum(table)} for name, table in found.items() if table}
-    return {"disk_bytes": sum(sizes.values()), "tables": held}
+    held = {name: {"files": len(files), "bytes": sum(files)} for name, files in sizes.items()}
+    return {"disk_bytes": sum(table["bytes"] for table in held.values()), "tables": held}

@@ -26,12 +26,11 @@ from spark_jobs.sample.generate import Span, generate
 from spark_jobs.session import spark_session
 from spark_jobs.settings import ROOT
 from tests.cluster.standalone import HERE, Standalone, kill
-from tests.process import places
+from tests.process import SUBMIT, places
 from tests.torture.digests import digests
 from tests.torture.server import Server
 
 START, DAYS = datetime(2019, 10, 1), 7
-SUBMIT = Path(sys.executable).parent / "spark-submit"
 BEFORE_THE_LOSS = "remove_duplicates"  # a worker is lost when this step has ended: in the middle of the next one
 MIDDLE_SECONDS = 3
 WORKERS, MEMORY = 2, "2g"
@@ -93,7 +92,6 @@ def _ran(
     folder.mkdir()
     server.reset(None)
     variables = {"DATABASE_URL": server.url, "PIPELINE_LOGS": str(folder / "logs"), "TERM": "dumb"}
-    variables |= {"PYSPARK_PYTHON": sys.executable}  # also where no venv is activated
     command = [SUBMIT, *options, ROOT / "spark_jobs" / "pipeline.py", "--input", raw, *places(folder)]
     begun = time.monotonic()
     process = subprocess.Popen(

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Any
 import psutil
 
 from spark_jobs.settings import ROOT
+from tests.process import SUBMIT
 from tests.torture import archive
 from tests.torture.ready import BEGUN
 from tests.torture.stage import JOBS, Stage, window
@@ -21,7 +21,6 @@ PATIENCE = 900.0  # a machine that is shared may give a tenth of its usual speed
 SMALL = ["--master", "local[2]", "--conf", "spark.sql.shuffle.partitions=2"]
 SMALL += ["--conf", "spark.sql.codegen.wholeStage=false", "--conf", "spark.sql.codegen.factoryMode=NO_CODEGEN"]
 READY = Path(__file__).with_name("ready.py")
-SUBMIT = Path(sys.executable).parent / "spark-submit"
 
 
 class Attempt:

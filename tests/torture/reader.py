@@ -3,51 +3,41 @@
 Delta is read whenever its log has a new entry: between two entries a reader can only see what it saw before.
 """
 
-import threading
 from contextlib import suppress
-from typing import Any
 
 import psycopg2
 
 from spark_jobs import tables
+from tests.repeated import Repeated
 from tests.torture.digests import Hours
 from tests.torture.stage import Stage
 
 EVERY_SECONDS = 0.5
 
 
-class Reader:
-    """Reads in a thread of its own until it is left; `wrong` are the hours that were neither old nor new."""
+class Reader(Repeated):
+    """Reads until it is left; `wrong` are the hours that were neither old nor new."""
 
     def __init__(self, stage: Stage, job: str):
+        super().__init__(EVERY_SECONDS)
         self.stage, self.states = stage, stage.states[job]
         self.wrong: list[str] = []
         self.looked = 0
         self._log: set[str] = set()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
 
-    def __enter__(self) -> "Reader":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _read(self) -> None:
-        while not self._ended.wait(EVERY_SECONDS):
-            if (log := self._entries()) != self._log:
-                self._look("Delta", self.stage.hours_of_delta())
-                self._log = log
-            with suppress(psycopg2.Error):  # it may be gone, on purpose
-                self._look("PostgreSQL", self.stage.hours_of_postgres())
+    def look(self) -> None:
+        """Compares what Delta and PostgreSQL show now."""
+        if (log := self._entries()) != self._log:
+            self._compare("Delta", self.stage.hours_of_delta())
+            self._log = log
+        with suppress(psycopg2.Error):  # it may be gone, on purpose
+            self._compare("PostgreSQL", self.stage.hours_of_postgres())
 
     def _entries(self) -> set[str]:
         log = self.stage.here / "warehouse" / tables.USER_EVENTS.name / "_delta_log"
         return {path.name for path in log.glob("*.json")}
 
-    def _look(self, where: str, seen: Hours) -> None:
+    def _compare(self, where: str, seen: Hours) -> None:
         self.looked += 1
         for hour in {name for state in self.states[where] for name in state} | set(seen):
             if seen.get(hour) not in [state.get(hour) for state in self.states[where]]:
