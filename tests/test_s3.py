@@ -81,7 +81,7 @@ def test_the_tables_on_s3_are_those_in_a_folder(store):
             settings = [part for each in own for part in ("--set", each)]
             submitted(*options, "spark_jobs/pipeline.py", *settings)
             again = submitted(*options, "spark_jobs/pipeline.py", *settings)
-            assert again.count("nothing to do") == 7, again
+            assert again.count("nothing to do") == 6, again  # the load counts what it found unchanged
             answer = submitted(*options, "tests/torture/digests.py", f"{base}/warehouse")
             found[name] = json.loads(answer.splitlines()[-1])
         addresses = ("landed_files",)  # which hold where a file lies
