@@ -35,22 +35,22 @@ test-all: .venv/.ready ## the tests, long ones too
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 status: .venv/.ready ## hours and days: loaded, empty, stopped, dirty, incomplete, and what mends each
-	@$(PY) -m spark_jobs.status $(sets)
+	@$(PY) -m spark_jobs.commands.status $(sets)
 
 check: .venv/.ready ## proves the counts, and PostgreSQL beside Delta hour by hour
-	@$(PY) -m spark_jobs.check $(sets)
+	@$(PY) -m spark_jobs.commands.check $(sets)
 
 rebuild: .venv/.ready ## DAY=2019-10-01: a day's outputs once more, from the table versions that they were built from
-	@$(PY) -m spark_jobs.rebuild $(call given,DAY,day) $(sets)
+	@$(PY) -m spark_jobs.commands.rebuild $(call given,DAY,day) $(sets)
 
 forget: .venv/.ready ## USER=541312140: a user's rows out of every table, the database and all history, and the proof
-	@$(PY) -m spark_jobs.forget $(if $(filter command line,$(origin USER)),--user $(call quoted,$(USER))) $(sets)
+	@$(PY) -m spark_jobs.commands.forget $(if $(filter command line,$(origin USER)),--user $(call quoted,$(USER))) $(sets)
 
 upgrade: .venv/.ready ## after an update of this project: the tables of the older version become those of this one
-	@$(PY) -m spark_jobs.upgrade $(sets)
+	@$(PY) -m spark_jobs.commands.upgrade $(sets)
 
 upkeep: .venv/.ready ## once a week: joins small files, removes what nobody needs any more, prints sizes before and after
-	@$(PY) -m spark_jobs.upkeep $(sets)
+	@$(PY) -m spark_jobs.commands.upkeep $(sets)
 
 torture: .venv/.ready ## runs killed, raced, starved and frozen at named moments: SEEDS= ONLY=
 	@$(PY) -m tests.torture $(call given,SEEDS,seeds) $(call given,ONLY,only)
@@ -59,14 +59,14 @@ cluster-check: .venv/.ready ## the pipeline on a standalone cluster that loses a
 	@$(PY) -m tests.cluster $(call given,ROWS,rows)
 
 package: .venv/.ready ## the code as data/pipeline.zip, for spark-submit --py-files
-	@$(PY) -m spark_jobs.package
+	@$(PY) -m spark_jobs.commands.package
 
 sample: .venv/.ready ## events to data/raw: ROWS= DAYS= (or HOURS=) SEED= START= OUT= RATINGS=1
 	@$(PY) -m spark_jobs.sample $(call given,ROWS,rows) $(call given,DAYS,days) $(call given,HOURS,hours) $(call given,SEED,seed) \
 	  $(call given,START,start) $(call given,OUT,out) $(if $(RATINGS),--ratings) $(call given,TASTE,taste)
 
 download: .venv/.ready ## the real data, MONTH=2019-Oct, by Kaggle's client; or where to get it and where to put it
-	@$(PY) -m spark_jobs.download --month $(call quoted,$(or $(MONTH),2019-Oct))
+	@$(PY) -m spark_jobs.commands.download --month $(call quoted,$(or $(MONTH),2019-Oct))
 
 airflow: .venv/.ready ## a local Airflow with all DAGs on, a live feed of events and a login; no Docker; AIRFLOW_PORT=
 	@$(PY) conf/local_airflow.py
@@ -75,16 +75,16 @@ compose-check: ## the full stack in Docker: built, started, and watched until bo
 	@bash docker/check.sh
 
 sql: .venv/.ready ## a spark-sql prompt with every table by name; QUERY="SELECT …" for one answer
-	@$(PY) -m spark_jobs.sql $${QUERY:+--query "$$QUERY"} $(sets)
+	@$(PY) -m spark_jobs.commands.sql $${QUERY:+--query "$$QUERY"} $(sets)
 
 psql: .venv/.ready ## a psql prompt in the database; QUERY="SELECT …" for one answer
-	@$(PY) -m spark_jobs.psql $${QUERY:+--query "$$QUERY"} $(sets)
+	@$(PY) -m spark_jobs.commands.psql $${QUERY:+--query "$$QUERY"} $(sets)
 
 export: .venv/.ready ## the five outputs to data/processed: FORMAT=csv or parquet
-	@$(PY) -m spark_jobs.export --format $(call quoted,$(or $(FORMAT),csv)) $(sets)
+	@$(PY) -m spark_jobs.commands.export --format $(call quoted,$(or $(FORMAT),csv)) $(sets)
 
 split: .venv/.ready ## AT=2019-10-25: what was known before it to train on, what came after to test with, in data/processed
-	@$(PY) -m spark_jobs.split $(call given,AT,at) $(sets)
+	@$(PY) -m spark_jobs.commands.split $(call given,AT,at) $(sets)
 
 bench: .venv/.ready ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=hour, day, skew, year, growth
 	@$(PY) -m tests.bench $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)

@@ -22,8 +22,8 @@ import psycopg2
 
 from spark_jobs import lock
 from spark_jobs.command_line import guarded
-from spark_jobs.database import embedded
 from spark_jobs.errors import PipelineError, SettingsError
+from spark_jobs.postgres.database import embedded
 from spark_jobs.sample.feed import begin
 from spark_jobs.settings import ROOT, Settings, load
 

@@ -1,4 +1,4 @@
-"""`make upkeep`: what a warehouse needs once a week, so that years of hourly runs leave it as fast as it was.
+"""Upkeep: what a warehouse needs once a week, so that years of hourly runs leave it as fast as it was.
 
 Small files of closed days are joined; files that no table needs and no rebuild may ask for are removed, old logs,
 lineage and verdicts too; PostgreSQL's planner learns what there is. No part of a run that writes events, and safe
@@ -6,7 +6,6 @@ beside one.
 """
 
 import os
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,13 +14,9 @@ from rich import box
 from rich.table import Table as Printed
 
 from spark_jobs import lease, quality, tables
-from spark_jobs.command_line import guarded, leased, parser
-from spark_jobs.console import Console
-from spark_jobs.context import Context, Summary, context
-from spark_jobs.database import opened
-from spark_jobs.errors import BusyError
-from spark_jobs.session import now, spark_session
-from spark_jobs.settings import load
+from spark_jobs.context import Context, Summary
+from spark_jobs.postgres.database import opened
+from spark_jobs.session import now
 from spark_jobs.settings_types import Paths
 from spark_jobs.storage_files import Held, compact, held, vacuum
 from spark_jobs.windows import DAY, floor, parse_day
@@ -34,24 +29,6 @@ OF_DAYS = {
 DAY_HOURS, DAY_SECONDS = 24, 86400
 OURS, AIRFLOWS, EVENTS = "error-*.txt", "dag_id=*/**/*.log", "*.ndjson"
 GROWING = "airflow.ndjson"  # of the events, the file that Airflow appends to; Spark has one for each run
-
-
-def main() -> int:
-    """Does all of it and prints what the tables take, before and after. A part that another run writes is left."""
-    settings, console = load(parser("make upkeep", __doc__).parse_args().set), Console()
-    ctx = context(settings, spark_session("upkeep"))
-    before = sizes(ctx)
-    for part in OF_DAYS:
-        try:
-            with leased(settings, ctx.spark, [part]) as holder:
-                console.say(f"{part}: {optimize(holder, part)['days_joined']:,} days joined")
-        except BusyError as error:
-            console.say(f"left for next time: {error}")
-    done = tidy(ctx)
-    console.say(f"old logs removed: {done['logs_removed']:,}")
-    console.out.print(told(before, sizes(ctx)))
-    console.say(f"every build of the last {settings.retention.rebuild_days} days can still be repeated (make rebuild)")
-    return 0
 
 
 def optimize(ctx: Context, part: str) -> Summary:
@@ -115,7 +92,3 @@ def _shown(one: Held) -> tuple[str, ...]:
 
 def _change(before: str, after: str) -> str:
     return after if before == after else f"{before} → {after}"
-
-
-if __name__ == "__main__":
-    sys.exit(guarded("upkeep", main))

@@ -139,8 +139,8 @@ def postgres(database):
     """Rows of a query against an emptied database."""
     import psycopg2
 
-    from spark_jobs.database import address
-    from spark_jobs.warehouse import Warehouse
+    from spark_jobs.postgres.database import address
+    from spark_jobs.postgres.warehouse import Warehouse
 
     url = address(database, "local")
     Warehouse(url).connection.close()

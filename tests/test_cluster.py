@@ -12,8 +12,8 @@ import pyspark
 import pytest
 
 from spark_jobs import lease, tables
+from spark_jobs.commands.package import package
 from spark_jobs.errors import BusyError
-from spark_jobs.package import package
 from spark_jobs.settings import ROOT, load
 from spark_jobs.storage import Storage
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from spark_jobs import pipeline as whole
-from spark_jobs import status, tables
+from spark_jobs import tables
+from spark_jobs.commands import status
 from spark_jobs.console import Console
 from spark_jobs.sample import Span, generate
 from tests.conftest import CASES, HEAD
@@ -190,7 +191,8 @@ def test_times_are_utc_whatever_the_zone_of_the_machine(pipeline, zone, monkeypa
     expected = multiset(oracle.user_events.to_pylist(), COMPARED[tables.USER_EVENTS])
     assert held(pipeline, tables.USER_EVENTS) == expected
     clock = "SELECT to_char(timestamp, 'YYYY-MM-DD HH24:MI:SS.MS') FROM user_events ORDER BY 1"
-    module = [sys.executable, "-m", "spark_jobs.psql", "--set", f"paths.database='{pipeline.folder / 'database'}'"]
+    database = f"paths.database='{pipeline.folder / 'database'}'"
+    module = [sys.executable, "-m", "spark_jobs.commands.psql", "--set", database]
     shown = subprocess.run([*module, "--query", clock], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     times = sorted(oracle.user_events["timestamp"].to_pylist())
     assert [line.strip() for line in shown.splitlines()[2:-2]] == [

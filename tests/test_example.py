@@ -11,9 +11,9 @@ from scipy import sparse
 
 from examples.recommend import Model, Split, compared, judged, recommended
 from spark_jobs import tables
+from spark_jobs.commands.split import split
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
-from spark_jobs.split import split
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import CASES, Pipeline
 

@@ -7,9 +7,9 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.ledger import Ledger
+from spark_jobs.postgres.warehouse import Warehouse
 from spark_jobs.sample import Span, generate
 from spark_jobs.storage import Storage
-from spark_jobs.warehouse import Warehouse
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.oracle_duckdb import compute
 from tests.test_tables import check

@@ -11,11 +11,11 @@ import psycopg2
 import pytest
 
 from spark_jobs import lease, lock, tables
-from spark_jobs.database import address
 from spark_jobs.errors import BusyError, DatabaseError, SupersededError
+from spark_jobs.postgres.database import address
+from spark_jobs.postgres.warehouse import Warehouse
 from spark_jobs.settings import ROOT
 from spark_jobs.storage import Storage
-from spark_jobs.warehouse import Warehouse
 
 HOLDS = """
 import sys, time

@@ -9,9 +9,9 @@ import pytest
 from scipy import sparse
 
 from spark_jobs import matrix, tables
+from spark_jobs.commands.export import export
+from spark_jobs.commands.split import split
 from spark_jobs.errors import PipelineError
-from spark_jobs.export import export
-from spark_jobs.split import split
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD, Pipeline
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from spark_jobs import sql, tables
+from spark_jobs import tables
+from spark_jobs.commands import sql
 from spark_jobs.errors import PipelineError
 from spark_jobs.settings import ROOT
 
@@ -53,7 +54,7 @@ def test_an_unknown_name_lists_the_book():
 
 def test_make_sql_answers_by_name_with_a_header_and_nothing_else(seeded, answered):
     setting = f"paths.warehouse='{seeded.settings.paths.warehouse}'"
-    asked = [sys.executable, "-m", "spark_jobs.sql", "--set", setting, "--query", "repeat_buyers"]
+    asked = [sys.executable, "-m", "spark_jobs.commands.sql", "--set", setting, "--query", "repeat_buyers"]
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
     header, *rows = (tuple(line.split("\t")) for line in done.stdout.splitlines())
     assert header == ("buying_days", "buyers", "spent")

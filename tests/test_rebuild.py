@@ -6,7 +6,7 @@ import pytest
 
 from spark_jobs import lease, tables
 from spark_jobs.command_line import leased
-from spark_jobs.rebuild import rebuild
+from spark_jobs.commands.rebuild import rebuild
 from spark_jobs.sample import Span, generate
 from spark_jobs.storage_files import vacuum
 from spark_jobs.windows import DAY, HOUR, Window

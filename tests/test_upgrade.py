@@ -7,11 +7,11 @@ import pytest
 
 from spark_jobs import lease, lock, tables
 from spark_jobs.command_line import leased
+from spark_jobs.commands.upgrade import conform, upgrade
 from spark_jobs.errors import LayoutError, PipelineError
 from spark_jobs.jobs import validate_data_quality
 from spark_jobs.storage import Storage
 from spark_jobs.tables import Field
-from spark_jobs.upgrade import conform, upgrade
 from tests.conftest import HEAD, OCTOBER_1
 
 LATER = ("types", "mean_price")

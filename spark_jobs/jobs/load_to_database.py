@@ -11,17 +11,18 @@ from datetime import date, datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs import command_line, failpoints, lease, tables, warehouse_catalog
+from spark_jobs import command_line, failpoints, lease, tables
 from spark_jobs.context import Context, Summary
-from spark_jobs.database import opened
 from spark_jobs.errors import SourceError
+from spark_jobs.postgres import catalog
+from spark_jobs.postgres.database import opened
+from spark_jobs.postgres.schema import EVENTS, ITEMS
+from spark_jobs.postgres.warehouse import StagedDay, Warehouse
 from spark_jobs.predicates import in_units
 from spark_jobs.sources import files
 from spark_jobs.states import NO_CONTENT, Unit
 from spark_jobs.transforms.digest import of_hours
 from spark_jobs.transforms.items import latest_of_items, sendable
-from spark_jobs.warehouse import StagedDay, Warehouse
-from spark_jobs.warehouse_schema import EVENTS, ITEMS
 from spark_jobs.windows import DAY, HOUR, Window, floor, name, ranges
 
 PART = lease.COLLECTION
@@ -71,8 +72,8 @@ def _catalog(ctx: Context, warehouse: Warehouse) -> None:
         if found.refusal:
             raise SourceError(found.refusal)
         with warehouse.transaction() as cursor, files.open_content(path, found.body_from) as body:
-            if warehouse_catalog.digest(cursor) != found.digest:
-                rows = warehouse_catalog.replace(cursor, body, found.header, found.digest)
+            if catalog.digest(cursor) != found.digest:
+                rows = catalog.replace(cursor, body, found.header, found.digest)
                 ctx.say(f"{files.CATALOG}: {rows:,} items taken.")
     except SourceError as error:
         ctx.say(f"refused: {files.CATALOG}: {error}")

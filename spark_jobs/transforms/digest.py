@@ -25,7 +25,7 @@ def sums(columns: Sequence[str | Column], where: Column | None = None, prefix: s
 def of_hours(events: DataFrame) -> DataFrame:
     """For each `hour`: `rows` and `digest`, the sum of 32 bits of each row's MD5.
 
-    PostgreSQL computes the same from its own rows (`warehouse_schema.HOURS`), so that the two can be compared.
+    PostgreSQL computes the same from its own rows (`postgres/schema.py`, HOURS), so that the two can be compared.
     """
     values = [
         *("user_id", "item_id", "event_type", F.unix_micros("timestamp")),

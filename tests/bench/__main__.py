@@ -93,8 +93,11 @@ def _skew(arguments: argparse.Namespace, scratch: Path, console: Console) -> dic
 
 def _growth(arguments: argparse.Namespace, scratch: Path, console: Console) -> dict[str, Any]:
     console.print(_line(_facts()))
-    sizes = [rows for rows in growth.SIZES if rows <= arguments.rows]
-    found = growth.measured(scratch, sizes, lambda rows: _generated(rows, scratch))
+    sizes = [size for size in growth.SIZES if size <= arguments.rows]
+    found = {}
+    for size, one in growth.measured(scratch, sizes, lambda size: _generated(size, scratch)):
+        found[size] = one
+        console.print(f"{size / 1e6:g} million rows: {one['all']:.0f} s")
     for table in growth.told(found):
         console.print(table)
     return {"found": found}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psycopg2
 
-from spark_jobs import psql
-from spark_jobs.database import embedded
-from spark_jobs.warehouse_schema import EVENTS, INDEXES, SCHEMA
+from spark_jobs.commands import psql
+from spark_jobs.postgres.database import embedded
+from spark_jobs.postgres.schema import EVENTS, INDEXES, SCHEMA
 
 
 def main(database: str, rows: str) -> int:

@@ -1,7 +1,7 @@
 """What a step takes at 1, 10 and 42 million rows, each from scratch, and what that comes to for each million more."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,15 @@ SIZES = (1_000_000, 10_000_000, 42_000_000)  # 42 million: a month of the real s
 Found = Mapping[int, Mapping[str, Any]]
 
 
-def measured(scratch: Path, sizes: Sequence[int], made: Callable[[int], Path]) -> dict[int, dict[str, Any]]:
-    """The pipeline's summary at each size; a file is `made` when its turn comes, and goes after it."""
-    found = {}
+def measured(scratch: Path, sizes: Sequence[int], made: Callable[[int], Path]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each size with the pipeline's summary; a file is `made` when its turn comes, and goes after it."""
     for rows in sizes:
         path = made(rows)
         folder = process.folder(scratch)
         (folder / "raw").mkdir()
         path.rename(folder / "raw" / path.name)
-        found[rows] = process.pipeline(folder)
+        yield rows, process.pipeline(folder)
         shutil.rmtree(folder)
-    return found
 
 
 def fitted(sizes: Sequence[int], values: Sequence[float]) -> tuple[float, float]:

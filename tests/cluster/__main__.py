@@ -20,8 +20,8 @@ from typing import Any
 from rich.console import Console
 
 from spark_jobs.command_line import guarded
+from spark_jobs.commands.package import package
 from spark_jobs.errors import PipelineError
-from spark_jobs.package import package
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.session import spark_session
 from spark_jobs.settings import ROOT

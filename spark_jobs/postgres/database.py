@@ -11,7 +11,7 @@ from pathlib import Path
 from spark_jobs.context import Context
 from spark_jobs.errors import DatabaseError
 from spark_jobs.lease import COLLECTION
-from spark_jobs.warehouse import Warehouse
+from spark_jobs.postgres.warehouse import Warehouse
 
 
 def opened(ctx: Context) -> Warehouse:

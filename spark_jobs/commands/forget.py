@@ -15,7 +15,6 @@ from spark_jobs.closing import identities
 from spark_jobs.command_line import guarded, leased, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context
-from spark_jobs.database import opened
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.jobs import (
     create_user_item_matrix,
@@ -24,6 +23,7 @@ from spark_jobs.jobs import (
     load_to_database,
     remove_duplicates,
 )
+from spark_jobs.postgres.database import opened
 from spark_jobs.predicates import in_days
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load

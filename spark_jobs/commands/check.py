@@ -7,12 +7,12 @@ from spark_jobs.closing import identities
 from spark_jobs.command_line import guarded, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
-from spark_jobs.database import opened
+from spark_jobs.postgres.database import opened
+from spark_jobs.postgres.warehouse import same
 from spark_jobs.predicates import in_units
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.transforms.digest import of_hours
-from spark_jobs.warehouse import same
 from spark_jobs.windows import HOUR, ranges
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2
 
 from spark_jobs.errors import SourceError
-from spark_jobs.warehouse_schema import ORPHANS, RECOMPUTE_ITEMS
+from spark_jobs.postgres.schema import ORPHANS, RECOMPUTE_ITEMS
 
 COLUMNS = ("item_id", "name", "category", "brand", "price", "description", "image_url")
 LONGEST = {"name": 200, "category": 50, "brand": 100, "image_url": 500}

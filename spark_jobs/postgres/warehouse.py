@@ -18,9 +18,9 @@ from pyspark.sql import DataFrame
 from spark_jobs import failpoints
 from spark_jobs.errors import IdentityError
 from spark_jobs.lease import Lease
-from spark_jobs.warehouse_errors import named
-from spark_jobs.warehouse_fence import Fence
-from spark_jobs.warehouse_schema import EVENTS, HOURS, INDEXES, LEFT_OVER, ORPHANS, RECOMPUTE_ITEMS, SCHEMA, STAGED
+from spark_jobs.postgres.errors import named
+from spark_jobs.postgres.fence import Fence
+from spark_jobs.postgres.schema import EVENTS, HOURS, INDEXES, LEFT_OVER, ORPHANS, RECOMPUTE_ITEMS, SCHEMA, STAGED
 from spark_jobs.windows import HOUR, Window, name
 
 WRITERS = 4  # days that are swapped in at once; the server's cores share them

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from spark_jobs import settings
 from spark_jobs.command_line import guarded, parser
-from spark_jobs.database import address
 from spark_jobs.errors import DatabaseError
+from spark_jobs.postgres.database import address
 
 
 def main() -> int:

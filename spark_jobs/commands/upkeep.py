@@ -1,0 +1,33 @@
+"""`make upkeep`: the upkeep of every part in turn, and what the tables took before and after."""
+
+import sys
+
+from spark_jobs import upkeep
+from spark_jobs.command_line import guarded, leased, parser
+from spark_jobs.console import Console
+from spark_jobs.context import context
+from spark_jobs.errors import BusyError
+from spark_jobs.session import spark_session
+from spark_jobs.settings import load
+
+
+def main() -> int:
+    """Does all of it and prints what the tables take, before and after. A part that another run writes is left."""
+    settings, console = load(parser("make upkeep", __doc__).parse_args().set), Console()
+    ctx = context(settings, spark_session("upkeep"))
+    before = upkeep.sizes(ctx)
+    for part in upkeep.OF_DAYS:
+        try:
+            with leased(settings, ctx.spark, [part]) as holder:
+                console.say(f"{part}: {upkeep.optimize(holder, part)['days_joined']:,} days joined")
+        except BusyError as error:
+            console.say(f"left for next time: {error}")
+    done = upkeep.tidy(ctx)
+    console.say(f"old logs removed: {done['logs_removed']:,}")
+    console.out.print(upkeep.told(before, upkeep.sizes(ctx)))
+    console.say(f"every build of the last {settings.retention.rebuild_days} days can still be repeated (make rebuild)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("upkeep", main))
