@@ -52,6 +52,7 @@ def told(found: Found) -> list[Table]:
         "seconds, all": [one["all"] for one in found.values()],
         "peak memory of all processes, GB": [one["peak_bytes"] / 1e9 for one in found.values()],
         "warehouse, GB": [one["disk_bytes"] / 1e9 for one in found.values()],
+        "PostgreSQL with its log, GB": [one["database_bytes"] / 1e9 for one in found.values()],
     }
     return [
         _table("the whole run", "", found, whole),

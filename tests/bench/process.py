@@ -31,7 +31,8 @@ def answer(module: str, *arguments: object) -> Any:
 
 
 def pipeline(folder: Path) -> dict[str, Any]:
-    """`make run` over `folder`/raw: its summary, seconds in all, memory; files (logs too) and bytes of its tables."""
+    """`make run` over `folder`/raw: its summary, seconds in all, memory; files (logs too) and bytes of its tables;
+    bytes of PostgreSQL, its write-ahead log too."""
     own = {"PIPELINE_SUMMARY": str(folder / "summary.json")}
     begun = time.monotonic()
     with (folder / "out.txt").open("wb") as log:
@@ -44,15 +45,18 @@ def pipeline(folder: Path) -> dict[str, Any]:
     if process.returncode:
         raise PipelineError(f"the pipeline ended with {process.returncode}: {(folder / 'out.txt').read_text()[-300:]}")
     summary = json.loads((folder / "summary.json").read_text())
-    return summary | {"all": seconds, "peak_bytes": watch.peak} | _held(folder / "warehouse")
+    database = sum(_sizes(folder / "database"))
+    whole = {"all": seconds, "peak_bytes": watch.peak, "database_bytes": database}
+    return summary | whole | _held(folder / "warehouse")
 
 
 def _held(warehouse: Path) -> dict[str, Any]:
     """Bytes of everything, files and bytes of each table."""
-    sizes = {
-        table.name: [path.stat().st_size for path in table.rglob("*") if path.is_file()]
-        for table in warehouse.iterdir()
-        if table.is_dir()
-    }
+    sizes = {table.name: _sizes(table) for table in warehouse.iterdir() if table.is_dir()}
     held = {name: {"files": len(files), "bytes": sum(files)} for name, files in sizes.items()}
     return {"disk_bytes": sum(table["bytes"] for table in held.values()), "tables": held}
+
+
+def _sizes(folder: Path) -> list[int]:
+    """Bytes of each file below the folder."""
+    return [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
