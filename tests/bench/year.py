@@ -59,30 +59,37 @@ class _Log:
     """The log of a table that nobody else writes, on a clock of its own."""
 
     def __init__(self, spark: SparkSession, path: Path):
-        self.folder, self.version = path / "_delta_log", count(1)
+        self.folder, self.version, self.none = path / "_delta_log", count(1), spark._jvm.scala.Option.empty
         start = int(START.timestamp() * 1000)
         self.clock = spark._jvm.org.apache.spark.util.ManualClock(start)
         delta = spark._jvm.org.apache.spark.sql.delta.DeltaLog
         delta.clearCache()
         self.log = delta.forTable(spark._jsparkSession, spark._jvm.org.apache.hadoop.fs.Path(str(path)), self.clock)
-        os.utime(self.folder / f"{0:020d}.json", (start / 1000, start / 1000))
+        self._dated(start / 1000)
 
     def write(self, commits: Iterator[list[dict[str, Any]]], now: datetime) -> None:
-        """A day's entries."""
-        self.now = stamp = now.timestamp()
-        for actions in commits:
+        """A day's entries, the last of them `now`."""
+        self.now, commits = now.timestamp(), list(commits)
+        for left, actions in zip(range(len(commits))[::-1], commits, strict=True):
+            stamp = self.now - left * 86400 / len(commits)
             path = self.folder / f"{next(self.version):020d}.json"
             info = {"commitInfo": {"timestamp": int(stamp * 1000), "operation": "WRITE", "operationParameters": {}}}
             path.write_text("".join(json.dumps(action) + "\n" for action in [info, *actions]))
             os.utime(path, (stamp, stamp))
 
     def checkpoint(self) -> None:
-        """A checkpoint, after which Delta removes what is older than it keeps."""
+        """A checkpoint of what is there now, after which Delta removes what is older than it keeps."""
         self.clock.setTime(int(self.now * 1000))
+        anew = self.none()
+        self.log.update(False, anew, anew)
         self.log.checkpoint()
-        for path in self.folder.glob("*.checkpoint*"):
-            if path.stat().st_mtime > self.now + 1:
-                os.utime(path, (self.now, self.now))
+        self._dated(self.now)
+
+    def _dated(self, now: float) -> None:
+        """What Delta wrote itself was written now by this clock. One file from later, and it removes none after it."""
+        for path in self.folder.iterdir():
+            if path.stat().st_mtime > now + 1:
+                os.utime(path, (now, now))
 
 
 def _events(day: int) -> Iterator[list[dict[str, Any]]]:
