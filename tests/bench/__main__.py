@@ -2,7 +2,7 @@
 
 WHAT=rows (default): beside DuckDB and psql's COPY. WHAT=hour, day, skew: an hour's jobs beside an empty session, one
 more day beside thirty, an uneven file beside an even one. WHAT=year: what a year of hourly runs leaves in the logs.
-WHAT=growth: each step at 1, 10 and 42 million rows, as far as ROWS goes.
+WHAT=growth: each step at 1, 10 and 42 million rows, as far as ROWS goes, and for one more day on top of the last.
 Prints ratios with machine, versions and input, and keeps them in data/bench. Nothing else should run on the machine
 meanwhile.
 """
@@ -94,13 +94,15 @@ def _skew(arguments: argparse.Namespace, scratch: Path, console: Console) -> dic
 def _growth(arguments: argparse.Namespace, scratch: Path, console: Console) -> dict[str, Any]:
     console.print(_line(_facts()))
     sizes = [size for size in growth.SIZES if size <= arguments.rows]
-    found = {}
-    for size, one in growth.measured(scratch, sizes, lambda size: _generated(size, scratch)):
+    found, more = {}, {}
+    for size, folder, one in growth.measured(scratch, sizes, lambda size: _generated(size, scratch)):
         found[size] = one
         console.print(f"{size / 1e6:g} million rows: {one['all']:.0f} s")
-    for table in growth.told(found):
+        if size == sizes[-1]:
+            more = {"thirty": one, "one more": day.one_more(folder, size, START, DAYS)}
+    for table in [*growth.told(found), day.told(more)]:
         console.print(table)
-    return {"found": found}
+    return {"found": found, "more": more}
 
 
 def _file(arguments: argparse.Namespace, scratch: Path, console: Console) -> Path:

@@ -13,16 +13,18 @@ from tests.bench import process
 
 SIZES = (1_000_000, 10_000_000, 42_000_000)  # 42 million: a month of the real shop
 Found = Mapping[int, Mapping[str, Any]]
+Turn = tuple[int, Path, dict[str, Any]]
 
 
-def measured(scratch: Path, sizes: Sequence[int], made: Callable[[int], Path]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each size with the pipeline's summary; a file is `made` when its turn comes, and goes after it."""
+def measured(scratch: Path, sizes: Sequence[int], made: Callable[[int], Path]) -> Iterator[Turn]:
+    """Each size, the folder that it was run in, the summary. A file is `made` when its turn comes; it and the folder
+    go with the turn."""
     for rows in sizes:
         path = made(rows)
         folder = process.folder(scratch)
         (folder / "raw").mkdir()
         path.rename(folder / "raw" / path.name)
-        yield rows, process.pipeline(folder)
+        yield rows, folder, process.pipeline(folder)
         shutil.rmtree(folder)
 
 
