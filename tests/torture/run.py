@@ -44,9 +44,15 @@ def run(stage: Stage, ahead: Ahead, fault: str, failpoint: str, seed: int) -> Ou
     wrong += [f"{name}: {found.get(name)}, undisturbed {due.get(name)}" for name in due if found.get(name) != due[name]]
     wrong += sorted(set(reader.wrong))
     wrong += _left(stage)
-    if "Traceback" in hurt.said() or len(hurt.said().splitlines()) > 3:
+    if "Traceback" in hurt.said() or len(_errors(hurt.said())) > 2:
         wrong.append(f"not one sentence: {hurt.said()[-500:]}")
     return Outcome(fault, failpoint, seed, wrong, hurt.said(), time.monotonic() - begun, reader.looked)
+
+
+def _errors(said: str) -> list[str]:
+    """Lines that are neither a warning about the data nor the summary of a run that ended well. Two at most are wanted:
+    what has ended the run, and what that broke."""
+    return [line for line in said.splitlines() if not line.startswith(("warning: ", "{"))]
 
 
 def _left(stage: Stage) -> list[str]:
