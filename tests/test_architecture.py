@@ -82,7 +82,7 @@ def test_sources_run_on_executors_without_spark(path):
     assert not top(imports(path)) & {"pyspark", "delta", "great_expectations"}
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if "/commands/" not in name(path)], ids=name)
+@pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_nothing_builds_on_a_command(path):
     assert not [module for module in imports(path) if module.startswith("spark_jobs.commands")]
 

@@ -22,6 +22,7 @@ import psutil
 from rich.console import Console
 
 from spark_jobs.command_line import guarded
+from spark_jobs.errors import SettingsError
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
 from tests.bench import day, first_drafts, growth, hour, process, rows, skew, year
@@ -94,15 +95,17 @@ def _skew(arguments: argparse.Namespace, scratch: Path, console: Console) -> dic
 def _growth(arguments: argparse.Namespace, scratch: Path, console: Console) -> dict[str, Any]:
     console.print(_line(_facts()))
     sizes = [size for size in growth.SIZES if size <= arguments.rows]
-    found, more = {}, {}
+    if not sizes:
+        raise SettingsError(f"ROWS={arguments.rows}: growth begins at {growth.SIZES[0]:,} rows.")
+    found = {}
     for size, folder, one in growth.measured(scratch, sizes, lambda size: _generated(size, scratch)):
         found[size] = one
         console.print(f"{size / 1e6:g} million rows: {one['all']:.0f} s")
         if size == sizes[-1]:
-            more = {"thirty": one, "one more": day.one_more(folder, size, START, DAYS)}
-    for table in [*growth.told(found), day.told(more)]:
+            more = day.one_more(folder, size, START, DAYS)
+    for table in [*growth.told(found), day.told({"thirty": one, "one more": more})]:
         console.print(table)
-    return {"found": found, "more": more}
+    return {"found": found, "one more": more}
 
 
 def _file(arguments: argparse.Namespace, scratch: Path, console: Console) -> Path:

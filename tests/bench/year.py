@@ -17,6 +17,7 @@ from spark_jobs import tables
 from spark_jobs.session import spark_session
 from spark_jobs.storage import Storage
 from spark_jobs.storage_files import Held, held
+from spark_jobs.windows import DAY
 
 START = datetime(2019, 1, 1, tzinfo=UTC)
 SHOWN = (30, 90, 180, 365)
@@ -59,7 +60,7 @@ class _Log:
     """The log of a table that nobody else writes, on a clock of its own."""
 
     def __init__(self, spark: SparkSession, path: Path):
-        self.folder, self.version, self.none = path / "_delta_log", count(1), spark._jvm.scala.Option.empty
+        self.folder, self.version, self.anew = path / "_delta_log", count(1), spark._jvm.scala.Option.empty()
         start = int(START.timestamp() * 1000)
         self.clock = spark._jvm.org.apache.spark.util.ManualClock(start)
         delta = spark._jvm.org.apache.spark.sql.delta.DeltaLog
@@ -69,9 +70,9 @@ class _Log:
 
     def write(self, commits: Iterator[list[dict[str, Any]]], now: datetime) -> None:
         """A day's entries, the last of them `now`."""
-        self.now, commits = now.timestamp(), list(commits)
-        for left, actions in zip(range(len(commits))[::-1], commits, strict=True):
-            stamp = self.now - left * 86400 / len(commits)
+        self.now, entries = now.timestamp(), list(commits)
+        for number, actions in enumerate(entries, 1):
+            stamp = (now - DAY + number * DAY / len(entries)).timestamp()
             path = self.folder / f"{next(self.version):020d}.json"
             info = {"commitInfo": {"timestamp": int(stamp * 1000), "operation": "WRITE", "operationParameters": {}}}
             path.write_text("".join(json.dumps(action) + "\n" for action in [info, *actions]))
@@ -80,8 +81,7 @@ class _Log:
     def checkpoint(self) -> None:
         """A checkpoint of what is there now, after which Delta removes what is older than it keeps."""
         self.clock.setTime(int(self.now * 1000))
-        anew = self.none()
-        self.log.update(False, anew, anew)
+        self.log.update(False, self.anew, self.anew)
         self.log.checkpoint()
         self._dated(self.now)
 

@@ -1,0 +1,54 @@
+"""Files for whoever has no Spark, in data/processed: tables as CSV or Parquet, the matrix as CSR and triples.
+
+CSV files follow RFC 4180: one header line, quotes doubled, missing values as empty fields.
+"""
+
+import shutil
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType
+
+from spark_jobs import tables
+from spark_jobs.matrix import UserItemMatrix
+
+TIME = "yyyy-MM-dd HH:mm:ss.SSSSSS"
+
+
+def whole(cells: UserItemMatrix, folder: Path) -> list[Path]:
+    """The matrix as `user_item_matrix.npz` (CSR) and Parquet triples, with both index tables; their paths."""
+    from scipy import sparse
+
+    csr = folder / f"{tables.USER_ITEM_MATRIX.name}.npz"
+    sparse.save_npz(csr, cells.csr())
+    paths = [csr, written(cells.cells, folder, tables.USER_ITEM_MATRIX.name, "parquet")]
+    for table, index in ((tables.USER_INDEX, cells.users), (tables.ITEM_INDEX, cells.items)):
+        paths += [written(index, folder, table.name, kind) for kind in ("csv", "parquet")]
+    return paths
+
+
+def written(frame: DataFrame, folder: Path, name: str, kind: str) -> Path:
+    """One output as a CSV file or a folder of Parquet files, in the place of an earlier one; its path."""
+    target, scratch = folder / f"{name}.{kind}", folder / f".{name}"
+    if kind == "parquet":
+        frame.write.mode("overwrite").parquet(str(scratch))
+        shutil.rmtree(target, ignore_errors=True)
+        scratch.rename(target)
+        return target
+    options = {"escape": '"', "emptyValue": "", "timestampFormat": TIME, "lineSep": "\n"}
+    _flat(frame).write.mode("overwrite").options(**options).csv(str(scratch))
+    part = folder / f".{name}.part"
+    with part.open("wb") as file:
+        file.write((",".join(frame.columns) + "\n").encode())
+        for piece in sorted(scratch.glob("part-*.csv")):
+            with piece.open("rb") as source:
+                shutil.copyfileobj(source, file, 16 << 20)
+    shutil.rmtree(scratch)
+    part.replace(target)
+    return target
+
+
+def _flat(frame: DataFrame) -> DataFrame:
+    arrays = [field.name for field in frame.schema.fields if isinstance(field.dataType, ArrayType)]
+    return frame.withColumns({name: F.to_json(name) for name in arrays})
