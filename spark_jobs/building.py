@@ -136,10 +136,10 @@ class Snapshot:
     last: str | None
     reads: Mapping[str, int]
 
-    def added_to(self, ctx: Context, table: Table) -> list[datetime] | None:
-        """`added`, if `table` holds what the last snapshot wrote: not what an attempt wrote that ended before its
+    def added_to(self, ctx: Context, *held: Table) -> list[datetime] | None:
+        """`added`, if these tables hold what the last snapshot wrote: not what an attempt wrote that ended before its
         entry in the ledger."""
-        return self.added if self.added and ctx.storage.note(table) == self.last else None
+        return self.added if self.added and all(ctx.storage.note(table) == self.last for table in held) else None
 
 
 def snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) -> Snapshot:

@@ -48,7 +48,10 @@ LINEAGE = {
         {"daily_interactions"},
         {"user_item_matrix", "user_index", "item_index"},
     ),
-    f"{PREPROCESSING}.feature_engineering": ({"daily_interactions"}, {"user_features", "item_features"}),
+    f"{PREPROCESSING}.feature_engineering": (
+        {"daily_interactions", "user_sums", "item_sums"},
+        {"user_sums", "item_sums", "user_features", "item_features"},
+    ),
 }
 METADATA = (
     f"SELECT e.extra FROM asset_event e JOIN asset a ON a.id = e.asset_id WHERE a.name = '{LOADED}' ORDER BY e.id"

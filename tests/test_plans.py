@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.transforms import features, indexing, interactions, items
+from spark_jobs.transforms import features, indexing, interactions, items, sums
 from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.impute import Fills, fills, repair
 from spark_jobs.transforms.measure import measures
@@ -99,10 +99,24 @@ def with_pairs(read):
         (lambda read: items.latest_of_items(read(tables.USER_EVENTS)), 3),
         (lambda read: interactions.pair_scores(read(tables.INTERACTIONS), WEIGHTS), 1),
         (lambda read: indexing.new_ids(read(tables.INTERACTIONS), read(tables.USER_INDEX), "user_id"), 3),
-        (lambda read: features.user_features(*with_pairs(read), WEIGHTS), 4),
-        (lambda read: features.item_features(*with_pairs(read), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 5),
+        (lambda read: sums.user_sums(*with_pairs(read)), 4),
+        (lambda read: sums.item_sums(*with_pairs(read)), 3),
+        (lambda read: sums.more_user_sums(read(tables.USER_SUMS)), 2),
+        (lambda read: sums.more_item_sums(read(tables.ITEM_SUMS)), 1),
+        (lambda read: interactions.more_cells(read(tables.USER_ITEM_MATRIX)), 1),
+        (lambda read: features.user_features(read(tables.USER_SUMS), WEIGHTS), 0),
+        (lambda read: features.item_features(read(tables.ITEM_SUMS), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 2),
     ],
-    ids=["daily interactions", "daily items", "items", "pairs", "numbers", "user features", "item features"],
+    ids=[
+        *("daily interactions", "daily items", "items", "pairs", "numbers", "user sums", "item sums"),
+        *("more user sums", "more item sums", "more cells", "user features", "item features"),
+    ],
 )
 def test_sums_shuffle_what_they_group_and_no_more(stored, plan, make, exchanges):
     assert plan(make(stored))[0] == exchanges
+
+
+def test_a_day_is_added_without_a_shuffle_of_those_who_did_not_come(stored, plan):
+    came, standing = stored(tables.INTERACTIONS), stored(tables.USER_SUMS)
+    assert plan(sums.of_others(standing, came, "user_id")) == (1, 0)  # of the day's users, to make them distinct
+    assert plan(sums.of_those(standing, came, "user_id")) == (1, 0)

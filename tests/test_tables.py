@@ -182,7 +182,7 @@ def test_runs_of_few_hours_give_the_tables_of_one_go_and_few_files(spark, tmp_pa
     _in_runs(pipeline, path, hours)
     check(pipeline, postgres, compute([path]))
     assert len(pipeline.ctx().storage.read(tables.USER_EVENTS).inputFiles()) <= 48
-    assert compact(pipeline.ctx().storage, tables.USER_EVENTS, [datetime(2019, 10, 1)]) == 1
+    compact(pipeline.ctx().storage, tables.USER_EVENTS, [datetime(2019, 10, 1)])  # the daily job may have, already
     assert len(pipeline.ctx().storage.read(tables.USER_EVENTS).inputFiles()) <= 4
 
 
@@ -217,9 +217,9 @@ def test_snapshots_grown_by_a_day_are_those_from_scratch(pipeline, postgres):
     assert numbers[0] < numbers[1]
     pipeline.load(Window(datetime(2019, 10, 1), end, HOUR))
     check(pipeline, postgres, compute(paths))
-    ctx, table = pipeline.ctx(), tables.USER_FEATURES
+    ctx, table = pipeline.ctx(), tables.USER_SUMS
     grown = building.Snapshot("", end, "", "", {}, False, [start], reads={}, last=ctx.storage.note(table))
-    assert grown.added_to(ctx, table) == [start]
+    assert grown.added_to(ctx, table, tables.ITEM_SUMS) == [start]
     assert dataclasses.replace(grown, last="what the ledger says").added_to(ctx, table) is None
 
 

@@ -17,10 +17,10 @@ from expectations import user_item_matrix as suite
 from spark_jobs import building, command_line, lease, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.predicates import in_days
-from spark_jobs.transforms.changed import grown
 from spark_jobs.transforms.indexing import first_free, new_ids, numbered, offsets
-from spark_jobs.transforms.interactions import pair_scores, score
-from spark_jobs.transforms.measure import measures
+from spark_jobs.transforms.interactions import adds_exactly, more_cells, pair_scores, score
+from spark_jobs.transforms.measure import measures, repeated_keys
+from spark_jobs.transforms.sums import of_others, of_those
 from spark_jobs.windows import DAY, Window
 
 STEP = "create_user_item_matrix"
@@ -40,17 +40,19 @@ def run(ctx: Context, days: Window) -> Summary:
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
     interactions = ctx.storage.read(tables.INTERACTIONS, state.reads[tables.INTERACTIONS.name])
-    added = None if trailing_days else state.added_to(ctx, tables.USER_ITEM_MATRIX)
-    unnumbered = interactions.where(in_days(added)) if added else interactions
+    addable = adds_exactly(weights) and not trailing_days
+    added = state.added_to(ctx, tables.USER_ITEM_MATRIX) if addable else None
+    came = interactions.where(in_days(added)) if added else interactions
     new = {
-        "new_users": _number(ctx, unnumbered, tables.USER_INDEX, "user_id", "user_index"),
-        "new_items": _number(ctx, unnumbered, tables.ITEM_INDEX, "item_id", "item_index"),
+        "new_users": _number(ctx, came, tables.USER_INDEX, "user_id", "user_index"),
+        "new_items": _number(ctx, came, tables.ITEM_INDEX, "item_id", "item_index"),
     }
     interactions = trailing(interactions, state.as_of, trailing_days)
-    cells = _cells(ctx, interactions, weights, added)
-    cells = building.stamped(tables.USER_ITEM_MATRIX, cells, state).persist(StorageLevel.MEMORY_AND_DISK)
+    made, kept = _added(ctx, came, weights) if added else (scored(interactions, weights, *_numbers(ctx)), None)
+    made = made.persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
     try:
-        found = _measures(ctx, cells, interactions, weights)
+        cells = building.stamped(tables.USER_ITEM_MATRIX, made.unionByName(kept) if kept else made, state)
+        found = _measures(ctx, cells, made, interactions, weights)
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)
         if not verdict.failed:
             ctx.storage.replace(tables.USER_ITEM_MATRIX, cells, None, note=state.digest)
@@ -58,7 +60,7 @@ def run(ctx: Context, days: Window) -> Summary:
         building.record_snapshot(ctx, state, verdict, rows_in=int(found["rows_in"].iloc[0]), rows_out=count)
         building.finish(ctx, verdict, cells, tables.USER_ITEM_MATRIX, suite.RULES)
     finally:
-        cells.unpersist()
+        made.unpersist()
     grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
     return grown | {"users": int(found["users"].iloc[0]), "items": int(found["items"].iloc[0]), "cells": count} | new
 
@@ -89,13 +91,11 @@ def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: st
     return sum(by_day.values())
 
 
-def _cells(ctx: Context, interactions: DataFrame, weights: dict[str, float], added: list | None) -> DataFrame:
-    """The cells of all users; with `added`, those of users without an event in these days are the table's own."""
-    numbers = _numbers(ctx)
-    if not added:
-        return scored(interactions, weights, *numbers)
-    standing = ctx.storage.read(tables.USER_ITEM_MATRIX)
-    return grown(standing, interactions, in_days(added), lambda rows: scored(rows, weights, *numbers))
+def _added(ctx: Context, came: DataFrame, weights: dict[str, float]) -> tuple[DataFrame, DataFrame]:
+    """The cells of users who came, with what the days that came add to them; the cells of the others, as they stand."""
+    standing = ctx.storage.read(tables.USER_ITEM_MATRIX).drop("as_of", "built_at")
+    new = scored(came, weights, *_numbers(ctx))
+    return more_cells(of_those(standing, came, "user_id").unionByName(new)), of_others(standing, came, "user_id")
 
 
 def _numbers(ctx: Context) -> tuple[DataFrame, DataFrame]:
@@ -108,14 +108,18 @@ def scored(interactions: DataFrame, weights: dict[str, float], users: DataFrame,
     return pair_scores(interactions, weights).join(of_user, "user_id", "left").join(of_item, "item_id", "left")
 
 
-def _measures(ctx: Context, cells: DataFrame, interactions: DataFrame, weights: dict[str, float]) -> pd.DataFrame:
-    total = F.sum("score").alias("score_sum")
+def _measures(
+    ctx: Context, cells: DataFrame, made: DataFrame, interactions: DataFrame, weights: dict[str, float]
+) -> pd.DataFrame:
+    """`made`: the cells made just now, of whose users no other cell is; the keys of others were judged before."""
+    table, total = tables.USER_ITEM_MATRIX, F.sum("score").alias("score_sum")
     largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
-    found = measures(cells, tables.USER_ITEM_MATRIX, suite.RULES, further=[total, *largest]).toPandas()
+    found = measures(cells, table, suite.RULES, further=[total, *largest], keys=False).toPandas()
     users = ctx.storage.read(tables.USER_INDEX).agg(first_free("user_index")).first()[0]
     items = ctx.storage.read(tables.ITEM_INDEX).agg(first_free("item_index")).first()[0]
     due = interactions.agg(F.count("*").alias("rows"), F.sum(score(weights)).alias("score")).first()
     beyond = (found["last_user"] >= users) | (found["last_item"] >= items)
+    found["repeated_keys"] = repeated_keys(made, table).first().repeated_keys
     found["numbers_beyond_index"] = beyond.astype(int)
     found["score_lost"] = (found["score_sum"] - due.score).abs().round(6)
     return found.assign(users=users, items=items, rows_in=due.rows)

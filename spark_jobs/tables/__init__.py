@@ -12,9 +12,11 @@ from spark_jobs.tables.recommender import (
     ITEM_DAYS,
     ITEM_FEATURES,
     ITEM_INDEX,
+    ITEM_SUMS,
     USER_FEATURES,
     USER_INDEX,
     USER_ITEM_MATRIX,
+    USER_SUMS,
 )
 
 # Rises when a warehouse needs `make upgrade`. 1: no mark yet. 2: hour_status has types and mean_price.
@@ -30,6 +32,8 @@ ALL = (
     USER_INDEX,
     ITEM_INDEX,
     USER_ITEM_MATRIX,
+    USER_SUMS,
+    ITEM_SUMS,
     USER_FEATURES,
     ITEM_FEATURES,
     LANDED_FILES,

@@ -9,6 +9,20 @@ COUNTS = (
     Field("purchase_count", "BIGINT", "Number of purchase events.", False),
     Field("rating_count", "BIGINT", "Number of rating events.", False),
 )
+PRICED = (
+    Field("priced_events", "BIGINT", "Events with a price.", False),
+    Field("price_sum", MONEY, "Sum of the prices of all events. Null: none has a price."),
+    Field("priced_purchases", "BIGINT", "Purchases with a price.", False),
+    Field("spent_sum", MONEY, "Sum of the prices of purchases. Null: none has a price."),
+)
+RATED = (
+    Field("given_ratings", "BIGINT", "Events with a rating given in the source.", False),
+    Field("given_rating_sum", MONEY, "Sum of the given ratings. Null: none given."),
+)
+SEEN = (
+    Field("first_seen", "TIMESTAMP", "Earliest event, UTC.", False),
+    Field("last_seen", "TIMESTAMP", "Latest event, UTC.", False),
+)
 
 INTERACTIONS = Table(
     "daily_interactions",
@@ -23,14 +37,9 @@ INTERACTIONS = Table(
         Field("morning_events", "INT", "Events from 07:00 to 12:59 UTC.", False),
         Field("afternoon_events", "INT", "Events from 13:00 to 18:59 UTC.", False),
         Field("evening_events", "INT", "Events from 19:00 to 23:59 UTC.", False),
-        Field("priced_events", "BIGINT", "Events with a price.", False),
-        Field("price_sum", MONEY, "Sum of the prices of all events. Null: none has a price."),
-        Field("priced_purchases", "BIGINT", "Purchases with a price.", False),
-        Field("spent_sum", MONEY, "Sum of the prices of purchases. Null: none has a price."),
-        Field("given_ratings", "BIGINT", "Events with a rating given in the source.", False),
-        Field("given_rating_sum", MONEY, "Sum of the given ratings. Null: none given."),
-        Field("first_seen", "TIMESTAMP", "Earliest event, UTC.", False),
-        Field("last_seen", "TIMESTAMP", "Latest event, UTC.", False),
+        *PRICED,
+        *RATED,
+        *SEEN,
     ),
     key=("event_date", "user_id", "item_id", "category_id"),
     partition="event_date",
@@ -90,6 +99,47 @@ USER_ITEM_MATRIX = Table(
     statistics=("score",),
 )
 
+USER_SUMS = Table(
+    "user_sums",
+    "What is counted of each user over all days: user_features follow from it, and a day is added without the others.",
+    (
+        required(USER),
+        *COUNTS,
+        Field("dawn_events", "BIGINT", "Events from 00:00 to 06:59 UTC.", False),
+        Field("morning_events", "BIGINT", "Events from 07:00 to 12:59 UTC.", False),
+        Field("afternoon_events", "BIGINT", "Events from 13:00 to 18:59 UTC.", False),
+        Field("evening_events", "BIGINT", "Events from 19:00 to 23:59 UTC.", False),
+        *PRICED,
+        Field("unique_items", "BIGINT", "Number of different items.", False),
+        Field("active_days", "BIGINT", "Number of UTC days with an event.", False),
+        Field(
+            "categories",
+            "ARRAY<STRUCT<category_id: BIGINT, view_count: BIGINT, cart_count: BIGINT, purchase_count: BIGINT, "
+            "rating_count: BIGINT>>",
+            "Number of events in each known category, by its id. Empty: none known.",
+            False,
+        ),
+        *SEEN,
+    ),
+    key=("user_id",),
+    statistics=("last_seen",),
+)
+
+ITEM_SUMS = Table(
+    "item_sums",
+    "What is counted of each item over all days: item_features follow from it, and a day is added without the others.",
+    (
+        required(ITEM),
+        *COUNTS,
+        *PRICED,
+        *RATED,
+        Field("unique_users", "BIGINT", "Number of different users.", False),
+        Field("unique_purchasers", "BIGINT", "Number of different users with a purchase.", False),
+        *SEEN,
+    ),
+    key=("item_id",),
+)
+
 USER_FEATURES = Table(
     "user_features",
     "What is known of each user as of the latest processed day.",
@@ -118,8 +168,7 @@ USER_FEATURES = Table(
             "dawn 0-6, morning 7-12, afternoon 13-18 or evening 19-23 UTC; ties: earliest.",
             False,
         ),
-        Field("first_seen", "TIMESTAMP", "Earliest event, UTC.", False),
-        Field("last_seen", "TIMESTAMP", "Latest event, UTC.", False),
+        *SEEN,
         AS_OF,
         BUILT_AT,
     ),
@@ -143,8 +192,7 @@ ITEM_FEATURES = Table(
         Field("category_id", "BIGINT", "Latest known. Null: never given."),
         Field("category_code", "STRING", "Latest known. Null: never given."),
         Field("brand", "STRING", "Latest known. Null: never given."),
-        Field("first_seen", "TIMESTAMP", "Earliest event, UTC.", False),
-        Field("last_seen", "TIMESTAMP", "Latest event, UTC.", False),
+        *SEEN,
         AS_OF,
         BUILT_AT,
     ),

@@ -1,35 +1,20 @@
-"""User and item features, as sums over the daily bases: exact, and the same in any order of days."""
+"""User and item features: each row of the sums by itself, item features with their latest attributes and two maxima."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables.model import AVERAGE, MONEY
 from spark_jobs.transforms.interactions import PARTS_OF_DAY, TYPES, score
-from spark_jobs.transforms.money import hundredths, money
 
 TOP_CATEGORIES = 5
-COUNTED = (*(f"{name}_count" for name in TYPES), "priced_events", "price_sum", "priced_purchases", "spent_sum")
-USER_SUMS = (*COUNTED, *(f"{name}_events" for name in PARTS_OF_DAY))
-ITEM_SUMS = (*COUNTED, "given_ratings", "given_rating_sum")
 
 
-def user_features(interactions: DataFrame, pairs: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """`daily_interactions` and all `pairs` of their users to one row for each user (see tables.USER_FEATURES).
-
-    A user's rows are brought together before anything is summed: partial sums would be about as many as the rows.
-    Distinct days are counted by grouping twice, for a distinct count in an aggregate multiplies its rows.
-    """
-    interactions = interactions.repartition("user_id")
-    items = pairs.groupBy("user_id")
-    days = interactions.select("user_id", "event_date").distinct().groupBy("user_id")
+def user_features(sums: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+    """`user_sums` to the same users' features (see tables.USER_FEATURES). No shuffle."""
     return (
-        interactions.groupBy("user_id")
-        .agg(*_sums(USER_SUMS))
-        .join(items.agg(F.count("*").alias("unique_items")), "user_id")
-        .join(days.agg(F.count("*").alias("active_days")), "user_id")
-        .join(_ranked_categories(interactions, weights), "user_id", "left")
+        sums.withColumn("ranked", _ranked(weights))
         .withColumn("total_events", _total())
         .withColumn("avg_price", _mean("price_sum", "priced_events"))
         .withColumn("total_spent", F.coalesce("spent_sum", F.lit(0).cast(MONEY)))
@@ -41,27 +26,23 @@ def user_features(interactions: DataFrame, pairs: DataFrame, weights: Mapping[st
     )
 
 
-def _ranked_categories(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """Each user's five categories with the highest score, ties to the smallest id: `ranked`, scores negated."""
-    counts = [F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES]
-    by_category = interactions.where("category_id IS NOT NULL").groupBy("user_id", "category_id").agg(*counts)
-    ranked = F.sort_array(F.collect_list(F.struct((-score(weights)).alias("below"), "category_id")))
-    return by_category.groupBy("user_id").agg(F.slice(ranked, 1, TOP_CATEGORIES).alias("ranked"))
+def _ranked(weights: Mapping[str, float]) -> Column:
+    """The five categories with the highest score, ties to the smallest id; scores negated."""
+
+    def below(entry: Column) -> Column:
+        return F.struct(
+            (-score(weights, lambda name: entry[name])).alias("below"), entry["category_id"].alias("category_id")
+        )
+
+    return F.slice(F.sort_array(F.transform("categories", below)), 1, TOP_CATEGORIES)
 
 
 def item_features(
-    interactions: DataFrame,
-    pairs: DataFrame,
-    item_days: DataFrame,
-    price_ranges: Mapping[str, float],
-    popularity: Mapping[str, float],
+    sums: DataFrame, item_days: DataFrame, price_ranges: Mapping[str, float], popularity: Mapping[str, float]
 ) -> DataFrame:
-    """The bases to one row for each item (see tables.ITEM_FEATURES). Shuffles by item; the two maxima are one row."""
-    summed = interactions.groupBy("item_id").agg(*_sums(ITEM_SUMS))
-    users = pairs.groupBy("item_id").agg(
-        F.count("*").alias("unique_users"), F.count_if("bought").alias("unique_purchasers")
-    )
-    most = summed.agg(F.max("view_count").alias("most_views"), F.max("purchase_count").alias("most_purchases"))
+    """`item_sums` and `daily_items` to the same items' features (see tables.ITEM_FEATURES). Shuffles by item; the two
+    maxima are one row."""
+    most = sums.agg(F.max("view_count").alias("most_views"), F.max("purchase_count").alias("most_purchases"))
     latest = item_days.groupBy("item_id").agg(
         *(
             F.max_by(name, F.when(F.col(name).isNotNull(), F.col("event_date"))).alias(name)
@@ -69,8 +50,7 @@ def item_features(
         )
     )
     return (
-        summed.join(users, "item_id")
-        .join(latest, "item_id", "left")
+        sums.join(latest, "item_id", "left")
         .join(F.broadcast(most), how="cross")
         .withColumn("total_events", _total())
         .withColumn("avg_rating", _mean("given_rating_sum", "given_ratings"))
@@ -78,13 +58,6 @@ def item_features(
         .withColumn("price_range", _price_range(price_ranges))
         .withColumn("popularity_score", _popularity(popularity))
     )
-
-
-def _sums(names: Sequence[str]) -> list[Column]:
-    """Sums that keep their names, and the first and last time."""
-    sums = {name: money(F.sum(hundredths(name))) if name.endswith("_sum") else F.sum(name) for name in names}
-    seen = (F.min("first_seen").alias("first_seen"), F.max("last_seen").alias("last_seen"))
-    return [*(total.alias(name) for name, total in sums.items()), *seen]
 
 
 def _total() -> Column:

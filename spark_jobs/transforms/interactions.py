@@ -1,6 +1,6 @@
 """The daily bases: cleaned events summed so that matrix and features follow by adding, exactly and in any order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
@@ -42,17 +42,34 @@ def daily_items(cleaned: DataFrame) -> DataFrame:
     return ITEM_DAYS.conform(latest_known(cleaned, ("category_id", "category_code", "brand")))
 
 
-def pairs(interactions: DataFrame) -> DataFrame:
-    """`daily_interactions` to user_id, item_id, `bought`: whether the user ever bought it. One shuffle by user."""
-    met = interactions.select("user_id", "item_id", (F.col("purchase_count") > 0).alias("bought"))
-    return met.repartition("user_id").groupBy("user_id", "item_id").agg(F.max("bought").alias("bought"))
+def pairs(interactions: DataFrame, before: DataFrame | None = None) -> DataFrame:
+    """`daily_interactions` of some days to user_id, item_id and, as 0 or 1, `met` (for the first time) and `bought`
+    (for the first time). `before`: those of all earlier days. One shuffle by user, of the earlier days only what these
+    days' users did."""
+    pair = (F.col("user_id"), F.col("item_id"), (F.col("purchase_count") > 0).alias("bought"))
+    rows = interactions.select(*pair, F.lit(True).alias("now"))
+    if before is not None:
+        users = F.broadcast(interactions.select("user_id").distinct())
+        rows = rows.unionByName(before.join(users, "user_id", "left_semi").select(*pair, F.lit(False).alias("now")))
+    earlier, bought = ~F.col("now"), F.col("bought")
+    found = (
+        rows.repartition("user_id")
+        .groupBy("user_id", "item_id")
+        .agg(
+            F.max("now").alias("now"),
+            (~F.max(earlier)).cast("int").alias("met"),
+            (F.max(bought) & ~F.max(bought & earlier)).cast("int").alias("bought"),
+        )
+    )
+    return found.where("now").drop("now")
 
 
-def score(weights: Mapping[str, float]) -> Column:
-    """The score of a row of summed counts: each type's count times its weight, added in a fixed order."""
+def score(weights: Mapping[str, float], of: Callable[[str], Column] = F.col) -> Column:
+    """The score of a row of summed counts (or of a struct, by `of`): each type's count times its weight, added in a
+    fixed order."""
     total = F.lit(0.0)
     for name in TYPES:
-        total = total + F.col(f"{name}_count") * F.lit(float(weights[name]))
+        total = total + of(f"{name}_count") * F.lit(float(weights[name]))
     return total
 
 
@@ -64,3 +81,16 @@ def pair_scores(interactions: DataFrame, weights: Mapping[str, float]) -> DataFr
         .agg(*(F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES))
     )
     return summed.select("user_id", "item_id", score(weights).alias("score")).where("score <> 0")
+
+
+def adds_exactly(weights: Mapping[str, float]) -> bool:
+    """Whether scores of some days and of others add up to those of all of them, to the last bit: with multiples of
+    1/1024, of which a double loses none."""
+    return all(weight <= 2**20 and float(weight * 1024).is_integer() for weight in weights.values())
+
+
+def more_cells(cells: DataFrame) -> DataFrame:
+    """Cells, several of a pair, to one of each with their scores added. One shuffle of them."""
+    numbers = [F.max(name).alias(name) for name in ("user_index", "item_index")]
+    by_pair = cells.repartition("user_id", "item_id").groupBy("user_id", "item_id")
+    return by_pair.agg(F.sum("score").alias("score"), *numbers)

@@ -55,6 +55,11 @@ def measures(
     counted = frame.groupBy(*unit).agg(F.count("*").alias("rows"), *broken_rows(table, rules), *further)
     if not keys:
         return counted
-    by_key = frame.groupBy(*(name for name in unit if name not in table.key), *table.named_key()).count()
-    repeated = by_key.groupBy(*unit).agg(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).alias("repeated_keys"))
+    repeated = repeated_keys(frame, table, unit)
     return counted.join(repeated, list(unit), "left") if unit else counted.join(repeated, how="cross")  # one row each
+
+
+def repeated_keys(frame: DataFrame, table: Table, unit: Sequence[str] = ()) -> DataFrame:
+    """For each unit `repeated_keys`: the rows whose key another row has too, but for one of each key."""
+    by_key = frame.groupBy(*(name for name in unit if name not in table.key), *table.named_key()).count()
+    return by_key.groupBy(*unit).agg(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).alias("repeated_keys"))

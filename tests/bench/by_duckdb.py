@@ -94,8 +94,8 @@ STEPS = {
 }
 
 
-def main(source: str, out: str, threads: int) -> None:
-    """Runs every step; prints seconds by step and rows by table."""
+def main(source: str, out: str, threads: int, day: str) -> None:
+    """Runs every step; prints seconds by step and rows by table. For COPY: user_events as CSV, and the `day` of it."""
     parameters = {RAW: {"path": source, "name": Path(source).name}, tables.STOPPED: {"accept": False}}
     parameters |= {tables.DEDUPED: {"exempt": []}}
     seconds, rows = {}, {}
@@ -110,9 +110,11 @@ def main(source: str, out: str, threads: int) -> None:
             seconds[step] = time.monotonic() - begun
             rows |= {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in written}
         columns = "user_id, item_id, event_type, timestamp, session_id, rating, price"
-        db.execute(f"COPY (SELECT {columns} FROM user_events) TO '{out}/user_events.csv' (HEADER false)")
+        of_day = f"WHERE timestamp::DATE = DATE '{day}'"
+        for name, where in (("user_events", ""), ("day", of_day)):
+            db.execute(f"COPY (SELECT {columns} FROM user_events {where}) TO '{out}/{name}.csv' (HEADER false)")
     sys.stdout.write(json.dumps({"seconds": seconds, "rows": rows}) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
