@@ -50,7 +50,7 @@ def main() -> int:
             spark = spark_session("pipeline")
         ctx = context(settings, spark, accept_rejects=arguments.accept_rejects, requeue=arguments.requeue)
         ctx.say = console.say
-        ctx.leases = lease.take(ctx.storage, holds)
+        command_line.claim(ctx, holds)
         return run(ctx, console)
 
 

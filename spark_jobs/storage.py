@@ -1,6 +1,7 @@
 """The Delta tables at their addresses: read, replace a window. The only module that knows Delta and addresses."""
 
 from collections.abc import Iterable
+from threading import Lock
 from typing import Any
 from urllib.parse import unquote
 
@@ -39,7 +40,7 @@ class Storage:
         self._existing: set[str] = set()
         self.epochs: dict[str, int] = {}
         self.part: str | None = None
-        self._commits = 0
+        self._commits, self._counting = 0, Lock()
 
     def path(self, table: Table) -> str:
         """The address of a table."""
@@ -152,8 +153,9 @@ class Storage:
         if part not in self.epochs:
             writer.save(self.path(table))
             return
-        self._commits += 1
-        number = self.epochs[part] * COMMITS_OF_AN_ATTEMPT + self._commits
+        with self._counting:
+            self._commits += 1
+            number = self.epochs[part] * COMMITS_OF_AN_ATTEMPT + self._commits
         try:
             writer.option("txnAppId", part).option("txnVersion", number).save(self.path(table))
         except exceptions.ConcurrentTransactionException as error:

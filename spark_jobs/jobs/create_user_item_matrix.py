@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from expectations import user_item_matrix as suite
 from spark_jobs import building, command_line, lease, tables
+from spark_jobs.at_once import at_once
 from spark_jobs.context import Context, Summary
 from spark_jobs.predicates import in_days
 from spark_jobs.transforms.indexing import first_free, new_ids, numbered, offsets
@@ -43,10 +44,11 @@ def run(ctx: Context, days: Window) -> Summary:
     addable = adds_exactly(weights) and not trailing_days
     added = state.added_to(ctx, tables.USER_ITEM_MATRIX) if addable else None
     came = interactions.where(in_days(added)) if added else interactions
-    new = {
-        "new_users": _number(ctx, came, tables.USER_INDEX, "user_id", "user_index"),
-        "new_items": _number(ctx, came, tables.ITEM_INDEX, "item_id", "item_index"),
-    }
+    new_users, new_items = at_once(
+        ctx.spark,
+        lambda: _number(ctx, came, tables.USER_INDEX, "user_id", "user_index"),
+        lambda: _number(ctx, came, tables.ITEM_INDEX, "item_id", "item_index"),
+    )
     interactions = trailing(interactions, state.as_of, trailing_days)
     made, kept = _added(ctx, came, weights) if added else (scored(interactions, weights, *_numbers(ctx)), None)
     made = made.persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
@@ -62,7 +64,8 @@ def run(ctx: Context, days: Window) -> Summary:
     finally:
         made.unpersist()
     grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
-    return grown | {"users": int(found["users"].iloc[0]), "items": int(found["items"].iloc[0]), "cells": count} | new
+    numbered = {name: int(found[name].iloc[0]) for name in ("users", "items")}
+    return grown | numbered | {"cells": count, "new_users": new_users, "new_items": new_items}
 
 
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame) -> dict[tables.Table, DataFrame]:
@@ -114,10 +117,13 @@ def _measures(
     """`made`: the cells made just now, of whose users no other cell is; the keys of others were judged before."""
     table, total = tables.USER_ITEM_MATRIX, F.sum("score").alias("score_sum")
     largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
-    found = measures(cells, table, suite.RULES, further=[total, *largest], keys=False).toPandas()
-    users = ctx.storage.read(tables.USER_INDEX).agg(first_free("user_index")).first()[0]
-    items = ctx.storage.read(tables.ITEM_INDEX).agg(first_free("item_index")).first()[0]
-    due = interactions.agg(F.count("*").alias("rows"), F.sum(score(weights)).alias("score")).first()
+    found, users, items, due = at_once(
+        ctx.spark,
+        lambda: measures(cells, table, suite.RULES, further=[total, *largest], keys=False).toPandas(),
+        lambda: ctx.storage.read(tables.USER_INDEX).agg(first_free("user_index")).first()[0],
+        lambda: ctx.storage.read(tables.ITEM_INDEX).agg(first_free("item_index")).first()[0],
+        lambda: interactions.agg(F.count("*").alias("rows"), F.sum(score(weights)).alias("score")).first(),
+    )
     beyond = (found["last_user"] >= users) | (found["last_item"] >= items)
     found["repeated_keys"] = repeated_keys(made, table).first().repeated_keys
     found["numbers_beyond_index"] = beyond.astype(int)

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from expectations import item_features as item_suite
 from expectations import user_features as user_suite
 from spark_jobs import building, command_line, lease, tables
+from spark_jobs.at_once import at_once
 from spark_jobs.building import Snapshot
 from spark_jobs.context import Context, Summary
 from spark_jobs.predicates import in_days
@@ -52,8 +53,11 @@ def run(ctx: Context, days: Window) -> Summary:
     _sum(ctx, state, interactions, new_days)
     of_users = user_features(ctx.storage.read(tables.USER_SUMS), weights)
     of_items = item_features(ctx.storage.read(tables.ITEM_SUMS), items, limits, popularity)
-    user_rows = _build(ctx, state, tables.USER_FEATURES, of_users, user_suite, events)
-    item_rows = _build(ctx, state, tables.ITEM_FEATURES, of_items, item_suite, events)
+    user_rows, item_rows = at_once(
+        ctx.spark,
+        lambda: _build(ctx, state, tables.USER_FEATURES, of_users, user_suite, events),
+        lambda: _build(ctx, state, tables.ITEM_FEATURES, of_items, item_suite, events),
+    )
     verdict = building.quality.Verdict(STEP)
     building.record_snapshot(ctx, state, verdict, rows_in=events, rows_out=user_rows + item_rows)
     grown = {"as_of": state.as_of.date(), "days_added": len(new_days) if new_days else "all"}
@@ -84,8 +88,11 @@ def _sum(ctx: Context, state: Snapshot, interactions: DataFrame, days: list[date
         of_users = added(users, of_users, came, "user_id", more_user_sums)
         of_items = added(items, of_items, came, "item_id", more_item_sums)
     try:
-        ctx.storage.replace(tables.USER_SUMS, of_users, None, note=state.digest)
-        ctx.storage.replace(tables.ITEM_SUMS, of_items, None, note=state.digest)
+        at_once(
+            ctx.spark,
+            lambda: ctx.storage.replace(tables.USER_SUMS, of_users, None, note=state.digest),
+            lambda: ctx.storage.replace(tables.ITEM_SUMS, of_items, None, note=state.digest),
+        )
     finally:
         met.unpersist()
 

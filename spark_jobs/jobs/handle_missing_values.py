@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from expectations import cleaned_events as suite
 from spark_jobs import building, command_line, lease, tables
+from spark_jobs.at_once import at_once
 from spark_jobs.context import Context, Summary
 from spark_jobs.jobs import remove_duplicates
 from spark_jobs.predicates import in_days
@@ -61,8 +62,11 @@ def _write(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: int) ->
     where = in_days(days)
     ctx.storage.replace(tables.CLEANED_EVENTS, cleaned.where(where), where)
     written = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
-    ctx.storage.replace(tables.INTERACTIONS, daily_interactions(written, days, rows), where)
-    ctx.storage.replace(tables.ITEM_DAYS, daily_items(written), where)
+    at_once(
+        ctx.spark,
+        lambda: ctx.storage.replace(tables.INTERACTIONS, daily_interactions(written, days, rows), where),
+        lambda: ctx.storage.replace(tables.ITEM_DAYS, daily_items(written), where),
+    )
 
 
 def _counts(found: pd.DataFrame) -> dict[str, dict]:

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import command_line, failpoints, lease, tables
+from spark_jobs.at_once import at_once
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import SourceError
 from spark_jobs.postgres import catalog
@@ -88,12 +89,17 @@ def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) 
     gone = warehouse.items_of(windows) if any(held.get(unit.hour, (0, ""))[0] for unit in units) else []
     warehouse.stage(days)
     new = ctx.storage.read(tables.USER_EVENTS).where(in_units(windows))
-    warehouse.copy(sendable(new), "staging_events", EVENTS)
-    warehouse.copy(latest_of_items(_touched(ctx, new, units, gone)), "staging_items", ITEMS)
+    touched = latest_of_items(_touched(ctx, new, units, gone))
+    *_, counted = at_once(
+        ctx.spark,
+        lambda: warehouse.copy(sendable(new), "staging_events", EVENTS),
+        lambda: warehouse.copy(touched, "staging_items", ITEMS),
+        lambda: of_hours(new).collect(),
+    )
     lost: dict[date, list[int]] = {}
     for day, item in gone:
         lost.setdefault(day, []).append(item)
-    found = {row.hour: (row.rows, row.digest) for row in of_hours(new).collect()}
+    found = {row.hour: (row.rows, row.digest) for row in counted}
     warehouse.replace([_staged(day, days[day], lost.get(day.date(), []), found) for day in sorted(days)])
 
 

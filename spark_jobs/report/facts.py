@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import identity, matrix, tables
+from spark_jobs.at_once import at_once
 from spark_jobs.context import Context
 from spark_jobs.jobs.handle_missing_values import PRICE_SOURCES
 from spark_jobs.session import now
@@ -25,25 +26,25 @@ MOST_EXAMPLES = 60  # characters of a rejected row
 
 def gathered(ctx: Context, seconds: Mapping[str, float]) -> Facts:
     """Everything that the page shows, but the comparison. `seconds`: of each step of the run that is reported."""
-    found = {
-        "made_at": f"{now():%Y-%m-%d %H:%M:%S} UTC",
-        "warehouse": ctx.settings.paths.warehouse,
-        "flow": flow(ctx),
-        "seconds": dict(seconds),
-        "verdicts": verdicts(Path(ctx.settings.paths.quality)),
-        "tables": [sizes(ctx, table) for table in tables.ALL if ctx.storage.exists(table)],
-        "hours": hours(ctx),
-        "rejected": rejected(ctx.storage.read(tables.REJECTED_EVENTS)),
+    read = ctx.storage.read
+    counted = {
+        "flow": lambda: flow(ctx),
+        "verdicts": lambda: verdicts(Path(ctx.settings.paths.quality)),
+        "tables": lambda: [sizes(ctx, table) for table in tables.ALL if ctx.storage.exists(table)],
+        "hours": lambda: hours(ctx),
+        "rejected": lambda: rejected(read(tables.REJECTED_EVENTS)),
     }
     if ctx.storage.exists(tables.USER_FEATURES):
-        found |= {
-            "dropped": dropped(ctx),
-            "prices": prices(ctx.storage.read(tables.CLEANED_EVENTS)),
-            "users": users(ctx.storage.read(tables.USER_FEATURES)),
-            "items": items(ctx.storage.read(tables.ITEM_FEATURES)),
-            "matrix": shape(ctx),
+        counted |= {
+            "dropped": lambda: dropped(ctx),
+            "prices": lambda: prices(read(tables.CLEANED_EVENTS)),
+            "users": lambda: users(read(tables.USER_FEATURES)),
+            "items": lambda: items(read(tables.ITEM_FEATURES)),
+            "matrix": lambda: shape(ctx),
         }
-    return found
+    found = dict(zip(counted, at_once(ctx.spark, *counted.values()), strict=True))
+    told = {"made_at": f"{now():%Y-%m-%d %H:%M:%S} UTC", "warehouse": ctx.settings.paths.warehouse}
+    return told | {"seconds": dict(seconds)} | found
 
 
 def flow(ctx: Context) -> dict[str, int]:

@@ -1,0 +1,39 @@
+"""Pieces of a step at the same time: all of them or an error, and then nothing that goes on."""
+
+import threading
+
+import pytest
+
+from spark_jobs.at_once import at_once
+
+ENDLESS = 10**15  # rows; added up for days
+
+
+def test_what_tasks_return_comes_in_their_order_and_they_run_side_by_side(spark):
+    met = threading.Barrier(2, timeout=60)  # passes only where both are under way
+
+    def counted(rows: int) -> int:
+        met.wait()
+        return spark.range(rows).count()
+
+    assert at_once(spark, lambda: counted(3), lambda: counted(5)) == [3, 5]
+
+
+def test_the_first_error_is_raised_when_the_other_tasks_have_ended(spark):
+    tracker, ended = spark.sparkContext.statusTracker(), []
+
+    def endless() -> None:
+        try:
+            spark.range(ENDLESS).selectExpr("sum(id % 7)").collect()
+        finally:
+            ended.append(True)
+
+    def refused() -> None:
+        while not tracker.getActiveJobsIds():
+            pass
+        raise ValueError("refused")
+
+    with pytest.raises(ValueError, match="refused"):
+        at_once(spark, refused, endless)
+    assert ended
+    assert not tracker.getActiveJobsIds()
