@@ -53,7 +53,7 @@ def run(ctx: Context, days: Window) -> Summary:
     made, kept = _added(ctx, came, weights) if added else (scored(interactions, weights, *_numbers(ctx)), None)
     made = made.persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
     try:
-        cells = building.stamped(tables.USER_ITEM_MATRIX, made.unionByName(kept) if kept else made, state)
+        cells = building.stamped(tables.USER_ITEM_MATRIX, made.unionByName(kept) if added else made, state)
         found = _measures(ctx, cells, made, interactions, weights)
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)
         if not verdict.failed:

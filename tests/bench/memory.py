@@ -1,5 +1,6 @@
 """Peak memory of a process and all that it started."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 import psutil
@@ -20,8 +21,25 @@ class Watch(Repeated):
     def look(self) -> None:
         """Adds up what they hold now."""
         with suppress(psutil.Error):
-            held = sum(_resident(part) for part in [self._root, *self._root.children(recursive=True)])
+            parts = [self._root, *self._root.children(recursive=True)]
+            programs = {part.pid: _program(part) for part in parts}
+            held = sum(_resident(part) for part in parts if not _is_beginning(part, programs))
             self.peak = max(self.peak, held)
+
+
+def _program(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return process.exe()
+    return ""
+
+
+def _is_beginning(process: psutil.Process, programs: Mapping[int, str]) -> bool:
+    """Whether a JVM has just made it to start a program: until then it lives in the JVM's own memory, which would
+    count twice."""
+    with suppress(psutil.Error):
+        program = programs[process.pid]
+        return program.endswith("/java") and programs.get(process.ppid()) == program
+    return True
 
 
 def _resident(process: psutil.Process) -> int:
