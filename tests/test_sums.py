@@ -30,7 +30,7 @@ def interactions(spark):
 
 
 def _sums(chance: random.Random, day: date, user: int, item: int, category: int | None) -> tuple:
-    views, carts, purchases, ratings = counts = [chance.randint(0, 2) for _ in tables.recommender.COUNTS]
+    views, _, purchases, ratings = counts = [chance.randint(0, 2) for _ in tables.recommender.COUNTS]
     parts = [sum(counts), 0, 0, 0]
     chance.shuffle(parts)
     money = [Decimal(chance.randint(0, 999)) / 100 if count else None for count in (views, purchases, ratings)]
