@@ -8,8 +8,9 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.storage import schema
+from spark_jobs.transforms.came import of_others, of_those
 from spark_jobs.transforms.interactions import adds_exactly, more_cells, pair_scores, pairs
-from spark_jobs.transforms.sums import added, item_sums, more_item_sums, more_user_sums, of_others, of_those, user_sums
+from spark_jobs.transforms.sums import added, item_sums, more_item_sums, more_user_sums, user_sums
 
 WEIGHTS = {"view": 1.0, "cart": 3.25, "rating": 4.0, "purchase": 5.0}
 LAST = date(2019, 10, 3)

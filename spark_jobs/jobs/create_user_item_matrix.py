@@ -18,10 +18,10 @@ from spark_jobs import building, command_line, lease, tables
 from spark_jobs.at_once import at_once
 from spark_jobs.context import Context, Summary
 from spark_jobs.predicates import in_days
+from spark_jobs.transforms.came import of_others, of_those
 from spark_jobs.transforms.indexing import first_free, new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import adds_exactly, more_cells, pair_scores, score
 from spark_jobs.transforms.measure import measures, repeated_keys
-from spark_jobs.transforms.sums import of_others, of_those
 from spark_jobs.windows import DAY, Window
 
 STEP = "create_user_item_matrix"

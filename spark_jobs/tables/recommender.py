@@ -23,6 +23,19 @@ SEEN = (
     Field("first_seen", "TIMESTAMP", "Earliest event, UTC.", False),
     Field("last_seen", "TIMESTAMP", "Latest event, UTC.", False),
 )
+UNIQUE_ITEMS = Field("unique_items", "BIGINT", "Number of different items.", False)
+ACTIVE_DAYS = Field("active_days", "BIGINT", "Number of UTC days with an event.", False)
+MET_BY = (
+    Field("unique_users", "BIGINT", "Number of different users.", False),
+    Field("unique_purchasers", "BIGINT", "Number of different users with a purchase.", False),
+)
+
+
+def _parts_of_day(kind: str) -> tuple[Field, ...]:
+    hours = {"dawn": "00:00 to 06:59", "morning": "07:00 to 12:59", "afternoon": "13:00 to 18:59"}
+    hours |= {"evening": "19:00 to 23:59"}
+    return tuple(Field(f"{name}_events", kind, f"Events from {span} UTC.", False) for name, span in hours.items())
+
 
 INTERACTIONS = Table(
     "daily_interactions",
@@ -33,10 +46,7 @@ INTERACTIONS = Table(
         required(ITEM),
         Field("category_id", "BIGINT", "Category of the summed events. Null: not given."),
         *COUNTS,
-        Field("dawn_events", "INT", "Events from 00:00 to 06:59 UTC.", False),
-        Field("morning_events", "INT", "Events from 07:00 to 12:59 UTC.", False),
-        Field("afternoon_events", "INT", "Events from 13:00 to 18:59 UTC.", False),
-        Field("evening_events", "INT", "Events from 19:00 to 23:59 UTC.", False),
+        *_parts_of_day("INT"),
         *PRICED,
         *RATED,
         *SEEN,
@@ -105,13 +115,10 @@ USER_SUMS = Table(
     (
         required(USER),
         *COUNTS,
-        Field("dawn_events", "BIGINT", "Events from 00:00 to 06:59 UTC.", False),
-        Field("morning_events", "BIGINT", "Events from 07:00 to 12:59 UTC.", False),
-        Field("afternoon_events", "BIGINT", "Events from 13:00 to 18:59 UTC.", False),
-        Field("evening_events", "BIGINT", "Events from 19:00 to 23:59 UTC.", False),
+        *_parts_of_day("BIGINT"),
         *PRICED,
-        Field("unique_items", "BIGINT", "Number of different items.", False),
-        Field("active_days", "BIGINT", "Number of UTC days with an event.", False),
+        UNIQUE_ITEMS,
+        ACTIVE_DAYS,
         Field(
             "categories",
             "ARRAY<STRUCT<category_id: BIGINT, view_count: BIGINT, cart_count: BIGINT, purchase_count: BIGINT, "
@@ -133,8 +140,7 @@ ITEM_SUMS = Table(
         *COUNTS,
         *PRICED,
         *RATED,
-        Field("unique_users", "BIGINT", "Number of different users.", False),
-        Field("unique_purchasers", "BIGINT", "Number of different users with a purchase.", False),
+        *MET_BY,
         *SEEN,
     ),
     key=("item_id",),
@@ -147,11 +153,11 @@ USER_FEATURES = Table(
         required(USER),
         Field("total_events", "BIGINT", "Number of events of all types.", False),
         *COUNTS,
-        Field("unique_items", "BIGINT", "Number of different items.", False),
+        UNIQUE_ITEMS,
         Field("avg_price", AVERAGE, "Mean price over all events with a price, half up. Null: none has one."),
         Field("total_spent", MONEY, "Sum of the prices of purchases; 0 without purchases.", False),
         Field("avg_purchase_amount", AVERAGE, "Mean price of purchases, half up. Null: no purchase with a price."),
-        Field("active_days", "BIGINT", "Number of UTC days with an event.", False),
+        ACTIVE_DAYS,
         Field("purchase_frequency", AVERAGE, "Purchases per active day, half up.", False),
         Field(
             "preferred_category", "BIGINT", "Category with the highest score, ties to the smallest. Null: none known."
@@ -183,8 +189,7 @@ ITEM_FEATURES = Table(
         required(ITEM),
         Field("total_events", "BIGINT", "Number of events of all types.", False),
         *COUNTS,
-        Field("unique_users", "BIGINT", "Number of different users.", False),
-        Field("unique_purchasers", "BIGINT", "Number of different users with a purchase.", False),
+        *MET_BY,
         Field("avg_rating", AVERAGE, "Mean of the ratings given in the source (1-5), half up. Null: none given."),
         Field("avg_price", AVERAGE, "Mean price over all events with a price, half up. Null: none has one."),
         Field("price_range", "STRING", "budget, mid, premium or luxury by avg_price. Null: no price known."),

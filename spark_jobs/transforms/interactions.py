@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import INTERACTIONS, ITEM_DAYS
+from spark_jobs.transforms.came import of_those
 from spark_jobs.transforms.latest import latest_known
 from spark_jobs.transforms.money import hundredths, money
 from spark_jobs.transforms.parts import in_parts
@@ -49,8 +50,8 @@ def pairs(interactions: DataFrame, before: DataFrame | None = None) -> DataFrame
     pair = (F.col("user_id"), F.col("item_id"), (F.col("purchase_count") > 0).alias("bought"))
     rows = interactions.select(*pair, F.lit(True).alias("now"))
     if before is not None:
-        users = F.broadcast(interactions.select("user_id").distinct())
-        rows = rows.unionByName(before.join(users, "user_id", "left_semi").select(*pair, F.lit(False).alias("now")))
+        known = of_those(before, interactions, "user_id")
+        rows = rows.unionByName(known.select(*pair, F.lit(False).alias("now")))
     earlier, bought = ~F.col("now"), F.col("bought")
     found = (
         rows.repartition("user_id")

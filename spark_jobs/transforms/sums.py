@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import ITEM_SUMS, USER_SUMS
+from spark_jobs.transforms.came import of_others, of_those
 from spark_jobs.transforms.interactions import PARTS_OF_DAY, TYPES
 from spark_jobs.transforms.money import hundredths, money
 
@@ -50,20 +51,6 @@ def added(
 ) -> DataFrame:
     """`standing` with `new` added by `more`, in which only the keys that `came` has are shuffled: the others stay."""
     return more(of_those(standing, came, key).unionByName(new)).unionByName(of_others(standing, came, key))
-
-
-def of_those(standing: DataFrame, came: DataFrame, key: str) -> DataFrame:
-    """The rows of `standing` whose key is among those of `came`, which are sent to every executor, a number each."""
-    return standing.join(_keys(came, key), key, "left_semi")
-
-
-def of_others(standing: DataFrame, came: DataFrame, key: str) -> DataFrame:
-    """The other rows."""
-    return standing.join(_keys(came, key), key, "left_anti")
-
-
-def _keys(came: DataFrame, key: str) -> DataFrame:
-    return F.broadcast(came.select(key).distinct())
 
 
 def _with_categories(summed: DataFrame, counts: DataFrame) -> DataFrame:
