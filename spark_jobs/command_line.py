@@ -17,7 +17,6 @@ from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 
 from spark_jobs import lease, lock, metrics, quality, windows
-from spark_jobs.at_once import at_once
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import PipelineError
 from spark_jobs.session import now, spark_session
@@ -82,14 +81,8 @@ def leased(settings: Settings, spark: SparkSession, parts: Sequence[str], **opti
     with ExitStack() as held:
         holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in parts]
         ctx = context(settings, spark, **options)
-        claim(ctx, holds)
-        ctx.storage.part = parts[0]
+        ctx.leases, ctx.storage.part = lease.take(ctx.storage, holds), parts[0]
         yield ctx
-
-
-def claim(ctx: Context, holds: Sequence[lock.Hold]) -> None:
-    """Takes the leases; meanwhile the ledger is read, with which every job begins."""
-    ctx.leases, _ = at_once(ctx.spark, lambda: lease.take(ctx.storage, holds), ctx.ledger.read)
 
 
 def handed_over(summary: Summary) -> str:

@@ -24,11 +24,6 @@ class Ledger:
         self.storage = storage
         self._held: dict[str, tuple[int, list[dict[str, Any]]]] = {}
 
-    def read(self) -> None:
-        """Reads all of it now, rather than a table when it is first asked for."""
-        for table in (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY_STATUS):
-            self._rows(table)
-
     def files(self) -> list[dict[str, Any]]:
         """All rows of landed_files, by file_id."""
         return sorted(self._rows(tables.LANDED_FILES), key=lambda row: row["file_id"])

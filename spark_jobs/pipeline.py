@@ -50,7 +50,7 @@ def main() -> int:
             spark = spark_session("pipeline")
         ctx = context(settings, spark, accept_rejects=arguments.accept_rejects, requeue=arguments.requeue)
         ctx.say = console.say
-        command_line.claim(ctx, holds)
+        ctx.leases = lease.take(ctx.storage, holds)
         return run(ctx, console)
 
 
