@@ -21,7 +21,7 @@ def events(ctx: Context) -> Summary:
     raw = sum(unit.landed_rows for unit in units)
     held = {"user_events": sum(u.valid_rows for u in units), "rejected_events": sum(u.rejected_rows for u in units)}
     for table, due in ((tables.RAW_EVENTS, raw), *((t, held[t.name]) for t in COMMITTED)):
-        if (counted := ctx.storage.read(table).count()) != due:
+        if (counted := ctx.storage.count(table)) != due:
             raise IdentityError(f"{table.name} holds {counted:,} rows, but the ledger counts {due:,}.")
     valid, rejected = sum(u.valid_rows for u in current), sum(u.rejected_rows for u in current)
     return {
@@ -40,7 +40,7 @@ def deduplicated(ctx: Context) -> tuple[int, int]:
     """
     builds = ctx.ledger.builds("remove_duplicates").values()
     rows_in, rows_out = (sum(row[name] for row in builds) for name in ("rows_in", "rows_out"))
-    held = ctx.storage.read(tables.DEDUPED_EVENTS).count()
+    held = ctx.storage.count(tables.DEDUPED_EVENTS)
     if held != rows_out:
         raise IdentityError(f"deduped_events holds {held:,} rows, but its builds kept {rows_out:,}.")
     return rows_in, rows_out

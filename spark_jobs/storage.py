@@ -38,6 +38,7 @@ class Storage:
     def __init__(self, spark: SparkSession, warehouse: str):
         self.spark, self.warehouse = spark, warehouse.rstrip("/")
         self._existing: set[str] = set()
+        self._counts: dict[str, tuple[int, int]] = {}
         self.epochs: dict[str, int] = {}
         self.part: str | None = None
         self._commits, self._counting = 0, Lock()
@@ -160,9 +161,14 @@ class Storage:
             writer.option("txnAppId", part).option("txnVersion", number).save(self.path(table))
         except exceptions.ConcurrentTransactionException as error:
             raise SupersededError(self._superseded(part, table)) from error
-        last = self._snapshot(table).transactions().get(part)
-        if last.isEmpty() or last.get() != number:
+        if self._last_number(table, part) != number:
             raise SupersededError(self._superseded(part, table))
+
+    def _last_number(self, table: Table, part: str) -> int | None:
+        """The number of the last commit under a lease of `part`."""
+        found = self._told(table).setTransactions().get()
+        java = self.spark._jvm.scala.jdk.javaapi.CollectionConverters.asJava(found)
+        return next((one.version() for one in java if one.appId() == part), None)
 
     def _superseded(self, part: str, table: Table) -> str:
         return (
@@ -170,14 +176,25 @@ class Storage:
             "left to do here."
         )
 
+    def count(self, table: Table) -> int:
+        """Rows of the latest version, from Delta's log; asked once for each version."""
+        version = self.version(table)
+        if self._counts.get(table.name, (None, 0))[0] != version:
+            self._counts[table.name] = (version, self.read(table).count())
+        return self._counts[table.name][1]
+
     def version(self, table: Table) -> int:
         """The latest version; -1 where the table does not exist."""
         return self._snapshot(table).version() if self.exists(table) else -1
 
     def held(self, table: Table) -> tuple[int, int]:
         """Data files of the latest version, and their bytes."""
-        snapshot = self._snapshot(table)
-        return snapshot.numOfFiles(), snapshot.sizeInBytes()
+        told = self._told(table)
+        return told.numFiles(), told.tableSizeBytes()
+
+    def _told(self, table: Table) -> Any:
+        """What the checksum file of the latest version tells; where there is none, Delta replays the log for it."""
+        return self._snapshot(table).computeChecksum()
 
     def _snapshot(self, table: Table) -> Any:
         """Delta's own view of the table's latest version."""

@@ -66,35 +66,41 @@ FROM user_events WHERE {where} GROUP BY 1
 EVENTS = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
 ITEMS = ("item_id", "category", "brand", "price")
 # An item's values are those that items.csv gives, else those of its latest day that has them; a price of 0 counts only
-# where there is none above.
+# where there is none above. Mostly the latest day has them all: others are asked for what it lacks.
 RECOMPUTE_ITEMS = """
 WITH latest AS MATERIALIZED (
     SELECT t.item_id,
-        (SELECT category FROM pipeline.item_days d WHERE d.item_id = t.item_id AND category IS NOT NULL
-         ORDER BY day DESC LIMIT 1) AS category,
-        (SELECT brand FROM pipeline.item_days d WHERE d.item_id = t.item_id AND brand IS NOT NULL
-         ORDER BY day DESC LIMIT 1) AS brand,
-        coalesce(
+        coalesce(last.category,
+            (SELECT category FROM pipeline.item_days d WHERE d.item_id = t.item_id AND category IS NOT NULL
+             ORDER BY day DESC LIMIT 1)) AS category,
+        coalesce(last.brand,
+            (SELECT brand FROM pipeline.item_days d WHERE d.item_id = t.item_id AND brand IS NOT NULL
+             ORDER BY day DESC LIMIT 1)) AS brand,
+        coalesce(nullif(last.price, 0),
             (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price > 0
              ORDER BY day DESC LIMIT 1),
             (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price IS NOT NULL
              LIMIT 1)) AS price
-    FROM touched t WHERE EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = t.item_id)
-        OR EXISTS (SELECT 1 FROM pipeline.catalog c WHERE c.item_id = t.item_id)),
+    FROM touched t LEFT JOIN LATERAL (
+        SELECT d.item_id, category, brand, price FROM pipeline.item_days d WHERE d.item_id = t.item_id
+        ORDER BY day DESC LIMIT 1) AS last ON true
+    WHERE last.item_id IS NOT NULL OR EXISTS (SELECT 1 FROM pipeline.catalog c WHERE c.item_id = t.item_id)),
 told AS (
     SELECT item_id, c.name, coalesce(c.category, l.category) AS category, coalesce(c.brand, l.brand) AS brand,
         coalesce(c.price, l.price) AS price, c.description, c.image_url
-    FROM latest l LEFT JOIN pipeline.catalog c USING (item_id))
-INSERT INTO items AS i (item_id, name, category, brand, price, description, image_url)
-SELECT item_id,
-    coalesce(name, nullif(concat_ws(' ', brand, nullif(substring(category FROM '[^.]*$'), '')), ''),
-        'item ' || item_id),
-    category, brand, price, description, image_url
-FROM told
+    FROM latest l LEFT JOIN pipeline.catalog c USING (item_id)),
+named AS (
+    SELECT item_id, category, brand, price, description, image_url,
+        coalesce(name, nullif(concat_ws(' ', brand, nullif(substring(category FROM '[^.]*$'), '')), ''),
+            'item ' || item_id) AS name
+    FROM told)
+INSERT INTO items (item_id, name, category, brand, price, description, image_url)
+SELECT item_id, n.name, n.category, n.brand, n.price, n.description, n.image_url
+FROM named n LEFT JOIN items i USING (item_id)
+WHERE (i.name, i.category, i.brand, i.price, i.description, i.image_url) IS DISTINCT FROM (n.name, n.category,
+    n.brand, n.price, n.description, n.image_url)
 ON CONFLICT (item_id) DO UPDATE SET name = excluded.name, category = excluded.category, brand = excluded.brand,
     price = excluded.price, description = excluded.description, image_url = excluded.image_url
-WHERE (i.name, i.category, i.brand, i.price, i.description, i.image_url) IS DISTINCT FROM (excluded.name,
-    excluded.category, excluded.brand, excluded.price, excluded.description, excluded.image_url)
 """
 # Items that neither an event nor items.csv tells of any more.
 ORPHANS = """

@@ -157,7 +157,6 @@ class Warehouse:
             cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {rows} ORDER BY timestamp")
             cursor.execute(HOURS.format(where=where), values)
             same({hour: tuple(found) for hour, *found in cursor}, staged.due)
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")  # an item has many days
             self._items(cursor, day, staged.gone)
             execute_values(
                 cursor,
@@ -182,6 +181,7 @@ class Warehouse:
             f"SELECT item_id, %s, category, brand, price FROM {staged}",
             (day,),
         )
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")  # an item has many days
         cursor.execute(RECOMPUTE_ITEMS)
         if gone:
             cursor.execute(ORPHANS)

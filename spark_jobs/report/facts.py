@@ -138,7 +138,7 @@ def shape(ctx: Context) -> dict[str, Any]:
 def sizes(ctx: Context, table: Table) -> dict[str, Any]:
     """A table's rows, and the files and bytes of its latest version."""
     files, size = ctx.storage.held(table)
-    return {"name": table.name, "rows": ctx.storage.read(table).count(), "files": files, "bytes": size}
+    return {"name": table.name, "rows": ctx.storage.count(table), "files": files, "bytes": size}
 
 
 def verdicts(folder: Path) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
 from tests.bench import day, first_drafts, growth, hour, process, rows, skew, year
 from tests.bench.chart import draw
+from tests.bench.table import profile
 
 START, DAYS = datetime(2019, 10, 1), 30
 OUT = ROOT / "data" / "bench"
@@ -60,6 +61,7 @@ def _rows(arguments: argparse.Namespace, scratch: Path, console: Console) -> dic
     rounds = [rows.measured(scratch, path) for _ in _counted(arguments, console)]
     medians = rows.medians(rounds)
     console.print(rows.told(medians))
+    console.print(profile(rounds[-1]["pipeline"], os.cpu_count() or 1))
     drafts = []
     if arguments.naive:
         (scratch / "naive").mkdir()

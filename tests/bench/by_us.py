@@ -1,6 +1,8 @@
 """`make run`, measured: `verdicts`, seconds of Great Expectations by suite.
 
-Of each step in bytes: `read`, `shuffled` (written for shuffles) and `peak` (memory of all processes).
+Of each step in bytes: `read`, `shuffled` (written for shuffles) and `peak` (memory of all processes). In seconds of a
+core, of which each second has as many as there are cores: `tasks` (what they used in Spark's process), `compiler`
+(Java's own) and `processors` (all that all processes used).
 """
 
 import json
@@ -30,7 +32,7 @@ def main() -> int:
         return verdict
 
     quality.judge = timed
-    found = {"read": {}, "shuffled": {}, "peak": {}}
+    found = {name: {} for name in (*MEASURED, "peak")}
     for job in pipeline.JOBS:
         job.run = _measured(job, found)
     code = pipeline.main()
@@ -40,22 +42,40 @@ def main() -> int:
 
 
 def _measured(job: ModuleType, found: dict[str, dict[str, Any]]) -> Callable:
-    """The job's `run`, which notes what Spark's process read meanwhile (tables, shuffles, workers' answers), what was
-    written for shuffles, and the most that all processes held."""
+    """The job's `run`, which notes what MEASURED tells of it, and the most that all processes held meanwhile."""
     run, step = job.run, job.__name__.rpartition(".")[2]
 
     def measured(ctx, window):
-        process = psutil.Process(ctx.spark.sparkContext._gateway.proc.pid)
-        read, shuffled = process.io_counters().read_chars, _shuffled(ctx)
+        before = {name: measure(ctx) for name, measure in MEASURED.items()}
         try:
             with Watch() as watch:
                 return run(ctx, window)
         finally:
-            found["read"][step] = process.io_counters().read_chars - read
-            found["shuffled"][step] = _shuffled(ctx) - shuffled
+            for name, measure in MEASURED.items():
+                found[name][step] = measure(ctx) - before[name]
             found["peak"][step] = watch.peak
 
     return measured
+
+
+def _read(ctx: Any) -> int:
+    """Bytes that Spark's process has read: tables, shuffles, workers' answers."""
+    return _jvm(ctx).io_counters().read_chars
+
+
+def _processors(ctx: Any) -> float:
+    """Seconds that the processors worked for Spark's process, its workers and this one."""
+    parts = [psutil.Process(), _jvm(ctx), *_jvm(ctx).children(recursive=True)]
+    return sum(sum(part.cpu_times()[:4]) for part in parts)  # user, system, and both of children that have ended
+
+
+def _compiler(ctx: Any) -> float:
+    return ctx.spark._jvm.java.lang.management.ManagementFactory.getCompilationMXBean().getTotalCompilationTime() / 1e3
+
+
+def _tasks(ctx: Any) -> float:
+    source = ctx.spark._jvm.org.apache.spark.SparkEnv.get().metricsSystem().getSourcesByName("executor").head()
+    return source.METRIC_CPU_TIME().getCount() / 1e9
 
 
 def _shuffled(ctx: Any) -> int:
@@ -65,6 +85,18 @@ def _shuffled(ctx: Any) -> int:
     executors = context.statusStore().executorList(False)
     return sum(executors.apply(place).totalShuffleWrite() for place in range(executors.size()))
 
+
+def _jvm(ctx: Any) -> psutil.Process:
+    return psutil.Process(ctx.spark.sparkContext._gateway.proc.pid)
+
+
+MEASURED = {
+    "read": _read,
+    "shuffled": _shuffled,
+    "tasks": _tasks,
+    "compiler": _compiler,
+    "processors": _processors,
+}
 
 if __name__ == "__main__":
     sys.exit(guarded("pipeline", main))

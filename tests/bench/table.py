@@ -1,6 +1,7 @@
 """How a measurement is printed: what was timed, beside what, and the ratio."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -13,4 +14,22 @@ def ratios(title: str, beside: str, lines: Mapping[str, tuple[float, float]], ca
         table.add_column(heading, justify="left" if heading == "step" else "right")
     for name, (ours, theirs) in lines.items():
         table.add_row(name, f"{ours:.1f}", f"{theirs:.1f}", f"{ours / theirs:.2f}")
+    return table
+
+
+def profile(found: Mapping[str, Any], cores: int) -> Table:
+    """Where the seconds of a run went: by step, beside those in which its tasks ran, the compiler worked and all
+    processes worked, on all cores; and what it read and shuffled."""
+    table = Table(
+        box=box.SIMPLE_HEAD, title=f"where the seconds go; core-seconds of {cores} cores", title_justify="left"
+    )
+    for heading in ("step", "seconds", "tasks", "compiler", "processors", "busy", "MB read", "MB shuffled"):
+        table.add_column(heading, justify="left" if heading == "step" else "right")
+    for step, seconds in found["seconds"].items():
+        tasks, compiler, processors = (found[name][step] for name in ("tasks", "compiler", "processors"))
+        figures = f"{seconds:.1f}", f"{tasks:.1f}", f"{compiler:.1f}", f"{processors:.1f}"
+        moved = (f"{found[name][step] / 1e6:,.0f}" for name in ("read", "shuffled"))
+        table.add_row(step, *figures, f"{processors / seconds / cores:.0%}", *moved)
+    rest = found["all"] - sum(found["seconds"].values())
+    table.add_row("start, lease, closing table, report", f"{rest:.1f}")
     return table
