@@ -100,7 +100,8 @@ def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) 
     for day, item in gone:
         lost.setdefault(day, []).append(item)
     found = {row.hour: (row.rows, row.digest) for row in counted}
-    warehouse.replace([_staged(day, days[day], lost.get(day.date(), []), found) for day in sorted(days)])
+    # The latest first: what an earlier day says of an item then mostly changes nothing.
+    warehouse.replace([_staged(day, days[day], lost.get(day.date(), []), found) for day in sorted(days, reverse=True)])
 
 
 def _staged(day: datetime, units: list[Unit], gone: list[int], found: dict[datetime, tuple[int, int]]) -> StagedDay:

@@ -61,7 +61,8 @@ def replace(cursor: Any, body: io.BufferedIOBase, header: Sequence[str], content
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")
     cursor.execute(
         "CREATE TEMP TABLE touched ON COMMIT DROP AS "
-        "SELECT item_id FROM pipeline.catalog UNION SELECT item_id::bigint FROM told"
+        "SELECT item_id, false AS says_category, false AS says_brand FROM ("
+        "SELECT item_id FROM pipeline.catalog UNION SELECT item_id::bigint FROM told) AS named"
     )
     cursor.execute("DELETE FROM pipeline.catalog")
     listed = ", ".join(COLUMNS)

@@ -66,22 +66,23 @@ FROM user_events WHERE {where} GROUP BY 1
 EVENTS = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
 ITEMS = ("item_id", "category", "brand", "price")
 # An item's values are those that items.csv gives, else those of its latest day that has them; a price of 0 counts only
-# where there is none above. Mostly the latest day has them all: others are asked for what it lacks.
+# where there is none above. Mostly the latest day has them all: others are asked for what it lacks, unless no day had
+# it so far and what came says nothing of it (`touched`: an item, and whether what came says its category, its brand).
 RECOMPUTE_ITEMS = """
 WITH latest AS MATERIALIZED (
     SELECT t.item_id,
-        coalesce(last.category,
+        coalesce(last.category, CASE WHEN i.category IS NOT NULL OR t.says_category THEN
             (SELECT category FROM pipeline.item_days d WHERE d.item_id = t.item_id AND category IS NOT NULL
-             ORDER BY day DESC LIMIT 1)) AS category,
-        coalesce(last.brand,
+             ORDER BY day DESC LIMIT 1) END) AS category,
+        coalesce(last.brand, CASE WHEN i.brand IS NOT NULL OR t.says_brand THEN
             (SELECT brand FROM pipeline.item_days d WHERE d.item_id = t.item_id AND brand IS NOT NULL
-             ORDER BY day DESC LIMIT 1)) AS brand,
+             ORDER BY day DESC LIMIT 1) END) AS brand,
         coalesce(nullif(last.price, 0),
             (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price > 0
              ORDER BY day DESC LIMIT 1),
             (SELECT price FROM pipeline.item_days d WHERE d.item_id = t.item_id AND price IS NOT NULL
              LIMIT 1)) AS price
-    FROM touched t LEFT JOIN LATERAL (
+    FROM touched t LEFT JOIN items i USING (item_id) LEFT JOIN LATERAL (
         SELECT d.item_id, category, brand, price FROM pipeline.item_days d WHERE d.item_id = t.item_id
         ORDER BY day DESC LIMIT 1) AS last ON true
     WHERE last.item_id IS NOT NULL OR EXISTS (SELECT 1 FROM pipeline.catalog c WHERE c.item_id = t.item_id)),

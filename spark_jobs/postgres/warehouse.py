@@ -170,7 +170,9 @@ class Warehouse:
         staged = self.fence.staged("staging_items", day)
         cursor.execute(
             "CREATE TEMP TABLE touched ON COMMIT DROP AS "
-            f"SELECT item_id FROM {staged} UNION SELECT unnest(%s::bigint[])",
+            "SELECT item_id, bool_or(says_category) AS says_category, bool_or(says_brand) AS says_brand FROM ("
+            f"SELECT item_id, category IS NOT NULL AS says_category, brand IS NOT NULL AS says_brand FROM {staged} "
+            "UNION ALL SELECT unnest(%s::bigint[]), false, false) AS came GROUP BY item_id",
             (list(gone),),
         )
         cursor.execute(

@@ -1,4 +1,5 @@
-"""`make run`, measured: `verdicts`, seconds of Great Expectations by suite.
+"""`make run`, measured: `verdicts`, seconds of Great Expectations by suite; `built`, from its start to the end of the
+last step.
 
 Of each step in bytes: `read`, `shuffled` (written for shuffles) and `peak` (memory of all processes). In seconds of a
 core, of which each second has as many as there are cores: `tasks` (what they used in Spark's process), `compiler`
@@ -54,6 +55,7 @@ def _measured(job: ModuleType, found: dict[str, dict[str, Any]]) -> Callable:
             for name, measure in MEASURED.items():
                 found[name][step] = measure(ctx) - before[name]
             found["peak"][step] = watch.peak
+            found["built"] = time.time() - psutil.Process().create_time()
 
     return measured
 

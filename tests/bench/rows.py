@@ -76,7 +76,7 @@ def medians(rounds: list[Round]) -> dict[str, Any]:
     replaced = {"pipeline": of(lambda r: r["replaced"]["seconds"][LOAD]), "psql": of(lambda r: r["psql"]["day"])}
     load = {"pipeline": of(lambda r: r["pipeline"]["seconds"][LOAD]), "psql": of(lambda r: r["psql"]["seconds"])}
     whole = {
-        "pipeline": of(lambda r: r["pipeline"]["all"] - r["pipeline"]["seconds"][LOAD]),
+        "pipeline": of(lambda r: r["pipeline"]["built"] - r["pipeline"]["seconds"][LOAD]),
         "duckdb": of(lambda r: sum(r["duckdb"]["seconds"].values())),
     }
     suites = rounds[0]["pipeline"]["verdicts"]
