@@ -31,6 +31,7 @@ from tests.bench.table import profile
 
 START, DAYS = datetime(2019, 10, 1), 30
 OUT = ROOT / "data" / "bench"
+WIDE = 110  # a step and what is told of it on a line
 
 
 def main() -> int:
@@ -42,7 +43,7 @@ def main() -> int:
     parser.add_argument("--naive", action="store_true", help="once, beside naive PySpark and pandas")
     arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=WIDE)
     scratch = process.folder(OUT)
     try:
         result = {"facts": _facts()} | MEASURES[arguments.what](arguments, scratch, console)
