@@ -71,10 +71,10 @@ ITEMS = ("item_id", "category", "brand", "price")
 RECOMPUTE_ITEMS = """
 WITH latest AS MATERIALIZED (
     SELECT t.item_id,
-        coalesce(last.category, CASE WHEN i.category IS NOT NULL OR t.says_category THEN
+        coalesce(last.category, CASE WHEN i.item_id IS NULL OR i.category IS NOT NULL OR t.says_category THEN
             (SELECT category FROM pipeline.item_days d WHERE d.item_id = t.item_id AND category IS NOT NULL
              ORDER BY day DESC LIMIT 1) END) AS category,
-        coalesce(last.brand, CASE WHEN i.brand IS NOT NULL OR t.says_brand THEN
+        coalesce(last.brand, CASE WHEN i.item_id IS NULL OR i.brand IS NOT NULL OR t.says_brand THEN
             (SELECT brand FROM pipeline.item_days d WHERE d.item_id = t.item_id AND brand IS NOT NULL
              ORDER BY day DESC LIMIT 1) END) AS brand,
         coalesce(nullif(last.price, 0),
