@@ -123,7 +123,8 @@ class Snapshot:
     """What matrix and features are to rest on: the latest processed day, a digest of all days and settings.
 
     `added`: the days that came since the last snapshot, where that is all that happened and they are fewer than those
-    before; else None, and the snapshot is made from scratch. `last` is the digest that the last one rests on.
+    before; else None, and the snapshot is made from scratch. `last` is the digest that the last one rests on, `events`
+    the rows of cleaned_events of all days.
     """
 
     step: str
@@ -135,6 +136,7 @@ class Snapshot:
     added: list[datetime] | None
     last: str | None
     reads: Mapping[str, int]
+    events: int
 
     def added_to(self, ctx: Context, *held: Table) -> list[datetime] | None:
         """`added`, if these tables hold what the last snapshot wrote: not what an attempt wrote that ended before its
@@ -145,9 +147,8 @@ class Snapshot:
 def snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) -> Snapshot:
     """The state that the snapshots of `step`, made from `bases`, should have now. Raises PipelineError where no day is
     built."""
-    built = {
-        day: row["output_digest"] for day, row in ctx.ledger.builds(LAST_DAILY_STEP).items() if row["rows_out"] > 0
-    }
+    rows = {day: row for day, row in ctx.ledger.builds(LAST_DAILY_STEP).items() if row["rows_out"] > 0}
+    built = {day: row["output_digest"] for day, row in rows.items()}
     if not built:
         raise PipelineError("no day of cleaned_events is built yet; run handle_missing_values first.")
     digest = fingerprint(sorted((str(day), output) for day, output in built.items()), *settings)
@@ -155,8 +156,8 @@ def snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) ->
     stands = last["input_digest"] if last is not None and last["status"] == "built" else None
     chosen = fingerprint(*settings)
     added = _added(built, chosen, last["counts"]) if stands else None
-    reads = reading(ctx, *bases)
-    return Snapshot(step, max(built), digest, chosen, built, stands == digest, added, stands, reads)
+    reads, events = reading(ctx, *bases), sum(row["rows_out"] for row in rows.values())
+    return Snapshot(step, max(built), digest, chosen, built, stands == digest, added, stands, reads, events)
 
 
 def _added(built: Mapping[datetime, str], settings: str, before: Mapping[str, str]) -> list[datetime] | None:

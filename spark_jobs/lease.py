@@ -29,10 +29,7 @@ WRITES = {
         *(tables.DAY_BUILDS, tables.DAY_STATUS),
     ),
     MATRIX: (tables.USER_INDEX, tables.ITEM_INDEX, tables.USER_ITEM_MATRIX, tables.DAY_BUILDS),
-    FEATURES: (
-        *(tables.USER_SUMS, tables.ITEM_SUMS, tables.USER_FEATURES, tables.ITEM_FEATURES),
-        tables.DAY_BUILDS,
-    ),
+    FEATURES: (tables.ITEM_SUMS, tables.USER_FEATURES, tables.ITEM_FEATURES, tables.DAY_BUILDS),
 }
 
 AWAY = 6 * HOUR  # as long as a run may take (dags/pipeline_job.py)

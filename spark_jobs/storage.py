@@ -67,6 +67,11 @@ class Storage:
             builder = builder.property(key, value)
         builder.execute()
 
+    def remove(self, name: str) -> bool:
+        """Removes a table that an earlier version of the project had, with all history. True if it was there."""
+        files, path = self.file_system(f"{self.warehouse}/{name}")
+        return files.delete(path, True)
+
     def _clear_begun(self, table: Table) -> None:
         """Removes the log of a creation that ended before its first commit: Delta would not create a table there."""
         files, log = self.file_system(f"{self.path(table)}/_delta_log")

@@ -49,8 +49,8 @@ LINEAGE = {
         {"user_item_matrix", "user_index", "item_index"},
     ),
     f"{PREPROCESSING}.feature_engineering": (
-        {"daily_interactions", "user_sums", "item_sums"},
-        {"user_sums", "item_sums", "user_features", "item_features"},
+        {"daily_interactions", "item_sums"},
+        {"item_sums", "user_features", "item_features"},
     ),
 }
 METADATA = (

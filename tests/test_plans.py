@@ -101,15 +101,14 @@ def with_pairs(read):
         (lambda read: indexing.new_ids(read(tables.INTERACTIONS), read(tables.USER_INDEX), "user_id"), 3),
         (lambda read: sums.user_sums(*with_pairs(read)), 4),
         (lambda read: sums.item_sums(*with_pairs(read)), 3),
-        (lambda read: sums.more_user_sums(read(tables.USER_SUMS)), 2),
-        (lambda read: sums.more_item_sums(read(tables.ITEM_SUMS)), 1),
+        (lambda read: sums.more_item_sums(*[read(tables.ITEM_SUMS)] * 2, read(tables.INTERACTIONS)), 2),
         (lambda read: interactions.more_cells(read(tables.USER_ITEM_MATRIX)), 1),
-        (lambda read: features.user_features(read(tables.USER_SUMS), WEIGHTS), 0),
+        (lambda read: features.user_features(sums.user_sums(*with_pairs(read)), WEIGHTS), 4),
         (lambda read: features.item_features(read(tables.ITEM_SUMS), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 2),
     ],
     ids=[
         *("daily interactions", "daily items", "items", "pairs", "numbers", "user sums", "item sums"),
-        *("more user sums", "more item sums", "more cells", "user features", "item features"),
+        *("more item sums", "more cells", "user features", "item features"),
     ],
 )
 def test_sums_shuffle_what_they_group_and_no_more(stored, plan, make, exchanges):
@@ -117,6 +116,6 @@ def test_sums_shuffle_what_they_group_and_no_more(stored, plan, make, exchanges)
 
 
 def test_a_day_is_added_without_a_shuffle_of_those_who_did_not_come(stored, plan):
-    new, standing = stored(tables.INTERACTIONS), stored(tables.USER_SUMS)
+    new, standing = stored(tables.INTERACTIONS), stored(tables.USER_FEATURES)
     assert plan(came.of_others(standing, new, "user_id")) == (1, 0)  # of the day's users, to make them distinct
     assert plan(came.of_those(standing, new, "user_id")) == (1, 0)

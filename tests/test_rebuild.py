@@ -17,7 +17,7 @@ FIRST, SECOND = datetime(2019, 10, 1), datetime(2019, 10, 2)
 BOTH = Window(FIRST, SECOND + DAY, DAY)
 DAY_2 = "event_date = DATE '2019-10-02'"
 OF_A_DAY = ("deduped_events", "cleaned_events", "daily_interactions", "daily_items")
-SNAPSHOTS = ("user_item_matrix", "user_sums", "item_sums", "user_features", "item_features")
+SNAPSHOTS = ("user_item_matrix", "item_sums", "user_features", "item_features")
 
 
 def again(pipeline, day: datetime) -> list[str]:

@@ -5,15 +5,17 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
+from pyspark.sql import functions as F
 
 from spark_jobs import tables
 from spark_jobs.storage import schema
 from spark_jobs.transforms.came import of_others, of_those
 from spark_jobs.transforms.interactions import adds_exactly, more_cells, pair_scores, pairs
-from spark_jobs.transforms.sums import added, item_sums, more_item_sums, more_user_sums, user_sums
+from spark_jobs.transforms.sums import item_sums, more_item_sums, user_sums
 
 WEIGHTS = {"view": 1.0, "cart": 3.25, "rating": 4.0, "purchase": 5.0}
 LAST = date(2019, 10, 3)
+NOW = "(event_date = DATE '2019-10-03')"
 NEWCOMER = 99  # a user and an item of the last day alone
 
 
@@ -41,25 +43,38 @@ def _sums(chance: random.Random, day: date, user: int, item: int, category: int 
 
 
 def split(interactions):
-    return interactions.where("event_date < '2019-10-03'"), interactions.where("event_date = '2019-10-03'")
+    return interactions.where(f"NOT {NOW}"), interactions.where(NOW)
 
 
 def rows(frame) -> list:
     return sorted(map(tuple, frame.collect()))
 
 
-@pytest.mark.parametrize(
-    ("key", "sums", "more"), [("user_id", user_sums, more_user_sums), ("item_id", item_sums, more_item_sums)]
-)
-def test_sums_grown_by_a_day_are_those_of_all_days(interactions, key, sums, more):
+def test_item_sums_grown_by_a_day_are_those_of_all_days(interactions):
     before, came = split(interactions)
-    grown = added(sums(before, pairs(before)), sums(came, pairs(came, before)), came, key, more)
-    assert rows(grown) == rows(sums(interactions, pairs(interactions)))
+    theirs = of_those(interactions, came, "user_id")
+    day = item_sums(came, pairs(theirs, F.expr(NOW)))
+    grown = more_item_sums(item_sums(before, pairs(before)), day, came)
+    assert rows(grown) == rows(item_sums(interactions, pairs(interactions)))
+
+
+def test_users_who_came_are_told_as_among_all(interactions):
+    _, came = split(interactions)
+    theirs = of_those(interactions, came, "user_id")
+    whole = of_user(user_sums(interactions, pairs(interactions)))
+    told = of_user(user_sums(theirs, pairs(theirs, F.expr(NOW))))
+    assert NEWCOMER in told and len(told) < len(whole)
+    assert told == {user: row for user, row in whole.items() if user in told}
+
+
+def of_user(sums) -> dict:
+    return {row.user_id: row for row in sums.withColumn("categories", F.sort_array("categories")).collect()}
 
 
 def test_a_pair_is_met_once_and_bought_for_the_first_time_once(interactions):
     before, came = split(interactions)
-    first, then, whole = pairs(before), pairs(came, before), pairs(interactions)
+    first, whole = pairs(before), pairs(interactions)
+    then = pairs(of_those(interactions, came, "user_id"), F.expr(NOW))
     both = rows(first.unionByName(then).groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
     assert both == rows(whole.groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
     assert {row.met for row in whole.collect()} == {1}

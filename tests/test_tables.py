@@ -217,8 +217,8 @@ def test_snapshots_grown_by_a_day_are_those_from_scratch(pipeline, postgres):
     assert numbers[0] < numbers[1]
     pipeline.load(Window(datetime(2019, 10, 1), end, HOUR))
     check(pipeline, postgres, compute(paths))
-    ctx, table = pipeline.ctx(), tables.USER_SUMS
-    grown = building.Snapshot("", end, "", "", {}, False, [start], reads={}, last=ctx.storage.note(table))
+    ctx, table = pipeline.ctx(), tables.USER_FEATURES
+    grown = building.Snapshot("", end, "", "", {}, False, [start], reads={}, events=0, last=ctx.storage.note(table))
     assert grown.added_to(ctx, table, tables.ITEM_SUMS) == [start]
     assert dataclasses.replace(grown, last="what the ledger says").added_to(ctx, table) is None
 

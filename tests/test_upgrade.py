@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -56,16 +57,20 @@ def old_warehouse(pipeline):
 def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_warehouse):
     sentence = f"{old_warehouse.settings.paths.warehouse}: its tables are of layout 1, and this version of the project "
     with (
-        pytest.raises(LayoutError, match=sentence + "writes 2: run make upgrade once."),
+        pytest.raises(LayoutError, match=sentence + "writes 3: run make upgrade once."),
         leased(old_warehouse.settings, old_warehouse.spark, [lease.COLLECTION]),
     ):
         pass
     ctx = old_warehouse.ctx()
+    retired = Path(ctx.storage.warehouse) / "user_sums"
+    retired.mkdir()
+    (retired / "part-0.parquet").write_text("rows of users")
     lines = list(upgrade(ctx, [lock.Hold(part, unclean=False) for part in lease.PARTS]))
     assert "hour_status: new: types, mean_price" in lines
     assert "raw_events: part: smallint becomes int" in lines
     assert "raw_events: set: delta.dataSkippingStatsColumns" in lines
-    assert lines[-1] == "layout 2, 1 before"
+    assert lines[-2:] == ["user_sums: removed, for nothing reads it any more", "layout 3, 1 before"]
+    assert not retired.exists()
     for table in (tables.HOUR_STATUS, tables.RAW_EVENTS):
         there = {field.name: field for field in old_warehouse.read(table).schema.fields}
         assert {f.name: f.comment for f in table.fields} == {n: f.metadata["comment"] for n, f in there.items()}
@@ -89,7 +94,7 @@ def test_a_later_warehouse_is_refused(pipeline, monkeypatch):
         pass
     monkeypatch.setattr(tables, "LAYOUT", 1)
     with (
-        pytest.raises(LayoutError, match="layout 2, made by a later version of this project, and this one knows 1"),
+        pytest.raises(LayoutError, match="layout 3, made by a later version of this project, and this one knows 1"),
         leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]),
     ):
         pass

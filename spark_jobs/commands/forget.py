@@ -34,10 +34,7 @@ from spark_jobs.transforms import users
 from spark_jobs.windows import Window, parse_day
 
 HELD_BY = tuple(table for table in tables.ALL if {"user_id", "raw_text"} & set(table.columns))
-SNAPSHOTS = (
-    *(tables.USER_ITEM_MATRIX, tables.USER_SUMS, tables.ITEM_SUMS),
-    *(tables.USER_FEATURES, tables.ITEM_FEATURES),
-)
+SNAPSHOTS = (tables.USER_ITEM_MATRIX, tables.ITEM_SUMS, tables.USER_FEATURES, tables.ITEM_FEATURES)
 REASON = "a user was forgotten, which left the rejected rows a larger share"
 LARGEST = 2**63 - 1
 

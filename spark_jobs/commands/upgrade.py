@@ -2,6 +2,7 @@
 
 Each table gets what `spark_jobs/tables` says now: columns, comments, wider types, properties. No file is rewritten;
 what an old row lacks is null, and the column's comment says so. Older partitions stay readable, also by their versions.
+A table that is no longer made is removed.
 """
 
 import sys
@@ -43,6 +44,9 @@ def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
     for table in tables.ALL:
         if ctx.storage.exists(table):
             yield from (f"{table.name}: {words}" for words in conform(ctx.storage, table))
+    for name in tables.RETIRED:
+        if ctx.storage.remove(name):
+            yield f"{name}: removed, for nothing reads it any more"
     lease.take(ctx.storage, holds, upgrading=True)
     yield f"layout {tables.LAYOUT}, {before} before" if before < tables.LAYOUT else f"layout {before}, as it was"
 

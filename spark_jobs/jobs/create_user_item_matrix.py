@@ -7,26 +7,37 @@ Reads daily_interactions; writes user_index, item_index (append-only) and user_i
 import sys
 from dataclasses import asdict
 from datetime import datetime
+from typing import NamedTuple
 
 import pandas as pd
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations import user_item_matrix as suite
 from spark_jobs import building, command_line, lease, tables
 from spark_jobs.at_once import at_once
+from spark_jobs.building import Snapshot
 from spark_jobs.context import Context, Summary
 from spark_jobs.predicates import in_days
 from spark_jobs.transforms.came import of_others, of_those
 from spark_jobs.transforms.indexing import first_free, new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import adds_exactly, more_cells, pair_scores, score
-from spark_jobs.transforms.measure import measures, repeated_keys
+from spark_jobs.transforms.measure import measures
 from spark_jobs.windows import DAY, Window
 
 STEP = "create_user_item_matrix"
 PART = lease.MATRIX
+TABLE = tables.USER_ITEM_MATRIX
 BASES = (tables.INTERACTIONS,)
+
+
+class Due(NamedTuple):
+    """How many cells are `kept`, and the `score` that those made now must have: that of the days that came, and of the
+    cells before that are not kept."""
+
+    kept: int
+    score: float
 
 
 def chosen(ctx: Context) -> tuple:
@@ -42,36 +53,34 @@ def run(ctx: Context, days: Window) -> Summary:
         return {"unchanged": True, "as_of": state.as_of.date()}
     interactions = ctx.storage.read(tables.INTERACTIONS, state.reads[tables.INTERACTIONS.name])
     addable = adds_exactly(weights) and not trailing_days
-    added = state.added_to(ctx, tables.USER_ITEM_MATRIX) if addable else None
-    came = interactions.where(in_days(added)) if added else interactions
-    new_users, new_items = at_once(
+    added = state.added_to(ctx, TABLE) if addable else None
+    seen = interactions.where(in_days(added)) if added else interactions
+    came = trailing(seen, state.as_of, trailing_days)
+    standing = ctx.storage.read(TABLE).drop("as_of", "built_at") if added else None
+    kept = of_others(standing, came, "user_id") if added else None
+    new_users, new_items, due, rows_in = at_once(
         ctx.spark,
-        lambda: _number(ctx, came, tables.USER_INDEX, "user_id", "user_index"),
-        lambda: _number(ctx, came, tables.ITEM_INDEX, "item_id", "item_index"),
+        lambda: _number(ctx, seen, tables.USER_INDEX, "user_id", "user_index"),
+        lambda: _number(ctx, seen, tables.ITEM_INDEX, "item_id", "item_index"),
+        lambda: _due(ctx, came, standing, kept),
+        lambda: trailing(interactions, state.as_of, trailing_days).count(),
     )
-    interactions = trailing(interactions, state.as_of, trailing_days)
-    made, kept = _added(ctx, came, weights) if added else (scored(interactions, weights, *_numbers(ctx)), None)
+    made = building.stamped(TABLE, _made(ctx, came, standing), state)
     made = made.persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
     try:
-        cells = building.stamped(tables.USER_ITEM_MATRIX, made.unionByName(kept) if added else made, state)
-        found = _measures(ctx, cells, made, interactions, weights)
-        verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)
-        if not verdict.failed:
-            ctx.storage.replace(tables.USER_ITEM_MATRIX, cells, None, note=state.digest)
-        count = int(found["rows"].iloc[0])
-        building.record_snapshot(ctx, state, verdict, rows_in=int(found["rows_in"].iloc[0]), rows_out=count)
-        building.finish(ctx, verdict, cells, tables.USER_ITEM_MATRIX, suite.RULES)
+        cells = made.unionByName(building.stamped(TABLE, kept, state)) if added else made
+        found = _replace(ctx, state, cells, _measures(ctx, made, due), rows_in)
     finally:
         made.unpersist()
     grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
     numbered = {name: int(found[name].iloc[0]) for name in ("users", "items")}
-    return grown | numbered | {"cells": count, "new_users": new_users, "new_items": new_items}
+    return grown | numbered | {"cells": int(found["rows"].iloc[0]), "new_users": new_users, "new_items": new_items}
 
 
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame) -> dict[tables.Table, DataFrame]:
     """The matrix as of a day from all its interactions; ids without a number come out without one."""
     weights, trailing_days = chosen(ctx)
-    return {tables.USER_ITEM_MATRIX: scored(trailing(interactions, as_of, trailing_days), weights, *_numbers(ctx))}
+    return {TABLE: scored(trailing(interactions, as_of, trailing_days), weights, *_numbers(ctx))}
 
 
 def trailing(interactions: DataFrame, as_of: datetime, days: int) -> DataFrame:
@@ -94,11 +103,23 @@ def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: st
     return sum(by_day.values())
 
 
-def _added(ctx: Context, came: DataFrame, weights: dict[str, float]) -> tuple[DataFrame, DataFrame]:
-    """The cells of users who came, with what the days that came add to them; the cells of the others, as they stand."""
-    standing = ctx.storage.read(tables.USER_ITEM_MATRIX).drop("as_of", "built_at")
-    new = scored(came, weights, *_numbers(ctx))
-    return more_cells(of_those(standing, came, "user_id").unionByName(new)), of_others(standing, came, "user_id")
+def _due(ctx: Context, came: DataFrame, standing: DataFrame | None, kept: DataFrame | None) -> Due:
+    def told(cells: DataFrame | None, of: Column) -> tuple[int, float]:
+        return (0, 0.0) if cells is None else cells.agg(F.count("*"), F.coalesce(F.sum(of), F.lit(0.0))).first()
+
+    (_, new), (_, stood), (rows, stays) = at_once(
+        ctx.spark,
+        lambda: told(came, score(chosen(ctx)[0])),
+        lambda: told(standing, F.col("score")),
+        lambda: told(kept, F.col("score")),
+    )
+    return Due(rows, new + stood - stays)
+
+
+def _made(ctx: Context, came: DataFrame, standing: DataFrame | None) -> DataFrame:
+    """The cells of users who came, what `standing` has of them included."""
+    new = scored(came, chosen(ctx)[0], *_numbers(ctx))
+    return new if standing is None else more_cells(of_those(standing, came, "user_id").unionByName(new))
 
 
 def _numbers(ctx: Context) -> tuple[DataFrame, DataFrame]:
@@ -111,24 +132,32 @@ def scored(interactions: DataFrame, weights: dict[str, float], users: DataFrame,
     return pair_scores(interactions, weights).join(of_user, "user_id", "left").join(of_item, "item_id", "left")
 
 
-def _measures(
-    ctx: Context, cells: DataFrame, made: DataFrame, interactions: DataFrame, weights: dict[str, float]
-) -> pd.DataFrame:
-    """`made`: the cells made just now, of whose users no other cell is; the keys of others were judged before."""
-    table, total = tables.USER_ITEM_MATRIX, F.sum("score").alias("score_sum")
+def _measures(ctx: Context, made: DataFrame, due: Due) -> pd.DataFrame:
+    """Of the cells made now, which are all of their users; those of others were judged when they were made, and are
+    only counted in `rows`."""
+    total = F.sum("score").alias("score_sum")
     largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
-    found, users, items, due = at_once(
+    found, users, items = at_once(
         ctx.spark,
-        lambda: measures(cells, table, suite.RULES, further=[total, *largest], keys=False).toPandas(),
+        lambda: measures(made, TABLE, suite.RULES, further=[total, *largest]).toPandas(),
         lambda: ctx.storage.read(tables.USER_INDEX).agg(first_free("user_index")).first()[0],
         lambda: ctx.storage.read(tables.ITEM_INDEX).agg(first_free("item_index")).first()[0],
-        lambda: interactions.agg(F.count("*").alias("rows"), F.sum(score(weights)).alias("score")).first(),
     )
     beyond = (found["last_user"] >= users) | (found["last_item"] >= items)
-    found["repeated_keys"] = repeated_keys(made, table).first().repeated_keys
     found["numbers_beyond_index"] = beyond.astype(int)
     found["score_lost"] = (found["score_sum"] - due.score).abs().round(6)
-    return found.assign(users=users, items=items, rows_in=due.rows)
+    found["rows"] += due.kept
+    return found.assign(users=users, items=items)
+
+
+def _replace(ctx: Context, state: Snapshot, cells: DataFrame, found: pd.DataFrame, rows_in: int) -> pd.DataFrame:
+    """Writes the cells where the verdict over their measures allows it, and the ledger; returns the measures."""
+    verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)
+    if not verdict.failed:
+        ctx.storage.replace(TABLE, cells, None, note=state.digest)
+    building.record_snapshot(ctx, state, verdict, rows_in=rows_in, rows_out=int(found["rows"].iloc[0]))
+    building.finish(ctx, verdict, cells, TABLE, suite.RULES)
+    return found
 
 
 if __name__ == "__main__":

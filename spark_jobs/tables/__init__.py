@@ -16,11 +16,11 @@ from spark_jobs.tables.recommender import (
     USER_FEATURES,
     USER_INDEX,
     USER_ITEM_MATRIX,
-    USER_SUMS,
 )
 
-# Rises when a warehouse needs `make upgrade`. 1: no mark yet. 2: hour_status has types and mean_price.
-LAYOUT = 2
+# Rises when a warehouse needs `make upgrade`. 1: no mark yet. 2: hour_status has types and mean_price. 3: no user_sums.
+LAYOUT = 3
+RETIRED = ("user_sums",)  # of earlier layouts
 ALL = (
     RAW_EVENTS,
     USER_EVENTS,
@@ -32,7 +32,6 @@ ALL = (
     USER_INDEX,
     ITEM_INDEX,
     USER_ITEM_MATRIX,
-    USER_SUMS,
     ITEM_SUMS,
     USER_FEATURES,
     ITEM_FEATURES,

@@ -109,29 +109,6 @@ USER_ITEM_MATRIX = Table(
     statistics=("score",),
 )
 
-USER_SUMS = Table(
-    "user_sums",
-    "What is counted of each user over all days: user_features follow from it, and a day is added without the others.",
-    (
-        required(USER),
-        *COUNTS,
-        *_parts_of_day("BIGINT"),
-        *PRICED,
-        UNIQUE_ITEMS,
-        ACTIVE_DAYS,
-        Field(
-            "categories",
-            "ARRAY<STRUCT<category_id: BIGINT, view_count: BIGINT, cart_count: BIGINT, purchase_count: BIGINT, "
-            "rating_count: BIGINT>>",
-            "Number of events in each known category, by its id. Empty: none known.",
-            False,
-        ),
-        *SEEN,
-    ),
-    key=("user_id",),
-    statistics=("last_seen",),
-)
-
 ITEM_SUMS = Table(
     "item_sums",
     "What is counted of each item over all days: item_features follow from it, and a day is added without the others.",

@@ -12,7 +12,7 @@ TOP_CATEGORIES = 5
 
 
 def user_features(sums: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """`user_sums` to the same users' features (see tables.USER_FEATURES). No shuffle."""
+    """`sums.user_sums` to the same users' features (see tables.USER_FEATURES). No shuffle."""
     return (
         sums.withColumn("ranked", _ranked(weights))
         .withColumn("total_events", _total())

@@ -7,7 +7,6 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import INTERACTIONS, ITEM_DAYS
-from spark_jobs.transforms.came import of_those
 from spark_jobs.transforms.latest import latest_known
 from spark_jobs.transforms.money import hundredths, money
 from spark_jobs.transforms.parts import in_parts
@@ -43,26 +42,17 @@ def daily_items(cleaned: DataFrame) -> DataFrame:
     return ITEM_DAYS.conform(latest_known(cleaned, ("category_id", "category_code", "brand")))
 
 
-def pairs(interactions: DataFrame, before: DataFrame | None = None) -> DataFrame:
-    """`daily_interactions` of some days to user_id, item_id and, as 0 or 1, `met` (for the first time) and `bought`
-    (for the first time). `before`: those of all earlier days. One shuffle by user, of the earlier days only what these
-    days' users did."""
-    pair = (F.col("user_id"), F.col("item_id"), (F.col("purchase_count") > 0).alias("bought"))
-    rows = interactions.select(*pair, F.lit(True).alias("now"))
-    if before is not None:
-        known = of_those(before, interactions, "user_id")
-        rows = rows.unionByName(known.select(*pair, F.lit(False).alias("now")))
+def pairs(interactions: DataFrame, now: Column | None = None) -> DataFrame:
+    """`daily_interactions` to their user_id and item_id and, as 0 or 1, `met` and `bought`: whether that happened for
+    the first time in the rows that are `now` (None: all), of users whose rows are all there. One shuffle by user."""
+    now = F.lit(True) if now is None else now
+    rows = interactions.select("user_id", "item_id", (F.col("purchase_count") > 0).alias("bought"), now.alias("now"))
     earlier, bought = ~F.col("now"), F.col("bought")
-    found = (
-        rows.repartition("user_id")
-        .groupBy("user_id", "item_id")
-        .agg(
-            F.max("now").alias("now"),
-            (~F.max(earlier)).cast("int").alias("met"),
-            (F.max(bought) & ~F.max(bought & earlier)).cast("int").alias("bought"),
-        )
+    by_pair = rows.repartition("user_id").groupBy("user_id", "item_id")
+    return by_pair.agg(
+        (~F.max(earlier)).cast("int").alias("met"),
+        (F.max(bought) & ~F.max(bought & earlier)).cast("int").alias("bought"),
     )
-    return found.where("now").drop("now")
 
 
 def score(weights: Mapping[str, float], of: Callable[[str], Column] = F.col) -> Column:
