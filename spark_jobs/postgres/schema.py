@@ -65,6 +65,36 @@ FROM user_events WHERE {where} GROUP BY 1
 """
 EVENTS = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
 ITEMS = ("item_id", "category", "brand", "price")
+# Only rows that differ are written: one that stands as it comes keeps its event_id. `more`: rows that come, of equal
+# ones as many as do not stand yet; `fewer`: rows that stand and do not come.
+DIFFERENCE = """
+CREATE TEMP TABLE more ON COMMIT DROP AS
+    SELECT {names} FROM {staged} EXCEPT ALL SELECT {names} FROM user_events WHERE {where};
+CREATE TEMP TABLE fewer ON COMMIT DROP AS
+    SELECT {names} FROM user_events WHERE {where} EXCEPT ALL SELECT {names} FROM {staged};
+"""
+TAKE_OUT = """
+DELETE FROM user_events WHERE event_id IN (
+    SELECT event_id FROM (
+        SELECT event_id, times, row_number() OVER (
+            PARTITION BY user_id, item_id, event_type, timestamp, e.session_id, e.rating, e.price
+            ORDER BY event_id DESC) AS place
+        FROM user_events e
+        JOIN (SELECT {names}, count(*) AS times FROM fewer GROUP BY {names}) AS f
+            USING (user_id, item_id, event_type, timestamp)
+        WHERE (e.session_id, e.rating, e.price) IS NOT DISTINCT FROM (f.session_id, f.rating, f.price)) AS equal
+    WHERE place <= times)
+"""
+# The items of which the staged day says something else than it did, or nothing any more.
+TOUCHED = """
+CREATE TEMP TABLE touched ON COMMIT DROP AS
+    SELECT item_id, s.category IS NOT NULL AS says_category, s.brand IS NOT NULL AS says_brand
+    FROM {staged} s LEFT JOIN (SELECT * FROM pipeline.item_days WHERE day = %s) AS d USING (item_id)
+    WHERE d.item_id IS NULL OR (s.category, s.brand, s.price) IS DISTINCT FROM (d.category, d.brand, d.price)
+UNION ALL
+    SELECT item_id, false, false FROM unnest(%s::bigint[]) AS lost (item_id)
+    WHERE item_id NOT IN (SELECT item_id FROM {staged})
+"""
 # An item's values are those that items.csv gives, else those of its latest day that has them; a price of 0 counts only
 # where there is none above. Mostly the latest day has them all: others are asked for what it lacks, unless no day had
 # it so far and what came says nothing of it (`touched`: an item, and whether what came says its category, its brand).

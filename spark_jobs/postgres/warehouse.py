@@ -18,9 +18,9 @@ from pyspark.sql import DataFrame
 from spark_jobs import failpoints
 from spark_jobs.errors import IdentityError
 from spark_jobs.lease import Lease
+from spark_jobs.postgres import schema
 from spark_jobs.postgres.errors import named
 from spark_jobs.postgres.fence import Fence
-from spark_jobs.postgres.schema import EVENTS, HOURS, INDEXES, LEFT_OVER, ORPHANS, RECOMPUTE_ITEMS, SCHEMA, STAGED
 from spark_jobs.windows import HOUR, Window, name
 
 WRITERS = 4  # days that are swapped in at once; the server's cores share them
@@ -54,7 +54,7 @@ class Warehouse:
                 self.fence.end_earlier(cursor)
             with self.connection, self.connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.schema'))")
-                cursor.execute(SCHEMA)
+                cursor.execute(schema.SCHEMA)
                 self.fence.claim(cursor)
 
     def __enter__(self) -> "Warehouse":
@@ -84,13 +84,13 @@ class Warehouse:
         self.unstage()
         with self._transaction(self.connection) as cursor:
             for day in days:
-                for table, columns in STAGED.items():
+                for table, columns in schema.STAGED.items():
                     cursor.execute(f"CREATE UNLOGGED TABLE {self.fence.staged(table, day)} ({columns})")
 
     def unstage(self) -> None:
         """Drops all staging tables."""
         with self._transaction(self.connection) as cursor:
-            cursor.execute(LEFT_OVER)
+            cursor.execute(schema.LEFT_OVER)
             if names := [row[0] for row in cursor.fetchall()]:
                 cursor.execute(f"DROP TABLE {', '.join(names)}")
 
@@ -98,7 +98,7 @@ class Warehouse:
         """Makes the indexes where they are missing: after the rows of the first load."""
         with self._transaction(self.connection) as cursor:
             cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
-            cursor.execute(INDEXES)
+            cursor.execute(schema.INDEXES)
 
     def items_of(self, windows: Sequence[Window]) -> list[tuple[date, int]]:
         """Days and items with events in these windows now: they are touched when the windows are replaced."""
@@ -152,10 +152,8 @@ class Warehouse:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.load'), %s)", (day.toordinal(),))
             cursor.execute("SET LOCAL work_mem = '64MB'")  # a day's rows are sorted in memory
             where, values = _within(staged.windows)
-            cursor.execute(f"DELETE FROM user_events WHERE {where}", values)
-            names, rows = ", ".join(EVENTS), self.fence.staged("staging_events", day)
-            cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {rows} ORDER BY timestamp")
-            cursor.execute(HOURS.format(where=where), values)
+            self._events(cursor, day, where, values)
+            cursor.execute(schema.HOURS.format(where=where), values)
             same({hour: tuple(found) for hour, *found in cursor}, staged.due)
             self._items(cursor, day, staged.gone)
             execute_values(
@@ -166,27 +164,32 @@ class Warehouse:
             )
             failpoints.reached("load.uncommitted")
 
+    def _events(self, cursor: Any, day: datetime, where: str, values: Sequence[datetime]) -> None:
+        """Writes what differs between the windows' rows and the staged ones."""
+        names, staged = ", ".join(schema.EVENTS), self.fence.staged("staging_events", day)
+        cursor.execute(f"SELECT EXISTS (SELECT FROM user_events WHERE {where})", values)
+        if stands := cursor.fetchone()[0]:
+            cursor.execute(schema.DIFFERENCE.format(names=names, staged=staged, where=where), (*values, *values))
+            cursor.execute(schema.TAKE_OUT.format(names=names))
+        new = "more" if stands else staged
+        cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {new} ORDER BY timestamp")
+
     def _items(self, cursor: Any, day: datetime, gone: Sequence[int]) -> None:
+        """Writes what the day now says of items, and tells those anew of which it says something else."""
         staged = self.fence.staged("staging_items", day)
-        cursor.execute(
-            "CREATE TEMP TABLE touched ON COMMIT DROP AS "
-            "SELECT item_id, bool_or(says_category) AS says_category, bool_or(says_brand) AS says_brand FROM ("
-            f"SELECT item_id, category IS NOT NULL AS says_category, brand IS NOT NULL AS says_brand FROM {staged} "
-            "UNION ALL SELECT unnest(%s::bigint[]), false, false) AS came GROUP BY item_id",
-            (list(gone),),
-        )
+        cursor.execute(schema.TOUCHED.format(staged=staged), (day, list(gone)))
         cursor.execute(
             "DELETE FROM pipeline.item_days WHERE day = %s AND item_id IN (SELECT item_id FROM touched)", (day,)
         )
         cursor.execute(
             "INSERT INTO pipeline.item_days (item_id, day, category, brand, price) "
-            f"SELECT item_id, %s, category, brand, price FROM {staged}",
+            f"SELECT item_id, %s, category, brand, price FROM {staged} JOIN touched USING (item_id)",
             (day,),
         )
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")  # an item has many days
-        cursor.execute(RECOMPUTE_ITEMS)
+        cursor.execute(schema.RECOMPUTE_ITEMS)
         if gone:
-            cursor.execute(ORPHANS)
+            cursor.execute(schema.ORPHANS)
 
     def transaction(self) -> AbstractContextManager[Any]:
         """A cursor in a transaction that commits only under the latest lease."""
@@ -195,7 +198,7 @@ class Warehouse:
     def hours(self) -> dict[datetime, tuple[int, int]]:
         """Rows and digest of every hour, from the rows themselves."""
         with named(), self.connection, self.connection.cursor() as cursor:
-            cursor.execute(HOURS.format(where="true"))
+            cursor.execute(schema.HOURS.format(where="true"))
             return {hour: tuple(found) for hour, *found in cursor}
 
     def of_user(self, user: int) -> int:
