@@ -59,3 +59,15 @@ def test_only_items_of_which_the_day_says_something_else_are_told_anew(pipeline,
     assert [item for item, mark in postgres(TOLD) if mark != before[item]] == told
     assert [line[0] for line in postgres(ITEMS)] == left
     assert all(f",{line[3]},{line[4]}," in again[1] for line in postgres(ITEMS) if line[0] in told)
+
+
+def test_an_hour_taken_out_of_the_load_s_ledger_is_put_right_with_its_items(pipeline, postgres):
+    load(pipeline, row(1), row(2, item=2))
+    events, items = postgres(WHOLE), postgres(ITEMS)
+    postgres("UPDATE items SET price = 7 WHERE item_id = 1")
+    postgres("DELETE FROM items WHERE item_id = 2")
+    postgres("UPDATE user_events SET price = 7 WHERE item_id = 1")
+    postgres("DELETE FROM pipeline.loaded_hours")
+    assert pipeline.load()["hours_loaded"] == 1
+    assert postgres(ITEMS) == items
+    assert [line[1:6] for line in postgres(WHOLE)] == [line[1:6] for line in reversed(events)]

@@ -118,8 +118,11 @@ def _due(ctx: Context, came: DataFrame, standing: DataFrame | None, kept: DataFr
 
 def _made(ctx: Context, came: DataFrame, standing: DataFrame | None) -> DataFrame:
     """The cells of users who came, what `standing` has of them included."""
-    new = scored(came, chosen(ctx)[0], *_numbers(ctx))
-    return new if standing is None else more_cells(of_those(standing, came, "user_id").unionByName(new))
+    weights, (users, items) = chosen(ctx)[0], _numbers(ctx)
+    if standing is None:
+        return scored(came, weights, users, items)
+    new = scored(came, weights, F.broadcast(of_those(users, came, "user_id")), items)
+    return more_cells(of_those(standing, came, "user_id").unionByName(new))
 
 
 def _numbers(ctx: Context) -> tuple[DataFrame, DataFrame]:

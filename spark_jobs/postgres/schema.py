@@ -85,12 +85,14 @@ DELETE FROM user_events WHERE event_id IN (
         WHERE (e.session_id, e.rating, e.price) IS NOT DISTINCT FROM (f.session_id, f.rating, f.price)) AS equal
     WHERE place <= times)
 """
-# The items of which the staged day says something else than it did, or nothing any more.
+# The items of which the staged day says something else than it did, or nothing any more; all of them with an hour that
+# the ledger does not know: it is new, or somebody took it out so that it is told again.
 TOUCHED = """
 CREATE TEMP TABLE touched ON COMMIT DROP AS
     SELECT item_id, s.category IS NOT NULL AS says_category, s.brand IS NOT NULL AS says_brand
     FROM {staged} s LEFT JOIN (SELECT * FROM pipeline.item_days WHERE day = %s) AS d USING (item_id)
     WHERE d.item_id IS NULL OR (s.category, s.brand, s.price) IS DISTINCT FROM (d.category, d.brand, d.price)
+        OR EXISTS (SELECT FROM unnest(%s) AS came (hour) WHERE hour NOT IN (SELECT hour FROM pipeline.loaded_hours))
 UNION ALL
     SELECT item_id, false, false FROM unnest(%s::bigint[]) AS lost (item_id)
     WHERE item_id NOT IN (SELECT item_id FROM {staged})

@@ -155,7 +155,7 @@ class Warehouse:
             self._events(cursor, day, where, values)
             cursor.execute(schema.HOURS.format(where=where), values)
             same({hour: tuple(found) for hour, *found in cursor}, staged.due)
-            self._items(cursor, day, staged.gone)
+            self._items(cursor, day, list(staged.hours), staged.gone)
             execute_values(
                 cursor,
                 "INSERT INTO pipeline.loaded_hours (hour, rows, digest) VALUES %s ON CONFLICT (hour) DO UPDATE "
@@ -174,10 +174,10 @@ class Warehouse:
         new = "more" if stands else staged
         cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {new} ORDER BY timestamp")
 
-    def _items(self, cursor: Any, day: datetime, gone: Sequence[int]) -> None:
+    def _items(self, cursor: Any, day: datetime, hours: Sequence[datetime], gone: Sequence[int]) -> None:
         """Writes what the day now says of items, and tells those anew of which it says something else."""
         staged = self.fence.staged("staging_items", day)
-        cursor.execute(schema.TOUCHED.format(staged=staged), (day, list(gone)))
+        cursor.execute(schema.TOUCHED.format(staged=staged), (day, list(hours), list(gone)))
         cursor.execute(
             "DELETE FROM pipeline.item_days WHERE day = %s AND item_id IN (SELECT item_id FROM touched)", (day,)
         )
