@@ -51,8 +51,7 @@ def test_rows_that_stand_as_they_come_are_not_written_again(pipeline, postgres):
     ids=["the same once more", "another brand", "another price", "an item gone"],
 )
 def test_only_items_of_which_the_day_says_something_else_are_told_anew(pipeline, postgres, again, told, left):
-    later = ROW.format(minute=0, item=3, kind="view", code="", brand="acme", price="1.00", session="s", rating="")
-    last = later.replace("09:00", "10:00")
+    last = row(0, item=3).replace("09:00", "10:00")
     load(pipeline, row(1), row(2, item=2), last)
     before = dict(postgres(TOLD))
     assert load(pipeline, *again, last) == 1

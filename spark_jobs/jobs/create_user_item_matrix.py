@@ -54,21 +54,22 @@ def run(ctx: Context, days: Window) -> Summary:
     interactions = ctx.storage.read(tables.INTERACTIONS, state.reads[tables.INTERACTIONS.name])
     addable = adds_exactly(weights) and not trailing_days
     added = state.added_to(ctx, TABLE) if addable else None
-    seen = interactions.where(in_days(added)) if added else interactions
-    came = trailing(seen, state.as_of, trailing_days)
-    standing = ctx.storage.read(TABLE).drop("as_of", "built_at") if added else None
-    kept = of_others(standing, came, "user_id") if added else None
+    within = trailing(interactions, state.as_of, trailing_days)
+    came = within.where(in_days(added)) if added else within
+    seen = came if added else interactions  # an id has a number beyond the window too
+    standing = (ctx.storage.read(TABLE) if added else ctx.storage.frame(TABLE, [])).drop("as_of", "built_at")
+    kept = of_others(standing, came, "user_id") if added else standing
     new_users, new_items, due, rows_in = at_once(
         ctx.spark,
         lambda: _number(ctx, seen, tables.USER_INDEX, "user_id", "user_index"),
         lambda: _number(ctx, seen, tables.ITEM_INDEX, "item_id", "item_index"),
         lambda: _due(ctx, came, standing, kept),
-        lambda: trailing(interactions, state.as_of, trailing_days).count(),
+        lambda: within.count(),
     )
-    made = building.stamped(TABLE, _made(ctx, came, standing), state)
+    made = building.stamped(TABLE, _made(ctx, came, standing if added else None), state)
     made = made.persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
     try:
-        cells = made.unionByName(building.stamped(TABLE, kept, state)) if added else made
+        cells = made.unionByName(building.stamped(TABLE, kept, state))
         found = _replace(ctx, state, cells, _measures(ctx, made, due), rows_in)
     finally:
         made.unpersist()
@@ -103,9 +104,9 @@ def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: st
     return sum(by_day.values())
 
 
-def _due(ctx: Context, came: DataFrame, standing: DataFrame | None, kept: DataFrame | None) -> Due:
-    def told(cells: DataFrame | None, of: Column) -> tuple[int, float]:
-        return (0, 0.0) if cells is None else cells.agg(F.count("*"), F.coalesce(F.sum(of), F.lit(0.0))).first()
+def _due(ctx: Context, came: DataFrame, standing: DataFrame, kept: DataFrame) -> Due:
+    def told(cells: DataFrame, of: Column) -> tuple[int, float]:
+        return cells.agg(F.count("*"), F.coalesce(F.sum(of), F.lit(0.0))).first()
 
     (_, new), (_, stood), (rows, stays) = at_once(
         ctx.spark,
@@ -117,7 +118,7 @@ def _due(ctx: Context, came: DataFrame, standing: DataFrame | None, kept: DataFr
 
 
 def _made(ctx: Context, came: DataFrame, standing: DataFrame | None) -> DataFrame:
-    """The cells of users who came, what `standing` has of them included."""
+    """The cells of users who came, what `standing` has of them included; None: everybody's, from scratch."""
     weights, (users, items) = chosen(ctx)[0], _numbers(ctx)
     if standing is None:
         return scored(came, weights, users, items)

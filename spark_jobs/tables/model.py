@@ -47,10 +47,6 @@ class Table:
         """Columns that are never null."""
         return [field.name for field in self.fields if not field.nullable]
 
-    def type_of(self, name: str) -> str:
-        """The type of a column in Spark's DDL."""
-        return next(field.type for field in self.fields if field.name == name)
-
     def key_columns(self) -> list[Column]:
         """The key as expressions; `event_minute` is derived from the timestamp."""
         return [F.date_trunc("minute", "timestamp") if name == "event_minute" else F.col(name) for name in self.key]
