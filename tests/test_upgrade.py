@@ -57,7 +57,7 @@ def old_warehouse(pipeline):
 def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_warehouse):
     sentence = f"{old_warehouse.settings.paths.warehouse}: its tables are of layout 1, and this version of the project "
     with (
-        pytest.raises(LayoutError, match=sentence + "writes 3: run make upgrade once."),
+        pytest.raises(LayoutError, match=sentence + "writes 4: run make upgrade once."),
         leased(old_warehouse.settings, old_warehouse.spark, [lease.COLLECTION]),
     ):
         pass
@@ -69,7 +69,7 @@ def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_wareho
     assert "hour_status: new: types, mean_price" in lines
     assert "raw_events: part: smallint becomes int" in lines
     assert "raw_events: set: delta.dataSkippingStatsColumns" in lines
-    assert lines[-2:] == ["user_sums: removed, for nothing reads it any more", "layout 3, 1 before"]
+    assert lines[-2:] == ["user_sums: removed, for nothing reads it any more", "layout 4, 1 before"]
     assert not retired.exists()
     for table in (tables.HOUR_STATUS, tables.RAW_EVENTS):
         there = {field.name: field for field in old_warehouse.read(table).schema.fields}
@@ -94,7 +94,7 @@ def test_a_later_warehouse_is_refused(pipeline, monkeypatch):
         pass
     monkeypatch.setattr(tables, "LAYOUT", 1)
     with (
-        pytest.raises(LayoutError, match="layout 3, made by a later version of this project, and this one knows 1"),
+        pytest.raises(LayoutError, match="layout 4, made by a later version of this project, and this one knows 1"),
         leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]),
     ):
         pass

@@ -4,7 +4,7 @@ The key declared here is the deduplication window's key, the write's key and the
 """
 
 from spark_jobs.tables.events import CLEANED_EVENTS, DEDUPED_EVENTS, RAW_EVENTS, REJECTED_EVENTS, USER_EVENTS
-from spark_jobs.tables.ledger import DAY_BUILDS, DAY_STATUS, HOUR_STATUS, LANDED_FILES, LEASES
+from spark_jobs.tables.ledger import DAY_BUILDS, DAY_STATUS, HOUR_STATUS, LANDED_FILES, LEASES, SUPPRESSED_USERS
 from spark_jobs.tables.model import Field as Field
 from spark_jobs.tables.model import Table as Table
 from spark_jobs.tables.recommender import (
@@ -19,7 +19,8 @@ from spark_jobs.tables.recommender import (
 )
 
 # Rises when a warehouse needs `make upgrade`. 1: no mark yet. 2: hour_status has types and mean_price. 3: no user_sums.
-LAYOUT = 3
+# 4: rule versions, records and suppressed records, versions written; empty hours are derived, not stored.
+LAYOUT = 4
 RETIRED = ("user_sums",)  # of earlier layouts
 ALL = (
     RAW_EVENTS,
@@ -39,5 +40,6 @@ ALL = (
     HOUR_STATUS,
     DAY_BUILDS,
     DAY_STATUS,
+    SUPPRESSED_USERS,
     LEASES,
 )

@@ -30,6 +30,9 @@ LANDED_FILES = Table(
         Field("unfinished_from", "BIGINT", "Where a last line without newline starts, bytes of content. Null: none."),
         Field("landed_at", "TIMESTAMP", "When this row last changed, UTC; outside every comparison.", False),
         Field("raw_version", "BIGINT", "Version of raw_events that this state belongs to.", False),
+        Field("records", "BIGINT", "Records counted while the file was hashed. Null: landed before this was kept."),
+        Field("suppressed", "BIGINT", "Records left out because their user was erased. Null: none, or not kept."),
+        Field("rule_version", "INT", "Lowest version of the parsing rules that typed its rows. Null: 1."),
     ),
     key=("path",),
 )
@@ -63,6 +66,7 @@ HOUR_STATUS = Table(
         Field("verdict", "STRING", "For a stopped hour, the expectation that failed, as a sentence. Null: passed."),
         Field("accepted", "STRING", "The reason given with --accept-rejects. Null: not needed."),
         Field("updated_at", "TIMESTAMP", "When this row last changed, UTC; outside every comparison.", False),
+        Field("rule_version", "INT", "Version of the validation rules that judged the rows. Null: 1."),
     ),
     key=("unit",),
     partition="month",
@@ -87,6 +91,10 @@ DAY_BUILDS = Table(
         Field("reads", "MAP<STRING, BIGINT>", "Version of each table that was read. Null: built before this was kept."),
         Field("verdict", "STRING", "For a stopped day, the expectation that failed, as a sentence. Null: passed."),
         Field("built_at", "TIMESTAMP", "When, UTC; outside every comparison.", False),
+        Field(
+            "writes", "MAP<STRING, BIGINT>", "Version of each table written; outside every comparison. Null: not kept."
+        ),
+        Field("rule_version", "INT", "Version of the step's rules that built it. Null: 1."),
     ),
     key=("day", "step"),
     partition="step",
@@ -106,6 +114,18 @@ DAY_STATUS = Table(
         Field("built", "BOOLEAN", "True when cleaned_events holds the day.", False),
     ),
     key=("day",),
+)
+
+SUPPRESSED_USERS = Table(
+    "suppressed_users",
+    "Erased users: landing leaves out their records. The ids themselves are not kept.",
+    (
+        Field(
+            "user_hmac", "STRING", "HMAC-SHA-256 of the user_id with the warehouse's key, hexadecimal; the key.", False
+        ),
+        Field("suppressed_at", "TIMESTAMP", "When the user was erased, UTC; outside every comparison.", False),
+    ),
+    key=("user_hmac",),
 )
 
 LEASES = Table(
