@@ -123,11 +123,11 @@ def raw():
     _set_up()
     from spark_jobs import settings
     from spark_jobs.errors import PipelineError
-    from spark_jobs.sources import files
+    from spark_jobs.sources.listing import list_files
 
     try:
         address = settings.load().paths.raw
-        count = len(files.found(address)) if "://" in address or Path(address).exists() else 0
+        count = len(list_files(address).files) if "://" in address or Path(address).exists() else 0
     except PipelineError as error:
         raise LackError(str(error)) from error
     return f"{count} files in {address}" if count else f"no file in {address} yet: make run makes a sample"

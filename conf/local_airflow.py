@@ -47,7 +47,7 @@ def main() -> int:
 
 def _serve(settings: Settings, home: Path, port: int) -> int:
     _say("preparing: database, pools, sample (half a minute the first time) …")
-    fed = begin(Path(settings.paths.raw))
+    fed = begin(settings)
     own = _environment(settings, home, port)
     shell = _for_a_shell(own, home)
     environment = os.environ | own | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}

@@ -1,4 +1,4 @@
-"""Files into raw_events: one commit for what is new, one for each file whose rows are replaced, one for the ledger.
+"""Files into raw_events: one commit for all rows that come and go, one for the ledger.
 
 Digests are taken and records are read by executors; the driver handles one line for each file.
 """
@@ -15,42 +15,47 @@ from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
 
 from spark_jobs import failpoints, tables
 from spark_jobs.context import Context
+from spark_jobs.known_files import KnownFiles, known_files
+from spark_jobs.landing_plan import Plan, plan_landing
 from spark_jobs.predicates import in_units
 from spark_jobs.session import now
 from spark_jobs.sources import files, plain, records
-from spark_jobs.sources.decide import READS, Action, Decision, Strict, decide, to_examine, to_parts
-from spark_jobs.sources.files import Examined, Found
+from spark_jobs.sources.decide import READS, Action, Decision, to_parts
+from spark_jobs.sources.listing import list_files
+from spark_jobs.sources.moves import Row
 from spark_jobs.sources.records import Header, Part
 from spark_jobs.transforms.digest import sums
 from spark_jobs.transforms.parse import parse
 from spark_jobs.windows import HOUR, ranges
 
 CREATED = 0  # the version of a table without rows
-SMALL, LARGEST_PART = 64 << 20, 64 << 20
+LARGEST_PART = 64 << 20
+REPEATED = {
+    "status": "duplicate",
+    "rows": 0,
+    "hours": [],
+    "sentence": "landed under another path before; rows removed.",
+}
 
 
 def land(ctx: Context, rehash: bool) -> list[Decision]:
-    """Lands every new or changed file of the raw folder; returns what was decided about each file looked at.
+    """Land every new or changed file of the raw folder; returns what was decided about each file looked at.
 
     A killed attempt left at most rows without a ledger entry; they are taken back first. Raises SourceError only
     where the folder itself cannot be read.
     """
     undo(ctx)
-    ledger = ctx.ledger.files()
-    known = {row["path"]: row for row in ledger}
-    present = files.found(ctx.settings.paths.raw)
-    chosen = to_examine(present, known, rehash)
-    next_id = max((row["file_id"] for row in ledger), default=0) + 1
-    rules = ctx.settings.schema
-    strict = Strict(new_column=rules.new_column == "refuse", lost_column=rules.lost_column == "refuse")
-    decisions = decide(_examined(ctx, chosen, known), known, next_id, strict)
+    listing = list_files(ctx.settings.paths.raw)
+    for line in listing.describe_skipped():
+        ctx.say(f"note: {line}")
+    ledger = known_files(ctx.ledger.files())
+    plan = plan_landing(ctx, listing.files, ledger, rehash)
     failpoints.reached("landing.read")
-    parts = _write(ctx, decisions, known)
+    hours = _write(ctx, plan)
     failpoints.reached("landing.written")
-    vanished = _vanished(ctx, present, known)
-    _record(ctx, decisions, parts, known, vanished)
+    _record(ctx, plan, ledger, hours)
     failpoints.reached("landing.recorded")
-    return decisions
+    return plan.decisions
 
 
 def undo(ctx: Context) -> None:
@@ -59,50 +64,12 @@ def undo(ctx: Context) -> None:
     ctx.storage.undo_after(tables.RAW_EVENTS, last)
 
 
-def _examined(ctx: Context, chosen: list[Found], known: dict[str, dict[str, Any]]) -> Iterable[tuple[Found, Examined]]:
-    """A few small files right here; else one task for each: size is no measure of how long a packed file takes."""
-    if sum(file.size for file in chosen) <= SMALL:
-        return [(file, files.examine(file.path, (known.get(file.path) or {}).get("content_bytes"))) for file in chosen]
-    asked = [(i, file.path, (known.get(file.path) or {}).get("content_bytes")) for i, file in enumerate(chosen)]
-    frame = ctx.spark.createDataFrame(asked, "number INT, path STRING, known_bytes BIGINT").repartition(
-        len(asked), "number"
-    )
-    schema = (
-        "path STRING, refusal STRING, digest STRING, known_digest STRING, content_bytes BIGINT, header ARRAY<STRING>, "
-        "body_from BIGINT, unfinished_from BIGINT, cuts ARRAY<BIGINT>"
-    )
-    rows = {row.path: row.asDict() for row in frame.mapInArrow(_examine, schema).collect()}
-    tuples = ("header", "cuts")
-    return [
-        (file, Examined(**{k: tuple(v) if k in tuples else v for k, v in rows[file.path].items()})) for file in chosen
-    ]
-
-
-def _examine(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    types = {
-        "content_bytes": pa.int64(),
-        "header": pa.list_(pa.string()),
-        "body_from": pa.int64(),
-        "unfinished_from": pa.int64(),
-        "cuts": pa.list_(pa.int64()),
-    }
-    for batch in batches:
-        for row in batch.to_pylist():
-            examined = asdict(files.examine(row["path"], row["known_bytes"]))
-            columns = {
-                name: pa.array([list(value) if isinstance(value, tuple) else value], types.get(name, pa.string()))
-                for name, value in examined.items()
-            }
-            yield pa.RecordBatch.from_pydict(columns)
-
-
-def _write(
-    ctx: Context, decisions: list[Decision], known: dict[str, dict[str, Any]]
-) -> dict[int, list[dict[str, Any]]]:
-    """Writes the records to raw_events; returns, for each file, rows and digest by hour of what was read now."""
+def _write(ctx: Context, plan: Plan) -> dict[int, list[dict[str, Any]]]:
+    """Write the records to raw_events; returns, for each file, rows and digest by hour of what was read now."""
     ctx.storage.create(tables.RAW_EVENTS)
-    reading = [decision for decision in decisions if decision.action in READS]
-    gone = [sql for decision in decisions if (sql := _replaced(decision, known.get(decision.file.path)))]
+    reading = [decision for decision in plan.decisions if decision.action in READS]
+    gone = [sql for each in plan.decisions if (sql := _replaced(each, plan.known.get(each.file.path)))]
+    gone += [f"(file_id = {file_id})" for file_id in plan.replaced]
     if not reading and not gone:
         return {}
     frames = [_parsed(ctx, group) for group in _by_header(reading)] or [ctx.storage.frame(tables.RAW_EVENTS, [])]
@@ -114,7 +81,7 @@ def _write(
     return _digests(ctx, reading)
 
 
-def _replaced(decision: Decision, old: dict[str, Any] | None) -> str | None:
+def _replaced(decision: Decision, old: Row | None) -> str | None:
     """SQL for the rows that a decision takes away: all of a changed file's, a grown file's unfinished last line."""
     if old is None or not old["rows"]:
         return None
@@ -141,14 +108,14 @@ def _parsed(ctx: Context, group: list[Decision]) -> DataFrame:
     parts = [tuple(asdict(part).values()) for decision in group for part in to_parts(decision, every)]
     tasks = ctx.spark.sparkContext.parallelize(parts, max(1, len(parts)))
     frame = ctx.spark.createDataFrame(
-        tasks, "file_id INT, part INT, path STRING, start BIGINT, end BIGINT, last BOOLEAN"
+        tasks, "file_id INT, part INT, path STRING, start BIGINT, end BIGINT, last BOOLEAN, packed BOOLEAN"
     )
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
                 part = Part(**row)
-                with files.open_content(part.path, part.start) as stream:
+                with files.open_content(part.path, part.start, part.packed) as stream:
                     yield from (plain.typed(each, header.columns) for each in records.read(part, stream, header))
 
     schema = from_arrow_schema(records.schema(header))
@@ -186,36 +153,27 @@ def content(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
-def _vanished(ctx: Context, present: list[Found], known: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Ledger rows of files of this folder that are no longer there; their rows are kept."""
-    here = {file.path for file in present}
-    folder = ctx.settings.paths.raw.rstrip("/") + "/"
-    gone = [
-        row
-        for path, row in known.items()
-        if path not in here and path.startswith(folder) and row["status"] != "vanished"
-    ]
-    return [row | {"status": "vanished", "sentence": "the file has vanished; its rows are kept."} for row in gone]
-
-
-def _record(
-    ctx: Context,
-    decisions: list[Decision],
-    parts: dict[int, list[dict[str, Any]]],
-    known: dict[str, dict[str, Any]],
-    vanished: list[dict[str, Any]],
-) -> None:
+def _record(ctx: Context, plan: Plan, ledger: KnownFiles, hours: dict[int, list[dict[str, Any]]]) -> None:
+    """Write what became of each file. A row under another spelling of its path gets the one that is its identity."""
     stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
-    rows = [_row(decision, known.get(decision.file.path), parts.get(decision.file_id, [])) for decision in decisions]
-    changed = [row | stamp for row in rows + vanished]
-    ctx.ledger.record_files(changed)
+    rows = [_row(each, plan.known.get(each.file.path), hours.get(each.file_id, [])) for each in plan.decisions]
+    rows += [_gone(plan.known[path]) for path in plan.gone]
+    rows += [row | REPEATED for row in ledger.repeated if row["rows"]]
+    outdated = {ledger.spelled.get(row["path"], row["path"]) for row in rows} - {row["path"] for row in rows}
+    ctx.ledger.record_files([row | stamp for row in rows], outdated)
+
+
+def _gone(row: Row) -> Row:
+    """The row of a file that is no longer there. Its rows are kept, unless they moved with it."""
+    kept = "the file has vanished; its rows are kept."
+    return row | {"status": "vanished", "sentence": kept if row["digest"] or row["rows"] else row["sentence"]}
 
 
 def _row(decision: Decision, old: dict[str, Any] | None, hours: list[dict[str, Any]]) -> dict[str, Any]:
     """The ledger row after a decision. A file that is refused after it landed keeps the rows it gave before."""
     file, examined = decision.file, decision.examined
-    looked = {"size": file.size, "modified": file.modified, "sentence": decision.sentence}
-    empty = {"path": file.path, "file_id": decision.file_id, "part": decision.part, "rows": 0, "hours": []}
+    looked = {"path": file.path, "size": file.size, "modified": file.modified, "sentence": decision.sentence}
+    empty = {"file_id": decision.file_id, "part": decision.part, "rows": 0, "hours": [], "name": file.name}
     if decision.action is Action.REFUSED:
         return empty | (old or {}) | looked | {"status": "refused"}
     if decision.action is Action.SAME:
@@ -223,6 +181,7 @@ def _row(decision: Decision, old: dict[str, Any] | None, hours: list[dict[str, A
     read = {
         "digest": examined.digest,
         "content_bytes": examined.content_bytes,
+        "records": examined.records,
         "header": list(decision.columns),
         "unfinished_from": examined.unfinished_from,
     }

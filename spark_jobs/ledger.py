@@ -3,7 +3,7 @@
 Small tables, held in memory while their version stands; a write replaces the month (or the step) that it touches.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from spark_jobs.session import now
 from spark_jobs.states import Unit
 from spark_jobs.storage import CONFLICTS, Storage
 from spark_jobs.tables import Table
+from spark_jobs.windows import Window
 
 ATTEMPTS = 5
 
@@ -28,19 +29,26 @@ class Ledger:
         """All rows of landed_files, by file_id."""
         return sorted(self._rows(tables.LANDED_FILES), key=lambda row: row["file_id"])
 
-    def record_files(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Writes what became of files."""
-        self._put(tables.LANDED_FILES, rows)
+    def record_files(self, rows: Iterable[dict[str, Any]], outdated: Collection[str] = ()) -> None:
+        """Write what became of files. Rows of `outdated` paths go: other rows have taken their place."""
+        self._put(tables.LANDED_FILES, rows, {(path,) for path in outdated})
 
     def units(self, wanted: Callable[[Unit], bool] = lambda unit: True) -> list[Unit]:
         """The units that landed or were judged and that are wanted, in order of time."""
         found = states.units(self._rows(tables.LANDED_FILES), self._rows(tables.HOUR_STATUS))
         return [unit for unit in found if wanted(unit)]
 
-    def landed_span(self, until: datetime) -> tuple[datetime, datetime] | None:
-        """The first hour that landed, and the latest that is not later than `until`; None when there is none."""
-        hours = [unit.hour for unit in self.units() if unit.hour and unit.landed_rows and unit.hour <= until]
-        return (hours[0], hours[-1]) if hours else None
+    def landed_span(self) -> tuple[datetime, datetime] | None:
+        """The first hour with rows, and the latest that is not later than now; None where there is none."""
+        units, present = self.units(), now()
+        hours = (unit.hour for unit in units if unit.hour and unit.landed_rows and unit.hour <= present)
+        first, latest = next(hours, None), states.latest_hour(units, present)
+        return (first, latest) if first and latest else None
+
+    def missing_hours(self, hours: Window) -> list[Window]:
+        """The hours of a window that have no rows, where nothing later has landed."""
+        units = self.units()
+        return states.missing_hours(units, hours, states.latest_hour(units, now()))
 
     def record_hours(self, rows: Iterable[dict[str, Any]]) -> None:
         """Writes ledger rows of hours; what a row leaves out gets its neutral value."""
@@ -53,16 +61,10 @@ class Ledger:
         return self._rows(tables.HOUR_STATUS)
 
     def mark_loaded(self, units: Iterable[str]) -> None:
-        """Says of committed units that PostgreSQL has them too; a unit without any row becomes empty."""
+        """Record that PostgreSQL has these committed units too."""
         chosen = set(units)
         rows = [row for row in self._rows(tables.HOUR_STATUS) if row["unit"] in chosen]
-        self._put(
-            tables.HOUR_STATUS,
-            (
-                row | {"status": "loaded" if row["valid_rows"] + row["rejected_rows"] else "empty", "updated_at": now()}
-                for row in rows
-            ),
-        )
+        self._put(tables.HOUR_STATUS, (row | {"status": "loaded", "updated_at": now()} for row in rows))
 
     def day_inputs(self) -> dict[datetime, str]:
         """Each day (midnight, UTC) with committed content, and the digest that a build of it starts from."""
@@ -93,7 +95,8 @@ class Ledger:
         sources = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS)
         for _ in range(ATTEMPTS):
             seen = [self.storage.version(table) for table in sources]
-            fresh = states.day_status(self.units(), self._rows(tables.DAY_BUILDS))
+            units = self.units()
+            fresh = states.day_status(units, self._rows(tables.DAY_BUILDS), states.latest_hour(units, now()))
             try:
                 if fresh != self.days():
                     self._replace(tables.DAY_STATUS, fresh, None)
@@ -109,8 +112,8 @@ class Ledger:
             self._held[table.name] = (version, self.storage.rows(table))
         return self._held[table.name][1]
 
-    def _put(self, table: Table, changed: Iterable[dict[str, Any]]) -> None:
-        """Rows of the same key are replaced, others added; the partitions touched are written anew.
+    def _put(self, table: Table, changed: Iterable[dict[str, Any]], outdated: Collection[tuple] = ()) -> None:
+        """Replace rows of the same key, add others, leave out `outdated` keys; the partitions touched are rewritten.
 
         What a row leaves out is null. What is held stays right without another read: only the holder of the lock
         writes these partitions.
@@ -120,6 +123,7 @@ class Ledger:
         if not new:
             return
         rows = {_key(table, row): row for row in self._rows(table)} | new
+        rows = {key: row for key, row in rows.items() if key not in outdated}
         written, where = rows, None
         if table.partition is not None:
             touched = {row[table.partition] for row in new.values()}

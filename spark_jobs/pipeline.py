@@ -21,8 +21,8 @@ from spark_jobs.jobs import (
     validate_data_quality,
 )
 from spark_jobs.session import spark_session
-from spark_jobs.settings import Settings, load
-from spark_jobs.sources import files
+from spark_jobs.settings import Settings, absolute, is_default_raw, load
+from spark_jobs.sources.listing import list_files
 from spark_jobs.windows import DAY, Window, floor
 
 HOURLY = (validate_data_quality, load_to_database)
@@ -37,14 +37,14 @@ def main() -> int:
     options.add_argument("--accept-rejects", metavar="REASON", help="admit hours with too many rejected rows")
     options.add_argument("--requeue", action="store_true", help="judge again whatever has rejected rows")
     arguments = options.parse_args()
-    chosen = [f"paths.raw={_quoted(str(Path(arguments.input).resolve()))}"] if arguments.input else []
+    chosen = [f"paths.raw={_quoted(absolute(arguments.input, 'INPUT', Path.cwd()))}"] if arguments.input else []
     settings = load(arguments.set + chosen)
     console = Console()
     with ExitStack() as held:
         holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in lease.PARTS]
-        if not arguments.input:
+        if not arguments.input and is_default_raw(settings):
             _sample_where_empty(settings, console)
-        files.found(settings.paths.raw)  # a wrong address is said before Spark starts
+        list_files(settings.paths.raw)  # a wrong address is reported before Spark starts
         quality.preload()
         with console.step("start Spark"):
             spark = spark_session("pipeline")
@@ -99,7 +99,7 @@ def _told(ctx: Context, console: Console, summaries: dict[str, Summary], seconds
 
 def _sample_where_empty(settings: Settings, console: Console) -> None:
     folder = Path(settings.paths.raw)
-    if "://" in settings.paths.raw or (folder.exists() and files.found(settings.paths.raw)):
+    if folder.exists() and list_files(settings.paths.raw).files:
         return
     from spark_jobs.sample.generate import Span, generate
 

@@ -6,12 +6,14 @@ import tomllib
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from spark_jobs.addresses import expand, is_remote
 from spark_jobs.errors import SettingsError
 from spark_jobs.settings_types import Paths
 from spark_jobs.settings_types import Settings as Settings
 
 ROOT = Path(os.environ.get("PIPELINE_HOME") or Path(__file__).resolve().parents[1])  # this file may lie in an archive
 CHOICES = {"new_column": ("leave_out", "refuse"), "lost_column": ("accept", "refuse")}
+DEFAULT_RAW = "data/raw"
 KEPT_DAYS = (7, 29)  # each table keeps replaced files for a week at least, and its log for 30 days
 
 
@@ -20,7 +22,8 @@ def load(overrides: list[str] = (), file: Path | None = None) -> Settings:
 
     Values of overrides are written as in TOML; plain text may go without quotes. Raises SettingsError.
     """
-    file = file or Path(os.environ.get("PIPELINE_SETTINGS") or ROOT / "conf" / "settings.toml")
+    named = os.environ.get("PIPELINE_SETTINGS")
+    file = file or (Path(expand(named, "PIPELINE_SETTINGS")) if named else ROOT / "conf" / "settings.toml")
     try:
         tree = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -31,8 +34,9 @@ def load(overrides: list[str] = (), file: Path | None = None) -> Settings:
         _override(tree, override)
     settings = _build(Settings, tree, "", str(file))
     _check(settings)
-    absolute = {name: _absolute(value) for name, value in dataclasses.asdict(settings.paths).items()}
-    return dataclasses.replace(settings, paths=Paths(**absolute))
+    given = dataclasses.asdict(settings.paths)
+    paths = Paths(**{name: absolute(value, f"setting paths.{name}") for name, value in given.items()})
+    return dataclasses.replace(settings, paths=paths)
 
 
 def _override(tree: dict[str, Any], override: str) -> None:
@@ -123,5 +127,12 @@ def _no_negatives(settings: Settings) -> None:
         raise SettingsError(f"settings {', '.join(counts)}: no negative numbers.")
 
 
-def _absolute(address: str) -> str:
-    return address if "://" in address else str(ROOT / address)
+def absolute(address: str, name: str, folder: Path = ROOT) -> str:
+    """An address in full: `~` expanded, and below `folder` where it is relative. `name` is what a person set."""
+    expanded = expand(address, name)
+    return expanded if is_remote(expanded) else str(folder / expanded)
+
+
+def is_default_raw(settings: Settings) -> bool:
+    """Whether the raw folder is the project's own. No sample is ever made in one that a user named."""
+    return settings.paths.raw == str(ROOT / DEFAULT_RAW)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from spark_jobs.windows import HOUR, Window, name
+from spark_jobs.windows import HOUR, Window, gaps, name
 
 HOURS_A_DAY = 24
 LAST_DAILY_STEP = "handle_missing_values"
@@ -30,6 +30,11 @@ class Unit:
     valid_rows: int = 0
     rejected_rows: int = 0
     content_digest: str | None = None
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether rows have landed, or were there when it was last judged."""
+        return self.landed_rows > 0 or self.valid_rows + self.rejected_rows > 0
 
     @property
     def dirty(self) -> bool:
@@ -88,11 +93,23 @@ def day_inputs(found: Iterable[Unit]) -> dict[date, str]:
     return {day: fingerprint(*sorted(entries)) for day, entries in held.items()}
 
 
-def day_status(found: Iterable[Unit], builds: Iterable[Row]) -> list[Row]:
-    """Units and rows of day_builds to rows of day_status, one for each day with a landed or judged hour.
+def latest_hour(found: Iterable[Unit], until: datetime) -> datetime | None:
+    """The latest hour with rows that is not later than `until`: hours without rows before it are empty."""
+    return max((unit.hour for unit in found if unit.hour and unit.landed_rows and unit.hour <= until), default=None)
 
-    An hour counts as loaded only while PostgreSQL has what landed; a day is dirty when an hour is, or when
-    cleaned_events was built from other content.
+
+def missing_hours(found: Iterable[Unit], hours: Window, latest: datetime | None) -> list[Window]:
+    """The hours of a window that have no rows and are not empty either, as windows. Costs the rows, not the span."""
+    begin = max(hours.start, latest + HOUR) if latest else hours.start
+    taken = [unit.hour for unit in found if unit.hour and unit.has_rows]
+    return gaps(Window(begin, hours.end, HOUR), taken) if begin < hours.end else []
+
+
+def day_status(found: Iterable[Unit], builds: Iterable[Row], latest: datetime | None) -> list[Row]:
+    """Units and rows of day_builds to rows of day_status, one for each day with an hour that has, or had, rows.
+
+    An hour counts as loaded only while PostgreSQL has what landed. One without rows is empty before `latest`, the last
+    hour that landed. A day is dirty when an hour is, or when cleaned_events was built from other content.
     """
     found = list(found)
     by_day: dict[date, list[Unit]] = {}
@@ -102,17 +119,23 @@ def day_status(found: Iterable[Unit], builds: Iterable[Row]) -> list[Row]:
     inputs = day_inputs(found)
     last = [row for row in builds if row["step"] == LAST_DAILY_STEP and row["status"] == "built"]
     built_from = {row["day"]: row["counts"]["source"] for row in last}
-    return [_day(day, by_day[day], inputs.get(day), built_from.get(day)) for day in sorted(by_day)]
+    return [_day(day, by_day[day], latest, inputs.get(day), built_from.get(day)) for day in sorted(by_day)]
 
 
-def _day(day: date, hours: list[Unit], content: str | None, built_from: str | None) -> Mapping[str, Any]:
-    settled = {status: sum(h.status == status and not h.dirty for h in hours) for status in ("loaded", "empty")}
-    missing = HOURS_A_DAY - sum(settled.values())
+def _day(
+    day: date, hours: list[Unit], latest: datetime | None, content: str | None, built_from: str | None
+) -> Mapping[str, Any]:
+    taken = {hour.hour for hour in hours if hour.has_rows or hour.dirty}
+    start = datetime(day.year, day.month, day.day)
+    whole = (start + number * HOUR for number in range(HOURS_A_DAY))
+    empty = sum(hour not in taken and latest is not None and hour < latest for hour in whole)
+    loaded = sum(hour.status == "loaded" and hour.has_rows and not hour.dirty for hour in hours)
+    missing = HOURS_A_DAY - loaded - empty
     built = built_from is not None
     return {
         "day": day,
-        "hours_loaded": settled["loaded"],
-        "hours_empty": settled["empty"],
+        "hours_loaded": loaded,
+        "hours_empty": empty,
         "hours_stopped": sum(hour.status == "stopped" for hour in hours),
         "hours_missing": missing,
         "complete": missing == 0,

@@ -1,7 +1,7 @@
 """Windows of time: half-open [start, end), UTC, whole hours or whole days."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -66,14 +66,28 @@ def ranges(instants: Iterable[datetime], unit: timedelta) -> list[Window]:
     return merged
 
 
+def gaps(window: Window, taken: Iterable[datetime]) -> list[Window]:
+    """What is left of a window without these units of it, as the fewest windows."""
+    found, begin = [], window.start
+    for instant in sorted({each for each in taken if window.start <= each < window.end}):
+        if begin < instant:
+            found.append(Window(begin, instant, window.unit))
+        begin = instant + window.unit
+    return [*found, Window(begin, window.end, window.unit)] if begin < window.end else found
+
+
 def describe(instants: Iterable[datetime], unit: timedelta, most: int = 3) -> str:
     """Units as a person writes them: '2019-10-01T02, 2019-10-01T05 to 2019-10-01T08 and 4 more'."""
-    parts = ranges(instants, unit)
+    return describe_windows(ranges(instants, unit), unit, most)
+
+
+def describe_windows(parts: Sequence[Window], unit: timedelta, most: int = 3) -> str:
+    """The same for windows."""
     texts = [
         name(part.start, unit) + (f" to {name(part.end - unit, unit)}" if part.end - part.start > unit else "")
         for part in parts[:most]
     ]
-    left = sum(len(part.units()) for part in parts[most:])
+    left = sum((part.end - part.start) // unit for part in parts[most:])
     return ", ".join(texts) + (f" and {left} more" if left else "")
 
 

@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_taken_is_one_sentence_and_leaves_what_was_there(
 
         def taken(content: str | bytes) -> None:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
-            found = files.examine(str(path), None)
+            found = files.examine(str(path))
             if found.refusal:
                 raise SourceError(found.refusal)
             with warehouse.transaction() as cursor, files.open_content(str(path), found.body_from) as body:

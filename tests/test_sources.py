@@ -10,6 +10,7 @@ from spark_jobs.errors import SourceError
 from spark_jobs.sources import files
 from spark_jobs.sources.decide import Strict, decide
 from spark_jobs.sources.header import columns
+from spark_jobs.sources.listing import Found, list_files
 from spark_jobs.sources.records import Header, Part, read, split
 from tests.conftest import CASES, HEAD
 
@@ -17,7 +18,7 @@ ROW = "2019-10-01 09:01:00 UTC,view,1001,2053013555631882655,electronics.smartph
 
 
 def records(path: Path) -> list[dict]:
-    examined = files.examine(str(path), None)
+    examined = files.examine(str(path))
     assert examined.refusal is None
     header = Header(examined.header, tuple(columns([name.strip() for name in examined.header])))
     part = Part(1, 1, str(path), examined.body_from, examined.content_bytes, examined.unfinished_from is not None)
@@ -41,14 +42,14 @@ def records(path: Path) -> list[dict]:
 def test_a_file_that_cannot_be_read_gets_one_sentence(tmp_path, content, says):
     path = tmp_path / "f.csv"
     path.write_bytes(content)
-    refusal = files.examine(str(path), None).refusal
+    refusal = files.examine(str(path)).refusal
     assert says in refusal
     assert "\n" not in refusal
 
 
 def test_what_is_made_to_do_harm_is_refused_in_one_sentence(tmp_path, monkeypatch):
     def refusal(path: Path) -> str:
-        return files.examine(str(path), None).refusal
+        return files.examine(str(path)).refusal
 
     raw = tmp_path / "raw"
     raw.mkdir()
@@ -68,7 +69,7 @@ def test_what_is_made_to_do_harm_is_refused_in_one_sentence(tmp_path, monkeypatc
 
 
 def test_a_truncated_gzip_is_refused_and_two_members_are_both_read():
-    assert "truncated" in files.examine(str(CASES / "c07-truncated.csv.gz"), None).refusal
+    assert "truncated" in files.examine(str(CASES / "c07-truncated.csv.gz")).refusal
     assert [row["session_id"] for row in records(CASES / "c07-two-members.csv.gz")] == ["s-1", "s-2", "s-3", "s-4"]
 
 
@@ -139,7 +140,7 @@ def test_parts_of_a_file_give_the_same_records_as_the_whole(tmp_path, monkeypatc
     monkeypatch.setattr(files, "LONGEST_HEADER", 150)
     path = tmp_path / "f.csv"
     path.write_text(HEAD + "".join(ROW.replace("s-1", f"s-{i}") for i in range(50)))
-    examined = files.examine(str(path), None)
+    examined = files.examine(str(path))
     assert len(examined.cuts) > 5
     header = Header(examined.header, tuple(columns(list(examined.header))))
     bounds = [examined.body_from, *examined.cuts, examined.content_bytes]
@@ -155,7 +156,7 @@ def test_only_csv_files_of_the_folder_itself_are_taken(tmp_path):
     for name in ("a.csv", "B.CSV.GZ", "_c.csv", ".d.csv", "e.txt", "\ud55c\uae00 f.csv"):
         (tmp_path / name).write_text("x")
     (tmp_path / "g.csv").mkdir()
-    assert [file.name for file in files.found(str(tmp_path))] == ["B.CSV.GZ", "a.csv", "\ud55c\uae00 f.csv"]
+    assert [file.name for file in list_files(str(tmp_path)).files] == ["B.CSV.GZ", "a.csv", "\ud55c\uae00 f.csv"]
 
 
 KAGGLE = tuple(HEAD.strip().split(","))
@@ -166,7 +167,7 @@ def decided(header: tuple[str, ...], strict: Strict):
     first = {"path": "/raw/a.csv", "status": "landed", "file_id": 1, "header": columns(list(KAGGLE)), "rows": 1}
     known = {"/raw/a.csv": first | {"digest": "a", "part": 1, "unfinished_from": None, "content_bytes": 9}}
     examined = files.Examined("/raw/b.csv", digest="b", content_bytes=100, header=header, body_from=50)
-    (decision,) = decide([(files.Found("/raw/b.csv", "b.csv", 100, 0), examined)], known, 2, strict)
+    (decision,) = decide([(Found("/raw/b.csv", "b.csv", 100, 0), examined)], known, 2, strict)
     return decision.action, decision.sentence
 
 

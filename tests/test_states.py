@@ -2,7 +2,18 @@
 
 from datetime import date, datetime
 
-from spark_jobs.states import LAST_DAILY_STEP, NO_CONTENT, Unit, day_inputs, day_status, unit_name, units
+from spark_jobs.states import (
+    LAST_DAILY_STEP,
+    NO_CONTENT,
+    Unit,
+    day_inputs,
+    day_status,
+    latest_hour,
+    missing_hours,
+    unit_name,
+    units,
+)
+from spark_jobs.windows import HOUR, Window
 
 DAY = date(2019, 10, 1)
 
@@ -49,31 +60,53 @@ def test_an_hour_whose_rows_are_gone_is_dirty_until_it_is_judged_as_such():
 
 def test_a_day_is_complete_when_each_of_its_hours_is_loaded_or_empty():
     rows = [judged(unit_name(hour(n)), hour(n), "loaded", f"1:{n}:0") for n in range(22)]
-    rows.append(judged(unit_name(hour(22)), hour(22), "empty", NO_CONTENT, valid=0))
+    rows.append(judged(unit_name(hour(22)), hour(22), "loaded", NO_CONTENT, valid=0))  # its rows are gone
     files = [landed(1, *((hour(n), 1, n) for n in range(22)))]
-    status = day_status(units(files, rows), [])[0]
+    status = day_status(units(files, rows), [], hour(23))[0]
     assert (status["hours_loaded"], status["hours_empty"], status["hours_missing"]) == (22, 1, 1)
     assert not status["complete"] and not status["built"] and not status["dirty"]
-    rows.append(judged(unit_name(hour(23)), hour(23), "empty", NO_CONTENT, valid=0))
-    assert day_status(units(files, rows), [])[0]["complete"]
+    assert day_status(units(files, rows), [], hour(23) + HOUR)[0]["complete"]
+
+
+def test_an_hour_without_rows_is_empty_only_before_the_latest_hour_that_landed():
+    files = [landed(1, (hour(3), 1, 1), (hour(20), 1, 2))]
+    found = units(files, [])
+    assert latest_hour(found, until=hour(23)) == hour(20)
+    assert latest_hour(found, until=hour(19)) == hour(3)  # the other one lies in the future
+    assert latest_hour(found, until=hour(1)) is None
+    whole = Window(hour(0), hour(0) + 24 * HOUR, HOUR)
+    assert missing_hours(found, whole, hour(20)) == [Window(hour(21), hour(0) + 24 * HOUR, HOUR)]
+    assert missing_hours(found, whole, hour(3)) == [
+        Window(hour(4), hour(20), HOUR),
+        Window(hour(21), hour(0) + 24 * HOUR, HOUR),
+    ]
+    assert missing_hours(found, Window(hour(0), hour(21), HOUR), hour(20)) == []
+    assert missing_hours([], Window(hour(2), hour(4), HOUR), None) == [Window(hour(2), hour(4), HOUR)]
+
+
+def test_what_is_missing_costs_the_rows_and_not_the_span():
+    centuries = Window(datetime(1000, 1, 1), datetime(9000, 1, 1), HOUR)
+    found = units([landed(1, (datetime(2000, 1, 1), 1, 1), (hour(9), 1, 2))], [])
+    assert missing_hours(found, centuries, hour(9)) == [Window(hour(10), centuries.end, HOUR)]
+    assert [row["day"].year for row in day_status(found, [], hour(9))] == [2000, 2019]
 
 
 def test_a_committed_or_stopped_hour_is_missing_and_a_stopped_one_is_counted():
     files = [landed(1, (hour(1), 1, 1), (hour(2), 1, 2))]
     rows = [judged(unit_name(hour(1)), hour(1), "committed", "1:1:0")]
     rows.append(judged(unit_name(hour(2)), hour(2), "stopped", "1:2:0", valid=0))
-    status = day_status(units(files, rows), [])[0]
+    status = day_status(units(files, rows), [], None)[0]
     assert (status["hours_loaded"], status["hours_stopped"], status["hours_missing"]) == (0, 1, 24)
 
 
 def test_a_built_day_is_dirty_when_an_hour_changed_or_it_rests_on_other_content():
     files, rows = [landed(1, (hour(1), 1, 1))], [judged(unit_name(hour(1)), hour(1), "loaded", "1:1:0")]
     source = day_inputs(units(files, rows))[DAY]
-    assert not day_status(units(files, rows), [built(source)])[0]["dirty"]
-    assert day_status(units(files, rows), [built("something else")])[0]["dirty"]
+    assert not day_status(units(files, rows), [built(source)], hour(1))[0]["dirty"]
+    assert day_status(units(files, rows), [built("something else")], hour(1))[0]["dirty"]
     late = [*files, landed(2, (hour(1), 1, 5))]
-    assert day_status(units(late, rows), [built(source)])[0]["dirty"]
-    assert not day_status(units(late, rows), [built(source, "stopped")])[0]["built"]
+    assert day_status(units(late, rows), [built(source)], hour(1))[0]["dirty"]
+    assert not day_status(units(late, rows), [built(source, "stopped")], hour(1))[0]["built"]
 
 
 def test_a_day_rests_on_the_content_of_its_hours_whatever_their_order():

@@ -131,7 +131,7 @@ def _judge(ctx: Context) -> None:
     """Judges the changed hours. One that had passed passes without the user's rows too; a stopped one stays stopped."""
     dirty = ctx.ledger.units(lambda unit: unit.dirty)
     for units, accepted in (
-        ([unit for unit in dirty if unit.status in ("committed", "loaded", "rejected", "empty")], REASON),
+        ([unit for unit in dirty if unit.status in ("committed", "loaded", "rejected")], REASON),
         ([unit for unit in dirty if unit.status in (None, "stopped")], None),
     ):
         judging.commit(ctx, judging.judge(ctx, units), accepted=accepted)

@@ -1,6 +1,7 @@
 """`make status`: which hours and days are loaded, empty, stopped, dirty, incomplete; the command that mends each."""
 
 import sys
+from datetime import date
 
 from rich import box
 from rich.table import Table
@@ -31,13 +32,25 @@ def show(ctx: Context, console: Console) -> None:
     table = Table(title="days", title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("day", "loaded", "empty", "stopped", "missing", "complete", "built", "dirty"):
         table.add_column(name, justify="right" if name in ("loaded", "empty", "stopped", "missing") else "left")
+    before = None
     for row in ctx.ledger.days():
+        if before is not None and (gap := describe_gap(before, row["day"])):
+            table.add_row(gap, style="dim")
+        before = row["day"]
         counts = (str(row[f"hours_{name}"]) for name in ("loaded", "empty", "stopped", "missing"))
         flags = ("yes" if row[name] else "no" for name in ("complete", "built", "dirty"))
         table.add_row(str(row["day"]), *counts, *flags)
     console.out.print(table)
     for line in [*(mends(ctx) or ["everything that landed is loaded and built."]), *waits(ctx)]:
         console.say(line)
+
+
+def describe_gap(before: date, after: date) -> str | None:
+    """The days without rows between two days with some, as one range; None where there is none."""
+    first, days = before + DAY, (after - before).days - 1
+    if days < 1:
+        return None
+    return f"{first}: no rows" if days == 1 else f"{first} to {after - DAY}: no rows ({days:,} days)"
 
 
 def mends(ctx: Context) -> list[str]:

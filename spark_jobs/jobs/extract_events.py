@@ -1,6 +1,6 @@
-"""Land: CSV files that are new or changed go into raw_events once; hours without rows are recorded as empty.
+"""Land: CSV files that are new or changed go into raw_events once.
 
-Reads the raw folder; writes raw_events, landed_files, hour_status (empty hours only), day_status.
+Reads the raw folder; writes raw_events, landed_files, day_status.
 Exit code 4 when an hour of the range has not arrived yet.
 """
 
@@ -10,29 +10,27 @@ from spark_jobs import command_line, lease, windows
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import NotArrivedError, SourceError
 from spark_jobs.landing import land
-from spark_jobs.session import now
 from spark_jobs.sources.decide import READS, Action, Decision
-from spark_jobs.states import unit_name
 from spark_jobs.windows import HOUR, Window
 
 PART = lease.COLLECTION
 
 
 def run(ctx: Context, hours: Window | None) -> Summary:
-    """Lands files, then settles the hours of the range: arrived, empty or (NotArrivedError) not there yet.
+    """Land files, then look at the hours of the range: each has rows, is empty, or (NotArrivedError) is not there yet.
 
-    `hours` None: what is there is all there will be, from the first hour that landed to the last.
+    `hours` None: what is there is all there will be.
     """
     decisions = land(ctx, rehash=bool(ctx.option("rehash")))
     for decision in decisions:
         if decision.sentence:
             ctx.say(("refused: " if decision.action is Action.REFUSED else "note: ") + decision.sentence)
     _refuse_if_nothing_is_left(ctx, decisions)
-    missing = settle(ctx, hours or landed_hours(ctx))
+    missing = ctx.ledger.missing_hours(hours or landed_hours(ctx))
     ctx.ledger.refresh_days()
     if missing:
         raise NotArrivedError(
-            f"not arrived yet: {windows.describe(missing, HOUR)} (no rows, and nothing later has landed); "
+            f"not arrived yet: {windows.describe_windows(missing, HOUR)} (no rows, and nothing later has landed); "
             "run this again when the files are there."
         )
     return summary(ctx, decisions)
@@ -40,24 +38,13 @@ def run(ctx: Context, hours: Window | None) -> Summary:
 
 def landed_hours(ctx: Context) -> Window:
     """From the first to the last hour that landed. Raises SourceError where none did."""
-    span = ctx.ledger.landed_span(until=now())
+    span = ctx.ledger.landed_span()
     if span is None:
         raise SourceError(
             f"{ctx.settings.paths.raw}: no event with a usable time has landed; put .csv or .csv.gz files there, "
             "or give INPUT=file-or-folder."
         )
     return Window(span[0], span[1] + HOUR, HOUR)
-
-
-def settle(ctx: Context, hours: Window) -> list:
-    """Records hours of the range without rows as empty where later data has landed; returns those not arrived."""
-    known = {unit.unit for unit in ctx.ledger.units(lambda unit: unit.landed_rows or unit.status)}
-    span = ctx.ledger.landed_span(until=now())
-    latest = span[1] if span else None
-    absent = [hour for hour in hours.units() if unit_name(hour) not in known]
-    empty = [hour for hour in absent if latest is not None and hour < latest]
-    ctx.ledger.record_hours({"unit": unit_name(hour), "hour": hour, "status": "empty"} for hour in empty)
-    return [hour for hour in absent if hour not in set(empty)]
 
 
 def summary(ctx: Context, decisions: list[Decision]) -> Summary:

@@ -21,6 +21,7 @@ from spark_jobs.postgres.schema import EVENTS, ITEMS
 from spark_jobs.postgres.warehouse import StagedDay, Warehouse
 from spark_jobs.predicates import in_units
 from spark_jobs.sources import files
+from spark_jobs.sources.listing import CATALOG, find_catalog
 from spark_jobs.states import NO_CONTENT, Unit
 from spark_jobs.transforms.digest import of_hours
 from spark_jobs.transforms.items import latest_of_items, sendable
@@ -65,19 +66,19 @@ def _standing(ctx: Context) -> Summary:
 
 def _catalog(ctx: Context, warehouse: Warehouse) -> None:
     """Takes a new or changed items.csv of the raw folder. One that cannot be taken holds no event up: it is said."""
-    path = files.catalog(ctx.settings.paths.raw)
+    path = find_catalog(ctx.settings.paths.raw)
     if path is None:
         return
-    found = files.examine(path, None)
+    found = files.examine(path)
     try:
         if found.refusal:
             raise SourceError(found.refusal)
         with warehouse.transaction() as cursor, files.open_content(path, found.body_from) as body:
             if catalog.digest(cursor) != found.digest:
                 rows = catalog.replace(cursor, body, found.header, found.digest)
-                ctx.say(f"{files.CATALOG}: {rows:,} items taken.")
+                ctx.say(f"{CATALOG}: {rows:,} items taken.")
     except SourceError as error:
-        ctx.say(f"refused: {files.CATALOG}: {error}")
+        ctx.say(f"refused: {CATALOG}: {error}")
 
 
 def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) -> None:

@@ -1,8 +1,8 @@
-"""Wait: is each hour of the days loaded or empty? Hours without rows before later data are recorded as empty.
+"""Wait: is each hour of the days loaded or empty?
 
 Ends with exit code 4 while hours are missing; from `schedule.wait_hours` past midnight on it says which days are
-incomplete and ends well, so that they are built with what there is: at least one loaded hour. Reads and writes
-hour_status and day_status.
+incomplete and ends well, so that they are built with what there is: at least one loaded hour. Reads landed_files and
+hour_status; writes day_status.
 """
 
 import sys
@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from spark_jobs import command_line, lease, windows
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import NotArrivedError
-from spark_jobs.jobs.extract_events import settle
 from spark_jobs.session import now
+from spark_jobs.states import HOURS_A_DAY
 from spark_jobs.windows import DAY, HOUR, Window
 
 PART = lease.COLLECTION
@@ -21,10 +21,9 @@ PART = lease.COLLECTION
 
 def run(ctx: Context, days: Window) -> Summary:
     """The days' hours by state. Raises NotArrivedError while some are missing and the limit has not passed."""
-    settle(ctx, Window(days.start, days.end, HOUR))
     ctx.ledger.refresh_days()
     known = {windows.parse_day(row["day"]): row for row in ctx.ledger.days()}
-    missing = {day: known[day]["hours_missing"] if day in known else 24 for day in days.units()}
+    missing = _missing(ctx, days, known)
     waiting = [day for day, hours in missing.items() if hours]
     limit = days.end + timedelta(hours=ctx.settings.schedule.wait_hours)
     if waiting and now() < limit:
@@ -37,6 +36,14 @@ def run(ctx: Context, days: Window) -> Summary:
     if waiting:
         ctx.say(f"incomplete: {_hours(missing)} missing of {windows.describe(waiting, DAY)}; going on.")
     return {"days_complete": len(missing) - len(waiting), "days_incomplete": len(waiting)}
+
+
+def _missing(ctx: Context, days: Window, known: Mapping[datetime, Mapping]) -> dict[datetime, int]:
+    """Missing hours of each day. A day without any row is empty as a whole where later data has landed."""
+    absent = ctx.ledger.missing_hours(Window(days.start, days.end, HOUR))
+    begin = min((window.start for window in absent), default=days.end)
+    without_rows = {day: HOURS_A_DAY if day >= begin else 0 for day in days.units() if day not in known}
+    return without_rows | {day: known[day]["hours_missing"] for day in days.units() if day in known}
 
 
 def _hours(missing: Mapping[datetime, int]) -> str:

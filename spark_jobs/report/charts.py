@@ -1,15 +1,16 @@
 """The charts of the report: matplotlib's SVG, with the page's own colours so that light and dark both read well."""
 
 import io
+import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 import matplotlib
 
 matplotlib.use("svg")
-import matplotlib.dates as mdates
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch, Rectangle
@@ -43,6 +44,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
+LONGEST_GAP, MOST_TICKS = 24, 8  # of the hours: how wide a gap is drawn at most, in hours; labels
 BAR, THINNEST, LINE, GAP = 0.06, 0.008, 0.16, 0.06  # of the flow: a bar's width; a part, its label, the room between
 WIDTH = 5.2  # inches; a phone shows it without shrinking the text below what can be read
 
@@ -77,27 +79,63 @@ def _ribbon(axes: Axes, start: tuple[float, float], end: tuple[float, float], he
     axes.add_patch(PathPatch(Outline(there + back, codes), color=COLOUR[colour], alpha=0.3, lw=0))
 
 
-def lines(first: str, counts: Mapping[str, Sequence[int]]) -> str:
-    """Events per hour, a line for each type on a logarithmic axis; hours without any event are shaded."""
+def lines(at: Sequence[str], counts: Mapping[str, Sequence[int]]) -> str:
+    """Events in each hour `at` which there are some, a line for each type on a logarithmic axis.
+
+    Hours without any event are shaded; a longer gap is as wide as LONGEST_GAP hours. The picture costs the hours with
+    events, however far apart they are.
+    """
+    hours = [datetime.strptime(text, "%Y-%m-%dT%H") for text in at]
+    places = _places(hours)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(WIDTH * 1.9, 3.2))
-        start = datetime.strptime(first, "%Y-%m-%dT%H")
-        times = [start + i * HOUR for i in range(max(map(len, counts.values())))]
         for name, series in zip(counts, SERIES, strict=False):
-            axes.step(times, [n or None for n in counts[name]], where="post", color=COLOUR[series], label=name, lw=1.4)
-        for i, time in enumerate(times):
-            if not any(of[i] for of in counts.values()):
-                axes.axvspan(time, time + HOUR, color=COLOUR["bad"], alpha=0.3, lw=0)
-        axes.set_xlim(start, times[-1] + HOUR)
+            axes.step(*_steps(places, counts[name]), where="post", color=COLOUR[series], label=name, lw=1.4)
+        empty = [(place + 1, after - place - 1) for place, after in pairwise(places) if after > place + 1]
+        area = axes.get_xaxis_transform()
+        axes.broken_barh(empty, (0, 1), transform=area, color=COLOUR["bad"], alpha=0.3, lw=0)
+        axes.set_xlim(0, places[-1] + 1)
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(_plain)
         axes.set_ylabel("events an hour (log)")
         axes.grid(axis="y", lw=0.6)
-        locator = mdates.AutoDateLocator(maxticks=8)
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+        axes.set_xticks(*_ticks(hours, places))
         axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0))
         return _svg(figure, "lines")
+
+
+def _places(hours: Sequence[datetime]) -> list[int]:
+    """Where each hour is drawn: an hour is one wide, a gap at most LONGEST_GAP."""
+    places = [0]
+    for before, after in pairwise(hours):
+        places.append(places[-1] + min((after - before) // HOUR, LONGEST_GAP + 1))
+    return places
+
+
+def _steps(places: Sequence[int], counts: Sequence[int]) -> tuple[list[int], list[float]]:
+    """A line that ends where a gap begins, and where the hours do."""
+    x, y = [], []
+    for i, (place, count) in enumerate(zip(places, counts, strict=True)):
+        x.append(place)
+        y.append(count or math.nan)
+        if i + 1 == len(places) or places[i + 1] > place + 1:
+            x.append(place + 1)
+            y.append(y[-1] if i + 1 == len(places) else math.nan)
+    return x, y
+
+
+def _ticks(hours: Sequence[datetime], places: Sequence[int]) -> tuple[list[int], list[str]]:
+    """At most MOST_TICKS labels, as far apart as they need to be: days, or hours where there is one day only."""
+    one_day = hours[0].date() == hours[-1].date()
+    chosen: dict[int, str] = {}
+    days = set()
+    for hour, place in zip(hours, places, strict=True):
+        first_of_day = hour.date() not in days
+        days.add(hour.date())
+        is_far = not chosen or place - max(chosen) >= (places[-1] + 1) / MOST_TICKS
+        if is_far and (one_day or first_of_day):
+            chosen[place] = f"{hour:%H:00}" if one_day else f"{hour:%Y-%m-%d}"
+    return list(chosen), list(chosen.values())
 
 
 def bars(name: str, values: Mapping[str, float], colour: str = "one", form: str = ",.0f") -> str:

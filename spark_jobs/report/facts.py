@@ -14,9 +14,10 @@ from spark_jobs.at_once import at_once
 from spark_jobs.context import Context
 from spark_jobs.jobs.handle_missing_values import PRICE_SOURCES
 from spark_jobs.session import now
+from spark_jobs.states import unit_name
 from spark_jobs.tables import Table
 from spark_jobs.transforms.interactions import TYPES
-from spark_jobs.windows import HOUR, Window, describe
+from spark_jobs.windows import HOUR, Window, describe_windows, gaps
 
 Facts = dict[str, Any]
 BINS_A_DECADE = 5  # of the logarithmic distributions
@@ -62,19 +63,17 @@ def flow(ctx: Context) -> dict[str, int]:
 
 
 def hours(ctx: Context) -> dict[str, Any]:
-    """Valid events by hour and type, from the first hour with rows to the last; hours without any are `gaps`."""
+    """Valid events by type in each hour `at` which there are some; the hours without any between them are `gaps`."""
     hour = F.date_trunc("hour", "timestamp").alias("hour")
     counted = ctx.storage.read(tables.USER_EVENTS).groupBy(hour, "event_type").count().collect()
     if not counted:
-        return {"first": None, "counts": {}, "gaps": "", "types": {}}
-    first, last = min(row.hour for row in counted), max(row.hour for row in counted)
-    every = Window(first, last + HOUR, HOUR).units()
-    counts = {name: [0] * len(every) for name in TYPES if name in {row.event_type for row in counted}}
-    for row in counted:
-        counts[row.event_type][(row.hour - first) // HOUR] = row["count"]
-    gaps = [hour for i, hour in enumerate(every) if not any(of[i] for of in counts.values())]
+        return {"at": [], "counts": {}, "gaps": "", "types": {}}
+    found = {(row.hour, row.event_type): row["count"] for row in counted}
+    at, types = sorted({hour for hour, _ in found}), {name for _, name in found}
+    counts = {name: [found.get((hour, name), 0) for hour in at] for name in TYPES if name in types}
+    empty = describe_windows(gaps(Window(at[0], at[-1] + HOUR, HOUR), at), HOUR, most=6)
     totals = {name: sum(of) for name, of in counts.items()}
-    return {"first": f"{first:%Y-%m-%dT%H}", "counts": counts, "gaps": describe(gaps, HOUR, most=6), "types": totals}
+    return {"at": [unit_name(hour) for hour in at], "counts": counts, "gaps": empty, "types": totals}
 
 
 def rejected(rows: DataFrame) -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ def drawn(facts: Facts) -> dict[str, Markup]:
         stages[1].append(("not yet committed", flow["waiting"], "set-aside"))
     found = {"flow": charts.flow(stages)}
     if facts["hours"]["counts"]:
-        found["hours"] = charts.lines(facts["hours"]["first"], facts["hours"]["counts"])
+        found["hours"] = charts.lines(facts["hours"]["at"], facts["hours"]["counts"])
     if facts["seconds"]:
         found["seconds"] = charts.bars("seconds", facts["seconds"], "four", ".1f")
     if facts["rejected"]:

@@ -13,7 +13,7 @@ from spark_jobs.console import Console
 from spark_jobs.sample.figures import figures
 from spark_jobs.sample.generate import DAYS, ROWS, SEED, Span, generate
 from spark_jobs.session import now
-from spark_jobs.settings import load
+from spark_jobs.settings import absolute, load
 from spark_jobs.windows import HOUR, parse
 
 
@@ -31,7 +31,7 @@ def main() -> int:
     given = parser.parse_args()
     start = parse(given.start, None, HOUR, now()).start if given.start else None
     begun = time.monotonic()
-    out = Path(given.out or load().paths.raw)
+    out = Path(absolute(given.out, "OUT", Path.cwd()) if given.out else load().paths.raw)
     span = Span(given.rows, given.hours or given.days * 24, start)
     path, events, shop = generate(span, out, given.seed, given.ratings, given.taste)
     seconds = time.monotonic() - begun

@@ -11,8 +11,8 @@ from pathlib import Path
 from spark_jobs.command_line import guarded
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.session import now
-from spark_jobs.settings import load
-from spark_jobs.sources.files import found
+from spark_jobs.settings import Settings, is_default_raw, load
+from spark_jobs.sources.listing import list_files
 from spark_jobs.windows import HOUR, floor
 
 ROWS = 1_400  # the default sample's rows in an hour
@@ -20,27 +20,34 @@ LATE = timedelta(seconds=30)
 OWN = ("sample-", "feed-")  # how the names of generated files begin
 
 
-def begin(raw: Path) -> bool:
-    """A sample that ends at the last full hour, where the folder has no CSV file. Whether the folder is one to feed."""
-    raw.mkdir(parents=True, exist_ok=True)
-    if not found(str(raw)):
-        generate(Span(), raw)
-    return fed(raw)
+def begin(settings: Settings) -> bool:
+    """Make a sample that ends at the last full hour, where the project's own raw folder has no CSV file.
+
+    Returns whether the folder is one to feed. Nothing is ever made in a folder that a user named.
+    """
+    raw = Path(settings.paths.raw)
+    if is_default_raw(settings):
+        raw.mkdir(parents=True, exist_ok=True)
+        if not list_files(str(raw)).files:
+            generate(Span(), raw)
+    return is_fed(settings)
 
 
-def fed(raw: Path) -> bool:
-    """Whether all CSV files of the folder are generated ones."""
-    return all(source.name.startswith(OWN) for source in found(str(raw)))
+def is_fed(settings: Settings) -> bool:
+    """Whether the raw folder is the project's own and all its CSV files are generated ones."""
+    files = list_files(settings.paths.raw).files if is_default_raw(settings) else []
+    return bool(files) and all(file.name.startswith(OWN) for file in files)
 
 
 def main() -> int:
     """Feeds paths.raw until it is interrupted; hours that passed while it was off are left out."""
-    raw = Path(load().paths.raw)
-    begin(raw)
+    settings = load()
+    raw = Path(settings.paths.raw)
+    begin(settings)
     hour = floor(now(), HOUR)
     while True:
         time.sleep(max(0.0, (hour + HOUR + LATE - now()).total_seconds()))
-        if fed(raw):
+        if is_fed(settings):
             generate(Span(ROWS, 1, hour), raw / f"feed-{hour:%Y-%m-%dT%H}.csv")
         else:
             sys.stdout.write(f"feed: {raw} holds files of your own, so no sample events are added to them.\n")

@@ -1,13 +1,19 @@
-"""What to do with each file of the raw folder, given what the ledger knows of it: plain values in, plain values out."""
+"""What to do with each file of the raw folder, given what the ledger knows of it: plain values in, plain values out.
 
-from collections.abc import Iterable, Mapping
+Each content lands once. What is decided rests on the state after the landing: a file is a copy of another one only if
+that one still holds the content then.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
+from spark_jobs.addresses import base_name
 from spark_jobs.errors import SourceError
-from spark_jobs.sources.files import Examined, Found
+from spark_jobs.sources.files import Examined, is_packed
 from spark_jobs.sources.header import OPTIONAL, columns, left_out
+from spark_jobs.sources.listing import Found
+from spark_jobs.sources.moves import Row, gives, has_grown, is_same
 from spark_jobs.sources.records import BLANKS, Part
 
 
@@ -39,23 +45,6 @@ class Decision:
     sentence: str | None = None
 
 
-def gives(row: dict[str, Any]) -> bool:
-    """Whether raw_events holds what a ledger row's digest stands for."""
-    return row["status"] == "landed" or row["rows"] > 0
-
-
-def to_examine(found: Iterable[Found], known: Mapping[str, dict[str, Any]], rehash: bool) -> list[Found]:
-    """The files whose size or time is not as the ledger has it, and copies of content that no landed file gives now."""
-    given = {row["digest"] for row in known.values() if gives(row)}
-    return [file for file in found if rehash or _looks_changed(file, known.get(file.path), given)]
-
-
-def _looks_changed(file: Found, row: dict[str, Any] | None, given: set[str]) -> bool:
-    if row is None or (row["size"], row["modified"]) != (file.size, file.modified) or row["status"] == "vanished":
-        return True
-    return row["status"] == "duplicate" and row["digest"] not in given
-
-
 @dataclass(frozen=True)
 class Strict:
     """Whether a file is refused that has a column nobody knows, or lacks an optional one that the last file had."""
@@ -67,76 +56,122 @@ class Strict:
 LENIENT = Strict()
 
 
+def to_examine(
+    found: Iterable[Found], known: Mapping[str, Row], rehash: bool, missing: Collection[str] = ()
+) -> list[Found]:
+    """The files whose size or time is not as the ledger has it, and copies of content that no present file gives."""
+    given = {row["digest"] for path, row in known.items() if gives(row) and path not in missing}
+    return [file for file in found if rehash or _looks_changed(file, known.get(file.path), given)]
+
+
+def to_examine_too(
+    found: Iterable[Found], pairs: Iterable[tuple[Found, Examined]], known: Mapping[str, Row]
+) -> list[Found]:
+    """Copies of content that an examined file may give up: unless another file gives it, one of them has to."""
+    examined = {file.path for file, _ in pairs}
+    given_up = {known[path]["digest"] for path in examined if path in known and gives(known[path])}
+    copies = {path for path, row in known.items() if row["status"] == "duplicate" and row["digest"] in given_up}
+    return [file for file in found if file.path in copies - examined]
+
+
+def _looks_changed(file: Found, row: Row | None, given: set[str]) -> bool:
+    if row is None or (row["size"], row["modified"]) != (file.size, file.modified) or row["status"] == "vanished":
+        return True
+    return row["status"] == "duplicate" and row["digest"] not in given
+
+
 def decide(
-    pairs: Iterable[tuple[Found, Examined]],
-    known: Mapping[str, dict[str, Any]],
-    next_id: int,
-    strict: Strict = LENIENT,
+    pairs: Iterable[tuple[Found, Examined]], known: Mapping[str, Row], next_id: int, strict: Strict = LENIENT
 ) -> list[Decision]:
-    """One decision for each examined file, in the order of their paths."""
-    holders = {row["digest"]: path for path, row in known.items() if gives(row)}
-    decisions = []
+    """One decision for each examined file, in the order of their paths.
+
+    First the files that keep what they gave, then those that grew, then the others: each content goes to the first file
+    that has it then, and the rest are copies.
+    """
+    drafts = []
     for file, examined in sorted(pairs, key=lambda pair: pair[0].path):
         row = known.get(file.path)
-        decision = _decide(file, examined, row, row["file_id"] if row else next_id, holders)
-        if decision.action in (Action.NEW, Action.CHANGED):
-            decision = _changed(decision, _last_header(known, file.path), strict)
+        drafts.append(_draft(file, examined, row, row["file_id"] if row else next_id, known, strict))
         next_id += 0 if row else 1
-        if decision.action in (Action.NEW, Action.GREW, Action.CHANGED):
-            holders.setdefault(examined.digest, file.path)
-        decisions.append(decision)
-    return decisions
+    unsure = {draft.file.path for draft in drafts if draft.action in READS or _is_strictly_refused(draft)}
+    holders = {row["digest"]: path for path, row in known.items() if gives(row) and path not in unsure}
+    decided = []
+    for draft in sorted(drafts, key=_turn):
+        row = known.get(draft.file.path)
+        decision = _settle(draft, row, holders)
+        if decision.action in READS:
+            holders[decision.examined.digest] = decision.file.path
+        elif _is_strictly_refused(decision) and row and gives(row):
+            holders.setdefault(row["digest"], decision.file.path)
+        decided.append(decision)
+    return sorted(decided, key=lambda decision: decision.file.path)
 
 
-def _decide(
-    file: Found, examined: Examined, row: dict[str, Any] | None, file_id: int, holders: Mapping[str, str]
+def _turn(draft: Decision) -> int:
+    """Refused files come first, for they keep what they gave; then those that grew, which read least."""
+    return {Action.REFUSED: 0, Action.GREW: 1}.get(draft.action, 2)
+
+
+def _is_strictly_refused(decision: Decision) -> bool:
+    """Whether the settings alone refuse it: its content can be read, and may be a copy."""
+    return decision.action is Action.REFUSED and bool(decision.columns)
+
+
+def _draft(
+    file: Found, examined: Examined, row: Row | None, file_id: int, known: Mapping[str, Row], strict: Strict
 ) -> Decision:
-    part = row["part"] if row else 0
+    """What happens to the file if no other one has its content."""
+    draft = Decision(file, Action.REFUSED, file_id, row["part"] if row else 0, examined)
     if examined.refusal:
-        return Decision(file, Action.REFUSED, file_id, part, examined, sentence=f"{file.name}: {examined.refusal}")
+        return replace(draft, sentence=f"{file.name}: {examined.refusal}")
     names = [text.strip(BLANKS) for text in examined.header]
     try:
-        ours = tuple(columns(names))
+        draft = replace(draft, columns=tuple(columns(names)))
     except SourceError as error:
-        return Decision(file, Action.REFUSED, file_id, part, examined, sentence=f"{file.name}: {error}")
-    read_before = row is not None and row["digest"] is not None
-    if read_before and row["digest"] == examined.digest and gives(row):
-        return Decision(file, Action.SAME, file_id, part, examined, ours, sentence=_remark(file, examined, names))
-    holder = holders.get(examined.digest)
-    if holder and holder != file.path:
-        sentence = f"{file.name}: the same content as {holder.rpartition('/')[2]}, which has landed; nothing to do."
-        return Decision(file, Action.DUPLICATE, file_id, part, examined, ours, sentence=sentence)
-    sentence = _remark(file, examined, names)
-    held = read_before and (gives(row) or row["digest"] in holders)
-    grew = held and row["digest"] == examined.known_digest and list(row["header"]) == list(ours)
-    if grew:
+        return replace(draft, sentence=f"{file.name}: {error}")
+    draft = replace(draft, sentence=_remark(file, examined, names))
+    if is_same(row, examined):
+        return replace(draft, action=Action.SAME)
+    part = draft.part + 1
+    if has_grown(row, examined) and list(row["header"]) == list(draft.columns):
         begin = row["unfinished_from"] if row["unfinished_from"] is not None else row["content_bytes"]
-        return Decision(file, Action.GREW, file_id, part + 1, examined, ours, begin, sentence)
-    action = Action.CHANGED if read_before else Action.NEW
-    return Decision(file, action, file_id, part + 1, examined, ours, examined.body_from, sentence)
+        return replace(draft, action=Action.GREW, part=part, read_from=begin)
+    action = Action.CHANGED if row is not None and row["digest"] is not None else Action.NEW
+    draft = replace(draft, action=action, part=part, read_from=examined.body_from)
+    return _compare_columns(draft, _last_header(known, file.path), strict)
 
 
-def _last_header(known: Mapping[str, dict[str, Any]], path: str) -> list[str]:
+def _settle(draft: Decision, row: Row | None, holders: Mapping[str, str]) -> Decision:
+    """The decision in view of who holds the content already."""
+    holder = holders.get(draft.examined.digest)
+    if draft.action is Action.SAME or not draft.columns or holder in (None, draft.file.path):
+        return draft
+    sentence = f"{draft.file.name}: the same content as {base_name(holder)}, which has landed; nothing to do."
+    part = row["part"] if row else 0
+    return replace(draft, action=Action.DUPLICATE, part=part, read_from=0, sentence=sentence)
+
+
+def _last_header(known: Mapping[str, Row], path: str) -> list[str]:
     """The columns of the file that landed last, other than the one at `path`."""
-    landed = [row for row in known.values() if row["status"] == "landed" and row["header"] and row["path"] != path]
+    landed = [row for key, row in known.items() if row["status"] == "landed" and row["header"] and key != path]
     return max(landed, key=lambda row: row["file_id"])["header"] if landed else []
 
 
-def _changed(decision: Decision, last: Iterable[str], strict: Strict) -> Decision:
-    """The decision in view of the columns that are new or lost: refused, or with a sentence that says so."""
+def _compare_columns(decision: Decision, last: Iterable[str], strict: Strict) -> Decision:
+    """The decision in view of the columns that are new or lost: refused, or with a sentence about them."""
     name = decision.file.name
     new = left_out([text.strip(BLANKS) for text in decision.examined.header])
     lost = [column for column in OPTIONAL if column in last and column not in decision.columns]
     if new and strict.new_column:
-        told = f"columns that nobody knows: {', '.join(new)}; take them out, or set schema.new_column = 'leave_out'."
+        reason = f"columns that nobody knows: {', '.join(new)}; take them out, or set schema.new_column = 'leave_out'."
     elif lost and strict.lost_column:
-        told = f"columns are gone: {', '.join(lost)}; mend the source, or set schema.lost_column = 'accept'."
+        reason = f"columns are gone: {', '.join(lost)}; mend the source, or set schema.lost_column = 'accept'."
     elif lost:
         gone = f"{name}: without {', '.join(lost)}, which the file before had: these values are missing."
         return replace(decision, sentence=" ".join(filter(None, (decision.sentence, gone))))
     else:
         return decision
-    return replace(decision, action=Action.REFUSED, part=decision.part - 1, sentence=f"{name}: {told}")
+    return replace(decision, action=Action.REFUSED, part=decision.part - 1, sentence=f"{name}: {reason}")
 
 
 def _remark(file: Found, examined: Examined, names: list[str]) -> str | None:
@@ -164,6 +199,7 @@ def to_parts(decision: Decision, every: int) -> list[Part]:
             start,
             end,
             unfinished and end == examined.content_bytes,
+            is_packed(decision.file.name),
         )
         for start, end in zip(starts, ends, strict=True)
         if end > start

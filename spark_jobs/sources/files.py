@@ -1,4 +1,4 @@
-"""Files as a whole: which there are, whether one is fit to be read, its digest, and where to cut it for many readers.
+"""Files as a whole: whether one is fit to be read, its digest, and where to cut it for many readers.
 
 Content is what the file holds once unpacked; offsets and digests are in content, so that a packed file can grow too.
 """
@@ -7,22 +7,21 @@ import codecs
 import gzip
 import hashlib
 import io
-import os
 import zlib
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 from pyarrow import fs
 
+from spark_jobs.addresses import is_remote
 from spark_jobs.errors import SourceError
-from spark_jobs.sources.records import split
+from spark_jobs.sources.file_systems import file_system
+from spark_jobs.sources.records import RecordCounter, split
 
-S3 = ("s3a://", "s3://")
 BLOCK = 4 << 20
 CUT = 8 << 20
 LONGEST_HEADER = 1 << 20
-CATALOG = "items.csv"  # in the raw folder: not events, but what the shop says of its items
 LONGEST_LINE = 16 << 20
 # CSV packs five to twenty times smaller; what unpacks to more than this is made to fill disks.
 MOST_UNPACKED, MOST_TIMES = 1 << 30, 200
@@ -32,63 +31,41 @@ OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file in the raw folder: address, name, bytes on disk, modification time in microseconds since 1970."""
-
-    path: str
-    name: str
-    size: int
-    modified: int
-
-
-@dataclass(frozen=True)
 class Examined:
-    """What one pass over a file tells. Where `refusal` is a sentence, the rest is empty.
+    """What one pass over a file finds. Where `refusal` is a sentence, the rest is empty.
 
-    `known_digest` is the digest of its first `known_bytes`; `cuts` are line starts where readers may begin;
-    `unfinished_from` is the start of a last line without a newline, None where there is none.
+    `prefixes` has the digest of its first so many bytes, for each number that was asked for; `records` counts its lines
+    but for the header and blank ones; `cuts` are line starts where readers may begin; `unfinished_from` is the start of
+    a last line without a newline, None where there is none.
     """
 
     path: str
     refusal: str | None = None
     digest: str | None = None
-    known_digest: str | None = None
+    prefixes: Mapping[int, str] = field(default_factory=dict)
     content_bytes: int = 0
     header: tuple[str, ...] = ()
     body_from: int = 0
+    records: int = 0
     unfinished_from: int | None = None
     cuts: tuple[int, ...] = ()
 
 
-def found(address: str) -> list[Found]:
-    """The CSV files of a folder (or the one file), by name. Raises SourceError where there is no such address."""
-    system, path = _system(address)
-    info = system.get_file_info(path)
-    if info.type == fs.FileType.NotFound:
-        raise SourceError(f"{address}: no such file or folder; set paths.raw or give INPUT=.")
-    infos = [info] if info.type == fs.FileType.File else system.get_file_info(fs.FileSelector(path))
-    wanted = [i for i in infos if i.type == fs.FileType.File and (i is info or _is_ours(i.base_name))]
-    scheme = address.partition("://")[0] + "://" if "://" in address else ""
-    return sorted(
-        (Found(scheme + i.path, i.base_name, i.size, (i.mtime_ns or 0) // 1000) for i in wanted),
-        key=lambda file: file.path,
-    )
+def is_missing(path: str) -> bool:
+    """Whether there is no file at the address any more."""
+    system, inner = file_system(path)
+    return system.get_file_info(inner).type == fs.FileType.NotFound
 
 
-def catalog(address: str) -> str | None:
-    """The address of the raw folder's items.csv; None where there is none."""
-    system, path = _system(address)
-    if system.get_file_info(path).type != fs.FileType.Directory:
-        return None
-    inside = f"{path.rstrip('/')}/{CATALOG}"
-    there = system.get_file_info(inside).type == fs.FileType.File
-    return f"{address.rstrip('/')}/{CATALOG}" if there else None
+def is_packed(name: str) -> bool:
+    """Whether a file of this name is gzip."""
+    return name.lower().endswith(".gz")
 
 
-def open_content(path: str, start: int = 0) -> io.BufferedIOBase:
-    """The unpacked content from byte `start` on."""
-    system, inner = _system(path)
-    if not path.lower().endswith(".gz"):
+def open_content(path: str, start: int = 0, packed: bool | None = None) -> io.BufferedIOBase:
+    """The unpacked content from byte `start` on. `packed`: whether it is gzip; None: as the path's end says."""
+    system, inner = file_system(path)
+    if not (is_packed(path) if packed is None else packed):
         raw = system.open_input_file(inner)
         raw.seek(start)
         return raw
@@ -97,13 +74,17 @@ def open_content(path: str, start: int = 0) -> io.BufferedIOBase:
     return unpacked
 
 
-def examine(path: str, known_bytes: int | None) -> Examined:
-    """One pass over the file. Never raises for what the file holds: a refusal is part of the answer."""
+def examine(path: str, prefixes: Collection[int] = (), packed: bool | None = None) -> Examined:
+    """Read the file once. Never raises for what the file holds: a refusal is part of the answer.
+
+    `prefixes`: numbers of bytes, of each of which the digest is wanted. `packed` as for `open_content`.
+    """
     if _leads_outside(path):
         return Examined(path, refusal="a link to a file outside this folder; copy the file here, or give INPUT=.")
+    packed = is_packed(path) if packed is None else packed
     try:
-        with open_content(path) as stream:
-            return _Examination(path, known_bytes).run(stream)
+        with open_content(path, packed=packed) as stream:
+            return _Examination(path, prefixes, packed).run(stream)
     except SourceError as error:
         return Examined(path, refusal=str(error))
     except EOFError:
@@ -115,13 +96,13 @@ def examine(path: str, known_bytes: int | None) -> Examined:
 
 
 class _Examination:
-    """Reads a stream once: digest, encoding, header, line ends, cuts."""
+    """Reads a stream once: digest, encoding, header, records, line ends, cuts."""
 
-    def __init__(self, path: str, known_bytes: int | None):
-        self.path, self.known_bytes = path, known_bytes
-        self.packed = path.lower().endswith(".gz")
+    def __init__(self, path: str, prefixes: Collection[int], packed: bool):
+        self.path, self.packed = path, packed
         self.most = max(MOST_UNPACKED, MOST_TIMES * _size(path)) if self.packed else None
-        self.hash, self.known_digest = hashlib.sha256(), None
+        self.hash, self.wanted, self.prefixes = hashlib.sha256(), sorted({n for n in prefixes if n}), {}
+        self.lines = RecordCounter()
         self.decoder = codecs.getincrementaldecoder("utf-8")()
         self.position = self.last_line_from = 0
         self.cuts: list[int] = []
@@ -142,22 +123,18 @@ class _Examination:
         return Examined(
             path=self.path,
             digest=self.hash.hexdigest(),
-            known_digest=self.known_digest,
+            prefixes=self.prefixes,
             content_bytes=self.position,
             header=header,
             body_from=body_from,
+            records=self.lines.count() - 1,  # one is the header
             unfinished_from=self.last_line_from if unfinished else None,
             cuts=() if self.packed else tuple(cut for cut in self.cuts if cut > body_from),
         )
 
     def _take(self, block: bytes) -> None:
-        known = (self.known_bytes or 0) - self.position
-        if 0 < known <= len(block):
-            self.hash.update(block[:known])
-            self.known_digest = self.hash.hexdigest()
-            self.hash.update(block[known:])
-        else:
-            self.hash.update(block)
+        self._hash(block)
+        self.lines.add(block)
         try:
             self.decoder.decode(block)
         except UnicodeDecodeError as error:
@@ -181,6 +158,15 @@ class _Examination:
         if last and self.position + last - (self.cuts[-1] if self.cuts else 0) >= CUT:
             self.cuts.append(self.position + last)
         self.position += len(block)
+
+    def _hash(self, block: bytes) -> None:
+        begin = 0
+        while self.wanted and self.wanted[0] - self.position <= len(block):
+            end = self.wanted.pop(0) - self.position
+            self.hash.update(block[begin:end])
+            self.prefixes[self.position + end] = self.hash.hexdigest()
+            begin = end
+        self.hash.update(block[begin:] if begin else block)
 
 
 def _header(head: bytes) -> tuple[tuple[str, ...], int]:
@@ -224,26 +210,11 @@ def _fill(stream: io.BufferedIOBase, size: int) -> bytes:
     return b"".join(blocks)
 
 
-def _is_ours(name: str) -> bool:
-    return name.lower().endswith((".csv", ".csv.gz")) and not name.startswith(("_", ".")) and name != CATALOG
-
-
 def _leads_outside(path: str) -> bool:
     """A symbolic link in a local folder that leads out of it."""
-    return "://" not in path and not Path(path).resolve().is_relative_to(Path(path).parent.resolve())
+    return not is_remote(path) and not Path(path).resolve().is_relative_to(Path(path).parent.resolve())
 
 
 def _size(path: str) -> int:
-    system, inner = _system(path)
+    system, inner = file_system(path)
     return system.get_file_info(inner).size or 0
-
-
-def _system(address: str) -> tuple[fs.FileSystem, str]:
-    if "://" not in address:
-        return fs.LocalFileSystem(), address
-    if address.startswith(S3):  # keys, region and address as in the environment of every AWS tool
-        store = fs.S3FileSystem(
-            endpoint_override=os.environ.get("AWS_ENDPOINT_URL"), region=os.environ.get("AWS_REGION")
-        )
-        return store, address.partition("://")[2]
-    return fs.FileSystem.from_uri(quote(address, safe=":/"))

@@ -15,6 +15,7 @@ from pyarrow import csv
 
 PIECE = 16 << 20
 BLANKS = " \t"
+BLANK_BYTES = BLANKS.encode()
 _FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",][^,]*|))(,|\Z)', re.DOTALL)
 
 
@@ -22,7 +23,7 @@ _FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",][^,]*|))(,|\Z)', re.DOTALL)
 class Part:
     """Bytes [start, end) of a file's content, from a line's start; `last`: its last line has no newline.
 
-    `part` is the number of this reading of the file, as raw_events keeps it.
+    `part` is the number of this reading of the file, as raw_events keeps it; `packed`: the file is gzip.
     """
 
     file_id: int
@@ -31,6 +32,7 @@ class Part:
     start: int
     end: int
     last: bool
+    packed: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,49 @@ def split(line: str) -> list[str] | None:
         if not comma:
             return fields
     return None
+
+
+class RecordCounter:
+    """Counts the lines of a stream that are not blank, block by block: its records, and its header.
+
+    It knows nothing of how `read` finds them, so that each can prove the other.
+    """
+
+    def __init__(self) -> None:
+        self._counted, self._open_line = 0, b""  # what a line that has not ended yet holds, blanks left out
+
+    def add(self, block: bytes) -> None:
+        """Take the next block."""
+        first, last = block.find(b"\n"), block.rfind(b"\n")
+        if first < 0:
+            self._extend(block)
+            return
+        self._extend(block[:first])
+        self._counted += self.is_open()
+        self._counted += block.count(b"\n", first + 1, last + 1) - _count_blank(block, first, last)
+        self._open_line = b""
+        self._extend(block[last + 1 :])
+
+    def count(self) -> int:
+        """Lines so far, the last one too where it has no newline."""
+        return self._counted + self.is_open()
+
+    def is_open(self) -> bool:
+        """Whether the line that has not ended yet is no blank one."""
+        return self._open_line not in (b"", b"\r")
+
+    def _extend(self, piece: bytes) -> None:
+        """Keep enough of a line to know whether it is blank: blanks, then at most one CR at its end."""
+        rest = self._open_line + piece[:2] if self._open_line else piece.lstrip(BLANK_BYTES)[:2]
+        self._open_line = rest[:2]
+
+
+def _count_blank(block: bytes, first: int, last: int) -> int:
+    """Blank lines among those between two newlines of a block."""
+    if not any(mark in block for mark in (b"\n\n", b"\n\r", b"\n ", b"\n\t")):  # so begins each blank line
+        return 0
+    lines = block[first + 1 : last].split(b"\n") if last > first else []
+    return sum(line.lstrip(BLANK_BYTES) in (b"", b"\r") for line in lines)
 
 
 def schema(header: Header) -> pa.Schema:

@@ -7,7 +7,7 @@ LANDED_FILES = Table(
     "Every file that the raw folder ever showed: what it gave, or the sentence that refused it.",
     (
         Field("file_id", "INT", "Number of the file, never reused.", False),
-        Field("path", "STRING", "Address of the file; the key.", False),
+        Field("path", "STRING", "Real path of the file, links resolved; the key.", False),
         Field("status", "STRING", "landed, refused, duplicate (same content under another name) or vanished.", False),
         Field(
             "sentence",
@@ -32,6 +32,7 @@ LANDED_FILES = Table(
         Field("raw_version", "BIGINT", "Version of raw_events that this state belongs to.", False),
         Field("records", "BIGINT", "Records counted while the file was hashed. Null: landed before this was kept."),
         Field("suppressed", "BIGINT", "Records left out because their user was erased. Null: none, or not kept."),
+        Field("name", "STRING", "Name under which it first landed; .gz at its end: gzip. Null: the path's last part."),
         Field("rule_version", "INT", "Lowest version of the parsing rules that typed its rows. Null: 1."),
     ),
     key=("path",),
@@ -39,7 +40,7 @@ LANDED_FILES = Table(
 
 HOUR_STATUS = Table(
     "hour_status",
-    "The ledger of hours: one row for each judged or empty UTC hour, and for each file's undated rows.",
+    "The ledger of hours: one row for each UTC hour that has, or had, rows, and for each file's undated rows.",
     (
         Field("unit", "STRING", "The hour as 2019-10-01T00, or undated:<file_id>; the key.", False),
         Field("month", "STRING", "The UTC month as 2019-10, or undated; the partition.", False),
@@ -47,7 +48,7 @@ HOUR_STATUS = Table(
         Field(
             "status",
             "STRING",
-            "stopped, committed (in Delta), loaded (in PostgreSQL too) or empty; undated rows: rejected.",
+            "stopped, committed (in Delta) or loaded (in PostgreSQL too); undated rows: rejected.",
             False,
         ),
         Field("raw_rows", "BIGINT", "Rows of raw_events that were judged.", False),
@@ -102,13 +103,13 @@ DAY_BUILDS = Table(
 
 DAY_STATUS = Table(
     "day_status",
-    "What each day rests on.",
+    "What each day rests on: one row for each day with an hour that has, or had, rows.",
     (
         Field("day", "DATE", "The UTC day; the key.", False),
         Field("hours_loaded", "INT", "Hours whose events are in user_events and in PostgreSQL.", False),
-        Field("hours_empty", "INT", "Hours known to have no rows.", False),
+        Field("hours_empty", "INT", "Hours without rows before the latest hour that landed.", False),
         Field("hours_stopped", "INT", "Hours that failed their verdict.", False),
-        Field("hours_missing", "INT", "Hours not arrived or not yet loaded; stopped hours among them.", False),
+        Field("hours_missing", "INT", "Hours not arrived or not yet loaded, stopped ones included.", False),
         Field("complete", "BOOLEAN", "True when each of the 24 hours is loaded or empty.", False),
         Field("dirty", "BOOLEAN", "True when hours changed since the day was last built.", False),
         Field("built", "BOOLEAN", "True when cleaned_events holds the day.", False),

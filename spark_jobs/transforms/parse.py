@@ -20,6 +20,7 @@ PLAUSIBLE_FROM, PLAUSIBLE_UNTIL = "2000-01-01 00:00:00", "2100-01-01 00:00:00"
 _INTEGER = r"^-?[0-9]+\z"
 _NUMBER = r"^-?[0-9]+(\.[0-9]+)?\z"
 _PLAIN_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC\z"
+PLAIN_TIME_FORMAT = "yyyy-MM-dd HH:mm:ss 'UTC'"
 _DATE, _CLOCK = r"([0-9]{4}-[0-9]{2}-[0-9]{2})", r"([0-9]{2}:[0-9]{2}:[0-9]{2})"
 _FRACTION, _ZONE = r"(?:(\.[0-9]{1,6})[0-9]*)?", r"( UTC|Z|[+-][0-9]{2}:?[0-9]{2})?"
 _TIME = rf"^{_DATE}[ T]{_CLOCK}{_FRACTION}{_ZONE}\z"
@@ -141,16 +142,21 @@ def _number(not_a_number: Reason, negative: Reason, too_large: Reason, raw: Colu
 
 
 def _timestamp(raw: Column) -> Parsed:
-    """`YYYY-MM-DD`, blank or T, `HH:MM:SS`, a fraction (cut to microseconds), ` UTC`, Z, an offset or nothing (UTC)."""
-    plain = raw.rlike(_PLAIN_TIME)
+    """`YYYY-MM-DD`, blank or T, `HH:MM:SS`, a fraction (cut to microseconds), ` UTC`, Z, an offset or nothing (UTC).
+
+    A text of the plain form is plain only if its value, written again, gives the same text: month 13 has no value, and
+    the year 0000 is written as another one.
+    """
+    formed = raw.rlike(_PLAIN_TIME)
     trimmed = _trimmed(raw)
     zone = F.regexp_replace(F.regexp_extract(trimmed, _TIME, 4), r"^([+-][0-9]{2})([0-9]{2})\z", "$1:$2")
     spelled = F.concat(
         F.regexp_replace(trimmed, _TIME, "$1 $2$3"), F.when(zone.isin(" UTC", "", "Z"), F.lit("+00:00")).otherwise(zone)
     )
-    value = F.when(plain, F.substring(raw, 1, 19).try_cast("timestamp")).when(
+    value = F.when(formed, F.substring(raw, 1, 19).try_cast("timestamp")).when(
         trimmed.rlike(_TIME), spelled.try_cast("timestamp")
     )
+    plain = formed & F.coalesce(F.date_format(value, PLAIN_TIME_FORMAT) == raw, F.lit(False))
     return Parsed(value, ((Reason.TIMESTAMP_NOT_A_TIME, _given(raw) & value.isNull()),), raw.isNull() | plain)
 
 

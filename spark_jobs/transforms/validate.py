@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.tables import RAW_EVENTS, USER_EVENTS
 from spark_jobs.transforms.digest import sums
-from spark_jobs.transforms.parse import any_of, named
+from spark_jobs.transforms.parse import PLAIN_TIME_FORMAT, any_of, named
 from spark_jobs.transforms.reasons import Reason
 
 LOWEST_RATING, HIGHEST_RATING = 1, 5
@@ -89,7 +89,7 @@ def rejected_text(
 
 def _spelled(name: str) -> Column:
     """The plain text of a typed column, as `parse` recognises it."""
-    text = F.date_format(name, "yyyy-MM-dd HH:mm:ss 'UTC'") if name == "timestamp" else F.col(name).cast("string")
+    text = F.date_format(name, PLAIN_TIME_FORMAT) if name == "timestamp" else F.col(name).cast("string")
     return F.coalesce(text, F.lit(""))
 
 

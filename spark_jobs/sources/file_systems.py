@@ -1,0 +1,20 @@
+"""Arrow's file systems: where the bytes of an address come from."""
+
+import os
+from urllib.parse import quote
+
+from pyarrow import fs
+
+from spark_jobs.addresses import S3, is_remote
+
+
+def file_system(address: str) -> tuple[fs.FileSystem, str]:
+    """Arrow's file system of an address, and the path in it."""
+    if not is_remote(address):
+        return fs.LocalFileSystem(), address
+    if S3.match(address):  # keys, region and address as in the environment of every AWS tool
+        store = fs.S3FileSystem(
+            endpoint_override=os.environ.get("AWS_ENDPOINT_URL"), region=os.environ.get("AWS_REGION")
+        )
+        return store, address.partition("://")[2]
+    return fs.FileSystem.from_uri(quote(address, safe=":/"))

@@ -1,0 +1,166 @@
+"""Landing with Spark: files that change places, that have several names, and what a rejected row keeps of its text."""
+
+import gzip
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import functions as F
+
+from spark_jobs import tables
+from spark_jobs.commands.status import describe_gap
+from spark_jobs.errors import SettingsError, SourceError
+from spark_jobs.pipeline import is_default_raw
+from spark_jobs.report import charts, facts
+from spark_jobs.settings import ROOT, load
+from spark_jobs.sources.listing import list_files
+from spark_jobs.windows import DAY, HOUR, Window
+from tests.conftest import HEAD
+
+ROW = "{time} UTC,view,1001,2053013555631882655,electronics.smartphone,acme,10.00,501,{session}\n"
+
+
+def rows(*sessions: str, time: str = "2019-10-01 09:01:00") -> str:
+    return "".join(ROW.format(time=time, session=session) for session in sessions)
+
+
+def raw(pipeline) -> list[str]:
+    return sorted(row.session_id for row in pipeline.read(tables.RAW_EVENTS, "session_id").collect())
+
+
+def versions(pipeline) -> dict[str, int]:
+    storage = pipeline.ctx().storage
+    return {table.name: storage.version(table) for table in (tables.RAW_EVENTS, tables.LANDED_FILES)}
+
+
+def paths(pipeline, **changed: str):
+    return replace(pipeline.settings, paths=replace(pipeline.settings.paths, **changed))
+
+
+def test_rotated_files_keep_all_their_rows_and_landing_again_changes_nothing(pipeline):
+    pipeline.put("events.1.csv", HEAD + rows("a", "b", time="2019-09-30 09:00:00"))
+    pipeline.put("events.csv", HEAD + rows("c", "d", "e"))
+    pipeline.land()
+    (pipeline.raw / "events.1.csv").rename(pipeline.raw / "events.2.csv")
+    (pipeline.raw / "events.csv").rename(pipeline.raw / "events.1.csv")
+    pipeline.put("events.csv", HEAD + rows("f", time="2019-10-02 09:00:00"))
+    pipeline.land()
+    assert raw(pipeline) == ["a", "b", "c", "d", "e", "f"]
+    before = versions(pipeline)
+    pipeline.land()
+    assert (versions(pipeline), len(raw(pipeline))) == (before, 6)
+    (pipeline.raw / "events.csv").rename(pipeline.raw / "today.csv")
+    with (pipeline.raw / "today.csv").open("a") as file:
+        file.write(rows("g", time="2019-10-02 09:00:00"))
+    pipeline.land()  # renamed, and grown
+    assert raw(pipeline) == ["a", "b", "c", "d", "e", "f", "g"]
+    assert any("today.csv: moved from events.csv" in line for line in pipeline.said)
+
+
+def test_a_folder_reached_through_a_link_and_by_its_real_path_lands_once(pipeline):
+    pipeline.put("a.csv", HEAD + rows("a"))
+    pipeline.put("_late.csv", HEAD + rows("x"))
+    pipeline.put(".hidden.csv", HEAD + rows("x"))
+    (pipeline.raw / "sub").mkdir()
+    link, real = pipeline.folder / "link", str(pipeline.raw)
+    link.symlink_to(pipeline.raw)
+    pipeline.settings = paths(pipeline, raw=str(link))
+    pipeline.land()
+    for skipped in ("a folder in the folder: sub.", "the name begins with _ or .: .hidden.csv, _late.csv."):
+        assert any(skipped in line for line in pipeline.said), pipeline.said
+    before = versions(pipeline)
+    pipeline.settings = paths(pipeline, raw=real)
+    pipeline.land()
+    assert (versions(pipeline), raw(pipeline)) == (before, ["a"])
+    # What an older version kept under the link's path goes on, also where it landed the file twice.
+    ctx = pipeline.ctx()
+    (row,) = ctx.ledger.files()
+    ctx.ledger.record_files([row | {"path": f"{link}/a.csv"}], {row["path"]})
+    pipeline.land()
+    assert [row["path"] for row in pipeline.ctx().ledger.files()] == [f"{link}/a.csv"]
+    again = row | {"path": f"{real}/../raw/a.csv", "file_id": 2}
+    pipeline.ctx().ledger.record_files([again])
+    storage = pipeline.ctx().storage
+    storage.append(tables.RAW_EVENTS, pipeline.read(tables.RAW_EVENTS).withColumn("file_id", F.lit(2)))
+    ctx = pipeline.ctx()
+    stamped = [each | {"raw_version": storage.version(tables.RAW_EVENTS)} for each in ctx.ledger.files()]
+    ctx.ledger.record_files(stamped)
+    pipeline.land()
+    assert raw(pipeline) == ["a"]
+    assert [(row["file_id"], row["rows"]) for row in pipeline.ctx().ledger.files()] == [(1, 1), (2, 0)]
+
+
+def test_a_link_is_read_by_the_name_that_was_given_and_always_by_the_one_it_landed_under(pipeline):
+    cache = pipeline.folder / "cache"
+    cache.mkdir()
+    (cache / "9c01").write_bytes(gzip.compress((HEAD + rows("a", "b")).encode()))
+    for name in ("2019-Oct.csv.gz", "other.csv"):
+        (pipeline.folder / name).symlink_to(cache / "9c01")
+        pipeline.settings = paths(pipeline, raw=str(pipeline.folder / name))
+        pipeline.land()
+        assert raw(pipeline) == ["a", "b"]
+    (cache / "9c01").write_bytes(gzip.compress((HEAD + rows("c")).encode()))
+    pipeline.land()  # by the other name still
+    assert raw(pipeline) == ["c"]
+    (row,) = pipeline.ctx().ledger.files()
+    assert (row["path"], row["name"], row["status"]) == (str(cache / "9c01"), "2019-Oct.csv.gz", "landed")
+
+
+def test_the_text_of_a_time_that_means_nothing_is_kept(pipeline):
+    times = ("2019-13-01 09:00:00", "2019-02-30 09:00:00", "2019-10-01 25:00:00", "0000-01-01 00:00:00")
+    times += ("2019-10-01 24:00:00", "9999-12-31 23:59:59", "1999-12-31 23:59:59")
+    lines = [ROW.format(time=time, session=f"s-{i}").strip() for i, time in enumerate(times)]
+    pipeline.put("a.csv", HEAD + "\n".join(lines) + "\n" + rows("good"))
+    pipeline.land()
+    pipeline.judge()
+    assert sorted(row.raw_text for row in pipeline.read(tables.REJECTED_EVENTS).collect()) == sorted(lines)
+
+
+@pytest.fixture
+def far(pipeline, postgres):
+    """Twenty rows of one hour, one of 2000 and one of 2087."""
+    pipeline.put("a.csv", HEAD + rows(*(f"s-{i}" for i in range(20)), time="2019-10-01 09:01:00"))
+    pipeline.put("b.csv", HEAD + rows("old", time="2000-01-01 00:21:00") + rows("new", time="2087-03-05 04:00:00"))
+    return pipeline
+
+
+def test_one_wrong_clock_costs_its_rows_and_not_the_years_between(far):
+    far.land()
+    assert [row["day"].year for row in far.ctx().ledger.days()] == [2000, 2019, 2087]
+    assert {row["day"].year: (row["hours_empty"], row["hours_missing"]) for row in far.ctx().ledger.days()} == {
+        2000: (23, 1),
+        2019: (9, 15),  # the latest hour that is not in the future is 09:00
+        2087: (0, 24),
+    }
+    span = Window(datetime(1990, 1, 1), datetime(2090, 1, 1), HOUR)
+    said = far.refused(lambda: far.land(span))
+    assert "2019-10-01T10 to 2087-03-05T03, 2087-03-05T05 to 2089-12-31T23" in said
+    far.judge(span)
+    far.load(span)
+    far.daily(Window(span.start, datetime(2020, 1, 1), DAY))
+    assert far.read(tables.HOUR_STATUS).count() == 3
+    hours = facts.hours(far.ctx())
+    assert hours["at"] == ["2000-01-01T00", "2019-10-01T09", "2087-03-05T04"]
+    assert hours["gaps"] == "2000-01-01T01 to 2019-10-01T08, 2019-10-01T10 to 2087-03-05T03"
+    assert charts.lines(hours["at"], hours["counts"]).count("<path") < 60
+
+
+def test_a_gap_between_days_is_one_line():
+    first, last = datetime(2000, 1, 1).date(), datetime(2019, 10, 1).date()
+    assert describe_gap(first, last) == "2000-01-02 to 2019-09-30: no rows (7,212 days)"
+    assert describe_gap(first, first + DAY) is None
+    assert describe_gap(first, first + 2 * DAY) == "2000-01-02: no rows"
+
+
+def test_a_home_folder_is_expanded_in_every_path_and_no_sample_is_made_where_a_user_pointed(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = load(["paths.raw=~/events", "paths.warehouse='~/tables'"])
+    assert (found.paths.raw, found.paths.warehouse) == (str(tmp_path / "events"), str(tmp_path / "tables"))
+    assert not is_default_raw(found) and is_default_raw(load())
+    assert load(["paths.raw=s3a://shop/~raw"]).paths.raw == "s3a://shop/~raw"
+    with pytest.raises(SettingsError, match=r"setting paths\.raw ~nobody-here/x: no home folder is known"):
+        load(["paths.raw=~nobody-here/x"])
+    with pytest.raises(SourceError, match="no such file or folder"):
+        list_files(found.paths.raw)
+    assert Path(load().paths.raw) == ROOT / "data" / "raw"

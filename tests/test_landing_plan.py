@@ -1,0 +1,214 @@
+"""Whatever happens to the files between two landings, the rows are those of the files, and a further landing changes
+nothing. Real files, no Spark: what a landing would write is kept in a list."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spark_jobs.known_files import known_files
+from spark_jobs.landing import _gone, _replaced, _row
+from spark_jobs.landing_plan import plan_landing
+from spark_jobs.sources import files, records
+from spark_jobs.sources.decide import READS, Action, to_parts
+from spark_jobs.sources.listing import list_files
+from tests.conftest import HEAD
+
+HOUR = datetime(2019, 10, 1, 9)
+NAMES = ("a.csv", "b.csv", "c.csv", "d.csv")
+
+
+@dataclass
+class Shop:
+    """A raw folder, and what landed from it: rows as (file_id, part, unfinished, session)."""
+
+    raw: Path
+    rows: list[tuple] = field(default_factory=list)
+    ledger: dict[str, dict] = field(default_factory=dict)
+    clock: count = field(default_factory=lambda: count(1_570_000_000))
+
+    def write(self, state: dict[str, tuple[str, ...]]) -> None:
+        """Make the folder hold exactly these files, each a tuple of sessions; new times for what changes."""
+        for path in self.raw.iterdir():
+            if path.name not in state:
+                path.unlink()
+        for name, sessions in state.items():
+            text = HEAD + "".join(f"2019-10-01 09:00:00 UTC,view,1,77,,,5,501,{session}\n" for session in sessions)
+            path = self.raw / name
+            if not path.exists() or path.read_text() != text:
+                path.write_text(text)
+                os.utime(path, (next(self.clock),) * 2)
+
+    def plan(self):
+        schema = SimpleNamespace(new_column="leave_out", lost_column="accept")
+        ctx = SimpleNamespace(
+            spark=None, settings=SimpleNamespace(schema=schema, paths=SimpleNamespace(raw=str(self.raw)))
+        )
+        known = known_files(self.ledger.values())
+        return plan_landing(ctx, list_files(str(self.raw)).files, known, rehash=False)
+
+    def land(self) -> list[Action]:
+        """Apply a landing; returns what happened to each file that was looked at."""
+        plan = self.plan()
+        for decision in plan.decisions:
+            gone = _replaced(decision, plan.known.get(decision.file.path))
+            self.rows = [
+                row for row in self.rows if not (gone and row[0] == decision.file_id and self._goes(decision, row))
+            ]
+        self.rows = [row for row in self.rows if row[0] not in plan.replaced]
+        for decision in plan.decisions:
+            read = self._read(decision) if decision.action in READS else []
+            self.rows += read
+            hours = [
+                {"hour": HOUR, "rows": n, "low": n, "high": 0, "unfinished": unfinished}
+                for unfinished, n in Counter(row[2] for row in read).items()
+            ]
+            self._record(_row(decision, plan.known.get(decision.file.path), hours))
+        for path in plan.gone:
+            self._record(_gone(plan.known[path]))
+        return [decision.action for decision in plan.decisions]
+
+    def gives(self, name: str) -> bool:
+        """Whether the file landed rows of its own: a copy did not."""
+        return self.ledger[str(self.raw / name)]["rows"] > 0
+
+    def sessions(self) -> Counter:
+        return Counter(row[3] for row in self.rows)
+
+    def _goes(self, decision, row: tuple) -> bool:
+        return decision.action is not Action.GREW or row[2]
+
+    def _read(self, decision) -> list[tuple]:
+        header = records.Header(decision.examined.header, decision.columns)
+        found = []
+        for part in to_parts(decision, 1 << 20):
+            with files.open_content(part.path, part.start, part.packed) as stream:
+                for batch in records.read(part, stream, header):
+                    found += [(r["file_id"], r["part"], r["unfinished"], r["session_id"]) for r in batch.to_pylist()]
+        return found
+
+    def _record(self, row: dict) -> None:
+        self.ledger[row["path"]] = row
+        counted = sum(1 for each in self.rows if each[0] == row["file_id"])
+        assert row["rows"] == counted, row
+
+
+def model(before: dict[str, tuple], state: dict[str, tuple]) -> dict[str, tuple]:
+    """What raw_events must hold afterwards, by path: every file, and every vanished one that was not renamed."""
+    kept = {}
+    for path, content in before.items():
+        grown = (c for name, c in state.items() if before.get(name) != c and c[: len(content)] == content)
+        is_grown = any(len(c) > len(content) for c in grown)
+        if path not in state and content not in state.values() and not is_grown:
+            kept[path] = content
+    return state | kept
+
+
+def due(held: dict[str, tuple]) -> Counter:
+    """Each content once."""
+    return Counter(session for content in set(held.values()) for session in content)
+
+
+FRESH = count()
+
+
+def fresh(n: int = 2) -> tuple[str, ...]:
+    """Sessions that no other file has."""
+    number = next(FRESH)
+    return tuple(f"s-{number}-{i}" for i in range(n))
+
+
+@st.composite
+def histories(draw) -> list[dict[str, tuple]]:
+    """States of the folder, one for each landing: contents are permuted, renamed, copied, replaced and removed."""
+    state = {name: fresh() for name in draw(st.sets(st.sampled_from(NAMES), min_size=1))}
+    found = [state]
+    for _ in range(draw(st.integers(1, 4))):
+        contents = [*state.values(), fresh(), fresh(3)]
+        names = draw(st.sets(st.sampled_from(NAMES), min_size=1))
+        state = {name: draw(st.sampled_from(contents)) for name in sorted(names)}
+        found.append(state)
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories())
+def test_the_rows_are_those_of_the_files_and_landing_again_changes_nothing(history):
+    with TemporaryDirectory() as folder:
+        shop, held = Shop(Path(folder)), {}
+        for state in history:
+            shop.write(state)
+            held = model({path: content for path, content in held.items() if shop.gives(path)}, state)
+            shop.land()
+            assert shop.sessions() == due(held), history
+            before = list(shop.rows), {path: dict(row) for path, row in shop.ledger.items()}
+            plan = shop.plan()
+            assert not plan.replaced and not plan.gone and not {each.action for each in plan.decisions} & {*READS}
+            shop.land()
+            assert (shop.rows, shop.ledger) == before
+
+
+@pytest.fixture
+def shop(tmp_path) -> Shop:
+    return Shop(tmp_path)
+
+
+def landed(shop: Shop, **state: tuple[str, ...]) -> Counter:
+    shop.write({f"{name}.csv": content for name, content in state.items()})
+    shop.land()
+    return shop.sessions()
+
+
+def test_rotated_files_keep_all_their_rows(shop):
+    landed(shop, events_1=("a", "b"), events=("c",))
+    assert landed(shop, events_2=("a", "b"), events_1=("c",), events=("d",)) == Counter("abcd")
+    assert landed(shop, events_3=("a", "b"), events_2=("c",), events_1=("d",), events=("e",)) == Counter("abcde")
+
+
+def test_a_file_that_was_renamed_and_replaced_at_once_keeps_its_rows(shop):
+    landed(shop, a=("x", "y"))
+    assert landed(shop, b=("x", "y"), a=("z",)) == Counter("xyz")
+
+
+def test_a_file_that_was_renamed_and_has_grown_is_read_on_and_not_doubled(shop):
+    landed(shop, a=("x",), old=("o",))
+    assert landed(shop, b=("x", "y"), old=("o",)) == Counter("xyo")
+    assert landed(shop, b=("x", "y", "z"), old=("o",)) == Counter("xyzo")
+    assert landed(shop, old=("x", "y", "z", "!")) == Counter("xyz!")  # renamed over another one, and grown
+
+
+def test_a_copy_lands_when_the_file_it_copied_changes_or_grows(shop):
+    landed(shop, a=("x",), b=("x",))
+    assert shop.sessions() == Counter("x")
+    assert landed(shop, a=("y",), b=("x",)) == Counter("xy")
+    landed(shop, a=("x",), b=("x",))
+    assert landed(shop, a=("x", "z"), b=("x",)) == Counter("xxz")  # files that overlap keep the rows of both
+
+
+def test_a_file_that_vanished_keeps_its_rows_and_a_copy_of_it_is_no_news(shop):
+    landed(shop, a=("x",), b=("y",))
+    assert landed(shop, b=("y",)) == Counter("xy")
+    assert landed(shop, b=("y",), c=("x",)) == Counter("xy")
+    assert shop.ledger[str(shop.raw / "c.csv")]["status"] == "landed"
+    assert landed(shop, b=("y",), c=("w",)) == Counter("yw")
+
+
+def test_a_refused_file_keeps_what_it_gave_and_no_number_is_given_twice(shop):
+    landed(shop, a=("x",), b=("y",))
+    (shop.raw / "a.csv").write_bytes(b"\xff\xfe")
+    os.utime(shop.raw / "a.csv", (next(shop.clock),) * 2)
+    assert shop.land() == [Action.REFUSED]
+    assert shop.sessions() == Counter("xy")
+    shop.write({"b.csv": ("y",), "c.csv": ("x",)})  # what it gave is another file's now
+    shop.land()
+    assert shop.sessions() == Counter("xy")
+    ids = [row["file_id"] for row in shop.ledger.values()]
+    assert len(ids) == len(set(ids))
