@@ -52,9 +52,7 @@ def _measures(seen: Seen, before: Sequence[Seen], types: Sequence[str], limits: 
     found = {}
     for name in types:
         usual = median(week.types.get(name, 0) for week in before) if before else 0
-        found[f"usual_{name}_share"] = (
-            seen.types.get(name, 0) / usual if usual >= max(limits.least_rows, 1) else UNKNOWN
-        )
+        found[f"usual_{name}_share"] = seen.types.get(name, 0) / usual if usual >= limits.least_rows else UNKNOWN
     rise = seen.reject_share - median(week.reject_share for week in before) if before else UNKNOWN
     many = sum(seen.types.values()) >= limits.least_rows
     prices = [week.mean_price for week in before if week.mean_price]

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -234,6 +234,13 @@ def test_a_server_that_airflow_tells_its_lineage_is_told_by_the_job_too(told):
     assert (sent["type"], sent["url"], sent["endpoint"]) == ("http", "http://marquez:5000", "api/v1/lineage")
     assert sent["auth.apiKey"] == "the-key"
     assert found["spark.extraListeners"] and found["spark.openlineage.parentJobName"] == "d.t"
+
+
+def test_the_sensor_waits_longer_than_any_setting_lets_a_day_wait(pipeline_job):
+    from spark_jobs.settings_types import Schedule
+
+    (limit,) = Schedule.__annotations__["wait_hours"].__metadata__
+    assert timedelta(hours=limit.most) < pipeline_job.PATIENCE
 
 
 def test_where_airflow_tells_no_lineage_the_job_tells_none(told):

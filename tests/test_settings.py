@@ -1,11 +1,16 @@
 """Settings and windows: typed, and refused by name."""
 
+import dataclasses
+import re
 from datetime import datetime
+from typing import Any
 
 import pytest
 
 from spark_jobs.errors import SettingsError
-from spark_jobs.settings import load
+from spark_jobs.settings import ROOT, load
+from spark_jobs.settings_rules import Range
+from spark_jobs.settings_types import Settings
 from spark_jobs.windows import DAY, HOUR, Window, describe, parse, ranges
 
 NOW = datetime(2026, 11, 25, 5, 42)
@@ -28,6 +33,102 @@ NOW = datetime(2026, 11, 25, 5, 42)
 def test_a_wrong_setting_is_refused_by_name(override, says):
     with pytest.raises(SettingsError, match=says):
         load([override])
+
+
+def declared(cls: type, prefix: str = "") -> dict[str, Any]:
+    """The declared type of each setting, by its full name."""
+    found = {}
+    for field in dataclasses.fields(cls):
+        name = prefix + field.name
+        found |= declared(field.type, f"{name}.") if dataclasses.is_dataclass(field.type) else {name: field.type}
+    return found
+
+
+SETTINGS = declared(Settings)
+NUMBERS = [name for name, kind in SETTINGS.items() if kind.__origin__ in (int, float)]
+
+
+def out_of_range(name: str) -> list[str]:
+    """Values just outside of a number's range, as TOML."""
+    (rule,) = SETTINGS[name].__metadata__
+    step = 1 if SETTINGS[name].__origin__ is int else 10.0 ** -(rule.decimals or 3)
+    return [
+        f"{value:.7f}" if isinstance(value, float) else str(value) for value in (rule.least - step, rule.most + step)
+    ]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_out_of_its_range_is_refused_with_the_range(name, tmp_path):
+    says, named = re.escape(f"{SETTINGS[name].__metadata__[0].broken_by(float('nan'))}, not "), re.escape(name)
+    is_whole = SETTINGS[name].__origin__ is int
+    wrong = [*out_of_range(name), "-1", "1e12", *(() if is_whole else ("nan", "inf", "-inf", "1" + "0" * 400))]
+    for text in wrong:
+        with pytest.raises(SettingsError, match=f"setting {named} must (be int|{says})"):
+            load([f"{name}={text}"])
+    for text in ("true", "'1'", "[1]", "{a = 1}"):
+        with pytest.raises(SettingsError, match=f"setting {named} must be (int|float), not "):
+            load([f"{name}={text}"])
+    section, _, key = name.rpartition(".")
+    lines = (ROOT / "conf" / "settings.toml").read_text()
+    here = lines.index(f"[{section}]")
+    file = tmp_path / "settings.toml"
+    file.write_text(lines[:here] + re.sub(rf"(?m)^{key} = [0-9.]+", f"{key} = {wrong[1]}", lines[here:], count=1))
+    with pytest.raises(SettingsError, match=f"settings.toml: setting {named} must {says}"):
+        load(file=file)
+
+
+def test_every_setting_has_a_rule():
+    assert len(NUMBERS) > 20 and all(len(SETTINGS[name].__metadata__) == 1 for name in SETTINGS)
+    assert all(isinstance(SETTINGS[name].__metadata__[0], Range) for name in NUMBERS)
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name.startswith("paths.")])
+@pytest.mark.parametrize("text", ["''", "' '", '"a\\u0000b"'])
+def test_a_path_that_names_no_folder_is_refused(name, text):
+    with pytest.raises(SettingsError, match=f"setting {name} must name a folder, not "):
+        load([f"{name}={text}"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(f"paths.{name}=s3a://bucket/x" for name in ("database", "quality", "processed", "reports", "metrics")),
+        *("paths.lineage=hdfs://name/x", "paths.logs=file:///tmp/x", "schema.new_column=''", "schema.lost_column=drop"),
+        *("events.allowed_types=[]", "events.allowed_types=['view', 'view']", "events.allowed_types=['View']"),
+        *("events.allowed_types='view'", "events.allowed_types=['view', '']", "events.allowed_types=['view', 1]"),
+        *("events.ignored_types=['']", "events.ignored_types=[' like']", "events.ignored_types=['a', 'b', 'a']"),
+        *("events.ignored_types=['cart']", "events.expected_types=['like']", "events.expected_types=['cart', 'cart']"),
+        *("duplicates.exempt_types=['cart', 'cart']", "duplicates.exempt_types=['like']"),
+        *("usual.known_weeks=5", "usual.weeks=1", "features.popularity_views=0.31", "features.popularity_purchases=1"),
+        *("features.price_range.budget=100", "features.price_range.premium=100.0", "features.price_range.mid=30.00001"),
+        *("matrix.weights.view=0.0000001", "matrix.weights.view=1.0000001", "matrix.weights.view=0"),
+    ],
+)
+def test_values_without_a_meaning_are_refused_by_name(wrong):
+    name = wrong.partition("=")[0]
+    shown = {"usual.weeks": "usual.known_weeks", "features.popularity_purchases": "features.popularity_views"}
+    shown |= {f"features.price_range.{limit}": "features.price_range" for limit in ("budget", "premium")}
+    with pytest.raises(SettingsError, match=f"setting {shown.get(name, name)}\\b.* must "):
+        load([wrong])
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        *(
+            "matrix.weights.view=0.3",
+            "matrix.weights.view=0.000001",
+            "matrix.weights.view=1000000",
+            "matrix.weights.view=1",
+        ),
+        *("features.popularity_views=0.29999", "features.popularity_views=0", "matrix.trailing_days=30"),
+        *("events.ignored_types=[]", "events.expected_types=[]", "events.ignored_types=['wish list']"),
+        *("usual.weeks=2", "usual.known_weeks=4", "quality.max_reject_share=1", "schedule.wait_hours=0"),
+        *("features.price_range.premium=99999999.99", "duplicates.exempt_types=['purchase', 'cart']"),
+    ],
+)
+def test_values_at_the_limits_are_taken(right):
+    load([right])
 
 
 def test_a_folder_may_be_called_by_digits():
