@@ -17,7 +17,11 @@ CRITICAL, WARNING = "critical", "warning"
 
 @dataclass(frozen=True)
 class Expected:
-    """A measure and the bounds it must keep; `rows` is the measure that counts the rows behind it."""
+    """A measure and the bounds it must keep.
+
+    `rows` names the measure that counts the rows behind it, `of` the one that counts the rows they are a part of. Both
+    are what a person reads beside a failure; without them it shows no numbers.
+    """
 
     measure: str
     says: str
@@ -25,6 +29,12 @@ class Expected:
     most: float | None = None
     severity: str = CRITICAL
     rows: str | None = None
+    of: str | None = None
+
+    def holds(self, value: float) -> bool:
+        """Whether the measure keeps its bounds; a null is not judged."""
+        low, high = self.least is not None and value < self.least, self.most is not None and value > self.most
+        return not (low or high)
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,14 @@ class Suite:
 
     name: str
     expected: list[Expected]
+
+    def broken_by(self, measures: Mapping[str, float]) -> list[str]:
+        """Return the critical measures that break their bounds. A null is not judged.
+
+        The verdict itself is Great Expectations'; this gives the same answer where one is needed before it.
+        """
+        critical = [one for one in self.expected if one.severity == CRITICAL]
+        return [one.measure for one in critical if not one.holds(measures[one.measure])]
 
     def build(self) -> Any:
         """The suite as Great Expectations knows it (`great_expectations.ExpectationSuite`)."""
@@ -45,7 +63,7 @@ class Suite:
                 min_value=one.least,
                 max_value=one.most,
                 severity=one.severity,
-                meta={"says": one.says, "rows": one.rows or one.measure},
+                meta={"says": one.says, "rows": one.rows, "of": one.of},
                 notes=one.says,
             )
             for one in self.expected
@@ -53,24 +71,29 @@ class Suite:
         return gx.ExpectationSuite(name=self.name, expectations=expectations)
 
 
-def at_most(measure: str, limit: float, says: str, severity: str = CRITICAL, rows: str | None = None) -> Expected:
-    """Expects `measure` not to exceed `limit`; `says` is the rule in words."""
-    return Expected(measure, says, most=limit, severity=severity, rows=rows)
+def at_most(measure: str, limit: float, says: str, severity: str = CRITICAL, **shown: str) -> Expected:
+    """Expect `measure` not to exceed `limit`; `says` is the rule in words, `shown` gives `rows` and `of`."""
+    return Expected(measure, says, most=limit, severity=severity, **shown)
 
 
-def at_least(measure: str, limit: float, says: str, severity: str = CRITICAL, rows: str | None = None) -> Expected:
-    """Expects `measure` not to fall below `limit`."""
-    return Expected(measure, says, least=limit, severity=severity, rows=rows)
+def at_least(measure: str, limit: float, says: str, severity: str = CRITICAL, **shown: str) -> Expected:
+    """Expect `measure` not to fall below `limit`."""
+    return Expected(measure, says, least=limit, severity=severity, **shown)
 
 
-def structure(table: Table, keys: bool = True) -> list[Expected]:
-    """What `tables` promises of a table: no null in its required columns, no second row for a key (unless the suite
-    has its own way to know that: `keys` False)."""
-    nulls = [at_most(f"null_{name}", 0, f"{name} is never null") for name in table.required]
-    unique = [at_most("repeated_keys", 0, f"one row for each {', '.join(table.key)}")] if table.key and keys else []
+def no_rows(measure: str, says: str, of: str = "rows") -> Expected:
+    """Expect `measure`, a count of rows that break a rule, to be 0; `of` counts all rows that were looked at."""
+    return at_most(measure, 0, says, rows=measure, of=of)
+
+
+def structure(table: Table, keys: bool = True, of: str = "rows") -> list[Expected]:
+    """Expect what `tables` promises of a table: no null in its required columns, no second row for a key (unless the
+    suite has its own way to know that: `keys` False)."""
+    nulls = [no_rows(f"null_{name}", f"{name} is never null", of) for name in table.required]
+    unique = [no_rows("repeated_keys", f"one row for each {', '.join(table.key)}", of)] if table.key and keys else []
     return nulls + unique
 
 
-def rules(broken: Mapping[str, Rule]) -> list[Expected]:
-    """One critical expectation for each rule: no row breaks it."""
-    return [at_most(name, 0, rule.says) for name, rule in broken.items()]
+def rules(broken: Mapping[str, Rule], of: str = "rows") -> list[Expected]:
+    """Expect that no row breaks any of the rules; each is critical."""
+    return [no_rows(name, rule.says, of) for name, rule in broken.items()]

@@ -17,13 +17,14 @@ def suite(settings: Settings) -> Suite:
         [
             *structure(DEDUPED_EVENTS),
             *rules(RULES),
-            at_most("keys_lost", 0, "every key of user_events keeps one row"),
+            at_most("keys_lost", 0, "every key of user_events keeps one row", rows="keys_lost"),
             at_most(
                 "dropped_share",
                 USUAL_DROPPED_SHARE,
                 f"at most {USUAL_DROPPED_SHARE:.0%} of the rows dropped as duplicates",
                 WARNING,
                 rows="dropped",
+                of="rows_in",
             ),
         ],
     )

@@ -20,15 +20,18 @@ def suite(settings: Settings) -> Suite:
             f"at most {limits.max_reject_share:.0%} of the rows rejected",
             CRITICAL,
             rows="rejected_judged",
+            of="judged_rows",
         ),
     ]
     for name in OPTIONAL:
         limit = limits.max_null_share.of(name)
         says = f"{name} missing in at most {limit:.0%} of the {'rating events' if name == 'rating' else 'rows'}"
-        expectations.append(at_most(f"missing_{name}_share", limit, says, WARNING, rows=f"missing_{name}"))
+        shown = {"rows": f"missing_{name}", "of": f"base_{name}"}
+        expectations.append(at_most(f"missing_{name}_share", limit, says, WARNING, **shown))
     for name in settings.events.expected_types:
         says = f"a {name} event in an hour of at least {settings.events.expected_from_rows:,} rows"
-        expectations.append(at_least(f"expected_{name}_rows", 1, says, WARNING))
+        shown = {"rows": f"expected_{name}_rows", "of": "rows"}
+        expectations.append(at_least(f"expected_{name}_rows", 1, says, WARNING, **shown))
     return Suite("raw_events", expectations + _usual(settings))
 
 
@@ -43,6 +46,7 @@ def _usual(settings: Settings) -> list[Expected]:
             f"at least {limits.least_share:.0%} of the {name} events that {weeks} had",
             WARNING,
             rows=f"{name}_rows",
+            of=f"usual_{name}_rows",
         )
         for name in settings.events.expected_types
     ]
@@ -50,6 +54,6 @@ def _usual(settings: Settings) -> list[Expected]:
     drift = f"a mean price within {limits.most_price_drift:.0%} of that in {weeks}"
     return [
         *shares,
-        at_most("usual_reject_rise", limits.most_reject_rise, rise, WARNING, rows="rejected_judged"),
+        at_most("usual_reject_rise", limits.most_reject_rise, rise, WARNING, rows="rejected_judged", of="judged_rows"),
         at_most("usual_price_drift", limits.most_price_drift, drift, WARNING, rows="priced_rows"),
     ]

@@ -22,4 +22,4 @@ RULES = {
 
 def suite(settings: Settings) -> Suite:
     """The suite over the measures of `transforms.measure`."""
-    return Suite("user_events", structure(USER_EVENTS) + rules(RULES))
+    return Suite("user_events", structure(USER_EVENTS, of="valid_rows") + rules(RULES, of="valid_rows"))

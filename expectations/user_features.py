@@ -34,6 +34,6 @@ def suite(settings: Settings) -> Suite:
         [
             *structure(USER_FEATURES),
             *rules(RULES),
-            at_most("events_lost", 0, "total_events adds up to the rows of cleaned_events"),
+            at_most("events_lost", 0, "total_events adds up to the rows of cleaned_events", rows="events_lost"),
         ],
     )

@@ -1,5 +1,6 @@
 """Judging hours: one pass over their raw rows for the measures, two suites for the verdict, two writes for the rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from expectations import Suite
 from expectations import raw_events as raw_suite
 from expectations import user_events as valid_suite
 from spark_jobs import failpoints, quality, tables, usual, windows
@@ -88,8 +90,11 @@ class Judged:
         }
 
 
-def judge(ctx: Context, units: list[Unit]) -> Judged:
-    """Reads the raw rows of the units once and lets both suites judge the dated hours; undated rows never stop."""
+def judge(ctx: Context, units: list[Unit], accepted: str | None = None) -> Judged:
+    """Read the raw rows of the units once and let both suites judge the dated hours; undated rows never stop.
+
+    `accepted`: the reason for which `commit` will admit hours with too many rejected rows.
+    """
     if not units:
         return Judged([])
     events = ctx.settings.events
@@ -101,9 +106,10 @@ def judge(ctx: Context, units: list[Unit]) -> Judged:
     files = {row["file_id"]: row for row in ctx.ledger.files() if row["file_id"] in set(counts["file_id"])}
     judged = Judged(units, files, rows, counts.groupby("unit").sum(numeric_only=True))
     measures = hour_measures(counts, judged.headers, events.expected_types, events.expected_from_rows)
-    measures = usual.beside(measures, ctx.ledger.hours(), events.expected_types, ctx.settings.usual)
+    suites = (raw_suite.suite(ctx.settings), valid_suite.suite(ctx.settings))
+    measures = _beside_usual(ctx, units, suites, measures, accepted)
     folder, days = ctx.settings.paths.quality, ctx.settings.quality.docs_days
-    for suite in (raw_suite.suite(ctx.settings), valid_suite.suite(ctx.settings)):
+    for suite in suites:
         verdict = quality.judge(suite, measures, folder, days)
         for unit, texts in verdict.failed.items():
             judged.failures[unit] = judged.failures.get(unit, []) + texts
@@ -111,6 +117,18 @@ def judge(ctx: Context, units: list[Unit]) -> Judged:
         judged.unusual |= verdict.warned
     _find_examples(judged)
     return judged
+
+
+def _beside_usual(
+    ctx: Context, units: list[Unit], suites: Sequence[Suite], measures: pd.DataFrame, accepted: str | None
+) -> pd.DataFrame:
+    """Add what is usual to the measures of the hours."""
+    admitted = {ACCEPTABLE} if accepted else set()
+    rows = measures.to_dict("records")
+    stopped = {row["unit"] for row in rows if {name for suite in suites for name in suite.broken_by(row)} - admitted}
+    judged = {unit.unit for unit in units}
+    others = [row for row in ctx.ledger.hours() if row["unit"] not in judged]
+    return usual.beside(measures, stopped, others, ctx.settings.events.expected_types, ctx.settings.usual)
 
 
 def commit(ctx: Context, judged: Judged, accepted: str | None) -> None:
@@ -151,7 +169,7 @@ def _count(judged: Judged, unit: Unit, name: str) -> int:
 
 def _mean_price(judged: Judged, unit: Unit) -> Decimal | None:
     priced = _count(judged, unit, "priced_rows")
-    return Decimal(judged.counts["price_sum"][unit.unit] / priced).quantize(Decimal("0.0001")) if priced else None
+    return usual.mean_price(judged.counts["price_sum"][unit.unit], priced) if priced else None
 
 
 def _rejected(judged: Judged, rows: DataFrame) -> DataFrame:

@@ -114,7 +114,7 @@ def _project(folder: str) -> Any:
 
 def _record(verdict: Verdict, outcome: Any, table: pd.DataFrame) -> None:
     config = outcome.expectation_config
-    measure, says, rows = config.kwargs["column"], config.meta["says"], config.meta["rows"]
+    measure, says = config.kwargs["column"], config.meta["says"]
     raised = _exception(outcome)
     broken = {row["unit"] for row in outcome.result.get("partial_unexpected_index_list") or []}
     for row in table.to_dict("records"):
@@ -128,12 +128,18 @@ def _record(verdict: Verdict, outcome: Any, table: pd.DataFrame) -> None:
             verdict.outcomes[unit][measure] = "passed"
         else:
             critical = str(config.severity).lower().endswith("critical")
-            of = f" of {row['rows']:,.0f}" if "rows" in row else ""
-            count = f": {row[rows]:,.0f}{of} rows" if rows in row and not pd.isna(row[rows]) else ""
-            (verdict.failed if critical else verdict.warned)[unit].append(f"'{says}' failed{count}")
+            shown = _rows(row.get(config.meta["rows"]), row.get(config.meta["of"]))
+            (verdict.failed if critical else verdict.warned)[unit].append(f"'{says}' failed{shown}")
             verdict.outcomes[unit][measure] = "failed" if critical else "warning"
             if critical:
                 verdict.broken[unit].append(measure)
+
+
+def _rows(count: float | None, of: float | None) -> str:
+    """How many rows failed, and of how many; nothing where they are not counted."""
+    if pd.isna(count):
+        return ""
+    return f": {count:,.0f} rows" if pd.isna(of) else f": {count:,.0f} of {of:,.0f} rows"
 
 
 def _exception(outcome: Any) -> str | None:

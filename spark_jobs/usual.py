@@ -1,19 +1,20 @@
 """What an hour usually holds: the same hour of the week in the weeks before it. Plain values in, plain values out.
 
-Each hour is judged by itself elsewhere; here it is put beside its like, so that a quiet loss (no purchases where there
-always were some, prices in another unit, a source that sends ever more rubbish) is a warning and not a surprise.
+Each hour is judged by itself elsewhere. Here it is compared with the same hour of earlier weeks, so that silent data
+loss (no purchases where there always were some, prices in another unit, more and more rejected rows) is a warning.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from statistics import median
 from typing import Any
 
 import pandas as pd
 
 from spark_jobs.settings_types import Usual
-from spark_jobs.states import Row
+from spark_jobs.states import Row, unit_name
 
 WEEK = timedelta(weeks=1)
 IGNORED = "event_type_ignored"
@@ -26,20 +27,32 @@ class Seen:
 
     types: Mapping[str, float]
     reject_share: float
-    mean_price: float | None
+    mean_price: Decimal | None
 
 
-def beside(hours: pd.DataFrame, ledger: Iterable[Row], types: Sequence[str], limits: Usual) -> pd.DataFrame:
-    """`hours` (measures by unit) with `usual_<type>_share`, `usual_reject_rise` and `usual_price_drift`.
+def beside(
+    hours: pd.DataFrame, stopped: Container[str], ledger: Iterable[Row], types: Sequence[str], limits: Usual
+) -> pd.DataFrame:
+    """Add to `hours` (measures by unit) what is usual: `usual_<type>_rows` and `_share`, `usual_reject_rise`,
+    `usual_price_drift`.
 
-    Not a number where too few of the weeks before are known, or hold too few rows. Hours of the same run count too, so
-    that a month in one go is judged like one that came hour by hour.
+    Not a number where too few of the weeks before are known, or hold too few rows. The weeks before come from `ledger`,
+    without the hours of this run, and from this run, without the hours that it stops. So a month in one run is judged
+    like one that is judged hour by hour.
     """
     found = {datetime.fromisoformat(row["unit"]): _of_measures(row, types) for row in hours.to_dict("records")}
     asked = {hour - n * WEEK for hour in found for n in range(1, limits.weeks + 1)}
-    known = {row["hour"]: _of_ledger(row) for row in ledger if row["hour"] in asked and row.get("types")} | found
+    known = {
+        row["hour"]: _of_ledger(row) for row in ledger if row["hour"] in asked and row["types"] and row["raw_rows"]
+    }
+    known |= {hour: seen for hour, seen in found.items() if unit_name(hour) not in stopped}
     columns = [_measures(seen, _before(known, hour, limits), types, limits) for hour, seen in found.items()]
     return hours.assign(**{name: [row[name] for row in columns] for name in columns[0]}) if columns else hours
+
+
+def mean_price(total: float, rows: int) -> Decimal | None:
+    """The mean of the prices above 0 of an hour, to four decimals; None where it has none."""
+    return Decimal(total / rows).quantize(Decimal("0.0001")) if rows else None
 
 
 def _before(known: Mapping[datetime, Seen], hour: datetime, limits: Usual) -> list[Seen]:
@@ -50,13 +63,14 @@ def _before(known: Mapping[datetime, Seen], hour: datetime, limits: Usual) -> li
 
 def _measures(seen: Seen, before: Sequence[Seen], types: Sequence[str], limits: Usual) -> dict[str, float]:
     found = {}
-    for name in types:
-        usual = median(week.types.get(name, 0) for week in before) if before else 0
-        found[f"usual_{name}_share"] = seen.types.get(name, 0) / usual if usual >= limits.least_rows else UNKNOWN
+    for kind in types:
+        rows = median(week.types.get(kind, 0) for week in before) if before else UNKNOWN
+        share = seen.types.get(kind, 0) / rows if before and rows >= limits.least_rows else UNKNOWN
+        found |= {f"usual_{kind}_rows": rows, f"usual_{kind}_share": share}
     rise = seen.reject_share - median(week.reject_share for week in before) if before else UNKNOWN
     many = sum(seen.types.values()) >= limits.least_rows
-    prices = [week.mean_price for week in before if week.mean_price]
-    drift = abs(seen.mean_price / median(prices) - 1) if prices and seen.mean_price and many else UNKNOWN
+    prices = [float(week.mean_price) for week in before if week.mean_price]
+    drift = abs(float(seen.mean_price) / median(prices) - 1) if prices and seen.mean_price and many else UNKNOWN
     return found | {"usual_reject_rise": rise if many else UNKNOWN, "usual_price_drift": drift}
 
 
@@ -64,9 +78,9 @@ def _of_ledger(row: Row) -> Seen:
     ignored = dict(row["reasons"] or {}).get(IGNORED, 0)
     judged = row["raw_rows"] - ignored
     share = (row["rejected_rows"] - ignored) / judged if judged else 0.0
-    return Seen(dict(row["types"]), share, float(row["mean_price"]) if row["mean_price"] is not None else None)
+    return Seen(dict(row["types"]), share, row["mean_price"])
 
 
 def _of_measures(row: Mapping[str, Any], types: Sequence[str]) -> Seen:
-    mean = row["price_sum"] / row["priced_rows"] if row["priced_rows"] else None
-    return Seen({name: row[f"{name}_rows"] for name in types}, row["reject_share"], mean)
+    counts = {kind: row[f"{kind}_rows"] for kind in types}
+    return Seen(counts, row["reject_share"], mean_price(row["price_sum"], row["priced_rows"]))

@@ -196,6 +196,58 @@ def test_each_expectation_about_raw_hours_fails_on_counts_that_break_only_it(tmp
     assert failed(verdict) == {case: [case] if case in breaks else [] for case in cases}
     assert {one.measure for one in suite.expected} == breaks.keys()
     assert set(verdict.failed) == {"reject_share", "required_columns_gone"}  # the others warn
+    before = {row["unit"]: suite.broken_by(row) for row in found.to_dict("records")}
+    assert before == {unit: verdict.broken.get(unit, []) for unit in cases}
+
+
+def test_a_failure_shows_its_rows_beside_those_that_they_are_a_share_of(tmp_path):
+    """Of 2,000 rows 1,000 are of an ignored type, 10 are ratings and 200 are in a file without a brand."""
+    full = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price", "category_id", "brand")
+    few = dict.fromkeys(NORMAL, 0) | {"raw_rows": 200, "file_id": 2, "missing_brand": 200}
+    parts = [
+        NORMAL
+        | {"raw_rows": 1800, "rejected_rows": 1150, "ignored_rows": 1000, "missing_brand": 501, "missing_rating": 2},
+        NORMAL | few | {"view_rows": 200},
+    ]
+    counts = pd.DataFrame([part | {"unit": "u", "hour": HOUR} for part in parts]).assign(null_user_id=7)
+    found = hour_measures(counts, {1: full, 2: full[:-1]}, TYPES, 1000)
+    found = found.assign(**USUAL | {"usual_cart_share": 0.1, "usual_cart_rows": 600, "usual_reject_rise": 0.1})
+    chosen = settings.load(["quality.max_reject_share=0.1", "quality.max_null_share.category_code=0"])
+    verdict = quality.judge(raw_events.suite(chosen), found, str(tmp_path), docs_days=7)
+    shown = {
+        text.rpartition("'")[0].lstrip("'"): text.rpartition(": ")[2]
+        for text in verdict.failed["u"] + verdict.warned["u"]
+    }
+    assert shown == {
+        "at most 10% of the rows rejected": "150 of 1,000 rows",
+        "rating missing in at most 10% of the rating events": "2 of 10 rows",
+        "brand missing in at most 25% of the rows": "501 of 1,800 rows",
+        "at least 20% of the cart events that the same hour of the 4 weeks before had": "60 of 600 rows",
+        "at most 2% more of the rows rejected than in the same hour of the 4 weeks before": "150 of 1,000 rows",
+    }
+    valid = user_events.suite(chosen)
+    assert {one.of for one in valid.expected} == {"valid_rows"} and found["valid_rows"].tolist() == [850]
+    found = found.assign(**{one.measure: 0 for one in valid.expected} | {"null_user_id": 7})
+    assert quality.judge(valid, found, str(tmp_path), 7).failed["u"] == [
+        "'user_id is never null' failed: 7 of 850 rows"
+    ]
+
+
+def test_rows_dropped_are_shown_beside_the_rows_before(tmp_path):
+    """28 of 32 rows are dropped, 4 are kept."""
+    built = deduped_events.suite(settings.load())
+    row = {one.measure: 0 for one in built.expected} | {"unit": "u", "rows": 4, "rows_in": 32, "dropped": 28}
+    verdict = quality.judge(built, pd.DataFrame([row | {"dropped_share": 28 / 32}]), str(tmp_path), docs_days=7)
+    assert verdict.warned["u"] == ["'at most 50% of the rows dropped as duplicates' failed: 28 of 32 rows"]
+
+
+@pytest.mark.parametrize("suite", [*SUITES, raw_events], ids=lambda suite: suite.__name__.rpartition(".")[2])
+def test_a_measure_that_counts_no_rows_shows_none(suite):
+    no_counts = {"keys_changed", "numbers_beyond_index", "score_lost", "required_columns_gone"}
+    for one in suite.suite(settings.load()).expected:
+        assert (one.rows is None) == (one.measure in no_counts), one.measure
+        if one.measure.endswith("_share"):
+            assert one.rows and one.of and one.of != one.rows
 
 
 def test_a_column_that_no_file_has_is_not_judged(tmp_path):

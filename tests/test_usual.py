@@ -6,12 +6,12 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 
-from spark_jobs import tables, usual
+from spark_jobs import judging, tables, usual
 from spark_jobs.jobs import validate_data_quality
 from spark_jobs.settings import load
 from spark_jobs.states import unit_name
 from spark_jobs.windows import HOUR, Window
-from tests.conftest import HEAD
+from tests.conftest import HEAD, Pipeline
 
 FRIDAY = datetime(2019, 11, 15, 10)
 LIMITS = load().usual
@@ -26,12 +26,12 @@ def ledger(weeks_before: int, **changed) -> dict:
 
 def judged(known: list[dict], **changed) -> dict[str, float]:
     hours = pd.DataFrame([NORMAL | {"unit": unit_name(FRIDAY)} | changed])
-    row = usual.beside(hours, known, TYPES, LIMITS).iloc[0]
+    row = usual.beside(hours, [], known, TYPES, LIMITS).iloc[0]
     return {name: float(row[name]) for name in hours_of(row)}
 
 
 def hours_of(row: pd.Series) -> list[str]:
-    return [name for name in row.index if name.startswith("usual_")]
+    return [name for name in row.index if name.startswith("usual_") and not name.endswith("_rows")]
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,65 @@ def test_an_hour_without_its_usual_purchases_is_a_warning_in_one_go_and_in_two(p
         span = Window(FRIDAY, FRIDAY + HOUR, HOUR)  # then that hour alone, from what the ledger knows
     (row,) = pipeline.read(tables.HOUR_STATUS).where("unit = '2019-11-15T10'").collect()
     assert (row.types["purchase"], row.mean_price) == (0, Decimal("5.0000"))
+
+
+def test_a_failure_shows_the_rows_that_are_usual():
+    hours = pd.DataFrame([NORMAL | {"unit": unit_name(FRIDAY)}])
+    found = usual.beside(hours, [], [ledger(1), ledger(2, types={"view": 300, "purchase": 60})], TYPES, LIMITS).iloc[0]
+    assert (found["usual_view_rows"], found["usual_purchase_rows"]) == (200, 50)
+    assert pd.isna(usual.beside(hours, [], [], TYPES, LIMITS).iloc[0]["usual_view_rows"])
+
+
+def test_an_hour_that_this_run_stops_or_that_has_no_rows_is_not_usual():
+    weeks = [FRIDAY - n * usual.WEEK for n in (3, 2, 1, 0)]
+    hours = pd.DataFrame([NORMAL | {"unit": unit_name(hour)} for hour in weeks])
+    hours.loc[0, "purchase_rows"] = 80
+    gone = [ledger(4, raw_rows=0, types={"view": 0, "purchase": 0}, mean_price=None)]
+
+    def shares(*stopped: datetime) -> list[float]:
+        found = usual.beside(hours, {unit_name(hour) for hour in stopped}, gone, TYPES, LIMITS)
+        return list(found["usual_purchase_share"].astype(float))
+
+    assert shares()[2:] == pytest.approx([40 / 60, 1])
+    assert shares(weeks[0])[3] == 1 and pd.isna(shares(weeks[0])[2])
+
+
+def week(pipeline, number: int, kinds: list[str], broken: int = 0, price: float = 5) -> None:
+    """A file with the hour of FRIDAY, `number` weeks before it; `broken` more rows have a negative price."""
+    hour = FRIDAY - number * usual.WEEK
+    lines = [
+        f"{hour:%Y-%m-%d %H}:{n % 60:02}:{n // 60:02} UTC,{kind},{n + 1},77,,,{price},501,s"
+        for n, kind in enumerate(kinds)
+    ]
+    lines += [f"{hour:%Y-%m-%d %H}:59:{n:02} UTC,view,{n + 1},78,,,-1,501,s" for n in range(broken)]
+    pipeline.put(f"{number}.csv", HEAD + "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("accepted", [None, "known"])
+def test_a_month_in_one_run_warns_like_hour_by_hour_around_a_stopped_hour(spark, tmp_path, database, accepted):
+    """The hour of three weeks before has many purchases and so many rejected rows that it is stopped."""
+    good = ["view"] * 40 + ["purchase"] * 40
+    found = []
+    for name, in_one in (("one", True), ("hourly", False)):
+        (tmp_path / name).mkdir()
+        pipeline = Pipeline(spark, tmp_path / name, database)
+        week(pipeline, 3, ["view"] * 200 + ["purchase"] * 200, broken=60, price=100)
+        week(pipeline, 2, good)
+        week(pipeline, 1, ["view"] * 40 + ["purchase"] * 30, price=9.9999)
+        week(pipeline, 0, ["view"] * 40 + ["purchase"] * 7, broken=3, price=20.25)
+        pipeline.land()
+        hours = [FRIDAY - number * usual.WEEK for number in (3, 2, 1, 0)]
+        spans = (
+            [Window(hours[0], FRIDAY + HOUR, HOUR)] if in_one else [Window(hour, hour + HOUR, HOUR) for hour in hours]
+        )
+        for span in spans:
+            units = [unit for unit in pipeline.ctx().ledger.units() if unit.dirty and unit.within(span)]
+            judging.commit(pipeline.ctx(), judging.judge(pipeline.ctx(), units, accepted), accepted)
+        found.append(pipeline.values(tables.HOUR_STATUS, "unit", "status", "warnings"))
+    assert found[0] == found[1]
+    status = {unit: status for unit, status, _ in found[0]}
+    assert status["2019-10-25T10"] == ("committed" if accepted else "stopped")
+    (warnings,) = [warnings for unit, _, warnings in found[0] if unit == "2019-11-15T10"]
+    purchases = [text for text in warnings if "purchase events that the same hour" in text]
+    assert [text.rpartition(": ")[2] for text in purchases] == (["7 of 40 rows"] if accepted else [])
+    assert any("a mean price within" in text for text in warnings)

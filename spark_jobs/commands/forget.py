@@ -134,7 +134,7 @@ def _judge(ctx: Context) -> None:
         ([unit for unit in dirty if unit.status in ("committed", "loaded", "rejected")], REASON),
         ([unit for unit in dirty if unit.status in (None, "stopped")], None),
     ):
-        judging.commit(ctx, judging.judge(ctx, units), accepted=accepted)
+        judging.commit(ctx, judging.judge(ctx, units, accepted), accepted=accepted)
     ctx.ledger.refresh_days()
 
 

@@ -72,7 +72,7 @@ def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
     days = by_type.groupby("event_date", as_index=False)[counts].sum()
     days["dropped"] = days["rows"] - days["kept"]
     days["dropped_share"] = days["dropped"] / days["rows"]
-    return found.merge(days.drop(columns=["rows"]), on="event_date", how="right")
+    return found.merge(days.rename(columns={"rows": "rows_in"}), on="event_date", how="right")
 
 
 def _counts(by_type: pd.DataFrame, keys: dict[str, str]) -> dict[str, dict]:

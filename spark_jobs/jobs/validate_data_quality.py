@@ -31,14 +31,15 @@ def run(ctx: Context, hours: Window) -> Summary:
         )
     )
     before = sum(unit.rejected_rows for unit in units)
-    judged = judging.judge(ctx, units)
-    judging.commit(ctx, judged, accepted=ctx.option("accept_rejects"))
+    accepted = ctx.option("accept_rejects")
+    judged = judging.judge(ctx, units, accepted)
+    judging.commit(ctx, judged, accepted=accepted)
     counts = identity.events(ctx)
     ctx.ledger.refresh_days()
     for line in judged.warnings:
         ctx.say(f"warning: {line}")
     if judged.stopped:
-        raise QualityError(judged.sentence(accepted=ctx.option("accept_rejects")))
+        raise QualityError(judged.sentence(accepted))
     if requeue:
         ctx.say(f"requeued: {before:,} rejected rows before, {_rejected(ctx, units):,} now.")
     return judged.summary() | counts

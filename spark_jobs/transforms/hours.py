@@ -33,9 +33,10 @@ def hour_measures(
     dated["required_columns_gone"] = gone
     hours = dated.drop(columns=["file_id"]).groupby(["unit", "hour"], as_index=False).sum()
     hours["rows"] = hours["raw_rows"]
-    judged = (hours["raw_rows"] - hours["ignored_rows"]).replace(0, float("nan"))
+    hours["valid_rows"] = hours["raw_rows"] - hours["rejected_rows"]
+    hours["judged_rows"] = hours["raw_rows"] - hours["ignored_rows"]
     hours["rejected_judged"] = hours["rejected_rows"] - hours["ignored_rows"]
-    hours["reject_share"] = (hours["rejected_judged"] / judged).fillna(0)
+    hours["reject_share"] = (hours["rejected_judged"] / hours["judged_rows"].replace(0, float("nan"))).fillna(0)
     for name in OPTIONAL:
         hours[f"missing_{name}_share"] = hours[f"missing_{name}"] / hours[f"base_{name}"].replace(0, float("nan"))
     for name in expected:
