@@ -99,7 +99,8 @@ class Storage:
 
     def every_file(self, table: Table) -> DataFrame:
         """The rows of every file in the table's folder, those of earlier versions too; without the partition column."""
-        return self.spark.read.schema(schema(table)).option("recursiveFileLookup", True).parquet(self.path(table))
+        reader = self.spark.read.schema(schema(table)).option("recursiveFileLookup", True)
+        return reader.option("__globPaths__", False).parquet(self.path(table))  # an address may hold [ ] { }
 
     def _is_there(self, address: str) -> bool:
         files, path = self.file_system(address)

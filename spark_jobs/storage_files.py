@@ -1,10 +1,10 @@
 """The files behind the tables: small ones joined, unneeded ones removed, what there is of them counted."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from fnmatch import fnmatchcase
 
 from delta.tables import DeltaTable
 
@@ -37,20 +37,19 @@ def held(storage: Storage, table: Table) -> Held:
     if not storage.exists(table):
         return Held(0, 0, 0, 0, 0)
     files, path = storage.file_system(storage.path(table))
-    log = f"{storage.path(table)}/_delta_log"
-    _, log_path = storage.file_system(log)
+    _, log_path = storage.file_system(f"{storage.path(table)}/_delta_log")
     summary = files.getContentSummary
     on_disk = summary(path).getLength() - summary(log_path).getLength()
-    entries = files.globStatus(storage.file_system(f"{log}/*.json")[1])
-    return Held(*storage.held(table), on_disk, len(entries), _latest(files, storage, log))
+    sizes = {status.getPath().getName(): status.getLen() for status in files.listStatus(log_path)}
+    entries = sum(fnmatchcase(name, "*.json") for name in sizes)
+    return Held(*storage.held(table), on_disk, entries, _latest_checkpoint(sizes))
 
 
-def _latest(files: Any, storage: Storage, log: str) -> int:
+def _latest_checkpoint(sizes: Mapping[str, int]) -> int:
     """Bytes of the latest checkpoint, whose parts begin with the number of its version."""
-    found = files.globStatus(storage.file_system(f"{log}/*.checkpoint*.parquet")[1])
-    parts = [(status.getPath().getName().partition(".")[0], status.getLen()) for status in found]
-    last = max((version for version, _ in parts), default=None)
-    return sum(size for version, size in parts if version == last)
+    found = [name for name in sizes if fnmatchcase(name, "*.checkpoint*.parquet")]
+    last = max((name.partition(".")[0] for name in found), default=None)
+    return sum(sizes[name] for name in found if name.partition(".")[0] == last)
 
 
 def vacuum(storage: Storage, table: Table, hours: float) -> None:

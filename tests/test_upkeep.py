@@ -11,6 +11,7 @@ import pytest
 from spark_jobs import lease, lock, tables, upkeep
 from spark_jobs.command_line import leased
 from spark_jobs.errors import BusyError
+from spark_jobs.storage import PROPERTIES, Storage
 from spark_jobs.storage_files import held, vacuum
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD
@@ -39,6 +40,21 @@ def hourly(pipeline, postgres):
     pipeline.judge(BOTH)
     pipeline.load(BOTH)
     return pipeline
+
+
+def test_what_a_table_takes_is_counted_wherever_the_warehouse_is(spark, tmp_path, monkeypatch):
+    """The signs of a Hadoop glob in the path change nothing, nor do they for the proof of `make forget`."""
+    monkeypatch.setitem(PROPERTIES, "delta.checkpointInterval", "2")
+    row = {"part": "matrix", "epoch": 1, "warehouse": "w", "host": "h", "taken_at": DAY}
+    found = []
+    for name in ("plain", "a [1] {b,c} *?"):
+        storage = Storage(spark, str(tmp_path / name))
+        for _ in range(2):
+            storage.append(tables.LEASES, storage.frame(tables.LEASES, [row]))
+        there = held(storage, tables.LEASES)
+        found.append((there.files, there.log_entries, there.checkpoint_bytes > 0))
+        assert storage.every_file(tables.LEASES).count() == 2
+    assert found == [(2, 3, True)] * 2
 
 
 def test_small_files_of_closed_days_are_joined_and_a_killed_landing_is_taken_back_all_the_same(hourly):
