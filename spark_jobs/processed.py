@@ -17,14 +17,18 @@ TIME = "yyyy-MM-dd HH:mm:ss.SSSSSS"
 
 
 def whole(cells: UserItemMatrix, folder: Path) -> list[Path]:
-    """The matrix as `user_item_matrix.npz` (CSR) and Parquet triples, with both index tables; their paths."""
+    """Write the matrix as `user_item_matrix.npz` (CSR) and Parquet triples, and both index tables in the order of their
+    numbers; return the paths."""
     from scipy import sparse
 
     csr = folder / f"{tables.USER_ITEM_MATRIX.name}.npz"
     sparse.save_npz(csr, cells.csr())
     paths = [csr, written(cells.cells, folder, tables.USER_ITEM_MATRIX.name, "parquet")]
     for table, index in ((tables.USER_INDEX, cells.users), (tables.ITEM_INDEX, cells.items)):
-        paths += [written(index, folder, table.name, kind) for kind in ("csv", "parquet")]
+        in_order = index.repartition(1).sortWithinPartitions(
+            table.columns[0]
+        )  # one file: a row is two numbers and a day
+        paths += [written(in_order, folder, table.name, kind) for kind in ("csv", "parquet")]
     return paths
 
 

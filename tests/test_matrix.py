@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pyspark.sql import DataFrame
 from scipy import sparse
 
 from spark_jobs import matrix, tables
 from spark_jobs.commands.export import export
 from spark_jobs.commands.split import split
 from spark_jobs.errors import PipelineError
+from spark_jobs.processed import whole
+from spark_jobs.storage import schema
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD, Pipeline
 
@@ -53,6 +56,21 @@ def test_exports_in_both_formats_hold_the_tables(seeded):
     assert {(user, item): score for user, item, score in numbers} == cells
     index = pd.read_csv(paths["user_index.csv"]).set_index("user_index").user_id
     assert dict(zip(triples.user_index, triples.user_id, strict=True)) == {n: index[n] for n in triples.user_index}
+
+
+def test_index_tables_are_exported_in_the_order_of_their_numbers(spark, tmp_path):
+    def index(table: tables.Table) -> DataFrame:
+        rows = [(number, 900 - 7 * number, AT.date()) for number in range(50)]
+        return spark.createDataFrame(rows[::-1], schema(table)).repartition(4)
+
+    users, items = index(tables.USER_INDEX), index(tables.ITEM_INDEX)
+    cells = spark.createDataFrame([(3, 5, 1.0)], "user_index BIGINT, item_index BIGINT, score DOUBLE")
+    for path in whole(matrix.UserItemMatrix(cells, users, items, limit_gb=1), tmp_path):
+        number, _, kind = path.name.partition(".")
+        if number.endswith("_index"):
+            found = pd.read_csv(path) if kind == "csv" else pd.read_parquet(path)
+            assert found[number].tolist() == list(range(50)), path.name
+            assert found.iloc[7, 1] == 900 - 49
 
 
 def digests(folder: Path) -> dict[str, list[str]]:
@@ -107,6 +125,9 @@ def test_the_test_side_of_a_split_holds_every_pair_of_after(seeded, folder):
     assert len(test) == events.groupby(["user_id", "item_id"]).ngroups
     assert test[["view_count", "cart_count", "purchase_count"]].sum().sum() == len(events)
     known = pd.read_csv(folder / "user_index.csv").user_id
+    for name in ("user_index", "item_index"):
+        assert pd.read_csv(folder / f"{name}.csv")[name].is_monotonic_increasing
+        assert pd.read_parquet(folder / f"{name}.parquet")[name].is_monotonic_increasing
     assert test.user_index.isna().sum() == (~test.user_id.isin(known)).sum() > 0
 
 
