@@ -65,3 +65,10 @@ def test_the_figures_come_close_to_the_published_ones(tmp_path):
 def test_counts_that_make_no_sense_are_refused(tmp_path, rows, days):
     with pytest.raises(PipelineError, match=r"ROWS|DAYS"):
         generate(Span(rows, days * 24, OCTOBER), tmp_path, seed=1)
+
+
+@pytest.mark.parametrize(("seed", "taste", "says"), [(-1, 0, "SEED=-1"), (1, -1, "TASTE=-1"), (1, 10**9, "TASTE=")])
+def test_a_number_that_no_sample_can_have_is_refused_by_name(tmp_path, seed, taste, says):
+    with pytest.raises(PipelineError, match=f"{says}.*must lie between 0 and"):
+        generate(Span(100, 1), tmp_path, seed, taste=taste)
+    assert not list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ from spark_jobs.session import now
 from spark_jobs.windows import HOUR, floor
 
 ROWS, DAYS, SEED = 100_000, 3, 7  # the sample that `make run` makes where there is no data
-MOST_ROWS, MOST_DAYS = 200_000_000, 3_660
+MOST_ROWS, MOST_DAYS, MOST_SEED, MOST_CLUSTERS = 200_000_000, 3_660, 2**32, 10_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,10 @@ def generate(
         raise PipelineError(f"ROWS={span.rows}: between 1 and {MOST_ROWS:,} rows can be made.")
     if not 1 <= span.hours <= MOST_DAYS * 24:
         raise PipelineError(f"DAYS={span.hours // 24}: between 1 and {MOST_DAYS:,} days can be filled.")
+    if not 0 <= seed <= MOST_SEED:
+        raise PipelineError(f"SEED={seed}: must lie between 0 and {MOST_SEED:,}.")
+    if not 0 <= taste <= MOST_CLUSTERS:
+        raise PipelineError(f"TASTE={taste}: must lie between 0 and {MOST_CLUSTERS:,}.")
     first = span.first()
     shop = catalog(max(span.rows, ROWS), _random(seed))
     events = draw(shop, span.rows, first, span.hours, _random(seed, first), ratings, taste)

@@ -22,14 +22,15 @@ import psutil
 from rich.console import Console
 
 from spark_jobs.command_line import guarded
-from spark_jobs.errors import SettingsError
-from spark_jobs.sample.generate import Span, generate
+from spark_jobs.sample.generate import MOST_ROWS, Span, generate
 from spark_jobs.settings import ROOT
+from tests.arguments import within
 from tests.bench import day, first_drafts, growth, hour, process, rows, skew, year
 from tests.bench.chart import draw
 from tests.bench.table import profile
 
 START, DAYS = datetime(2019, 10, 1), 30
+LEAST_ROWS = 1_000  # some for each day
 OUT = ROOT / "data" / "bench"
 WIDE = 110  # a step and what is told of it on a line
 
@@ -42,6 +43,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--naive", action="store_true", help="once, beside naive PySpark and pandas")
     arguments = parser.parse_args()
+    within("ROWS", arguments.rows, growth.SIZES[0] if arguments.what == "growth" else LEAST_ROWS, MOST_ROWS)
+    within("ROUNDS", arguments.rounds, 1, 100)
     OUT.mkdir(parents=True, exist_ok=True)
     console = Console(highlight=False, width=WIDE)
     scratch = process.folder(OUT)
@@ -98,8 +101,6 @@ def _skew(arguments: argparse.Namespace, scratch: Path, console: Console) -> dic
 def _growth(arguments: argparse.Namespace, scratch: Path, console: Console) -> dict[str, Any]:
     console.print(_line(_facts()))
     sizes = [size for size in growth.SIZES if size <= arguments.rows]
-    if not sizes:
-        raise SettingsError(f"ROWS={arguments.rows}: growth begins at {growth.SIZES[0]:,} rows.")
     found = {}
     for size, folder, one in growth.measured(scratch, sizes, lambda size: _generated(size, scratch)):
         found[size] = one

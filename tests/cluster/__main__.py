@@ -22,15 +22,17 @@ from rich.console import Console
 from spark_jobs.command_line import guarded
 from spark_jobs.commands.package import package
 from spark_jobs.errors import PipelineError
-from spark_jobs.sample.generate import Span, generate
+from spark_jobs.sample.generate import MOST_ROWS, Span, generate
 from spark_jobs.session import spark_session
 from spark_jobs.settings import ROOT
+from tests.arguments import within
 from tests.cluster.standalone import HERE, Standalone, kill
 from tests.process import SUBMIT, places
 from tests.torture.digests import digests
 from tests.torture.server import Server
 
 START, DAYS = datetime(2019, 10, 1), 7
+LEAST_ROWS = 1_000  # some for each day
 BEFORE_THE_LOSS = "remove_duplicates"  # a worker is lost when this step has ended: in the middle of the next one
 MIDDLE_SECONDS = 3
 WORKERS, MEMORY = 2, "2g"
@@ -41,6 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make cluster-check", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     arguments = parser.parse_args()
+    within("ROWS", arguments.rows, LEAST_ROWS, MOST_ROWS)
     console = Console(highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="pipeline-cluster-"))
     folder.chmod(0o755)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,8 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from spark_jobs.command_line import guarded
+from spark_jobs.errors import SettingsError
 from spark_jobs.session import spark_session
 from spark_jobs.settings import ROOT
+from tests.arguments import within
 from tests.torture import archive, cases
 from tests.torture.attempt import Ahead
 from tests.torture.run import Outcome, run
@@ -42,13 +44,14 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="one case of each kind, seconds for half minutes")
     parser.add_argument("--only", default="", help="cases whose fault or failpoint contains this")
     arguments = parser.parse_args()
+    within("SEEDS", arguments.seeds, 1, 1_000)
+    chosen = _chosen(cases.SHORT if arguments.short else cases.pairs(), arguments.only)
     console = Console(highlight=False, width=WIDE)
-    chosen = [pair for pair in (cases.SHORT if arguments.short else cases.pairs()) if arguments.only in " ".join(pair)]
     outcomes: list[Outcome] = []
     with stage() as made:
         if not made.small_disk:
             console.print("left out, disk full: a small disk could not be mounted, which takes root")
-            chosen = [pair for pair in chosen if pair[0] != "disk full"]
+            chosen = _chosen([pair for pair in chosen if pair[0] != "disk full"], arguments.only)
         for seed in range(1, arguments.seeds + 1):
             for outcome in of_seed(made, chosen, seed):
                 outcomes.append(outcome)
@@ -62,6 +65,14 @@ def main() -> int:
     failed = sum(bool(outcome.wrong) for outcome in outcomes)
     console.print(f"{len(outcomes)} cases, {len(outcomes) - failed} passed, {failed} failed; kept: {kept}")
     return 1 if failed else 0
+
+
+def _chosen(pairs: Sequence[tuple[str, str]], only: str) -> list[tuple[str, str]]:
+    """The pairs whose fault or failpoint contains `only`. Raises SettingsError, with the known names, for none."""
+    if chosen := [pair for pair in pairs if only in " ".join(pair)]:
+        return chosen
+    faults, points = (", ".join(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
+    raise SettingsError(f"ONLY={only}: no case has this in its name; the faults are {faults}; the moments {points}.")
 
 
 @contextmanager

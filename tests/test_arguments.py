@@ -1,0 +1,30 @@
+"""A wrong argument of the programs below tests/ is one sentence and exit code 2; nothing is started."""
+
+import subprocess
+import sys
+
+import pytest
+
+from spark_jobs.settings import ROOT
+from tests.torture import cases
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "says"),
+    [
+        ("torture", ("--only", "no such case"), "torture: ONLY=no such case: no case has this in its name; "),
+        ("torture", ("--short", "--only", "building.recorded"), "torture: ONLY=building.recorded: no case "),
+        ("torture", ("--seeds", "0"), "torture: SEEDS=0: must lie between 1 and "),
+        ("bench", ("--rounds", "0"), "bench: ROUNDS=0: must lie between 1 and 100."),
+        ("bench", ("--rows", "-5", "--what", "day"), "bench: ROWS=-5: must lie between 1,000 and "),
+        ("bench", ("--rows", "5000", "--what", "growth"), "bench: ROWS=5000: must lie between 1,000,000 and "),
+        ("cluster", ("--rows", "0"), "cluster-check: ROWS=0: must lie between 1,000 and "),
+    ],
+)
+def test_a_wrong_argument_is_a_sentence(program, options, says):
+    command = [sys.executable, "-m", f"tests.{program}", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (2, "") and line.startswith(says), done.stderr
+    if "no such case" in says:
+        assert all(name in line for name in (*cases.FAILPOINTS, *cases.WHERE))
