@@ -24,6 +24,7 @@ from spark_jobs.sources.decide import READS, Action, Decision, to_parts
 from spark_jobs.sources.listing import list_files
 from spark_jobs.sources.moves import Row
 from spark_jobs.sources.records import Header, Part
+from spark_jobs.storage_undo import undo_after
 from spark_jobs.transforms.digest import sums
 from spark_jobs.transforms.parse import parse
 from spark_jobs.windows import HOUR, ranges
@@ -59,9 +60,9 @@ def land(ctx: Context, rehash: bool) -> list[Decision]:
 
 
 def undo(ctx: Context) -> None:
-    """Takes back the rows that a killed attempt left without an entry in the ledger."""
+    """Take back what a killed attempt did to raw_events without an entry in the ledger."""
     last = max((row["raw_version"] for row in ctx.ledger.files()), default=CREATED)
-    ctx.storage.undo_after(tables.RAW_EVENTS, last)
+    undo_after(ctx.storage, tables.RAW_EVENTS, last)
 
 
 def _write(ctx: Context, plan: Plan) -> dict[int, list[dict[str, Any]]]:

@@ -99,7 +99,7 @@ class Ledger:
             fresh = states.day_status(units, self._rows(tables.DAY_BUILDS), states.latest_hour(units, now()))
             try:
                 if fresh != self.days():
-                    self._replace(tables.DAY_STATUS, fresh, None)
+                    self._replace(tables.DAY_STATUS, fresh, None, again=False)
             except CONFLICTS:
                 continue
             if seen == [self.storage.version(table) for table in sources]:
@@ -132,8 +132,8 @@ class Ledger:
         self._replace(table, list(written.values()), where)
         self._held[table.name] = (self.storage.version(table), list(rows.values()))
 
-    def _replace(self, table: Table, rows: list[dict[str, Any]], where: str | None) -> None:
-        self.storage.replace(table, self.storage.frame(table, rows).coalesce(1), where)
+    def _replace(self, table: Table, rows: list[dict[str, Any]], where: str | None, again: bool = True) -> None:
+        self.storage.replace(table, self.storage.frame(table, rows).coalesce(1), where, again=again)
 
 
 def _key(table: Table, row: dict[str, Any]) -> tuple:

@@ -7,14 +7,14 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 from delta import exceptions
+from delta.exceptions import captured
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
-from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
-from spark_jobs.errors import SupersededError
+from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.tables import Table
 
 # History for a month and removed files for a week: long enough for time travel, bounded for years of hourly commits.
@@ -25,8 +25,10 @@ PROPERTIES = {
     "delta.enableDeletionVectors": "false",  # other readers of Delta (DuckDB, delta-rs) read every version
 }
 COMMITS_OF_AN_ATTEMPT = 1_000_000  # more than any attempt makes
-# What Delta raises when another writer was faster; its Python classes have no common base that is raised.
-CONFLICTS = tuple(getattr(exceptions, name) for name in exceptions.__all__)
+ATTEMPTS = 5  # at a commit that other writers keep getting ahead of
+# What Delta raises when another writer was faster. PySpark raises these classes only once `captured` is imported, and
+# nothing in Delta's own package imports it.
+CONFLICTS = tuple(getattr(captured, name) for name in exceptions.__all__)
 
 
 class Storage:
@@ -65,7 +67,11 @@ class Storage:
             builder = builder.partitionedBy(table.partition)
         for key, value in properties(table).items():
             builder = builder.property(key, value)
-        builder.execute()
+        try:
+            builder.execute()
+        except CONFLICTS:
+            if not self.exists(table):  # created by another part at the same moment
+                raise
 
     def remove(self, name: str) -> bool:
         """Removes a table that an earlier version of the project had, with all history. True if it was there."""
@@ -121,10 +127,13 @@ class Storage:
         """All rows of a small table, as values for the driver."""
         return [row.asDict(recursive=True) for row in self.read(table).collect()]
 
-    def replace(self, table: Table, frame: DataFrame, where: str | None, note: str | None = None) -> None:
+    def replace(
+        self, table: Table, frame: DataFrame, where: str | None, note: str | None = None, again: bool = True
+    ) -> None:
         """One commit in which `frame` takes the place of all rows that `where` names (None: of all rows).
 
-        A failure on the way leaves the table as it was. `note` is kept with the commit.
+        A failure on the way leaves the table as it was. `note` is kept with the commit. `again`: whether the same
+        rows are right after another writer's commit too; if not, the conflict is raised.
         """
         self.create(table)
         writer = table.conform(frame).write.format("delta").mode("overwrite")
@@ -132,7 +141,7 @@ class Storage:
             writer = writer.option("replaceWhere", where)
         if note is not None:
             writer = writer.option("userMetadata", note)
-        self._save(writer, table, self.part)
+        self._save(writer, table, self.part, again)
 
     def note(self, table: Table) -> str | None:
         """The note of the table's latest commit; None where that has none."""
@@ -150,11 +159,13 @@ class Storage:
         self.create(table)
         self._save(self.frame(table, []).write.format("delta").mode("append"), table, part)
 
-    def _save(self, writer: DataFrameWriter, table: Table, part: str | None) -> None:
+    def _save(self, writer: DataFrameWriter, table: Table, part: str | None, again: bool = True) -> None:
         """Commits under the lease of `part`. Raises SupersededError, nothing is written, where it is not the latest.
 
         Delta refuses a commit that began before another of the same application id, and skips one whose version is
-        not above the table's last.
+        not above the table's last. Only the holder of the lease writes these rows: any other conflict means that
+        another part wrote its own rows, or that files were joined, and the commit is tried again. Raises BusyError
+        after ATTEMPTS conflicts.
         """
         writer = writer.option("mergeSchema", "true")  # a column that this version of the project added
         if part not in self.epochs:
@@ -163,12 +174,20 @@ class Storage:
         with self._counting:
             self._commits += 1
             number = self.epochs[part] * COMMITS_OF_AN_ATTEMPT + self._commits
-        try:
-            writer.option("txnAppId", part).option("txnVersion", number).save(self.path(table))
-        except exceptions.ConcurrentTransactionException as error:
-            raise SupersededError(self._superseded(part, table)) from error
-        if self._last_number(table, part) != number:
-            raise SupersededError(self._superseded(part, table))
+        writer = writer.option("txnAppId", part).option("txnVersion", number)
+        for _ in range(ATTEMPTS):
+            try:
+                writer.save(self.path(table))
+            except captured.ConcurrentTransactionException as error:
+                raise SupersededError(self._superseded(part, table)) from error
+            except CONFLICTS:
+                if not again:
+                    raise
+                continue
+            if self._last_number(table, part) != number:
+                raise SupersededError(self._superseded(part, table))
+            return
+        raise BusyError(f"{self.path(table)}: other writers keep changing it; run this again.")
 
     def _last_number(self, table: Table, part: str) -> int | None:
         """The number of the last commit under a lease of `part`."""
@@ -207,29 +226,6 @@ class Storage:
         log = self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
         anew = self.spark._jvm.scala.Option.empty()
         return log.update(False, anew, anew)
-
-    def undo_after(self, table: Table, version: int) -> bool:
-        """Takes back rows of commits later than `version`: what a killed attempt left. True if there were any.
-
-        It goes back to the version before the first of them, not to `version`: files may have been joined in between,
-        and those before may be gone.
-        """
-        if self.version(table) <= version:
-            return False
-        handle = DeltaTable.forPath(self.spark, self.path(table))
-        later = handle.history().where(F.col("version") > version).select("version", "operation", "operationMetrics")
-        first = None
-        for commit in later.collect():  # the latest first
-            if commit.operation == "RESTORE":
-                break  # taken back already, with all before it
-            if commit.operation != "OPTIMIZE" and commit.operationMetrics.get("numOutputRows", "0") != "0":
-                first = commit.version
-        if first is None:
-            return False
-        if self.part:
-            self.seal(table, self.part)  # restoring is no transaction of the lease: this asks whether it is the latest
-        handle.restoreToVersion(first - 1)
-        return True
 
 
 def schema(table: Table) -> StructType:

@@ -2,6 +2,7 @@
 
 # Each failpoint, the job in which it lies, and what it is in the flow.
 FAILPOINTS = {
+    "undo.decided": ("extract_events", "rows of a killed landing found, not yet taken back"),
     "landing.read": ("extract_events", "files read, nothing written"),
     "landing.written": ("extract_events", "raw_events committed, the ledger not"),
     "landing.recorded": ("extract_events", "landed_files committed, day_status not"),
@@ -30,7 +31,7 @@ WHERE = {
     "disk full": ("landing.read", "judging.read", "judging.events", "building.written"),
     "started twice": ("landing.written", "judging.events", "load.uncommitted", "building.written"),
     "frozen, wakes later": (
-        *("landing.read", "landing.written", "judging.read", "judging.events", "judging.written"),
+        *("undo.decided", "landing.read", "landing.written", "judging.read", "judging.events", "judging.written"),
         *("load.read", "load.copy", "load.uncommitted", "load.committed", "building.written"),
     ),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from spark_jobs import lease, pipeline
+from spark_jobs import lease, pipeline, tables
 from spark_jobs.command_line import leased
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import load
@@ -59,8 +59,9 @@ class Stage:
         return ["--set", f"paths.raw='{self.here / 'raw'}'", *places(self.here)]
 
     def prepare(self, seed: int, jobs: list[str]) -> None:
-        """A day, built; then late rows for half of its hours, some of them bad. Keeps what is there before each of the
-        jobs, the digests of after, and what a reader may see: an hour as before or as after."""
+        """A day, built; then late rows for half of its hours, some of them bad, and what a landing left that was
+        killed. Keeps what is there before each of the jobs, the digests of after, and what a reader may see: an hour as
+        before or as after."""
         self._empty()
         (self.here / "raw").mkdir()
         self.server.reset(None)
@@ -70,6 +71,7 @@ class Stage:
         for job in needed:
             self.attempt(job)
         self._file("b.csv", Span(400, 12, START.replace(hour=6)), seed + 1, BAD)
+        self._leave_rows()
         for job in needed:
             self.server.keep(job)
             shutil.rmtree(self.folder / job, ignore_errors=True)
@@ -112,6 +114,11 @@ class Stage:
         for path in self.here.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+    def _leave_rows(self) -> None:
+        """Commits rows to raw_events without an entry in the ledger."""
+        with leased(load(self.options[1::2]), self.spark, [lease.COLLECTION]) as ctx:
+            ctx.storage.append(tables.RAW_EVENTS, ctx.storage.read(tables.RAW_EVENTS).limit(9))
 
     def _file(self, target: str, span: Span, seed: int, more: str) -> None:
         path = generate(span, self.folder / "made", seed=seed, ratings=True)[0]
