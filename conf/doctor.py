@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -135,16 +136,20 @@ def raw():
 
 def database():
     """PostgreSQL at DATABASE_URL; without it, the embedded one, which starts with the run that needs it."""
-    if not os.environ.get("DATABASE_URL"):
+    if not os.environ.get("DATABASE_URL", "").strip():
         return "the embedded PostgreSQL (DATABASE_URL is not set)"
     _set_up()
-    import psycopg2
+    from spark_jobs.errors import PipelineError
+    from spark_jobs.postgres.connection import connect, require_utf8
+    from spark_jobs.postgres.errors import UnreachableError
 
     try:
-        psycopg2.connect(os.environ["DATABASE_URL"], connect_timeout=5).close()
-    except psycopg2.Error as error:
-        said = (str(error).splitlines() or ["no reason given"])[0]
-        raise LackError(f"PostgreSQL at DATABASE_URL refuses ({said}): start it, or mend the address") from error
+        with closing(connect(os.environ["DATABASE_URL"])) as connection:
+            require_utf8(connection)
+    except UnreachableError as error:
+        raise LackError(f"PostgreSQL at DATABASE_URL refuses ({error.reason}): start it, or fix the address") from None
+    except PipelineError as error:
+        raise LackError(str(error)) from None
     return "PostgreSQL at DATABASE_URL answers"
 
 

@@ -18,11 +18,10 @@ from base64 import urlsafe_b64encode
 from contextlib import suppress
 from pathlib import Path
 
-import psycopg2
-
 from spark_jobs import lock
 from spark_jobs.command_line import guarded
 from spark_jobs.errors import PipelineError, SettingsError
+from spark_jobs.postgres.connection import connect
 from spark_jobs.postgres.database import embedded
 from spark_jobs.sample.feed import begin
 from spark_jobs.settings import ROOT, Settings, load
@@ -135,7 +134,7 @@ def _for_a_shell(variables: dict[str, str], home: Path) -> Path:
 
 def _database(uri: str, name: str) -> str:
     """The address of a database beside the default one, made where it is missing."""
-    connection = psycopg2.connect(uri)
+    connection = connect(uri)
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))

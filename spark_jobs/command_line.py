@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 from spark_jobs import lease, lock, metrics, quality, windows
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import PipelineError
+from spark_jobs.redaction import redacted
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import Settings, load
 
@@ -111,7 +112,7 @@ def guarded(name: str, action: Callable[[], int]) -> int:
 
 def sentence(error: Exception) -> str:
     """What to tell a person about an error that no rule foresaw; the trace is kept in the log folder."""
-    text = str(error)
+    text = redacted(str(error))
     if "No space left on device" in text:
         return "the disk is full; free some space and run this again: what was there before is unharmed."
     logs = Path(os.environ.get("PIPELINE_LOGS") or "data/logs").resolve()
@@ -120,7 +121,7 @@ def sentence(error: Exception) -> str:
     path = logs / f"error-{now():%Y%m%dT%H%M%S}.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(traceback.format_exc())
+        path.write_text(redacted(traceback.format_exc()))
         where = f"details: {path}"
     except OSError as failure:
         where = f"details could not be written to {path} ({failure.strerror})"

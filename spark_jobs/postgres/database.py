@@ -11,6 +11,7 @@ from pathlib import Path
 from spark_jobs.context import Context
 from spark_jobs.errors import DatabaseError
 from spark_jobs.lease import COLLECTION
+from spark_jobs.postgres.connection import parts
 from spark_jobs.postgres.warehouse import Warehouse
 
 
@@ -20,8 +21,10 @@ def opened(ctx: Context) -> Warehouse:
 
 
 def address(database_folder: str, master: str) -> str:
-    """The connection string. Raises DatabaseError on a cluster without DATABASE_URL, or where the server fails."""
-    if url := os.environ.get("DATABASE_URL"):
+    """The connection string. Raises SettingsError where DATABASE_URL cannot be read, DatabaseError on a cluster
+    without it, or where the embedded server fails."""
+    if url := os.environ.get("DATABASE_URL", "").strip():
+        parts(url)
         return url
     if not master.startswith("local"):
         raise DatabaseError(

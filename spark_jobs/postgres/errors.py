@@ -5,33 +5,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg2
-from pyspark.errors import PythonException
+from pyspark.errors.exceptions.captured import CapturedException
 
 from spark_jobs.errors import DatabaseError
+from spark_jobs.redaction import redacted
+
+# An executor raises the sentence itself; its traceback ends with it.
+FROM_AN_EXECUTOR = re.compile(r"\bspark_jobs\.[\w.]+Error: (PostgreSQL .*)")
+
+
+class UnreachableError(DatabaseError):
+    """There is no connection, or it was lost. `reason` is what server or network said."""
+
+    def __init__(self, reason: str):
+        super().__init__(
+            f"PostgreSQL cannot be reached or refuses ({reason}); check DATABASE_URL and the server, then run this "
+            "again: nothing is half loaded."
+        )
+        self.reason = reason
 
 
 @contextmanager
 def named() -> Iterator[None]:
-    """Turns the driver's errors, and those of executors that COPY, into one sentence without the address."""
+    """Raise errors of the driver, here or on an executor, as one redacted sentence, without the error itself."""
     try:
         yield
     except psycopg2.Error as error:
-        raise _sentence(type(error), str(error)) from error
-    except PythonException as error:
-        if not (found := re.search(r"psycopg2\.(?:errors\.)?(\w+): ?(.*)", str(error))):
+        raise _sentence(type(error), str(error)) from None
+    except CapturedException as error:
+        if not (found := FROM_AN_EXECUTOR.search(str(error))):
             raise
-        kind = getattr(psycopg2, found[1], None) or getattr(psycopg2.errors, found[1], psycopg2.Error)
-        raise _sentence(kind, found[2]) from error
+        raise DatabaseError(redacted(found[1])) from None
 
 
 def _sentence(kind: type[Exception], text: str) -> DatabaseError:
-    reason = (text.strip().splitlines() or [kind.__name__])[0].removeprefix("connection to server ")
-    lost = issubclass(kind, psycopg2.InterfaceError) or "closed the connection" in text
-    if lost:  # an InterfaceError is what undoing a transaction says whose connection is gone
-        reason = "the connection was lost"
-    if lost or issubclass(kind, psycopg2.OperationalError):
-        return DatabaseError(
-            f"PostgreSQL cannot be reached or refuses ({reason}); check DATABASE_URL and the server, then run this "
-            "again: nothing is half loaded."
-        )
-    return DatabaseError(f"PostgreSQL refused a statement ({reason}); nothing is half loaded.")
+    first = (text.strip().splitlines() or [kind.__name__])[0].removeprefix("connection to server ")
+    if issubclass(kind, psycopg2.InterfaceError) or "closed the connection" in text:
+        return UnreachableError("the connection was lost")  # undoing its transaction raises an InterfaceError
+    if issubclass(kind, psycopg2.OperationalError):
+        return UnreachableError(redacted(first))
+    return DatabaseError(f"PostgreSQL refused a statement ({redacted(first)}); nothing is half loaded.")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import psycopg2
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2.extras import execute_values
@@ -19,6 +18,7 @@ from spark_jobs import failpoints
 from spark_jobs.errors import IdentityError
 from spark_jobs.lease import Lease
 from spark_jobs.postgres import schema
+from spark_jobs.postgres.connection import connect, require_utf8
 from spark_jobs.postgres.errors import named
 from spark_jobs.postgres.fence import Fence
 from spark_jobs.windows import HOUR, Window, name
@@ -49,8 +49,8 @@ class Warehouse:
         self.url, self.fence = url, Fence(lease)
         with named():
             self.connection = self._connect()
+            require_utf8(self.connection)
             with self.connection, self.connection.cursor() as cursor:
-                cursor.execute("SET client_min_messages = warning")
                 self.fence.end_earlier(cursor)
             with self.connection, self.connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.schema'))")
@@ -64,7 +64,7 @@ class Warehouse:
         self.connection.close()
 
     def _connect(self) -> Any:
-        return psycopg2.connect(self.url, application_name=self.fence.name, connect_timeout=10)
+        return connect(self.url, self.fence.name)
 
     @contextmanager
     def _transaction(self, connection: Any) -> Iterator[Any]:
@@ -116,7 +116,7 @@ class Warehouse:
 
         def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             rows = 0
-            with psycopg2.connect(url, application_name=fence.name) as connection, connection.cursor() as cursor:
+            with named(), closing(connect(url, fence.name)) as connection, connection, connection.cursor() as cursor:
                 for batch in batches:
                     for day in pc.unique(batch["event_date"]).to_pylist():
                         of_day = batch.filter(pc.equal(batch["event_date"], day)).select(columns)

@@ -1,0 +1,98 @@
+"""The only place that opens connections to PostgreSQL: how an address is read, and what holds on every connection."""
+
+import os
+import re
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import make_dsn, parse_dsn
+
+from spark_jobs.errors import DatabaseError, SettingsError
+from spark_jobs.postgres.errors import named
+from spark_jobs.redaction import hide
+
+# SQLAlchemy adds its driver to the scheme.
+SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
+SECRETS = ("password", "sslpassword")
+CONNECT_SECONDS = 10
+UNREADABLE = (
+    "DATABASE_URL cannot be read as an address of PostgreSQL; write postgresql://user:password@host:5432/database, in "
+    "user and password % as %25, @ as %40, : as %3A, / as %2F, ? as %3F, and after the database's name only options "
+    "that psql knows."
+)
+# libpq would take these from the environment: they change what is stored and compared, or lead past the address to
+# another server. Options belong into the address.
+FOREIGN = ("PGCLIENTENCODING", "PGDATESTYLE", "PGGEQO", "PGHOSTADDR", "PGOPTIONS", "PGSERVICE", "PGTZ")
+# Nor does it matter what role, database or address set.
+SESSION = (
+    "SET client_min_messages = warning; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; "
+    "SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'"
+)
+
+
+def parts(address: str) -> dict[str, str]:
+    """Read an address, a URL (SQLAlchemy's too) or libpq's key=value form, into libpq's options.
+
+    Raises SettingsError, which quotes nothing of the address, where libpq cannot read it or splits it in a wrong place.
+    """
+    hide(address)
+    text = address.strip()
+    if scheme := SCHEME.match(text):
+        text = f"postgresql://{text[scheme.end() :]}"
+    try:
+        found = parse_dsn(text)
+    except (psycopg2.Error, ValueError):
+        raise SettingsError(UNREADABLE) from None
+    if _is_split_wrongly(text, found):
+        raise SettingsError(UNREADABLE)
+    return found
+
+
+def _is_split_wrongly(text: str, found: dict[str, str]) -> bool:
+    """Whether a bare @ or / of a password has become a part of the host, the port or the database's name."""
+    if not re.fullmatch(r"[0-9,\s]*", found.get("port", "")):
+        return True
+    values = [found.get("dbname", ""), found.get("host", "")]
+    bare = (value for value in values if "@" in value and value in text and not value.startswith("/"))
+    return "://" in text and any(bare)
+
+
+def connect(address: str, name: str = "pipeline") -> Any:
+    """Open a connection, for the application `name`, on which text is UTF-8 and times are UTC whatever the environment
+    says. Raises SettingsError for an unreadable address and UnreachableError, both without a password."""
+    for variable in FOREIGN:
+        os.environ.pop(variable, None)
+    chosen = {"connect_timeout": str(CONNECT_SECONDS)} | parts(address)
+    with named():
+        connection = psycopg2.connect(**chosen | {"application_name": name, "client_encoding": "UTF8"})
+        connection.autocommit = True  # one round trip
+        with connection.cursor() as cursor:
+            cursor.execute(SESSION)
+        connection.autocommit = False
+    return connection
+
+
+def require_utf8(connection: Any) -> None:
+    """Raise DatabaseError naming the database where its encoding is not UTF-8: it cannot hold every brand."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        name = connection.info.dbname
+        raise DatabaseError(
+            f"the database {name} has the encoding {encoding}, and the pipeline needs UTF8: nothing is loaded; make "
+            "another one (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0) and name it in DATABASE_URL."
+        )
+
+
+def for_psql(address: str) -> tuple[str, dict[str, str], dict[str, str]]:
+    """An address for psql's command line, without secrets; the environment with its password and with the same
+    settings as `connect`; and secrets for which libpq has no variable.
+
+    Raises SettingsError where the address cannot be read.
+    """
+    found = parts(address)
+    shown = make_dsn(**{key: value for key, value in found.items() if key not in SECRETS})
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    kept |= {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC", "PGDATESTYLE": "ISO"}
+    if "password" in found:
+        kept["PGPASSWORD"] = found["password"]
+    return shown, kept, {key: found[key] for key in SECRETS[1:] if key in found}
