@@ -1,16 +1,19 @@
 """What a day adds: sums, cells and features of some days and then of others are those of all of them at once."""
 
+import operator
 import random
 from datetime import date, datetime
 from decimal import Decimal
+from functools import reduce
 
 import pytest
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
 from spark_jobs.storage import schema
+from spark_jobs.transforms import features, scores
 from spark_jobs.transforms.came import of_others, of_those
-from spark_jobs.transforms.interactions import adds_exactly, more_cells, pair_scores, pairs
+from spark_jobs.transforms.interactions import more_cells, pair_scores, pairs, score
 from spark_jobs.transforms.sums import item_sums, more_item_sums, user_sums
 
 WEIGHTS = {"view": 1.0, "cart": 3.25, "rating": 4.0, "purchase": 5.0}
@@ -80,20 +83,79 @@ def test_a_pair_is_met_once_and_bought_for_the_first_time_once(interactions):
     assert {row.met for row in whole.collect()} == {1}
 
 
-def test_scores_grown_by_a_day_are_those_of_all_days_where_weights_add_exactly(interactions):
-    assert adds_exactly(WEIGHTS)
+# 0.1 + 0.2 is not 0.3 as DOUBLE, and a million rows in another order differ in the sixth decimal.
+AWKWARD = {"view": 0.3, "cart": 0.1, "rating": 0.000001, "purchase": 12345.678901}
+
+
+@pytest.mark.parametrize("weights", [WEIGHTS, AWKWARD], ids=["plain", "awkward"])
+def test_scores_grown_by_a_day_are_those_of_all_days_to_the_last_bit(interactions, weights):
     before, came = split(interactions)
     standing, new = (
-        pair_scores(days, WEIGHTS).selectExpr("*", "user_id AS user_index", "item_id AS item_index")
+        pair_scores(days, weights).selectExpr("*", "user_id AS user_index", "item_id AS item_index")
         for days in (before, came)
     )
     touched = more_cells(of_those(standing, came, "user_id").unionByName(new))
     grown = touched.select("user_id", "item_id", "score").unionByName(
         of_others(standing, came, "user_id").select("user_id", "item_id", "score")
     )
-    assert rows(grown) == rows(pair_scores(interactions, WEIGHTS))
+    assert rows(grown) == rows(pair_scores(interactions, weights))
 
 
-@pytest.mark.parametrize("weight", [0.1, 1 / 3, 2.0**21])
-def test_weights_that_a_double_does_not_add_exactly_are_told(weight):
-    assert not adds_exactly(WEIGHTS | {"view": weight})
+@pytest.mark.parametrize(
+    ("weight", "millions"),
+    [(0.3, 300_000), (0.1, 100_000), (1e-6, 1), (12345.678901, 12_345_678_901), (5.0, 5_000_000), (1e6, 10**12)],
+)
+def test_a_weight_is_converted_by_its_shortest_decimal_text(weight, millions):
+    assert scores.millionths(weight) == millions
+
+
+def test_a_score_is_the_double_next_to_the_exact_one_and_gives_the_exact_one_back(spark):
+    chance = random.Random(5)
+    exact = [0, 1, 3, 299_999, 300_000, 2**32 * 10**6 + 1, 2**33 * 10**6 - 1]
+    exact += [chance.randrange(2**33 * 10**6) for _ in range(500)]
+    frame = spark.createDataFrame([(value,) for value in exact], "exact BIGINT")
+    frame = frame.withColumn("score", scores.to_score(F.col("exact")))
+    found = frame.withColumn("again", scores.from_score("score")).collect()
+    assert [row.again for row in found] == [row.exact for row in found]
+    assert [row.score for row in found] == [float(Decimal(value) / 10**6) for value in exact]
+
+
+def test_many_awkward_scores_have_one_sum_in_any_order(spark):
+    """As doubles these 200,000 rows have another sum when they are sorted. Beyond BIGINT the sum is exact too."""
+    names = [f"{name}_count" for name in ("view", "cart", "rating", "purchase")]
+    counts = spark.range(200_000).selectExpr(
+        "id", *(f"(id * {p}) % 7 AS {n}" for n, p in zip(names, (1, 2, 3, 5), strict=True))
+    )
+    floats = counts.selectExpr("view_count * 0.3D + cart_count * 0.1D + purchase_count * 12345.678901D AS score")
+    values = [row.score for row in floats.collect()]
+    assert reduce(operator.add, values) != reduce(operator.add, sorted(values))
+    due = sum(
+        scores.millionths(AWKWARD[name]) * (i * prime % 7)
+        for i in range(200_000)
+        for name, prime in zip(AWKWARD, (1, 2, 3, 5), strict=True)
+    )
+    for ordered in (counts, counts.orderBy(F.desc("id")), counts.repartition(7)):
+        summed = ordered.select(scores.to_score(score(AWKWARD)).alias("score")).agg(
+            scores.total(scores.from_score("score"))
+        )
+        assert summed.first()[0] == due
+    heavy = score(dict.fromkeys(AWKWARD, 1e6))
+    cells = spark.range(3).selectExpr(
+        *(f"9000000L AS {name}" if name == "view_count" else f"0L AS {name}" for name in names)
+    )
+    assert cells.agg(scores.total(heavy)).first()[0] == 3 * 9 * 10**18  # more than a BIGINT holds
+
+
+def test_categories_are_ranked_and_shared_by_exact_scores(spark):
+    """Three carts (0.1) are as much as a view (0.3), which they are not as doubles: the smaller id is first."""
+    entries = [{"category_id": 7, "view_count": 1}, {"category_id": 3, "cart_count": 3}]
+    nothing = {f"{name}_count": 0 for name in ("view", "cart", "rating", "purchase")}
+    columns = ", ".join(f"{name}: BIGINT" for name in ("category_id", *nothing))
+    row = nothing | {"view_count": 1, "cart_count": 3, "categories": [nothing | entry for entry in entries]}
+    counted = spark.createDataFrame(
+        [row], f"categories ARRAY<STRUCT<{columns}>>, " + ", ".join(f"{n} BIGINT" for n in nothing)
+    )
+    found = counted.select(features._ranked(AWKWARD).alias("ranked"), "*").select(
+        features._category_preference(AWKWARD).alias("shares")
+    )
+    assert [tuple(entry) for entry in found.first().shares] == [(3, 0.5), (7, 0.5)]

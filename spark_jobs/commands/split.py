@@ -27,6 +27,7 @@ from spark_jobs.settings import load
 from spark_jobs.tables import Table
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import TYPES, score
+from spark_jobs.transforms.scores import to_score
 from spark_jobs.windows import DAY, floor, instant, name
 
 BASES = (tables.INTERACTIONS, tables.ITEM_DAYS)
@@ -108,7 +109,7 @@ def _test(ctx: Context, interactions: DataFrame, users: DataFrame, items: DataFr
     """What each user did with each item after the split; a number is null for an id that the train side lacks."""
     counts = [F.sum(f"{kind}_count").alias(f"{kind}_count") for kind in TYPES]
     pairs = interactions.groupBy("user_id", "item_id").agg(*counts, F.min("first_seen").alias("first_seen"))
-    pairs = pairs.withColumn("score", score(asdict(ctx.settings.matrix.weights)))
+    pairs = pairs.withColumn("score", to_score(score(asdict(ctx.settings.matrix.weights))))
     numbered_pairs = pairs.join(users.drop("first_day"), "user_id", "left").join(
         F.broadcast(items.drop("first_day")), "item_id", "left"
     )

@@ -7,6 +7,7 @@ Reads daily_interactions; writes user_index, item_index (append-only) and user_i
 import sys
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 import pandas as pd
@@ -22,8 +23,9 @@ from spark_jobs.context import Context, Summary
 from spark_jobs.predicates import in_days
 from spark_jobs.transforms.came import of_others, of_those
 from spark_jobs.transforms.indexing import first_free, new_ids, numbered, offsets
-from spark_jobs.transforms.interactions import adds_exactly, more_cells, pair_scores, score
+from spark_jobs.transforms.interactions import more_cells, pair_scores, score
 from spark_jobs.transforms.measure import measures
+from spark_jobs.transforms.scores import from_score, total
 from spark_jobs.windows import DAY, Window
 
 STEP = "create_user_item_matrix"
@@ -33,11 +35,11 @@ BASES = (tables.INTERACTIONS,)
 
 
 class Due(NamedTuple):
-    """How many cells are `kept`, and the `score` that those made now must have: that of the days that came, and of the
-    cells before that are not kept."""
+    """How many cells are `kept`, and the `score` that those made now must have, in whole millionths: that of the new
+    days, and of the earlier cells that are not kept."""
 
     kept: int
-    score: float
+    score: Decimal
 
 
 def chosen(ctx: Context) -> tuple:
@@ -52,8 +54,7 @@ def run(ctx: Context, days: Window) -> Summary:
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
     interactions = ctx.storage.read(tables.INTERACTIONS, state.reads[tables.INTERACTIONS.name])
-    addable = adds_exactly(weights) and not trailing_days
-    added = state.added_to(ctx, TABLE) if addable else None
+    added = None if trailing_days else state.added_to(ctx, TABLE)
     within = trailing(interactions, state.as_of, trailing_days)
     came = within.where(in_days(added)) if added else within
     seen = came if added else interactions  # an id has a number beyond the window too
@@ -105,14 +106,14 @@ def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: st
 
 
 def _due(ctx: Context, came: DataFrame, standing: DataFrame, kept: DataFrame) -> Due:
-    def told(cells: DataFrame, of: Column) -> tuple[int, float]:
-        return cells.agg(F.count("*"), F.coalesce(F.sum(of), F.lit(0.0))).first()
+    def counted(cells: DataFrame, of: Column) -> tuple[int, Decimal]:
+        return cells.agg(F.count("*"), total(of)).first()
 
     (_, new), (_, stood), (rows, stays) = at_once(
         ctx.spark,
-        lambda: told(came, score(chosen(ctx)[0])),
-        lambda: told(standing, F.col("score")),
-        lambda: told(kept, F.col("score")),
+        lambda: counted(came, score(chosen(ctx)[0])),
+        lambda: counted(standing, from_score("score")),
+        lambda: counted(kept, from_score("score")),
     )
     return Due(rows, new + stood - stays)
 
@@ -139,17 +140,17 @@ def scored(interactions: DataFrame, weights: dict[str, float], users: DataFrame,
 def _measures(ctx: Context, made: DataFrame, due: Due) -> pd.DataFrame:
     """Of the cells made now, which are all of their users; those of others were judged when they were made, and are
     only counted in `rows`."""
-    total = F.sum("score").alias("score_sum")
+    summed = total(from_score("score")).alias("score_sum")
     largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
     found, users, items = at_once(
         ctx.spark,
-        lambda: measures(made, TABLE, suite.RULES, further=[total, *largest]).toPandas(),
+        lambda: measures(made, TABLE, suite.RULES, further=[summed, *largest]).toPandas(),
         lambda: ctx.storage.read(tables.USER_INDEX).agg(first_free("user_index")).first()[0],
         lambda: ctx.storage.read(tables.ITEM_INDEX).agg(first_free("item_index")).first()[0],
     )
     beyond = (found["last_user"] >= users) | (found["last_item"] >= items)
     found["numbers_beyond_index"] = beyond.astype(int)
-    found["score_lost"] = (found["score_sum"] - due.score).abs().round(6)
+    found["score_lost"] = (found["score_sum"] - due.score).abs()
     found["rows"] += due.kept
     return found.assign(users=users, items=items)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -10,6 +11,7 @@ from spark_jobs.tables import INTERACTIONS, ITEM_DAYS
 from spark_jobs.transforms.latest import latest_known
 from spark_jobs.transforms.money import hundredths, money
 from spark_jobs.transforms.parts import in_parts
+from spark_jobs.transforms.scores import from_score, millionths, to_score
 
 TYPES = ("view", "cart", "purchase", "rating")
 PARTS_OF_DAY = {"dawn": (0, 6), "morning": (7, 12), "afternoon": (13, 18), "evening": (19, 23)}
@@ -56,12 +58,10 @@ def pairs(interactions: DataFrame, now: Column | None = None) -> DataFrame:
 
 
 def score(weights: Mapping[str, float], of: Callable[[str], Column] = F.col) -> Column:
-    """The score of a row of summed counts (or of a struct, by `of`): each type's count times its weight, added in a
-    fixed order."""
-    total = F.lit(0.0)
-    for name in TYPES:
-        total = total + of(f"{name}_count") * F.lit(float(weights[name]))
-    return total
+    """The score of a row of summed counts (or of a struct, by `of`) in whole millionths, BIGINT: each type's count
+    times its weight."""
+    parts = [of(f"{name}_count") * F.lit(millionths(weights[name])).cast("bigint") for name in TYPES]
+    return reduce(Column.__add__, parts)
 
 
 def pair_scores(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
@@ -71,17 +71,11 @@ def pair_scores(interactions: DataFrame, weights: Mapping[str, float]) -> DataFr
         .groupBy("user_id", "item_id")
         .agg(*(F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES))
     )
-    return summed.select("user_id", "item_id", score(weights).alias("score")).where("score <> 0")
-
-
-def adds_exactly(weights: Mapping[str, float]) -> bool:
-    """Whether scores of some days and of others add up to those of all of them, to the last bit: with multiples of
-    1/1024, of which a double loses none."""
-    return all(weight <= 2**20 and float(weight * 1024).is_integer() for weight in weights.values())
+    return summed.select("user_id", "item_id", to_score(score(weights)).alias("score")).where("score <> 0")
 
 
 def more_cells(cells: DataFrame) -> DataFrame:
-    """Cells, several of a pair, to one of each with their scores added. One shuffle of them."""
+    """Cells, several of a pair, to one of each with their scores added, exactly. One shuffle of them."""
     numbers = [F.max(name).alias(name) for name in ("user_index", "item_index")]
     by_pair = cells.repartition("user_id", "item_id").groupBy("user_id", "item_id")
-    return by_pair.agg(F.sum("score").alias("score"), *numbers)
+    return by_pair.agg(to_score(F.sum(from_score("score"))).alias("score"), *numbers)

@@ -4,7 +4,7 @@ It shares no code with the jobs nor with `tests/oracle.py`: files in, every tabl
 """
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -52,8 +52,15 @@ class Oracle:
     items: pa.Table
 
 
-def compute(csv_files: Collection[Path], *, exempt: Collection[str] = frozenset(), accept: bool = False) -> Oracle:
+def compute(
+    csv_files: Collection[Path],
+    *,
+    exempt: Collection[str] = frozenset(),
+    accept: bool = False,
+    weights: Mapping[str, str] = tables.WEIGHTS,
+) -> Oracle:
     """All tables from these files; `exempt` types are not deduplicated, `accept` admits hours of many rejects.
+    `weights` are decimal texts by event type.
 
     ValueError if any of the files is one that landing refuses.
     """
@@ -61,6 +68,7 @@ def compute(csv_files: Collection[Path], *, exempt: Collection[str] = frozenset(
     with duckdb.connect(config={"threads": 2}) as db:
         db.register("raw_rows", raw_rows)
         db.execute(tables.MACROS)
+        db.execute(tables.weight(weights))
         db.execute(tables.STOPPED, {"accept": accept})
         db.execute(tables.USER_EVENTS)
         db.execute(tables.REJECTED)

@@ -1,4 +1,8 @@
-"""The rules of the tables in plain SQL. Money is counted in whole cents, so that every half-up rounding is exact."""
+"""The rules of the tables in plain SQL. Money is counted in whole cents and scores in whole millionths, so that every
+half-up rounding and every sum is exact."""
+
+from collections.abc import Mapping
+from decimal import Decimal
 
 LATEST = (
     "timestamp DESC, price DESC NULLS LAST, session_id ASC NULLS LAST, category_id ASC NULLS LAST, "
@@ -18,9 +22,16 @@ CREATE MACRO half_up(total, n) AS (2 * CAST(total AS HUGEINT) + n) // (2 * n);
 CREATE MACRO hundredths(n) AS CAST(CAST(n AS DECIMAL(18, 0)) * CAST('0.01' AS DECIMAL(3, 2)) AS DECIMAL(18, 2));
 CREATE MACRO average(total, n) AS
     CAST(CAST(half_up(total, n) AS DECIMAL(18, 0)) * CAST('0.0001' AS DECIMAL(5, 4)) AS DECIMAL(12, 4));
-CREATE MACRO weight(event_type) AS CASE event_type
-    WHEN 'purchase' THEN 5 WHEN 'rating' THEN 4 WHEN 'cart' THEN 3 WHEN 'view' THEN 1 END;
 """
+
+WEIGHTS = {"view": "1", "cart": "3", "rating": "4", "purchase": "5"}
+
+
+def weight(weights: Mapping[str, str]) -> str:
+    """A macro: the weight of an event type in whole millionths."""
+    cases = " ".join(f"WHEN '{kind}' THEN {Decimal(text) * 1_000_000:.0f}" for kind, text in weights.items())
+    return f"CREATE MACRO weight(event_type) AS CASE event_type {cases} END"
+
 
 STOPPED = """
 CREATE TABLE stopped AS
@@ -98,7 +109,8 @@ FROM known
 
 MATRIX = """
 CREATE TABLE user_item_matrix AS
-SELECT user_id, item_id, CAST(sum(weight(event_type)) AS DOUBLE) AS score FROM cleaned_events GROUP BY user_id, item_id
+SELECT user_id, item_id, CAST(sum(weight(event_type)) AS DOUBLE) / 1000000 AS score
+FROM cleaned_events GROUP BY user_id, item_id
 """
 
 COUNTS = """
