@@ -77,6 +77,11 @@ def identities(ctx: Context) -> Iterator[str]:
     if found["earlier_rows_standing"]:
         line += f" ({found['earlier_rows_standing']:,} rows of earlier content stand for units that were stopped)"
     yield line
+    of_files = identity.records(ctx)
+    yield (
+        f"checked: records of the files {of_files['records']:,} = raw {of_files['raw_events']:,} + suppressed "
+        f"{of_files['suppressed']:,}"
+    )
     rows_in, rows_out = identity.deduplicated(ctx)
     yield f"checked: user_events {rows_in:,} = deduped {rows_out:,} + dropped {rows_in - rows_out:,}"
 

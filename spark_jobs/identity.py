@@ -44,3 +44,24 @@ def deduplicated(ctx: Context) -> tuple[int, int]:
     if held != rows_out:
         raise IdentityError(f"deduped_events holds {held:,} rows, but its builds kept {rows_out:,}.")
     return rows_in, rows_out
+
+
+def records(ctx: Context) -> Summary:
+    """records of the files = raw + suppressed, for each file and in total.
+
+    Records were counted while the file was hashed, rows are those that the table holds, suppressed ones were counted
+    where they were left out. A file that landed before records were counted has as many as it has rows. Raises
+    IdentityError naming the file and the figures.
+    """
+    found = {"records": 0, "raw_events": 0, "suppressed": 0}
+    for row in ctx.ledger.files():
+        suppressed = row["suppressed"] or 0
+        counted = row["rows"] + suppressed if row["records"] is None else row["records"]
+        if counted != row["rows"] + suppressed:
+            raise IdentityError(
+                f"{row['path']}: {counted:,} records were counted, but {row['rows']:,} landed and {suppressed:,} were "
+                "suppressed."
+            )
+        for name, number in zip(found, (counted, row["rows"], suppressed), strict=True):
+            found[name] += number
+    return found

@@ -3,19 +3,22 @@
 Digests are taken and records are read by executors; the driver handles one line for each file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import reduce
 from typing import Any
 
 import pyarrow as pa
+from pyspark import Accumulator
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
 
 from spark_jobs import failpoints, tables
 from spark_jobs.context import Context
+from spark_jobs.erased_records import CountByPart, PartCounts, count_by_file, leave_out
 from spark_jobs.known_files import KnownFiles, known_files
+from spark_jobs.landed_rows import NOTHING, Reading, landed_row, vanished_row
 from spark_jobs.landing_plan import Plan, plan_landing
 from spark_jobs.predicates import in_units
 from spark_jobs.session import now
@@ -24,19 +27,17 @@ from spark_jobs.sources.decide import READS, Action, Decision, to_parts
 from spark_jobs.sources.listing import list_files
 from spark_jobs.sources.moves import Row
 from spark_jobs.sources.records import Header, Part
+from spark_jobs.sources.suppression import Suppression
 from spark_jobs.storage_undo import undo_after
+from spark_jobs.suppressed_users import load_suppression
 from spark_jobs.transforms.digest import sums
 from spark_jobs.transforms.parse import parse
 from spark_jobs.windows import HOUR, ranges
 
 CREATED = 0  # the version of a table without rows
 LARGEST_PART = 64 << 20
-REPEATED = {
-    "status": "duplicate",
-    "rows": 0,
-    "hours": [],
-    "sentence": "landed under another path before; rows removed.",
-}
+REPEATED = {"status": "duplicate", "rows": 0, "hours": [], "records": None, "suppressed": None}
+REPEATED |= {"sentence": "landed under another path before; its rows were removed."}
 
 
 def land(ctx: Context, rehash: bool) -> list[Decision]:
@@ -50,11 +51,12 @@ def land(ctx: Context, rehash: bool) -> list[Decision]:
     for line in listing.describe_skipped():
         ctx.say(f"note: {line}")
     ledger = known_files(ctx.ledger.files())
+    suppression = load_suppression(ctx)
     plan = plan_landing(ctx, listing.files, ledger, rehash)
     failpoints.reached("landing.read")
-    hours = _write(ctx, plan)
+    readings = _write(ctx, plan, suppression)
     failpoints.reached("landing.written")
-    _record(ctx, plan, ledger, hours)
+    _record(ctx, plan, ledger, readings)
     failpoints.reached("landing.recorded")
     return plan.decisions
 
@@ -65,21 +67,25 @@ def undo(ctx: Context) -> None:
     undo_after(ctx.storage, tables.RAW_EVENTS, last)
 
 
-def _write(ctx: Context, plan: Plan) -> dict[int, list[dict[str, Any]]]:
-    """Write the records to raw_events; returns, for each file, rows and digest by hour of what was read now."""
+def _write(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[int, Reading]:
+    """Write the records to raw_events, but those of erased users; returns what was read of each file."""
     ctx.storage.create(tables.RAW_EVENTS)
     reading = [decision for decision in plan.decisions if decision.action in READS]
     gone = [sql for each in plan.decisions if (sql := _replaced(each, plan.known.get(each.file.path)))]
     gone += [f"(file_id = {file_id})" for file_id in plan.replaced]
     if not reading and not gone:
         return {}
-    frames = [_parsed(ctx, group) for group in _by_header(reading)] or [ctx.storage.frame(tables.RAW_EVENTS, [])]
+    erased = ctx.spark.sparkContext.accumulator({}, CountByPart())
+    frames = [_parsed(ctx, group, suppression, erased) for group in _by_header(reading)]
+    frames = frames or [ctx.storage.frame(tables.RAW_EVENTS, [])]
     rows = reduce(DataFrame.unionByName, frames)
     if gone:
         ctx.storage.replace(tables.RAW_EVENTS, rows, " OR ".join(gone))
     else:
         ctx.storage.append(tables.RAW_EVENTS, rows)
-    return _digests(ctx, reading)
+    suppressed = count_by_file(erased.value)
+    hours = _digests(ctx, reading)
+    return {each.file_id: Reading(hours.get(each.file_id, []), suppressed[each.file_id]) for each in reading}
 
 
 def _replaced(decision: Decision, old: Row | None) -> str | None:
@@ -102,8 +108,13 @@ def _by_header(reading: list[Decision]) -> list[list[Decision]]:
     return list(groups.values())
 
 
-def _parsed(ctx: Context, group: list[Decision]) -> DataFrame:
-    """The records of files with the same header as raw_events rows; each part of a file is a task."""
+def _parsed(
+    ctx: Context, group: list[Decision], suppression: Suppression | None, erased: Accumulator[PartCounts]
+) -> DataFrame:
+    """The records of files with the same header as raw_events rows; each part of a file is a task.
+
+    Records of erased users are left out, and counted in `erased`.
+    """
     header = Header(group[0].examined.header, group[0].columns)
     every = _bytes_a_task(ctx, group)
     parts = [tuple(asdict(part).values()) for decision in group for part in to_parts(decision, every)]
@@ -117,7 +128,8 @@ def _parsed(ctx: Context, group: list[Decision]) -> DataFrame:
             for row in batch.to_pylist():
                 part = Part(**row)
                 with files.open_content(part.path, part.start, part.packed) as stream:
-                    yield from (plain.typed(each, header.columns) for each in records.read(part, stream, header))
+                    typed = (plain.typed(each, header.columns) for each in records.read(part, stream, header))
+                    yield from typed if suppression is None else leave_out(suppression, typed, header, part, erased)
 
     schema = from_arrow_schema(records.schema(header))
     for name, kind in plain.fields(header.columns).items():
@@ -154,51 +166,13 @@ def content(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
-def _record(ctx: Context, plan: Plan, ledger: KnownFiles, hours: dict[int, list[dict[str, Any]]]) -> None:
+def _record(ctx: Context, plan: Plan, ledger: KnownFiles, readings: dict[int, Reading]) -> None:
     """Write what became of each file. A row under another spelling of its path gets the one that is its identity."""
     stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
-    rows = [_row(each, plan.known.get(each.file.path), hours.get(each.file_id, [])) for each in plan.decisions]
-    rows += [_gone(plan.known[path]) for path in plan.gone]
+    rows = [
+        landed_row(each, plan.known.get(each.file.path), readings.get(each.file_id, NOTHING)) for each in plan.decisions
+    ]
+    rows += [vanished_row(plan.known[path]) for path in plan.gone]
     rows += [row | REPEATED for row in ledger.repeated if row["rows"]]
     outdated = {ledger.spelled.get(row["path"], row["path"]) for row in rows} - {row["path"] for row in rows}
     ctx.ledger.record_files([row | stamp for row in rows], outdated)
-
-
-def _gone(row: Row) -> Row:
-    """The row of a file that is no longer there. Its rows are kept, unless they moved with it."""
-    kept = "the file has vanished; its rows are kept."
-    return row | {"status": "vanished", "sentence": kept if row["digest"] or row["rows"] else row["sentence"]}
-
-
-def _row(decision: Decision, old: dict[str, Any] | None, hours: list[dict[str, Any]]) -> dict[str, Any]:
-    """The ledger row after a decision. A file that is refused after it landed keeps the rows it gave before."""
-    file, examined = decision.file, decision.examined
-    looked = {"path": file.path, "size": file.size, "modified": file.modified, "sentence": decision.sentence}
-    empty = {"file_id": decision.file_id, "part": decision.part, "rows": 0, "hours": [], "name": file.name}
-    if decision.action is Action.REFUSED:
-        return empty | (old or {}) | looked | {"status": "refused"}
-    if decision.action is Action.SAME:
-        return old | looked | {"status": "landed"}
-    read = {
-        "digest": examined.digest,
-        "content_bytes": examined.content_bytes,
-        "records": examined.records,
-        "header": list(decision.columns),
-        "unfinished_from": examined.unfinished_from,
-    }
-    if decision.action is Action.DUPLICATE:
-        return empty | looked | read | {"status": "duplicate"}
-    if decision.action is Action.GREW:
-        hours = _added(part for part in [*old["hours"], *hours] if part in hours or not part["unfinished"])
-    rows = sum(part["rows"] for part in hours)
-    return empty | looked | read | {"status": "landed", "hours": hours, "rows": rows}
-
-
-def _added(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Entries of the same hour joined by adding: digests are sums."""
-    joined: dict[tuple, dict[str, Any]] = {}
-    for part in parts:
-        key = (part["hour"], part["unfinished"])
-        old = joined.get(key, {"rows": 0, "low": 0, "high": 0})
-        joined[key] = part | {name: old[name] + part[name] for name in ("rows", "low", "high")}
-    return list(joined.values())

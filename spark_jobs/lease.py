@@ -22,7 +22,7 @@ COLLECTION, PREPROCESSING, MATRIX, FEATURES = PARTS = ("collection", "preprocess
 WRITES = {
     COLLECTION: (
         *(tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS),
-        *(tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_STATUS),
+        *(tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_STATUS, tables.SUPPRESSED_USERS),
     ),
     PREPROCESSING: (
         *(tables.DEDUPED_EVENTS, tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS),

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 from spark_jobs.addresses import expand, is_remote
 from spark_jobs.errors import SettingsError
-from spark_jobs.settings_types import Paths
+from spark_jobs.settings_types import Paths, Privacy
 from spark_jobs.settings_types import Settings as Settings
 
 ROOT = Path(os.environ.get("PIPELINE_HOME") or Path(__file__).resolve().parents[1])  # this file may lie in an archive
@@ -33,7 +33,8 @@ def load(overrides: list[str] = (), file: Path | None = None) -> Settings:
     settings = _build(Settings, tree, "", str(file))
     given = dataclasses.asdict(settings.paths)
     paths = Paths(**{name: absolute(value, f"setting paths.{name}") for name, value in given.items()})
-    return dataclasses.replace(settings, paths=paths)
+    key_file = settings.privacy.key_file and absolute(settings.privacy.key_file, "setting privacy.key_file")
+    return dataclasses.replace(settings, paths=paths, privacy=Privacy(key_file))
 
 
 def _override(tree: dict[str, Any], override: str) -> None:

@@ -179,6 +179,13 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class Privacy:
+    """Where the key of the erased users is; empty: beside the warehouse."""
+
+    key_file: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of a run."""
 
@@ -193,3 +200,4 @@ class Settings:
     schedule: Schedule
     export: Export
     retention: Retention
+    privacy: Privacy

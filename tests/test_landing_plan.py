@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_jobs.known_files import known_files
-from spark_jobs.landing import _gone, _replaced, _row
+from spark_jobs.landed_rows import Reading, landed_row, vanished_row
+from spark_jobs.landing import _replaced
 from spark_jobs.landing_plan import plan_landing
 from spark_jobs.sources import files, records
 from spark_jobs.sources.decide import READS, Action, to_parts
@@ -71,9 +72,9 @@ class Shop:
                 {"hour": HOUR, "rows": n, "low": n, "high": 0, "unfinished": unfinished}
                 for unfinished, n in Counter(row[2] for row in read).items()
             ]
-            self._record(_row(decision, plan.known.get(decision.file.path), hours))
+            self._record(landed_row(decision, plan.known.get(decision.file.path), Reading(hours)))
         for path in plan.gone:
-            self._record(_gone(plan.known[path]))
+            self._record(vanished_row(plan.known[path]))
         return [decision.action for decision in plan.decisions]
 
     def gives(self, name: str) -> bool:

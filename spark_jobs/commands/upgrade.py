@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from pyspark.errors import AnalysisException
+from pyspark.sql import functions as F
 
 from spark_jobs import lease, lock, tables
 from spark_jobs.command_line import guarded, parser
@@ -44,11 +45,26 @@ def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
     for table in tables.ALL:
         if ctx.storage.exists(table):
             yield from (f"{table.name}: {words}" for words in conform(ctx.storage, table))
+    if dropped := drop_empty_hours(ctx.storage):
+        yield f"hour_status: {dropped:,} hours without rows removed, for these are derived now"
     for name in tables.RETIRED:
         if ctx.storage.remove(name):
             yield f"{name}: removed, for nothing reads it any more"
     lease.take(ctx.storage, holds, upgrading=True)
     yield f"layout {tables.LAYOUT}, {before} before" if before < tables.LAYOUT else f"layout {before}, as it was"
+
+
+def drop_empty_hours(storage: Storage) -> int:
+    """Remove the hours that layout 3 stored as empty; how many there were. One that had rows once stays, as loaded."""
+    hours = storage.read(tables.HOUR_STATUS)
+    empty = hours.where("status = 'empty'")
+    had_rows = F.col("types").isNotNull()  # it was judged
+    count = empty.where(~had_rows).count()
+    if empty.count():
+        kept = hours.where((F.col("status") != "empty") | had_rows)
+        status = F.when(F.col("status") == "empty", F.lit("loaded")).otherwise(F.col("status"))
+        storage.replace(tables.HOUR_STATUS, kept.withColumn("status", status), None)
+    return count
 
 
 def conform(storage: Storage, table: Table) -> Iterator[str]:

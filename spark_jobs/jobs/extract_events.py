@@ -6,7 +6,7 @@ Exit code 4 when an hour of the range has not arrived yet.
 
 import sys
 
-from spark_jobs import command_line, lease, windows
+from spark_jobs import command_line, identity, lease, windows
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import NotArrivedError, SourceError
 from spark_jobs.landing import land
@@ -55,6 +55,7 @@ def summary(ctx: Context, decisions: list[Decision]) -> Summary:
         "files_landed": sum(action in READS for action in actions),
         "files_duplicate": actions.count(Action.DUPLICATE),
         "files_refused": actions.count(Action.REFUSED),
+        "records_suppressed": identity.records(ctx)["suppressed"],
         "hours_handed_on": len(pending),
         "rows_handed_on": sum(unit.landed_rows for unit in pending),
     }

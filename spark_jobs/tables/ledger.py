@@ -124,6 +124,7 @@ SUPPRESSED_USERS = Table(
         Field(
             "user_hmac", "STRING", "HMAC-SHA-256 of the user_id with the warehouse's key, hexadecimal; the key.", False
         ),
+        Field("key_id", "STRING", "Which key: 16 digits of an HMAC of a fixed word. Another key is refused.", False),
         Field("suppressed_at", "TIMESTAMP", "When the user was erased, UTC; outside every comparison.", False),
     ),
     key=("user_hmac",),

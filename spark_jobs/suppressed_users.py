@@ -1,0 +1,105 @@
+"""The list of erased users, and its key. The ids are not kept: without the key nobody can tell who is on the list.
+
+The key is a file of mode 0600 beside the warehouse, or at `privacy.key_file`. Whoever has list and key can only ask
+whether one given user is on the list.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from pyarrow import fs
+
+from spark_jobs import tables
+from spark_jobs.addresses import is_remote
+from spark_jobs.context import Context
+from spark_jobs.errors import PipelineError, SettingsError
+from spark_jobs.session import now
+from spark_jobs.settings import Settings
+from spark_jobs.sources.file_systems import file_system
+from spark_jobs.sources.suppression import Suppression, digest_user, key_id
+
+KEY_BYTES = 32
+
+
+def load_suppression(ctx: Context) -> Suppression | None:
+    """The erased users; None where there are none. Raises PipelineError where their key is gone or another one."""
+    rows = ctx.storage.rows(tables.SUPPRESSED_USERS)
+    if not rows:
+        return None
+    address = key_address(ctx.settings)
+    key = _read(address)
+    if key is None or {row["key_id"] for row in rows} != {key_id(key)}:
+        state = "is missing" if key is None else "is not the one that the list was made with"
+        raise PipelineError(
+            f"{address}: the key of the {len(rows):,} erased users {state}; put it back from your backup: without it "
+            "their records would land again."
+        )
+    return Suppression(key, frozenset(row["user_hmac"] for row in rows))
+
+
+def suppress(ctx: Context, user: int) -> bool:
+    """Put a user on the list; False where it is there already. Makes the key where there is none."""
+    known = load_suppression(ctx)
+    key = known.key if known else _make_key(key_address(ctx.settings))
+    digest = digest_user(key, user)
+    if known and digest in known.users:
+        return False
+    row = {"user_hmac": digest, "key_id": key_id(key), "suppressed_at": now()}
+    ctx.storage.append(tables.SUPPRESSED_USERS, ctx.storage.frame(tables.SUPPRESSED_USERS, [row]).coalesce(1))
+    return True
+
+
+def lift(ctx: Context, user: int) -> bool:
+    """Take a user off the list; False where it is not there."""
+    known = load_suppression(ctx)
+    digest = digest_user(known.key, user) if known else None
+    if known is None or digest not in known.users:
+        return False
+    rows = [row for row in ctx.storage.rows(tables.SUPPRESSED_USERS) if row["user_hmac"] != digest]
+    ctx.storage.replace(tables.SUPPRESSED_USERS, ctx.storage.frame(tables.SUPPRESSED_USERS, rows).coalesce(1), None)
+    return True
+
+
+def key_address(settings: Settings) -> str:
+    """Where the key is. Raises SettingsError for a remote warehouse without `privacy.key_file`."""
+    if settings.privacy.key_file:
+        return settings.privacy.key_file
+    if is_remote(settings.paths.warehouse):
+        raise SettingsError(
+            f"setting privacy.key_file: name a file for the key of erased users; {settings.paths.warehouse} has no "
+            "folder of this machine beside it."
+        )
+    return f"{settings.paths.warehouse.rstrip('/')}.key"
+
+
+def _read(address: str) -> bytes | None:
+    """The key; None where there is none. Raises PipelineError where it cannot be read."""
+    system, path = file_system(address)
+    try:
+        if system.get_file_info(path).type != fs.FileType.File:
+            return None
+        with system.open_input_stream(path) as stream:
+            return bytes.fromhex(stream.read().decode().strip())
+    except (OSError, ValueError) as error:
+        raise PipelineError(f"{address}: the key of erased users cannot be read ({error}).") from error
+
+
+def _make_key(address: str) -> bytes:
+    """The key at the address; a new one where there is none. Only its owner may read it."""
+    if existing := _read(address):
+        return existing
+    text = secrets.token_hex(KEY_BYTES)
+    try:
+        if is_remote(address):
+            system, path = file_system(address)
+            with system.open_output_stream(path) as stream:
+                stream.write(text.encode())
+        else:
+            Path(address).parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(address, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(text)
+    except OSError as error:
+        raise PipelineError(f"{address}: the key of erased users cannot be written ({error.strerror}).") from error
+    return bytes.fromhex(text)
