@@ -35,8 +35,8 @@ class Work:
 
 
 def reading(ctx: Context, *read: Table) -> dict[str, int]:
-    """The present version of each of these tables: what a build then reads, and writes into the ledger."""
-    return {table.name: ctx.storage.version(table) for table in read}
+    """The version of each of these tables that the ledger names: what a build then reads, and records as read."""
+    return {table.name: ctx.ledger.version(table) for table in read}
 
 
 def due(ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple[str, str]], *settings: Any) -> Work:
@@ -65,12 +65,22 @@ def verdict_of(ctx: Context, suite: Suite, measures: pd.DataFrame, unit: str | N
     return quality.judge(suite, table, ctx.settings.paths.quality, ctx.settings.quality.docs_days)
 
 
-def record(ctx: Context, work: Work, verdict: quality.Verdict, counts: Mapping[str, dict[str, Any]]) -> None:
-    """Writes what became of each day: built from what, or stopped (then what stands from before stays described)."""
-    rows = []
+def record(
+    ctx: Context,
+    work: Work,
+    verdict: quality.Verdict,
+    counts: Mapping[str, dict[str, Any]],
+    of: Sequence[Table],
+    written: bool,
+) -> None:
+    """Record what became of each day: built from what, or stopped (then the row still describes the earlier build).
+
+    `of` are the tables of the step, `written` whether days were written into them now.
+    """
+    rows, writes = [], ctx.ledger.writes(of, of if written else ())
     for day in work.days:
         name, old = windows.name(day, DAY), work.old.get(day)
-        row = {"day": day.date(), "input_digest": work.digests[day], "verdict": None}
+        row = {"day": day.date(), "input_digest": work.digests[day], "verdict": None, "writes": writes}
         if name in verdict.failed:
             stands = {key: old[key] for key in ("output_digest", "rows_in", "rows_out", "counts", "reads") if old}
             nothing = {"output_digest": NOTHING, "rows_in": 0, "rows_out": 0, "counts": {"source": NOTHING}}
@@ -123,8 +133,8 @@ class Snapshot:
     """What matrix and features are to rest on: the latest processed day, a digest of all days and settings.
 
     `added`: the days that came since the last snapshot, where that is all that happened and they are fewer than those
-    before; else None, and the snapshot is made from scratch. `last` is the digest that the last one rests on, `events`
-    the rows of cleaned_events of all days.
+    before; else None, and the snapshot is made from scratch. `before` are the versions of the tables that the last one
+    wrote, `events` the rows of cleaned_events of all days.
     """
 
     step: str
@@ -134,14 +144,20 @@ class Snapshot:
     days: Mapping[datetime, str]
     unchanged: bool
     added: list[datetime] | None
-    last: str | None
+    before: Mapping[str, int]
     reads: Mapping[str, int]
     events: int
 
     def added_to(self, ctx: Context, *held: Table) -> list[datetime] | None:
-        """`added`, if these tables hold what the last snapshot wrote: not what an attempt wrote that ended before its
-        entry in the ledger."""
-        return self.added if self.added and all(ctx.storage.note(table) == self.last for table in held) else None
+        """`added`, if what the last snapshot wrote into these tables can still be read (`earlier`)."""
+        there = all(
+            table.name in self.before and ctx.storage.is_readable(table, self.before[table.name]) for table in held
+        )
+        return self.added if self.added and there else None
+
+    def earlier(self, ctx: Context, table: Table) -> DataFrame:
+        """The rows that the last snapshot wrote: not those of an attempt that ended before its row in the ledger."""
+        return ctx.storage.read(table, self.before[table.name])
 
 
 def snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) -> Snapshot:
@@ -153,11 +169,13 @@ def snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) ->
         raise PipelineError("no day of cleaned_events is built yet; run handle_missing_values first.")
     digest = fingerprint(sorted((str(day), output) for day, output in built.items()), *settings)
     last = ctx.ledger.last_build(step)
-    stands = last["input_digest"] if last is not None and last["status"] == "built" else None
+    last = last if last is not None and last["status"] == "built" else None
     chosen = fingerprint(*settings)
-    added = _added(built, chosen, last["counts"]) if stands else None
+    added = _added(built, chosen, last["counts"]) if last else None
+    unchanged = last is not None and last["input_digest"] == digest
+    before = (last["writes"] or {}) if last else {}
     reads, events = reading(ctx, *bases), sum(row["rows_out"] for row in rows.values())
-    return Snapshot(step, max(built), digest, chosen, built, stands == digest, added, stands, reads, events)
+    return Snapshot(step, max(built), digest, chosen, built, unchanged, added, before, reads, events)
 
 
 def _added(built: Mapping[datetime, str], settings: str, before: Mapping[str, str]) -> list[datetime] | None:
@@ -173,13 +191,22 @@ def stamped(table: Table, rows: DataFrame, state: Snapshot) -> DataFrame:
     return table.conform(rows.withColumn("as_of", F.lit(state.as_of.date())).withColumn("built_at", F.lit(now())))
 
 
-def record_snapshot(ctx: Context, state: Snapshot, verdict: quality.Verdict, rows_in: int, rows_out: int) -> None:
-    """Writes what became of a snapshot; its day is the latest processed one, its counts what each day gave."""
+def record_snapshot(
+    ctx: Context,
+    state: Snapshot,
+    verdicts: Sequence[quality.Verdict],
+    rows_in: int,
+    rows_out: int,
+    of: Sequence[Table],
+) -> None:
+    """Record what became of a snapshot; its day is the latest processed one, its counts what each day gave.
+
+    Built where every verdict passed: then all tables `of` the step were written, else none.
+    """
     row = {"day": state.as_of.date(), "input_digest": state.digest, "rows_in": rows_in, "rows_out": rows_out}
-    failed = "; ".join(text for texts in verdict.failed.values() for text in texts)
+    failed = "; ".join(text for verdict in verdicts for texts in verdict.failed.values() for text in texts)
     status = {"status": "stopped" if failed else "built", "verdict": failed or None}
+    status["writes"] = ctx.ledger.writes(of, () if failed else of)
     rests_on = {windows.name(day, DAY): output for day, output in state.days.items()} | {"settings": state.settings}
     outcome = {"output_digest": fingerprint(state.step, state.digest), "counts": rests_on, "reads": dict(state.reads)}
-    failpoints.reached("building.written")
     ctx.ledger.record_builds(state.step, [row | status | outcome])
-    failpoints.reached("building.recorded")

@@ -27,7 +27,7 @@ MOST_NAMED = 5
 def closing(ctx: Context, console: Console, summaries: Mapping[str, Summary], seconds: Mapping[str, float]) -> None:
     """Prints the table and the identities, the latter from the tables as they stand."""
     used = {table.name: table for places in STEPS.values() for side in places for table in side}
-    counts = {name: ctx.storage.count(table) for name, table in used.items()}
+    counts = {name: ctx.count(table) for name, table in used.items()}
     table = Table(title="what the tables hold, and what this run did", title_justify="left", box=box.SIMPLE_HEAD)
     for heading, justify in (("step", "left"), ("rows in", "right"), ("rows out", "right"), ("seconds", "right")):
         table.add_column(heading, justify=justify, no_wrap=True)

@@ -2,16 +2,17 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.lease import Lease
 from spark_jobs.ledger import Ledger
 from spark_jobs.settings import Settings
 from spark_jobs.storage import Storage
+from spark_jobs.tables import Table
 from spark_jobs.windows import Window
 
 Summary = dict[str, Any]
@@ -37,6 +38,18 @@ class Context:
         """What a job's `run` makes of the window; what it writes, it writes under the lease of its part."""
         self.storage.part = job.PART
         return job.run(self, window)
+
+    def read(self, table: Table) -> DataFrame:
+        """The table in the version that the ledger names (`Ledger.version`)."""
+        return self.storage.read(table, self.ledger.version(table))
+
+    def count(self, table: Table) -> int:
+        """Rows of the table in the version that the ledger names, from Delta's log."""
+        return self.storage.count(table, self.ledger.version(table))
+
+    def pinned(self) -> "Context":
+        """The same with the ledger as it is now: whatever is read then belongs together, next to any writer."""
+        return replace(self, ledger=self.ledger.pinned())
 
     def option(self, name: str) -> Any:
         """An option of the command line beyond the window; None where it was not given."""

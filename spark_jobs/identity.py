@@ -1,4 +1,4 @@
-"""Nothing lost, nothing twice: the counting identities, proven from the tables on every run."""
+"""Nothing lost, nothing twice: the counting identities, proven from the tables on every run, also next to writers."""
 
 from spark_jobs import tables
 from spark_jobs.context import Context, Summary
@@ -10,9 +10,11 @@ COMMITTED = (tables.USER_EVENTS, tables.REJECTED_EVENTS)
 def events(ctx: Context) -> Summary:
     """raw = user_events + rejected + rows of units not yet committed: for each unit, and in total over the tables.
 
-    The ledger is compared with the tables (whose counts Delta keeps in its log: no scan), the units with the ledger.
+    The ledger is compared with the versions of the tables that it names (Delta's log has their counts: no scan), the
+    units with the ledger.
     Raises IdentityError naming the unit and both figures.
     """
+    ctx = ctx.pinned()
     units = ctx.ledger.units()
     current = [unit for unit in units if not unit.dirty and unit.status != "stopped"]
     for unit in current:
@@ -21,7 +23,7 @@ def events(ctx: Context) -> Summary:
     raw = sum(unit.landed_rows for unit in units)
     held = {"user_events": sum(u.valid_rows for u in units), "rejected_events": sum(u.rejected_rows for u in units)}
     for table, due in ((tables.RAW_EVENTS, raw), *((t, held[t.name]) for t in COMMITTED)):
-        if (counted := ctx.storage.count(table)) != due:
+        if (counted := ctx.count(table)) != due:
             raise IdentityError(f"{table.name} holds {counted:,} rows, but the ledger counts {due:,}.")
     valid, rejected = sum(u.valid_rows for u in current), sum(u.rejected_rows for u in current)
     return {
@@ -38,9 +40,10 @@ def deduplicated(ctx: Context) -> tuple[int, int]:
 
     Raises IdentityError where deduped_events does not hold what its builds kept.
     """
+    ctx = ctx.pinned()
     builds = ctx.ledger.builds("remove_duplicates").values()
     rows_in, rows_out = (sum(row[name] for row in builds) for name in ("rows_in", "rows_out"))
-    held = ctx.storage.count(tables.DEDUPED_EVENTS)
+    held = ctx.count(tables.DEDUPED_EVENTS)
     if held != rows_out:
         raise IdentityError(f"deduped_events holds {held:,} rows, but its builds kept {rows_out:,}.")
     return rows_in, rows_out

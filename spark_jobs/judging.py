@@ -138,7 +138,7 @@ def commit(ctx: Context, judged: Judged, accepted: str | None) -> None:
         return
     if accepted:
         judged.accepted = {unit for unit, broken in judged.broken.items() if set(broken) == {ACCEPTABLE}}
-    passing = judged.passing
+    passing, written = judged.passing, []
     failpoints.reached("judging.read")
     if passing:
         chosen = judged.rows.where(_rows_of(passing, "timestamp"))
@@ -147,13 +147,16 @@ def commit(ctx: Context, judged: Judged, accepted: str | None) -> None:
         dated = [unit for unit in passing if unit.hour is not None]
         if dated:
             ctx.storage.replace(tables.USER_EVENTS, good, _rows_of(dated, "timestamp"))
+            written.append(tables.USER_EVENTS)
         failpoints.reached("judging.events")
         if any(unit.rejected_rows or _count(judged, unit, "rejected_rows") for unit in passing):
             ctx.storage.replace(tables.REJECTED_EVENTS, bad, _rows_of(passing, "hour"))
+            written.append(tables.REJECTED_EVENTS)
     reasons = _reasons(ctx, [unit for unit in passing if _count(judged, unit, "rejected_rows")])
     rows = [_ledger_row(judged, unit, reasons.get(unit.unit, {}), accepted) for unit in judged.units]
     failpoints.reached("judging.written")
-    ctx.ledger.record_hours(rows)
+    writes = ctx.ledger.writes((tables.USER_EVENTS, tables.REJECTED_EVENTS), written)
+    ctx.ledger.record_hours(row | {"writes": writes} for row in rows)
     failpoints.reached("judging.recorded")
 
 

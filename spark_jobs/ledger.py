@@ -1,21 +1,24 @@
 """The ledger: reads and writes of landed_files, hour_status, day_builds and day_status.
 
-Small tables, held in memory while their version stands; a write replaces the month (or the step) that it touches.
+Small tables, held in memory until their version changes; a write replaces the month (or the step) that it touches.
+Here it is decided which version of a table a reader takes next to writers: `Ledger.version`.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from spark_jobs import states, tables
+from spark_jobs import states, tables, versions
 from spark_jobs.errors import BusyError
 from spark_jobs.session import now
 from spark_jobs.states import Unit
 from spark_jobs.storage import CONFLICTS, Storage
 from spark_jobs.tables import Table
+from spark_jobs.versions import NOTHING
 from spark_jobs.windows import Window
 
 ATTEMPTS = 5
+PINNED = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY_STATUS)
 
 
 class Ledger:
@@ -24,6 +27,46 @@ class Ledger:
     def __init__(self, storage: Storage):
         self.storage = storage
         self._held: dict[str, tuple[int, list[dict[str, Any]]]] = {}
+        self._versions: dict[str, int] | None = None  # of a pinned ledger
+
+    def pinned(self) -> "Ledger":
+        """The ledger as it is now, for a reader next to writers: its rows and the versions that they name stay."""
+        if self._versions is not None:
+            return self
+        pinned = Ledger(self.storage)
+        pinned._held = {table.name: (NOTHING, self._rows(table)) for table in PINNED}
+        pinned._versions = {}
+        return pinned
+
+    def version(self, table: Table) -> int:
+        """The version of a table to read: the one that the ledger's latest rows name; the latest where they name none
+        (an older warehouse, a table of the ledger) or that can no longer be read. NOTHING: nothing is recorded yet."""
+        if self._versions is None:
+            return self._version(table)
+        if table.name not in self._versions:
+            self._versions.setdefault(table.name, self._version(table))  # the first of several threads decides
+        return self._versions[table.name]
+
+    def _version(self, table: Table) -> int:
+        named = self._named(table)
+        if named is None or (named != NOTHING and not self.storage.is_readable(table, named)):
+            return self.storage.version(table)
+        return named
+
+    def _named(self, table: Table) -> int | None:
+        source = versions.SOURCES.get(table.name)
+        return versions.named(table, self._rows(source[0])) if source else None
+
+    def writes(self, of: Sequence[Table], written: Sequence[Table]) -> dict[str, int] | None:
+        """What a new row says of the tables `of` a writer: the present version of those `written` now, of the others
+        what the ledger named before. None: nothing is written, and an older warehouse named nothing."""
+        before = {table.name: self._named(table) for table in of}
+        if not written and None in before.values():
+            return None
+        now = {
+            table.name: self.storage.version(table) for table in of if table in written or before[table.name] is None
+        }
+        return {name: version for name, version in (before | now).items() if version != NOTHING}
 
     def files(self) -> list[dict[str, Any]]:
         """All rows of landed_files, by file_id."""
@@ -54,6 +97,7 @@ class Ledger:
         """Writes ledger rows of hours; what a row leaves out gets its neutral value."""
         nothing = {"raw_rows": 0, "valid_rows": 0, "rejected_rows": 0, "reasons": {}, "warnings": []}
         nothing |= {"raw_digest": states.NO_CONTENT, "content_digest": states.NO_CONTENT, "updated_at": now()}
+        nothing |= {"writes": {}}
         self._put(tables.HOUR_STATUS, (nothing | row | {"month": states.month_of(row["unit"])} for row in rows))
 
     def hours(self) -> list[dict[str, Any]]:
@@ -82,6 +126,13 @@ class Ledger:
         """Writes what a step did for each day (key `day`: a date)."""
         self._put(tables.DAY_BUILDS, ({"step": step, "built_at": now(), "counts": {}} | row for row in rows))
 
+    def renew_writes(self, step: str, day: datetime, *written: Table) -> None:
+        """Write into the row of a build that these of its tables were written once more, and are right now."""
+        row = self.builds(step)[day]
+        if row["writes"] is not None:  # else nothing is named, and readers take the latest
+            again = {table.name: self.storage.version(table) for table in written}
+            self._put(tables.DAY_BUILDS, [row | {"writes": row["writes"] | again}])
+
     def days(self) -> list[dict[str, Any]]:
         """All rows of day_status, by day."""
         return sorted(self._rows(tables.DAY_STATUS), key=lambda row: row["day"])
@@ -107,6 +158,8 @@ class Ledger:
         raise BusyError("day_status: other runs keep changing the ledger; run this again.")
 
     def _rows(self, table: Table) -> list[dict[str, Any]]:
+        if self._versions is not None and table.name in self._held:
+            return self._held[table.name][1]
         version = self.storage.version(table)
         if self._held.get(table.name, (None, []))[0] != version:
             self._held[table.name] = (version, self.storage.rows(table))

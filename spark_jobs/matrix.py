@@ -25,6 +25,7 @@ from spark_jobs.errors import PipelineError
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.transforms.indexing import first_free
+from spark_jobs.versions import NOTHING
 
 if TYPE_CHECKING:
     from pyspark.mllib.linalg.distributed import CoordinateMatrix
@@ -97,9 +98,9 @@ def opened(*settings: str) -> Iterator[UserItemMatrix]:
 
 
 def of_warehouse(ctx: Context) -> UserItemMatrix:
-    """The matrix as the tables have it now. Raises PipelineError where there is none yet."""
-    if not ctx.storage.exists(tables.USER_ITEM_MATRIX):
+    """The matrix as the ledger names it, with its own index. Raises PipelineError where there is none yet."""
+    ctx = ctx.pinned()
+    if ctx.ledger.version(tables.USER_ITEM_MATRIX) == NOTHING:
         raise PipelineError(f"{ctx.settings.paths.warehouse}: there is no matrix yet; make run first.")
-    read = ctx.storage.read
-    cells, users, items = map(read, (tables.USER_ITEM_MATRIX, tables.USER_INDEX, tables.ITEM_INDEX))
+    cells, users, items = map(ctx.read, (tables.USER_ITEM_MATRIX, tables.USER_INDEX, tables.ITEM_INDEX))
     return UserItemMatrix(cells, users, items, ctx.settings.export.max_matrix_gb)

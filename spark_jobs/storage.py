@@ -16,6 +16,7 @@ from pyspark.sql.types import StructType
 
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.tables import Table
+from spark_jobs.versions import NOTHING
 
 # History for a month and removed files for a week: long enough for time travel, bounded for years of hourly commits.
 PROPERTIES = {
@@ -87,8 +88,8 @@ class Storage:
             files.delete(log, True)
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
-        """The table as it is now, or as a version had it; a table that nobody wrote yet reads as empty."""
-        if not self.exists(table):
+        """The table as it is now, or as a version had it; version -1, and a table that nobody wrote yet, are empty."""
+        if version == NOTHING or not self.exists(table):
             return self.frame(table, [])
         reader = self.spark.read.format("delta")
         return (reader if version is None else reader.option("versionAsOf", version)).load(self.path(table))
@@ -101,7 +102,15 @@ class Storage:
             if "VERSION" not in (error.getCondition() or ""):
                 raise
             return None
-        return rows if all(self._is_there(unquote(address)) for address in rows.inputFiles()) else None
+        replaced = set(rows.inputFiles()) - set(self.read(table).inputFiles())  # the files of the latest are there
+        return rows if all(self._is_there(unquote(address)) for address in replaced) else None
+
+    def is_readable(self, table: Table, version: int) -> bool:
+        """Whether a version can take the place of the latest: its log and files are there, its columns the same."""
+        if version == self.version(table):
+            return True
+        rows = self.read_earlier(table, version, "true")
+        return rows is not None and rows.columns == self.read(table).columns
 
     def every_file(self, table: Table) -> DataFrame:
         """The rows of every file in the table's folder, those of earlier versions too; without the partition column."""
@@ -142,12 +151,6 @@ class Storage:
         if note is not None:
             writer = writer.option("userMetadata", note)
         self._save(writer, table, self.part, again)
-
-    def note(self, table: Table) -> str | None:
-        """The note of the table's latest commit; None where that has none."""
-        if not self.exists(table):
-            return None
-        return DeltaTable.forPath(self.spark, self.path(table)).history(1).first().userMetadata
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Adds rows; for tables whose rows are given once and never change."""
@@ -191,7 +194,7 @@ class Storage:
 
     def _last_number(self, table: Table, part: str) -> int | None:
         """The number of the last commit under a lease of `part`."""
-        found = self._told(table).setTransactions().get()
+        found = self._checksum(table).setTransactions().get()
         java = self.spark._jvm.scala.jdk.javaapi.CollectionConverters.asJava(found)
         return next((one.version() for one in java if one.appId() == part), None)
 
@@ -201,31 +204,34 @@ class Storage:
             "left to do here."
         )
 
-    def count(self, table: Table) -> int:
-        """Rows of the latest version, from Delta's log; asked once for each version."""
-        version = self.version(table)
+    def count(self, table: Table, version: int) -> int:
+        """Rows of a version, from Delta's log without a scan; asked once for each version."""
         if self._counts.get(table.name, (None, 0))[0] != version:
-            self._counts[table.name] = (version, self.read(table).count())
+            self._counts[table.name] = (version, self.read(table, version).count())
         return self._counts[table.name][1]
 
     def version(self, table: Table) -> int:
         """The latest version; -1 where the table does not exist."""
-        return self._snapshot(table).version() if self.exists(table) else -1
+        return self._snapshot(table).version() if self.exists(table) else NOTHING
 
-    def held(self, table: Table) -> tuple[int, int]:
-        """Data files of the latest version, and their bytes."""
-        told = self._told(table)
-        return told.numFiles(), told.tableSizeBytes()
+    def held(self, table: Table, version: int | None = None) -> tuple[int, int]:
+        """Data files of a version (None: the latest), and their bytes."""
+        if version == NOTHING:
+            return 0, 0
+        checksum = self._checksum(table, version)
+        return checksum.numFiles(), checksum.tableSizeBytes()
 
-    def _told(self, table: Table) -> Any:
-        """What the checksum file of the latest version tells; where there is none, Delta replays the log for it."""
-        return self._snapshot(table).computeChecksum()
+    def _checksum(self, table: Table, version: int | None = None) -> Any:
+        """The content of a version's checksum file; where there is none, Delta replays the log for it."""
+        return self._snapshot(table, version).computeChecksum()
 
-    def _snapshot(self, table: Table) -> Any:
-        """Delta's own view of the table's latest version."""
+    def _snapshot(self, table: Table, version: int | None = None) -> Any:
+        """Delta's own view of a version of the table; None: of the latest."""
         log = self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
-        anew = self.spark._jvm.scala.Option.empty()
-        return log.update(False, anew, anew)
+        none = self.spark._jvm.scala.Option.empty()
+        latest = log.update(False, none, none)
+        same = version is None or version == latest.version()
+        return latest if same else log.getSnapshotAt(version, none, none, False)
 
 
 def schema(table: Table) -> StructType:

@@ -7,6 +7,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from delta.tables import DeltaTable
+from pyspark.sql import functions as F
 
 from spark_jobs.predicates import in_days
 from spark_jobs.storage import CONFLICTS, Storage
@@ -63,6 +64,15 @@ def vacuum(storage: Storage, table: Table, hours: float) -> None:
     finally:
         for name in VACUUMING:
             storage.spark.conf.unset(name)
+
+
+def last_note(storage: Storage, table: Table) -> tuple[int, str] | None:
+    """The version of the last commit that has a note, and the note; None where no commit in the log has one."""
+    if not storage.exists(table):
+        return None
+    history = DeltaTable.forPath(storage.spark, storage.path(table)).history()
+    noted = history.where("userMetadata IS NOT NULL").orderBy(F.desc("version")).first()
+    return (noted.version, noted.userMetadata) if noted else None
 
 
 def compact(storage: Storage, table: Table, days: Iterable[datetime]) -> int:

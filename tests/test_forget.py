@@ -74,6 +74,8 @@ def test_a_forgotten_user_is_nowhere_and_the_others_tables_are_as_if_there_never
     numbers = dict(pipeline.values(tables.USER_INDEX, "user_id", "user_index"))
     assert numbers[USER + 1] == count
     assert number not in numbers.values()
+    for table in (tables.USER_INDEX, tables.USER_ITEM_MATRIX, tables.ITEM_SUMS, tables.USER_FEATURES):
+        assert pipeline.ctx().ledger.version(table) == pipeline.ctx().storage.version(table)
     (pipeline.folder / "processed").mkdir()
     assert of_warehouse(pipeline.ctx()).csr().nnz == pipeline.read(tables.USER_ITEM_MATRIX).count()
 
@@ -98,6 +100,10 @@ def test_the_only_user_leaves_empty_tables_behind(pipeline, postgres):
     run(pipeline)
     assert forgotten(pipeline)[1].startswith("checked: user")
     assert {pipeline.read(table).count() for table in forget.HELD_BY} == {0}
+    ctx = pipeline.ctx()
+    assert {ctx.read(table).count() for table in forget.HELD_BY if table is not tables.USER_INDEX} == {0}
+    emptied = [table for step in forget.SNAPSHOTS.values() for table in step]
+    assert {ctx.ledger.version(table) - ctx.storage.version(table) for table in emptied} == {0}
     assert postgres("SELECT count(*) FROM items") == [(0,)]
 
 

@@ -58,6 +58,9 @@ def test_a_day_built_again_is_the_same_and_a_damaged_one_is_put_right(built):
     mended = [line.split(":")[0] for line in lines if "put right" in line]
     assert mended == ["deduped_events", "daily_interactions", "item_features"]
     assert state(built) == undisturbed
+    ledger = built.ctx().ledger
+    for table in (tables.DEDUPED_EVENTS, tables.INTERACTIONS, tables.ITEM_FEATURES):
+        assert ledger.version(table) == storage.version(table)  # what was put right is what readers take
     assert "as of 2019-10-02" in again(built, FIRST)[-1]
 
 

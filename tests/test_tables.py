@@ -19,6 +19,7 @@ from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import CASES, Pipeline
 from tests.oracle_duckdb import Oracle, compute
 
+AWKWARD = {"view": "0.3", "cart": "0.1", "rating": "0.000001", "purchase": "12345.678901"}
 YEAR = Window(datetime(2019, 1, 1), datetime(2020, 1, 1), HOUR)
 COMPARED = {
     tables.USER_EVENTS: tables.USER_EVENTS.columns[:10],
@@ -202,8 +203,9 @@ def _in_runs(pipeline: Pipeline, path: Path, hours: int) -> None:
 
 
 @pytest.mark.long
-def test_snapshots_grown_by_a_day_are_those_from_scratch(pipeline, postgres):
-    """Numbers of rows and columns stay; a table that holds what no entry of the ledger speaks of is made anew."""
+def test_snapshots_grown_by_a_day_are_those_from_scratch(spark, tmp_path, database, postgres):
+    """Numbers of rows and columns stay; a build grows from what its row in the ledger names, and weights are exact."""
+    pipeline = Pipeline(spark, tmp_path, database, *(f"matrix.weights.{kind}={text}" for kind, text in AWKWARD.items()))
     paths, numbers, added = [], [], []
     for day, length in ((1, 2), (3, 1)):
         start, end = datetime(2019, 10, day), datetime(2019, 10, day + length)
@@ -216,11 +218,13 @@ def test_snapshots_grown_by_a_day_are_those_from_scratch(pipeline, postgres):
     assert added == [("all", "all"), (1, 1)]
     assert numbers[0] < numbers[1]
     pipeline.load(Window(datetime(2019, 10, 1), end, HOUR))
-    check(pipeline, postgres, compute(paths))
+    check(pipeline, postgres, compute(paths, weights=AWKWARD))
     ctx, table = pipeline.ctx(), tables.USER_FEATURES
-    grown = building.Snapshot("", end, "", "", {}, False, [start], reads={}, events=0, last=ctx.storage.note(table))
+    named = ctx.ledger.last_build("feature_engineering")["writes"]
+    grown = building.Snapshot("", end, "", "", {}, False, [start], before=named, reads={}, events=0)
     assert grown.added_to(ctx, table, tables.ITEM_SUMS) == [start]
-    assert dataclasses.replace(grown, last="what the ledger says").added_to(ctx, table) is None
+    for before in ({}, named | {table.name: named[table.name] + 5}):  # not named, and no longer there
+        assert dataclasses.replace(grown, before=before).added_to(ctx, table) is None
 
 
 def test_the_real_head_agrees_with_the_oracle_without_a_warning(pipeline, postgres):

@@ -8,11 +8,12 @@ import pytest
 
 from spark_jobs import lease, lock, tables
 from spark_jobs.command_line import leased
-from spark_jobs.commands.upgrade import conform, upgrade
+from spark_jobs.commands.upgrade import NOTED, conform, upgrade
 from spark_jobs.errors import LayoutError, PipelineError
-from spark_jobs.jobs import validate_data_quality
+from spark_jobs.jobs import create_user_item_matrix, feature_engineering, validate_data_quality
 from spark_jobs.storage import Storage
 from spark_jobs.tables import Field
+from spark_jobs.windows import DAY, Window
 from tests.conftest import HEAD, OCTOBER_1
 
 LATER = ("types", "mean_price")
@@ -106,3 +107,48 @@ def test_a_type_that_is_not_wider_is_one_sentence(pipeline):
     storage.create(dataclasses.replace(tables.LEASES, fields=fields, partition=None))
     with pytest.raises(PipelineError, match="leases: part: int becomes string: not possible"):
         list(conform(storage, tables.LEASES))
+
+
+NOTE = "spark.databricks.delta.commitInfo.userMetadata"
+
+
+def noted(pipeline, job, notes: dict) -> None:
+    """The last snapshot as layout 3 left it: a digest with each commit, no version in the ledger."""
+    ctx = pipeline.ctx()
+    last = ctx.ledger.last_build(job.STEP)
+    for table in NOTED[job.STEP]:
+        pipeline.spark.conf.set(NOTE, notes.get(table, last["input_digest"]))
+        ctx.storage.replace(table, ctx.storage.read(table), None)
+        pipeline.spark.conf.unset(NOTE)
+    ctx.ledger.record_builds(job.STEP, [last | {"writes": None}])
+
+
+def test_an_upgrade_names_what_the_last_snapshots_wrote_so_that_the_next_day_is_added(pipeline):
+    days = Window(datetime(2019, 10, 1), datetime(2019, 10, 4), DAY)
+    line = "2019-10-0{day} 00:00:00 UTC,view,{day},77,,,5,50{day},s\n"
+    pipeline.put("a.csv", HEAD + line.format(day=1) + line.format(day=2))
+    pipeline.land()
+    pipeline.judge()
+    pipeline.daily(days)
+    noted(pipeline, create_user_item_matrix, {})
+    noted(pipeline, feature_engineering, {tables.USER_FEATURES: "an attempt that ended before its row in the ledger"})
+    ctx = pipeline.ctx()
+    holds = [lock.Hold(part, unclean=False) for part in lease.PARTS]
+    named = [line for line in upgrade(ctx, holds) if "the versions that it wrote" in line]
+    assert named == ["day_builds: create_user_item_matrix: the versions that it wrote"]
+    versions = {table.name: ctx.storage.version(table) for table in create_user_item_matrix.TABLES}
+    assert ctx.ledger.last_build("create_user_item_matrix")["writes"] == versions
+    assert ctx.ledger.last_build("feature_engineering")["writes"] is None
+    assert not [line for line in upgrade(ctx, holds) if "the versions that it wrote" in line]
+    assert [
+        job.run(pipeline.ctx(), days).get("unchanged") for job in (create_user_item_matrix, feature_engineering)
+    ] == [
+        True,
+        True,
+    ]
+    pipeline.put("b.csv", HEAD + line.format(day=3))
+    pipeline.land()
+    pipeline.judge()
+    *_, matrix, features = pipeline.daily(days)
+    assert (matrix["days_added"], features["days_added"]) == (1, "all")
+    assert pipeline.read(tables.USER_ITEM_MATRIX).count() == pipeline.read(tables.USER_FEATURES).count() == 3

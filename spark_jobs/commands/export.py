@@ -15,6 +15,7 @@ from spark_jobs.errors import PipelineError
 from spark_jobs.processed import whole, written
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
+from spark_jobs.versions import NOTHING
 
 OUTPUTS = (
     tables.DEDUPED_EVENTS,
@@ -31,7 +32,7 @@ def main() -> int:
     options.add_argument("--format", default="csv", choices=("csv", "parquet"))
     arguments = options.parse_args()
     ctx, console = context(load(arguments.set), spark_session("export")), Console()
-    if not ctx.storage.exists(tables.USER_FEATURES):
+    if ctx.ledger.version(tables.USER_FEATURES) == NOTHING:
         raise PipelineError(f"{ctx.settings.paths.warehouse}: there is nothing to export yet; make run first.")
     for path in export(ctx, arguments.format):
         console.say(str(path))
@@ -40,10 +41,10 @@ def main() -> int:
 
 def export(ctx: Context, kind: str) -> list[Path]:
     """Writes the outputs as `kind` (csv: one file each; parquet: one folder each) and the matrix; their paths."""
-    folder = Path(ctx.settings.paths.processed)
+    ctx, folder = ctx.pinned(), Path(ctx.settings.paths.processed)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = [table for table in OUTPUTS if kind != "parquet" or table is not tables.USER_ITEM_MATRIX]  # comes below
-    outputs = [written(ctx.storage.read(table), folder, table.name, kind) for table in chosen]
+    outputs = [written(ctx.read(table), folder, table.name, kind) for table in chosen]
     return outputs + whole(matrix.of_warehouse(ctx), folder)
 
 

@@ -34,7 +34,10 @@ from spark_jobs.transforms import users
 from spark_jobs.windows import Window, parse_day
 
 HELD_BY = tuple(table for table in tables.ALL if {"user_id", "raw_text"} & set(table.columns))
-SNAPSHOTS = (tables.USER_ITEM_MATRIX, tables.ITEM_SUMS, tables.USER_FEATURES, tables.ITEM_FEATURES)
+SNAPSHOTS = {  # but the index tables, whose numbers stay
+    create_user_item_matrix.STEP: (tables.USER_ITEM_MATRIX,),
+    feature_engineering.STEP: feature_engineering.TABLES,
+}
 REASON = "a user was forgotten, which left the rejected rows a larger share"
 LARGEST = 2**63 - 1
 
@@ -146,13 +149,21 @@ def _build(ctx: Context, user: int) -> None:
     index = ctx.storage.read(tables.USER_INDEX)
     if index.where(users.typed(user)).count():
         ctx.storage.replace(tables.USER_INDEX, index.where(~users.typed(user)), None)
+        _renew(ctx, create_user_item_matrix.STEP, tables.USER_INDEX)
     if any(row["rows_out"] for row in ctx.ledger.builds(LAST_DAILY_STEP).values()):
         for job in (create_user_item_matrix, feature_engineering):
             ctx.run(job, _nothing())
         return
-    for table in SNAPSHOTS:  # nobody is left
-        if ctx.storage.exists(table):
+    for step, emptied in SNAPSHOTS.items():  # nobody is left
+        for table in filter(ctx.storage.exists, emptied):
             ctx.storage.replace(table, ctx.storage.frame(table, []), None)
+            _renew(ctx, step, table)
+
+
+def _renew(ctx: Context, step: str, table: Table) -> None:
+    """Name the table's present version in the ledger: what the last build of the step wrote no longer counts."""
+    if (last := ctx.ledger.last_build(step)) is not None:
+        ctx.ledger.renew_writes(step, parse_day(last["day"]), table)
 
 
 def _beyond(ctx: Context, files: Sequence[str]) -> Iterator[str]:

@@ -68,14 +68,15 @@ def _events(ctx: Context, day: datetime) -> Iterator[str]:
     current = ctx.ledger.day_inputs().get(day) == first["counts"]["source"]
     events = _read(ctx, tables.USER_EVENTS, first, where, current)
     deduped = kept(placed(events, tables.DEDUPED_EVENTS.key_columns(), [day], first["rows_in"]), exempt)
-    yield _put(ctx, tables.DEDUPED_EVENTS, deduped, where, first)
+    yield _put(ctx, tables.DEDUPED_EVENTS, deduped, where, first, first["rows_out"])
     second = _built(ctx, handle_missing_values.STEP, day)
     current = second["input_digest"] == fingerprint(first["output_digest"], exempt)
     events = _read(ctx, tables.DEDUPED_EVENTS, second, where, current)
-    yield _put(ctx, tables.CLEANED_EVENTS, repair(events, Fills(*fills(events))), where, second)
+    repaired = repair(events, Fills(*fills(events)))
+    yield _put(ctx, tables.CLEANED_EVENTS, repaired, where, second, second["rows_out"])
     cleaned = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
-    yield _put(ctx, tables.INTERACTIONS, daily_interactions(cleaned, [day], second["rows_out"]), where, None)
-    yield _put(ctx, tables.ITEM_DAYS, daily_items(cleaned), where, None)
+    yield _put(ctx, tables.INTERACTIONS, daily_interactions(cleaned, [day], second["rows_out"]), where, second)
+    yield _put(ctx, tables.ITEM_DAYS, daily_items(cleaned), where, second)
 
 
 def _snapshot(ctx: Context, job: ModuleType, build: Build) -> Iterator[str]:
@@ -121,16 +122,17 @@ def _read(ctx: Context, table: Table, build: Build, where: str, current: bool) -
     )
 
 
-def _put(ctx: Context, table: Table, rows: DataFrame, where: str | None, build: Build | None) -> str:
-    """Compares, replaces where it differs, says so. `build` has the rows due, and is noted with a snapshot's commit."""
+def _put(ctx: Context, table: Table, rows: DataFrame, where: str | None, build: Build, due: int | None = None) -> str:
+    """Compare with what the table holds, replace where that differs, and say so. The row of `build` in the ledger then
+    names the new version. Raises IdentityError where the rows are not as many as are `due`."""
     standing = ctx.storage.read(table)
     made, stands = (_digest(table, each) for each in (rows, standing.where(where) if where else standing))
-    due = build["rows_out"] if where and build else made[0]
-    if made[0] != due:
+    if due is not None and made[0] != due:
         raise IdentityError(f"{table.name}: built with {due:,} rows, but its sources give {made[0]:,}.")
     if made == stands:
         return f"{table.name}: {made[0]:,} rows, the same."
-    ctx.storage.replace(table, rows, where, note=build["input_digest"] if build and not where else None)
+    ctx.storage.replace(table, rows, where)
+    ctx.ledger.renew_writes(build["step"], parse_day(build["day"]), table)
     return f"{table.name}: {stands[0]:,} rows stood there, not those that were built; put right: {made[0]:,} rows."
 
 

@@ -55,7 +55,8 @@ def main() -> int:
 
 def split(ctx: Context, at: datetime) -> Iterator[str]:
     """Writes `split-<day>` below paths.processed; a line for each part. Raises PipelineError where a side is empty."""
-    interactions, items = (ctx.storage.read(table) for table in BASES)
+    ctx = ctx.pinned()
+    interactions, items = map(ctx.read, BASES)
     before, after = (F.col("event_date") < F.lit(at.date())), (F.col("event_date") >= F.lit(at.date()))
     as_of = _as_of(ctx, interactions, before, at)
     train, known = interactions.where(before), items.where(before)

@@ -17,11 +17,17 @@ from spark_jobs.command_line import guarded, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError
+from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.storage import Storage, properties, schema
+from spark_jobs.storage_files import last_note
 from spark_jobs.tables import Table
 
+NOTED = {  # the tables whose commits had a digest
+    create_user_item_matrix.STEP: (tables.USER_ITEM_MATRIX,),
+    feature_engineering.STEP: feature_engineering.TABLES,
+}
 WIDER = "'delta.enableTypeWidening' = 'true'"  # only where it is needed: not every reader of Delta knows it
 
 
@@ -47,6 +53,7 @@ def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
             yield from (f"{table.name}: {words}" for words in conform(ctx.storage, table))
     if dropped := drop_empty_hours(ctx.storage):
         yield f"hour_status: {dropped:,} hours without rows removed, for these are derived now"
+    yield from name_versions(ctx)
     for name in tables.RETIRED:
         if ctx.storage.remove(name):
             yield f"{name}: removed, for nothing reads it any more"
@@ -88,6 +95,25 @@ def conform(storage: Storage, table: Table) -> Iterator[str]:
     if other := {key: value for key, value in properties(table).items() if held.get(key) != value}:
         pairs = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in other.items())
         yield _alter(storage, table, f"SET TBLPROPERTIES ({pairs})", f"set: {', '.join(other)}")
+
+
+def name_versions(ctx: Context) -> Iterator[str]:
+    """Write into the last row of each snapshot which versions it wrote, so that the next day is added to them.
+
+    Builds up to layout 3 left their digest with each commit instead. Where it is another one, nothing is named: an
+    attempt wrote the table and ended before its row in the ledger, and the next build is from scratch.
+    """
+    for step, noted in NOTED.items():
+        last = ctx.ledger.last_build(step)
+        if last is None or last["status"] != "built" or last["writes"] is not None:
+            continue
+        found = [last_note(ctx.storage, table) for table in noted]
+        if all(found) and {note for _, note in found} == {last["input_digest"]}:
+            numbered = (table for table in create_user_item_matrix.TABLES if step == create_user_item_matrix.STEP)
+            writes = {table.name: ctx.storage.version(table) for table in numbered}
+            writes |= {table.name: version for table, (version, _) in zip(noted, found, strict=True)}
+            ctx.ledger.record_builds(step, [last | {"writes": writes}])
+            yield f"{tables.DAY_BUILDS.name}: {step}: the versions that it wrote"
 
 
 def _alter(storage: Storage, table: Table, change: str, words: str) -> str:

@@ -5,6 +5,8 @@ Reads daily_interactions; writes user_index, item_index (append-only) and user_i
 """
 
 import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +18,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations import user_item_matrix as suite
-from spark_jobs import building, command_line, lease, tables
+from spark_jobs import building, command_line, failpoints, lease, tables
 from spark_jobs.at_once import at_once
 from spark_jobs.building import Snapshot
 from spark_jobs.context import Context, Summary
@@ -31,6 +33,7 @@ from spark_jobs.windows import DAY, Window
 STEP = "create_user_item_matrix"
 PART = lease.MATRIX
 TABLE = tables.USER_ITEM_MATRIX
+TABLES = (tables.USER_INDEX, tables.ITEM_INDEX, TABLE)
 BASES = (tables.INTERACTIONS,)
 
 
@@ -42,13 +45,31 @@ class Due(NamedTuple):
     score: Decimal
 
 
+class Index(NamedTuple):
+    """An index table: its rows `there`, the `new` ones, how many these are, and the first number that is free then."""
+
+    table: tables.Table
+    there: DataFrame
+    new: DataFrame
+    count: int
+    free: int
+
+    @property
+    def rows(self) -> DataFrame:
+        """The numbers of all ids."""
+        return self.there.unionByName(self.new)
+
+
 def chosen(ctx: Context) -> tuple:
     """The settings that the matrix rests on: the weights, and of how many days."""
     return asdict(ctx.settings.matrix.weights), ctx.settings.matrix.trailing_days
 
 
 def run(ctx: Context, days: Window) -> Summary:
-    """Numbers new ids, scores every pair, judges, replaces the matrix; does nothing where nothing changed."""
+    """Number new ids, score every pair, judge, then write index tables and matrix; do nothing where nothing changed.
+
+    The verdict comes before the first write: one that fails leaves every table as it was.
+    """
     weights, trailing_days = chosen(ctx)
     state = building.snapshot(ctx, STEP, BASES, weights, trailing_days)
     if state.unchanged:
@@ -58,31 +79,31 @@ def run(ctx: Context, days: Window) -> Summary:
     within = trailing(interactions, state.as_of, trailing_days)
     came = within.where(in_days(added)) if added else within
     seen = came if added else interactions  # an id has a number beyond the window too
-    standing = (ctx.storage.read(TABLE) if added else ctx.storage.frame(TABLE, [])).drop("as_of", "built_at")
-    kept = of_others(standing, came, "user_id") if added else standing
-    new_users, new_items, due, rows_in = at_once(
-        ctx.spark,
-        lambda: _number(ctx, seen, tables.USER_INDEX, "user_id", "user_index"),
-        lambda: _number(ctx, seen, tables.ITEM_INDEX, "item_id", "item_index"),
-        lambda: _due(ctx, came, standing, kept),
-        lambda: within.count(),
-    )
-    made = building.stamped(TABLE, _made(ctx, came, standing if added else None), state)
-    made = made.persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
-    try:
+    earlier = (state.earlier(ctx, TABLE) if added else ctx.storage.frame(TABLE, [])).drop("as_of", "built_at")
+    kept = of_others(earlier, came, "user_id") if added else earlier
+    with ExitStack() as held:
+        users, items, due, rows_in = at_once(
+            ctx.spark,
+            lambda: _numbered(ctx, held, seen, tables.USER_INDEX),
+            lambda: _numbered(ctx, held, seen, tables.ITEM_INDEX),
+            lambda: _due(ctx, came, earlier, kept),
+            lambda: within.count(),
+        )
+        made = _made(came, earlier if added else None, weights, users, items)
+        made = building.stamped(TABLE, made, state).persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
+        held.callback(made.unpersist)
         cells = made.unionByName(building.stamped(TABLE, kept, state))
-        found = _replace(ctx, state, cells, _measures(ctx, made, due), rows_in)
-    finally:
-        made.unpersist()
+        found = _replace(ctx, state, cells, (users, items), _measures(made, users, items, due), rows_in)
     grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
-    numbered = {name: int(found[name].iloc[0]) for name in ("users", "items")}
-    return grown | numbered | {"cells": int(found["rows"].iloc[0]), "new_users": new_users, "new_items": new_items}
+    numbers = {"users": users.free, "items": items.free}
+    return grown | numbers | {"cells": int(found["rows"].iloc[0]), "new_users": users.count, "new_items": items.count}
 
 
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame) -> dict[tables.Table, DataFrame]:
     """The matrix as of a day from all its interactions; ids without a number come out without one."""
     weights, trailing_days = chosen(ctx)
-    return {TABLE: scored(trailing(interactions, as_of, trailing_days), weights, *_numbers(ctx))}
+    users, items = ctx.storage.read(tables.USER_INDEX), ctx.storage.read(tables.ITEM_INDEX)
+    return {TABLE: scored(trailing(interactions, as_of, trailing_days), weights, users, items)}
 
 
 def trailing(interactions: DataFrame, as_of: datetime, days: int) -> DataFrame:
@@ -90,45 +111,38 @@ def trailing(interactions: DataFrame, as_of: datetime, days: int) -> DataFrame:
     return interactions.where(F.col("event_date") > F.lit((as_of - days * DAY).date())) if days else interactions
 
 
-def _number(ctx: Context, interactions: DataFrame, table: tables.Table, name: str, number: str) -> int:
-    """Appends numbers for ids that have none; returns how many. A second attempt finds nothing left to do."""
-    index = ctx.storage.read(table)
-    fresh = new_ids(interactions, index, name).persist()  # counted by day, then written
-    try:
-        by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
-        if by_day:
-            ctx.storage.append(
-                table, numbered(fresh, offsets(by_day, index.agg(first_free(number)).first()[0]), name, number)
-            )
-    finally:
-        fresh.unpersist()
-    return sum(by_day.values())
+def _numbered(ctx: Context, held: ExitStack, interactions: DataFrame, table: tables.Table) -> Index:
+    """Number the ids that have no number yet, also not from an attempt that ended before its row in the ledger."""
+    number, name, _ = table.columns
+    index = ctx.storage.read(table, ctx.storage.version(table))  # as it is before the append
+    fresh = new_ids(interactions, index, name).persist()  # counted by day, joined, then written
+    held.callback(fresh.unpersist)
+    by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
+    free, count = index.agg(first_free(number)).first()[0], sum(by_day.values())
+    return Index(table, index, numbered(fresh, offsets(by_day, free), name, number), count, free + count)
 
 
-def _due(ctx: Context, came: DataFrame, standing: DataFrame, kept: DataFrame) -> Due:
+def _due(ctx: Context, came: DataFrame, earlier: DataFrame, kept: DataFrame) -> Due:
     def counted(cells: DataFrame, of: Column) -> tuple[int, Decimal]:
         return cells.agg(F.count("*"), total(of)).first()
 
-    (_, new), (_, stood), (rows, stays) = at_once(
+    (_, new), (_, before), (rows, stays) = at_once(
         ctx.spark,
         lambda: counted(came, score(chosen(ctx)[0])),
-        lambda: counted(standing, from_score("score")),
+        lambda: counted(earlier, from_score("score")),
         lambda: counted(kept, from_score("score")),
     )
-    return Due(rows, new + stood - stays)
+    return Due(rows, new + before - stays)
 
 
-def _made(ctx: Context, came: DataFrame, standing: DataFrame | None) -> DataFrame:
-    """The cells of users who came, what `standing` has of them included; None: everybody's, from scratch."""
-    weights, (users, items) = chosen(ctx)[0], _numbers(ctx)
-    if standing is None:
-        return scored(came, weights, users, items)
-    new = scored(came, weights, F.broadcast(of_those(users, came, "user_id")), items)
-    return more_cells(of_those(standing, came, "user_id").unionByName(new))
-
-
-def _numbers(ctx: Context) -> tuple[DataFrame, DataFrame]:
-    return ctx.storage.read(tables.USER_INDEX), ctx.storage.read(tables.ITEM_INDEX)
+def _made(
+    came: DataFrame, earlier: DataFrame | None, weights: dict[str, float], users: Index, items: Index
+) -> DataFrame:
+    """The cells of the users who came, those that `earlier` has of them included; None: everybody's, from scratch."""
+    if earlier is None:
+        return scored(came, weights, users.rows, items.rows)
+    new = scored(came, weights, F.broadcast(of_those(users.rows, came, "user_id")), items.rows)
+    return more_cells(of_those(earlier, came, "user_id").unionByName(new))
 
 
 def scored(interactions: DataFrame, weights: dict[str, float], users: DataFrame, items: DataFrame) -> DataFrame:
@@ -137,30 +151,33 @@ def scored(interactions: DataFrame, weights: dict[str, float], users: DataFrame,
     return pair_scores(interactions, weights).join(of_user, "user_id", "left").join(of_item, "item_id", "left")
 
 
-def _measures(ctx: Context, made: DataFrame, due: Due) -> pd.DataFrame:
+def _measures(made: DataFrame, users: Index, items: Index, due: Due) -> pd.DataFrame:
     """Of the cells made now, which are all of their users; those of others were judged when they were made, and are
     only counted in `rows`."""
     summed = total(from_score("score")).alias("score_sum")
     largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
-    found, users, items = at_once(
-        ctx.spark,
-        lambda: measures(made, TABLE, suite.RULES, further=[summed, *largest]).toPandas(),
-        lambda: ctx.storage.read(tables.USER_INDEX).agg(first_free("user_index")).first()[0],
-        lambda: ctx.storage.read(tables.ITEM_INDEX).agg(first_free("item_index")).first()[0],
-    )
-    beyond = (found["last_user"] >= users) | (found["last_item"] >= items)
+    found = measures(made, TABLE, suite.RULES, further=[summed, *largest]).toPandas()
+    beyond = (found["last_user"] >= users.free) | (found["last_item"] >= items.free)
     found["numbers_beyond_index"] = beyond.astype(int)
     found["score_lost"] = (found["score_sum"] - due.score).abs()
     found["rows"] += due.kept
-    return found.assign(users=users, items=items)
+    return found
 
 
-def _replace(ctx: Context, state: Snapshot, cells: DataFrame, found: pd.DataFrame, rows_in: int) -> pd.DataFrame:
-    """Writes the cells where the verdict over their measures allows it, and the ledger; returns the measures."""
+def _replace(
+    ctx: Context, state: Snapshot, cells: DataFrame, indexes: Sequence[Index], found: pd.DataFrame, rows_in: int
+) -> pd.DataFrame:
+    """Write new numbers and the cells where the verdict over the measures allows it, then the ledger."""
     verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)
+    failpoints.reached("matrix.judged")
     if not verdict.failed:
-        ctx.storage.replace(TABLE, cells, None, note=state.digest)
-    building.record_snapshot(ctx, state, verdict, rows_in=rows_in, rows_out=int(found["rows"].iloc[0]))
+        for index, failpoint in zip(indexes, ("matrix.users", "matrix.items"), strict=True):
+            if index.count:
+                ctx.storage.append(index.table, index.new)
+            failpoints.reached(failpoint)
+        ctx.storage.replace(TABLE, cells, None)
+        failpoints.reached("matrix.written")
+    building.record_snapshot(ctx, state, [verdict], rows_in=rows_in, rows_out=int(found["rows"].iloc[0]), of=TABLES)
     building.finish(ctx, verdict, cells, TABLE, suite.RULES)
     return found
 

@@ -5,17 +5,21 @@ Reads daily_interactions and daily_items; writes user_features, and item_sums, f
 """
 
 import sys
-from dataclasses import asdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from types import ModuleType
 
+import pandas as pd
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import item_features as item_suite
 from expectations import user_features as user_suite
-from spark_jobs import building, command_line, lease, tables
+from spark_jobs import building, command_line, failpoints, lease, tables
 from spark_jobs.at_once import at_once
 from spark_jobs.building import Snapshot
 from spark_jobs.context import Context, Summary
@@ -31,7 +35,23 @@ from spark_jobs.windows import DAY, Window
 STEP = "feature_engineering"
 PART = lease.FEATURES
 BASES = (tables.INTERACTIONS, tables.ITEM_DAYS)
+TABLES = (tables.ITEM_SUMS, tables.USER_FEATURES, tables.ITEM_FEATURES)
 LEVEL = StorageLevel.MEMORY_AND_DISK
+
+
+@dataclass(frozen=True)
+class Output:
+    """A table to write: rows `made` now, which its suite judges, and rows `kept` from the last snapshot."""
+
+    table: Table
+    suite: ModuleType
+    made: DataFrame
+    kept: DataFrame
+
+    @property
+    def rows(self) -> DataFrame:
+        """All rows of the table."""
+        return self.made.unionByName(self.kept)
 
 
 def chosen(ctx: Context) -> tuple:
@@ -42,29 +62,29 @@ def chosen(ctx: Context) -> tuple:
 
 
 def run(ctx: Context, days: Window) -> Summary:
-    """Tells users who came from all their days, items from the sums that the days are added to; or all from scratch.
-    Does nothing where nothing changed."""
+    """Compute active users from all their days, items from their sums with the new days added; or all from scratch.
+
+    All verdicts come before the first write: one that fails leaves every table as it was. Does nothing where nothing
+    changed.
+    """
     state = building.snapshot(ctx, STEP, BASES, *chosen(ctx))
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
     interactions, items = (ctx.storage.read(table, state.reads[table.name]) for table in BASES)
     new_days = state.added_to(ctx, tables.ITEM_SUMS, tables.USER_FEATURES)
     came = interactions.where(in_days(new_days)) if new_days else interactions
-    theirs = of_those(interactions, came, "user_id").persist(LEVEL) if new_days else interactions
-    met = pairs(theirs, F.expr(in_days(new_days)) if new_days else None).persist(LEVEL)  # both tables count them
-    try:
-        user_rows, item_rows = at_once(
-            ctx.spark,
-            lambda: _users(ctx, state, came, user_sums(theirs, met), new_days),
-            lambda: _items(ctx, state, came, item_sums(came, met), new_days, items),
-        )
-    finally:
-        met.unpersist()
-        theirs.unpersist()
-    verdict = building.quality.Verdict(STEP)
-    building.record_snapshot(ctx, state, verdict, rows_in=state.events, rows_out=user_rows + item_rows)
+    with ExitStack() as held:
+        theirs = _kept(held, of_those(interactions, came, "user_id")) if new_days else interactions
+        met = _kept(held, pairs(theirs, F.expr(in_days(new_days)) if new_days else None))  # both tables count them
+        sums = _kept(held, _item_sums(ctx, state, came, item_sums(came, met), new_days))  # judged by what follows
+        outputs = [
+            _users(ctx, state, held, came, user_sums(theirs, met), new_days),
+            _items(ctx, state, held, sums, items),
+        ]
+        found = at_once(ctx.spark, *(partial(_measured, ctx, state, output) for output in outputs))
+        rows = _replace(ctx, state, sums, outputs, found)
     grown = {"as_of": state.as_of.date(), "days_added": len(new_days) if new_days else "all"}
-    return grown | {"users": user_rows, "items": item_rows}
+    return grown | {"users": rows[0], "items": rows[1]}
 
 
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame, items: DataFrame) -> dict[Table, DataFrame]:
@@ -79,46 +99,70 @@ def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame, items: 
     }
 
 
-def _users(ctx: Context, state: Snapshot, came: DataFrame, sums: DataFrame, days: list[datetime] | None) -> int:
-    """Writes user_features: of users who came, from their `sums`; of the others, as they stand."""
-    table, weights = tables.USER_FEATURES, chosen(ctx)[0]
-    others = of_others(ctx.storage.read(table), came, "user_id") if days else ctx.storage.frame(table, [])
-    return _build(ctx, state, table, user_features(sums, weights), others, user_suite)
+def _kept(held: ExitStack, rows: DataFrame) -> DataFrame:
+    """The rows, persisted until `held` is left: they are judged, and used or written afterwards."""
+    rows = rows.persist(LEVEL)
+    held.callback(rows.unpersist)
+    return rows
 
 
-def _items(
-    ctx: Context, state: Snapshot, came: DataFrame, sums: DataFrame, days: list[datetime] | None, known: DataFrame
-) -> int:
-    """Writes item_sums, those of the days that came added to what stands, and item_features from them."""
-    _, limits, popularity = chosen(ctx)
-    grown = more_item_sums(ctx.storage.read(tables.ITEM_SUMS), sums, came) if days else sums
-    ctx.storage.replace(tables.ITEM_SUMS, grown, None, note=state.digest)
-    features = item_features(ctx.storage.read(tables.ITEM_SUMS), known, limits, popularity)
-    none = ctx.storage.frame(tables.ITEM_FEATURES, [])
-    return _build(ctx, state, tables.ITEM_FEATURES, features, none, item_suite)
+def _item_sums(
+    ctx: Context, state: Snapshot, came: DataFrame, sums: DataFrame, days: list[datetime] | None
+) -> DataFrame:
+    return more_item_sums(state.earlier(ctx, tables.ITEM_SUMS), sums, came) if days else sums
 
 
-def _build(ctx: Context, state: Snapshot, table: Table, made: DataFrame, kept: DataFrame, suite: ModuleType) -> int:
-    """Judges one table and replaces it; returns its rows. Raises QualityError, the table then stays as it was.
+def _users(
+    ctx: Context, state: Snapshot, held: ExitStack, came: DataFrame, sums: DataFrame, days: list[datetime] | None
+) -> Output:
+    """user_features: of active users from their `sums`, of the others the rows of the last snapshot."""
+    table = tables.USER_FEATURES
+    others = of_others(state.earlier(ctx, table), came, "user_id") if days else ctx.storage.frame(table, [])
+    made = _kept(held, building.stamped(table, user_features(sums, chosen(ctx)[0]), state))
+    return Output(table, user_suite, made, building.stamped(table, others, state))
 
-    `kept` rows were judged when they were made, and so only counted here.
+
+def _items(ctx: Context, state: Snapshot, held: ExitStack, sums: DataFrame, known: DataFrame) -> Output:
+    """item_features, from the sums of all items."""
+    table, (_, limits, popularity) = tables.ITEM_FEATURES, chosen(ctx)
+    made = _kept(held, building.stamped(table, item_features(sums, known, limits, popularity), state))
+    return Output(table, item_suite, made, ctx.storage.frame(table, []))
+
+
+def _measured(ctx: Context, state: Snapshot, output: Output) -> pd.DataFrame:
+    """The measures of the rows made now; the kept ones were judged when they were made, and are only counted."""
+    total = F.sum("total_events").alias("events")
+    found, others = at_once(
+        ctx.spark,
+        lambda: measures(output.made, output.table, output.suite.RULES, further=[total]).toPandas(),
+        lambda: output.kept.agg(F.count("*").alias("rows"), total).first(),
+    )
+    found["rows"] += others.rows
+    found["events_lost"] = (found["events"] + (others.events or 0) - state.events).abs()
+    return found
+
+
+def _replace(
+    ctx: Context, state: Snapshot, sums: DataFrame, outputs: Sequence[Output], found: Sequence[pd.DataFrame]
+) -> list[int]:
+    """Judge every output, write them one after another where all pass, then the ledger; the rows of each.
+
+    Raises QualityError where a verdict fails; every table then stays as it was.
     """
-    made = building.stamped(table, made, state).persist(LEVEL)  # judged, then written
-    rows, total = made.unionByName(building.stamped(table, kept, state)), F.sum("total_events").alias("events")
-    try:
-        found, others = at_once(
-            ctx.spark,
-            lambda: measures(made, table, suite.RULES, further=[total]).toPandas(),
-            lambda: kept.agg(F.count("*").alias("rows"), total).first(),
-        )
-        found["rows"] += others.rows
-        found["events_lost"] = (found["events"] + (others.events or 0) - state.events).abs()
-        verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)
-        building.finish(ctx, verdict, rows, table, suite.RULES)
-        ctx.storage.replace(table, rows, None, note=state.digest)
-    finally:
-        made.unpersist()
-    return int(found["rows"].iloc[0])
+    judged = zip(outputs, found, strict=True)
+    verdicts = [building.verdict_of(ctx, output.suite.suite(ctx.settings), of, None) for output, of in judged]
+    rows = [int(of["rows"].iloc[0]) for of in found]
+    failpoints.reached("features.judged")
+    if not any(verdict.failed for verdict in verdicts):
+        ctx.storage.replace(tables.ITEM_SUMS, sums, None)
+        failpoints.reached("features.sums")
+        for output, failpoint in zip(outputs, ("features.users", "features.written"), strict=True):
+            ctx.storage.replace(output.table, output.rows, None)
+            failpoints.reached(failpoint)
+    building.record_snapshot(ctx, state, verdicts, rows_in=state.events, rows_out=sum(rows), of=TABLES)
+    for verdict, output in zip(verdicts, outputs, strict=True):
+        building.finish(ctx, verdict, output.rows, output.table, output.suite.RULES)
+    return rows
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.windows import DAY, Window
 
 PART = lease.PREPROCESSING
+TABLES = (tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS)
 PRICE_SOURCES = ("given", "item", "category", "day", "none")
 RATING_SOURCES = ("given", "item", "day", "none")
 
@@ -47,7 +48,7 @@ def run(ctx: Context, days: Window) -> Summary:
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         _write(ctx, cleaned, passing, int(found["rows"].sum()))
-        building.record(ctx, work, verdict, _counts(found))
+        building.record(ctx, work, verdict, _counts(found), TABLES, written=bool(passing))
         ctx.ledger.refresh_days()
         building.finish(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
     finally:

@@ -89,7 +89,7 @@ def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) 
     windows = ranges((unit.hour for unit in units), HOUR)
     gone = warehouse.items_of(windows) if any(held.get(unit.hour, (0, ""))[0] for unit in units) else []
     warehouse.stage(days)
-    new = ctx.storage.read(tables.USER_EVENTS).where(in_units(windows))
+    new = ctx.read(tables.USER_EVENTS).where(in_units(windows))
     touched = latest_of_items(_touched(ctx, new, units, gone))
     *_, counted = at_once(
         ctx.spark,
@@ -122,7 +122,7 @@ def _touched(ctx: Context, new: DataFrame, units: list[Unit], gone: list[tuple[d
     known = in_units(ranges(loaded | coming, HOUR))
     lost = ctx.spark.createDataFrame(gone, "event_date DATE, item_id BIGINT")
     touched = new.select("event_date", "item_id").union(lost).distinct()
-    events = ctx.storage.read(tables.USER_EVENTS).where(known)
+    events = ctx.read(tables.USER_EVENTS).where(known)
     return events.join(F.broadcast(touched), ["event_date", "item_id"], "left_semi")
 
 

@@ -49,9 +49,10 @@ def run(ctx: Context, days: Window) -> Summary:
         found = _measures(deduped, by_type)
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
-        ctx.storage.replace(table, deduped.where(in_days(passing)), in_days(passing))
+        if passing:
+            ctx.storage.replace(table, deduped.where(in_days(passing)), in_days(passing))
         counts = _counts(by_type, spelled_keys(found))
-        building.record(ctx, work, verdict, counts)
+        building.record(ctx, work, verdict, counts, [table], written=bool(passing))
         _prove(ctx, passing, counts)
         ctx.ledger.refresh_days()
         building.finish(ctx, verdict, deduped, table, suite.RULES)

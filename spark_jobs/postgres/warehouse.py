@@ -195,11 +195,17 @@ class Warehouse:
         """A cursor in a transaction that commits only under the latest lease."""
         return self._transaction(self.connection)
 
-    def hours(self) -> dict[datetime, tuple[int, int]]:
-        """Rows and digest of every hour, from the rows themselves."""
+    def hours(self) -> tuple[dict[datetime, str], dict[datetime, tuple[int, int]]]:
+        """The digest of each hour by the load's own ledger; rows and digest of each hour from the rows themselves.
+
+        Both from one snapshot of the database, whatever a load commits meanwhile.
+        """
         with named(), self.connection, self.connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute("SELECT hour, digest FROM pipeline.loaded_hours")
+            digests = dict(cursor.fetchall())
             cursor.execute(schema.HOURS.format(where="true"))
-            return {hour: tuple(found) for hour, *found in cursor}
+            return digests, {hour: tuple(found) for hour, *found in cursor}
 
     def of_user(self, user: int) -> int:
         """Rows of user_events that are this user's."""

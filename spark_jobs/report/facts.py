@@ -17,6 +17,7 @@ from spark_jobs.session import now
 from spark_jobs.states import unit_name
 from spark_jobs.tables import Table
 from spark_jobs.transforms.interactions import TYPES
+from spark_jobs.versions import NOTHING
 from spark_jobs.windows import HOUR, Window, describe_windows, gaps
 
 Facts = dict[str, Any]
@@ -27,20 +28,20 @@ MOST_EXAMPLES = 60  # characters of a rejected row
 
 def gathered(ctx: Context, seconds: Mapping[str, float]) -> Facts:
     """Everything that the page shows, but the comparison. `seconds`: of each step of the run that is reported."""
-    read = ctx.storage.read
+    ctx = ctx.pinned()
     counted = {
         "flow": lambda: flow(ctx),
         "verdicts": lambda: verdicts(Path(ctx.settings.paths.quality)),
-        "tables": lambda: [sizes(ctx, table) for table in tables.ALL if ctx.storage.exists(table)],
+        "tables": lambda: [sizes(ctx, table) for table in tables.ALL if ctx.ledger.version(table) != NOTHING],
         "hours": lambda: hours(ctx),
-        "rejected": lambda: rejected(read(tables.REJECTED_EVENTS)),
+        "rejected": lambda: rejected(ctx.read(tables.REJECTED_EVENTS)),
     }
-    if ctx.storage.exists(tables.USER_FEATURES):
+    if ctx.ledger.version(tables.USER_FEATURES) != NOTHING:
         counted |= {
             "dropped": lambda: dropped(ctx),
-            "prices": lambda: prices(read(tables.CLEANED_EVENTS)),
-            "users": lambda: users(read(tables.USER_FEATURES)),
-            "items": lambda: items(read(tables.ITEM_FEATURES)),
+            "prices": lambda: prices(ctx.read(tables.CLEANED_EVENTS)),
+            "users": lambda: users(ctx.read(tables.USER_FEATURES)),
+            "items": lambda: items(ctx.read(tables.ITEM_FEATURES)),
             "matrix": lambda: shape(ctx),
         }
     found = dict(zip(counted, at_once(ctx.spark, *counted.values()), strict=True))
@@ -65,7 +66,7 @@ def flow(ctx: Context) -> dict[str, int]:
 def hours(ctx: Context) -> dict[str, Any]:
     """Valid events by type in each hour `at` which there are some; the hours without any between them are `gaps`."""
     hour = F.date_trunc("hour", "timestamp").alias("hour")
-    counted = ctx.storage.read(tables.USER_EVENTS).groupBy(hour, "event_type").count().collect()
+    counted = ctx.read(tables.USER_EVENTS).groupBy(hour, "event_type").count().collect()
     if not counted:
         return {"at": [], "counts": {}, "gaps": "", "types": {}}
     found = {(row.hour, row.event_type): row["count"] for row in counted}
@@ -91,11 +92,11 @@ def rejected(rows: DataFrame) -> list[dict[str, Any]]:
 
 def dropped(ctx: Context) -> dict[str, int]:
     """Duplicates dropped, by event type: valid events of days that are built, less those kept."""
-    days = ctx.storage.read(tables.DEDUPED_EVENTS).select("event_date").distinct()
-    held = ctx.storage.read(tables.USER_EVENTS).join(F.broadcast(days), "event_date", "left_semi")
+    days = ctx.read(tables.DEDUPED_EVENTS).select("event_date").distinct()
+    held = ctx.read(tables.USER_EVENTS).join(F.broadcast(days), "event_date", "left_semi")
     before, after = (
         {row.event_type: row["count"] for row in events.groupBy("event_type").count().collect()}
-        for events in (held, ctx.storage.read(tables.DEDUPED_EVENTS))
+        for events in (held, ctx.read(tables.DEDUPED_EVENTS))
     )
     return {name: before[name] - after.get(name, 0) for name in TYPES if name in before}
 
@@ -128,16 +129,18 @@ def items(features: DataFrame) -> dict[str, Any]:
 
 
 def shape(ctx: Context) -> dict[str, Any]:
-    """Rows, columns and cells of the matrix."""
+    """Rows, columns and cells of the matrix; none where features were built before the first matrix."""
+    if ctx.ledger.version(tables.USER_ITEM_MATRIX) == NOTHING:
+        return {"rows": 0, "columns": 0, "cells": 0}
     made = matrix.of_warehouse(ctx)
     rows, columns = made.shape()
     return {"rows": rows, "columns": columns, "cells": made.cells.count()}
 
 
 def sizes(ctx: Context, table: Table) -> dict[str, Any]:
-    """A table's rows, and the files and bytes of its latest version."""
-    files, size = ctx.storage.held(table)
-    return {"name": table.name, "rows": ctx.storage.count(table), "files": files, "bytes": size}
+    """A table's rows, files and bytes in the version that the ledger names."""
+    files, size = ctx.storage.held(table, ctx.ledger.version(table))
+    return {"name": table.name, "rows": ctx.count(table), "files": files, "bytes": size}
 
 
 def verdicts(folder: Path) -> list[dict[str, Any]]:

@@ -68,6 +68,11 @@ HOUR_STATUS = Table(
         Field("accepted", "STRING", "The reason given with --accept-rejects. Null: not needed."),
         Field("updated_at", "TIMESTAMP", "When this row last changed, UTC; outside every comparison.", False),
         Field("rule_version", "INT", "Version of the validation rules that judged the rows. Null: 1."),
+        Field(
+            "writes",
+            "MAP<STRING, BIGINT>",
+            "Version of user_events and rejected_events that has the rows; outside every comparison. Null: not kept.",
+        ),
     ),
     key=("unit",),
     partition="month",

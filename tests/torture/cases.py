@@ -17,22 +17,36 @@ FAILPOINTS = {
     "load.recorded": ("load_to_database", "hour_status committed, day_status not"),
     "building.written": ("remove_duplicates", "deduped_events committed, the ledger not"),
     "building.recorded": ("handle_missing_values", "all committed, day_status not"),
+    "matrix.judged": ("create_user_item_matrix", "matrix judged, nothing written"),
+    "matrix.users": ("create_user_item_matrix", "user_index committed, item_index not"),
+    "matrix.items": ("create_user_item_matrix", "item_index committed, the matrix not"),
+    "matrix.written": ("create_user_item_matrix", "matrix committed, the ledger not"),
+    "features.judged": ("feature_engineering", "features judged, nothing written"),
+    "features.sums": ("feature_engineering", "item_sums committed, user_features not"),
+    "features.users": ("feature_engineering", "user_features committed, item_features not"),
+    "features.written": ("feature_engineering", "item_features committed, the ledger not"),
 }
 EVERYWHERE = tuple(FAILPOINTS)
 LOADS = tuple(name for name in FAILPOINTS if name.startswith("load."))
+SNAPSHOTS = tuple(name for name in FAILPOINTS if name.startswith(("matrix.", "features.")))
+JUDGED = ("matrix.judged", "features.judged")
 WHERE = {
     "JVM killed": EVERYWHERE,
     "driver killed": (
         *("landing.written", "judging.events", "load.copy", "load.uncommitted", "load.committed", "building.written"),
+        *("matrix.items", "features.users"),
     ),
     "SIGTERM": ("landing.written", "load.copy", "building.written"),
     "PostgreSQL restarted": ("load.read", "load.copy", "load.uncommitted", "load.committed"),
     "PostgreSQL gone 30 s": ("load.copy", "load.uncommitted"),
-    "disk full": ("landing.read", "judging.read", "judging.events", "building.written"),
-    "started twice": ("landing.written", "judging.events", "load.uncommitted", "building.written"),
+    "disk full": ("landing.read", "judging.read", "judging.events", "building.written", *JUDGED),
+    "started twice": (
+        *("landing.written", "judging.events", "load.uncommitted", "building.written"),
+        *("matrix.items", "features.users"),
+    ),
     "frozen, wakes later": (
         *("undo.decided", "landing.read", "landing.written", "judging.read", "judging.events", "judging.written"),
-        *("load.read", "load.copy", "load.uncommitted", "load.committed", "building.written"),
+        *("load.read", "load.copy", "load.uncommitted", "load.committed", "building.written", *SNAPSHOTS),
     ),
 }
 LEFT_OUT = {

@@ -5,17 +5,19 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from pyspark.sql import Column, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType
 
-from spark_jobs import tables
+from spark_jobs import tables, versions
+from spark_jobs.ledger import Ledger
 from spark_jobs.session import spark_session
 from spark_jobs.storage import Storage
 
 Query = Callable[[str], list[tuple]]
 Hours = dict[str, tuple]
 EVENTS = tables.USER_EVENTS.columns[:10]
+SNAPSHOTS = ("create_user_item_matrix", "feature_engineering")
 THERE = "SELECT 1 FROM pg_tables WHERE tablename = 'user_events'"
 WHEN = {"raw_version"}  # and every column whose comment says that it is outside every comparison
 POSTGRES = {
@@ -37,6 +39,17 @@ def hours_of_delta(spark: SparkSession, warehouse: str) -> Hours:
     return {found.hour: (found.n, found.d) for found in hours.collect()}
 
 
+def snapshots_of_delta(spark: SparkSession, warehouse: str) -> Hours:
+    """Rows and digest of the matrix with its index, and of the features, as a reader by the ledger sees them."""
+    ledger = Ledger(Storage(spark, warehouse)).pinned()
+    found = {}
+    for step in SNAPSHOTS:
+        of_step = versions.NAMED_BY[tables.DAY_BUILDS, step]
+        frames = [(table, ledger.storage.read(table, ledger.version(table))) for table in of_step]
+        found[step] = tuple(tuple(frame.agg(*_digest(frame, table)).first()) for table, frame in frames)
+    return found
+
+
 def hours_of_postgres(query: Query) -> Hours:
     """Rows and digest of each hour of user_events in PostgreSQL."""
     return {hour: tuple(rest) for hour, *rest in query(SQL)} if query(THERE) else {}
@@ -49,15 +62,19 @@ def digests(spark: SparkSession, warehouse: str, query: Query) -> dict[str, Any]
     for table in tables.ALL:
         if table is tables.LEASES:
             continue
-        outside = {field.name for field in table.fields if "outside every comparison" in field.comment} | WHEN
         frame = storage.read(table)
-        row = F.xxhash64(F.to_json(F.struct(*(_plain(frame, n) for n in table.columns if n not in outside))))
-        found[table.name] = tuple(frame.agg(F.count("*"), F.sum(row.cast("decimal(38,0)"))).first())
+        found[table.name] = tuple(frame.agg(*_digest(frame, table)).first())
     present = {name for (name,) in query("SELECT schemaname || '.' || tablename FROM pg_tables")}
     for name, columns in POSTGRES.items():
         if (name if "." in name else f"public.{name}") in present:
             found[f"PostgreSQL {name}"] = query(f"SELECT count(*), {HASHED.format(columns)} FROM {name}")[0]
     return found
+
+
+def _digest(frame: DataFrame, table: tables.Table) -> tuple[Column, Column]:
+    outside = {field.name for field in table.fields if "outside every comparison" in field.comment} | WHEN
+    row = F.xxhash64(F.to_json(F.struct(*(_plain(frame, n) for n in table.columns if n not in outside))))
+    return F.count("*"), F.sum(row.cast("decimal(38,0)"))
 
 
 def _plain(frame, name: str) -> Column:

@@ -16,7 +16,7 @@ from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.process import places
-from tests.torture.digests import Hours, digests, hours_of_delta, hours_of_postgres
+from tests.torture.digests import Hours, digests, hours_of_delta, hours_of_postgres, snapshots_of_delta
 from tests.torture.server import Server
 
 START = datetime(2019, 10, 1)
@@ -60,8 +60,8 @@ class Stage:
 
     def prepare(self, seed: int, jobs: list[str]) -> None:
         """A day, built; then late rows for half of its hours, some of them bad, and what a landing left that was
-        killed. Keeps what is there before each of the jobs, the digests of after, and what a reader may see: an hour as
-        before or as after."""
+        killed. Keeps what is there before each of the jobs, the digests of after, and what a reader may see: hours,
+        matrix and features as before or as after."""
         self._empty()
         (self.here / "raw").mkdir()
         self.server.reset(None)
@@ -76,10 +76,10 @@ class Stage:
             self.server.keep(job)
             shutil.rmtree(self.folder / job, ignore_errors=True)
             subprocess.run(["cp", "-a", self.here, self.folder / job], check=True)
-            before = self._seen()
+            before = self._seen(job)
             self.attempt(job)
             self.after[job] = self.digests()
-            self.states[job] = {where: [before[where], hours] for where, hours in self._seen().items()}
+            self.states[job] = {where: [before[where], found] for where, found in self._seen(job).items()}
 
     def set(self, job: str) -> None:
         """Puts back what was there before the job."""
@@ -102,12 +102,18 @@ class Stage:
         """What a reader of the Delta table sees of each hour."""
         return hours_of_delta(self.spark, str(self.here / "warehouse"))
 
+    def snapshots_of_delta(self) -> Hours:
+        """What a reader sees of matrix and features."""
+        return snapshots_of_delta(self.spark, str(self.here / "warehouse"))
+
     def hours_of_postgres(self) -> Hours:
         """What a reader of PostgreSQL sees of each hour."""
         return hours_of_postgres(self.server.query)
 
-    def _seen(self) -> dict[str, Hours]:
-        return {"Delta": self.hours_of_delta(), "PostgreSQL": self.hours_of_postgres()}
+    def _seen(self, job: str) -> dict[str, Hours]:
+        seen = {"Delta": self.hours_of_delta(), "PostgreSQL": self.hours_of_postgres()}
+        snapshots = JOBS[job].PART in (lease.MATRIX, lease.FEATURES)
+        return seen | ({"snapshots": self.snapshots_of_delta()} if snapshots else {})
 
     def _empty(self) -> None:
         self.here.mkdir(parents=True, exist_ok=True)
