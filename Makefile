@@ -43,8 +43,8 @@ check: .venv/.ready ## proves the counts, and PostgreSQL beside Delta hour by ho
 rebuild: .venv/.ready ## DAY=2019-10-01: a day's outputs once more, from the table versions that they were built from
 	@$(PY) -m spark_jobs.commands.rebuild $(call given,DAY,day) $(sets)
 
-forget: .venv/.ready ## USER=541312140: a user's rows out of every table, the database and all history, and the proof
-	@$(PY) -m spark_jobs.commands.forget $(if $(filter command line,$(origin USER)),--user $(call quoted,$(USER))) $(sets)
+forget: .venv/.ready ## USER=541312140: a user's rows out of every table and all history, and never in again; LIFT=1: in again
+	@$(PY) -m spark_jobs.commands.forget $(if $(filter command line,$(origin USER)),--user $(call quoted,$(USER))) $(if $(LIFT),--lift) $(sets)
 
 upgrade: .venv/.ready ## after an update of this project: the tables of the older version become those of this one
 	@$(PY) -m spark_jobs.commands.upgrade $(sets)

@@ -69,13 +69,17 @@ class Names:
 
 @dataclass(frozen=True)
 class Address:
-    """A place for files. `local`: on this machine's disk only; `forbidden`: a character that Delta cannot read."""
+    """A place for files. `local`: on this machine's disk only; `forbidden`: a character that Delta cannot read;
+    `optional`: it may be left empty."""
 
     local: bool = True
     forbidden: str = "\0"
+    optional: bool = False
 
     def broken_by(self, value: str) -> str | None:
         """Return what is wrong with the address."""
+        if self.optional and not value:
+            return None
         if not value.strip() or "\0" in value:
             return "name a folder"
         if self.local and "://" in value:

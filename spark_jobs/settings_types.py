@@ -182,7 +182,7 @@ class Retention:
 class Privacy:
     """Where the key of the erased users is; empty: beside the warehouse."""
 
-    key_file: str
+    key_file: Annotated[str, Address(local=False, optional=True)]
 
 
 @dataclass(frozen=True)

@@ -208,3 +208,12 @@ def decided(header: tuple[str, ...], strict: Strict):
 )
 def test_a_source_that_changes_its_columns_is_said_or_refused_as_the_settings_say(header, strict, expected):
     assert decided(header, strict) == expected
+
+
+def test_a_header_of_a_joined_file_is_malformed_with_its_byte_order_mark_and_no_text_is_changed(tmp_path):
+    path = tmp_path / "f.csv"
+    path.write_text(HEAD + "\ufeff" + HEAD + ROW + "\ufeff" + ROW + ROW.replace("acme", "a\ufeffb"))
+    found = {(row["malformed"], row["line"], row["brand"]) for row in records(path)}
+    assert (True, "\ufeff" + HEAD.strip(), None) in found
+    assert (False, "\ufeff" + ROW.strip(), "acme") in found
+    assert {brand for _, _, brand in found} == {None, "acme", "a\ufeffb"}

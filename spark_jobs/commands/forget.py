@@ -1,7 +1,8 @@
 """`make forget USER=541312140`: a user's rows out of every table, the database and all history, and the proof.
 
-The rows leave raw_events; what follows from them is judged, loaded and built again as after any change of the source.
-Then every version that still had them is removed for good: earlier versions of these tables cannot be read any more.
+The user goes on the list of erased users, whose records no landing takes again (`LIFT=1` takes the user off it). The
+rows leave raw_events; what follows from them is judged, loaded and built again as after any change of the source. Then
+every version that still had them is removed for good: earlier versions of these tables cannot be read any more.
 """
 
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from pyspark.sql import Column
 
-from spark_jobs import judging, landing, lease, tables, windows
+from spark_jobs import judging, landing, lease, suppressed_users, tables, user_traces, windows
 from spark_jobs.closing import identities
 from spark_jobs.command_line import guarded, leased, parser
 from spark_jobs.console import Console
@@ -40,12 +41,15 @@ SNAPSHOTS = {  # but the index tables, whose numbers stay
 }
 REASON = "a user was forgotten, which left the rejected rows a larger share"
 LARGEST = 2**63 - 1
+LOOK_AGAIN = -1  # a size that no file has
+MOST_NAMED = 3
 
 
 def main() -> int:
     """Prints what was removed, the proof, and what lies outside the pipeline's reach."""
     options = parser("make forget", __doc__)
     options.add_argument("--user", help="user_id")
+    options.add_argument("--lift", action="store_true", help="take the user off the list of erased users")
     arguments = options.parse_args()
     if not (arguments.user or "").isdecimal() or not 0 < int(arguments.user) <= LARGEST:
         raise SettingsError("which user? make forget USER=541312140: the user_id, a whole number above 0.")
@@ -53,18 +57,20 @@ def main() -> int:
     with leased(settings, spark_session("forget"), lease.PARTS) as ctx:
         if not ctx.storage.exists(tables.RAW_EVENTS):
             raise PipelineError(f"{settings.paths.warehouse}: there is nothing to forget yet; make run first.")
-        ctx.say = console.say
-        for line in forget(ctx, int(arguments.user)):
+        ctx.say, action = console.say, lift if arguments.lift else forget
+        for line in action(ctx, int(arguments.user)):
             console.say(line)
     return 0
 
 
 def forget(ctx: Context, user: int) -> Iterator[str]:
-    """Removes the user; one line for each thing to know. A run that was cut short is gone on with by the next.
+    """Remove the user; one line for each thing to know. Resumable: the next run continues where this one stopped.
 
     Raises PipelineError where rows of the user are left: in hours that were stopped and show what they had before.
     """
     before = _held(ctx, user)
+    ctx.storage.part = lease.COLLECTION
+    suppressed_users.suppress(ctx, user)
     files = _out_of_raw(ctx, user)
     _judge(ctx)
     ctx.run(load_to_database, _nothing())
@@ -83,7 +89,29 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
     yield f"removed of user {user}: {_listed(removed) or 'nothing, for nothing was there'}"
     yield f"checked: user {user} is in no table, in no file of a table and in no row of PostgreSQL"
     yield from identities(ctx)
-    yield from _beyond(ctx, files)
+    yield f"suppressed: files that are landed from now on give no record of user {user}; LIFT=1 takes that back"
+    if reports := user_traces.remove_reports(ctx.settings, user):
+        yield f"removed: {reports:,} files of run reports that named the user"
+    yield from user_traces.describe_traces(ctx.settings, user)
+    yield from _beyond(files)
+
+
+def lift(ctx: Context, user: int) -> Iterator[str]:
+    """Take a user off the list of erased users. Files that left records out are read again at the next landing.
+
+    Raises PipelineError where the user is not on the list.
+    """
+    ctx.storage.part = lease.COLLECTION
+    if not suppressed_users.lift(ctx, user):
+        raise PipelineError(f"user {user} is not on the list of erased users.")
+    files = [row for row in ctx.ledger.files() if row["suppressed"]]
+    ctx.ledger.record_files(row | {"size": LOOK_AGAIN, "digest": str(LOOK_AGAIN)} for row in files)
+    yield f"lifted: user {user} is not suppressed any more"
+    there = [row["path"] for row in files if row["status"] != "vanished"]
+    if there:
+        yield f"to be read again by the next landing (make run): {_first(there)}"
+    if gone := [row["path"] for row in files if row["status"] == "vanished"]:
+        yield f"records that only these files had do not come back, for the files are gone: {_first(gone)}"
 
 
 def _held(ctx: Context, user: int) -> dict[str, int]:
@@ -122,12 +150,15 @@ def _out_of_raw(ctx: Context, user: int) -> list[str]:
     hours = landing.content(ctx, f"file_id IN ({', '.join(map(str, ids))})")
     files = [row for row in ctx.ledger.files() if row["file_id"] in ids]
     stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
-    ctx.ledger.record_files(row | stamp | _account(hours.get(row["file_id"], [])) for row in files)
+    ctx.ledger.record_files(row | stamp | _account(row, hours.get(row["file_id"], [])) for row in files)
     return [row["path"] for row in files]
 
 
-def _account(hours: list[dict]) -> dict:
-    return {"hours": hours, "rows": sum(part["rows"] for part in hours)}
+def _account(row: dict, hours: list[dict]) -> dict:
+    """What a file gives without the user's rows, which are suppressed from now on."""
+    rows = sum(part["rows"] for part in hours)
+    counted = {"suppressed": (row["suppressed"] or 0) + row["rows"] - rows} if row["records"] is not None else {}
+    return counted | {"hours": hours, "rows": rows}
 
 
 def _judge(ctx: Context) -> None:
@@ -166,16 +197,15 @@ def _renew(ctx: Context, step: str, table: Table) -> None:
         ctx.ledger.renew_writes(step, parse_day(last["day"]), table)
 
 
-def _beyond(ctx: Context, files: Sequence[str]) -> Iterator[str]:
-    paths = ctx.settings.paths
+def _beyond(files: Sequence[str]) -> Iterator[str]:
     there = [path for path in files if "://" in path or Path(path).exists()]
     if there:
-        more = f" and {len(there) - 3:,} more" if len(there) > 3 else ""
-        named = ", ".join(there[:3])
-        yield f"not touched: this user's lines in {named}{more}; take them out, and these files change nothing else"
-    made = [folder for folder in (paths.processed, paths.logs) if Path(folder).exists() and any(Path(folder).iterdir())]
-    if made:
-        yield f"not touched: what was written before to {' and '.join(made)}"
+        yield f"not touched: this user's lines in {_first(there)}; they land no more, but only you can take them out"
+
+
+def _first(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - MOST_NAMED:,} more" if len(paths) > MOST_NAMED else ""
+    return f"{', '.join(paths[:MOST_NAMED])}{more}"
 
 
 def _listed(counts: dict[str, int]) -> str:

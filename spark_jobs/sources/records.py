@@ -16,6 +16,7 @@ from pyarrow import csv
 PIECE = 16 << 20
 BLANKS = " \t"
 BLANK_BYTES = BLANKS.encode()
+BYTE_ORDER_MARK = "\ufeff"
 _FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",][^,]*|))(,|\Z)', re.DOTALL)
 
 
@@ -126,7 +127,7 @@ def _records(data: bytes, header: Header, part: Part, unfinished: bool) -> Itera
     lines: list[str] = []
     for line in odd:
         fields = split(line)
-        if fields is None or len(fields) != len(header.texts) or tuple(fields) == header.texts:
+        if fields is None or len(fields) != len(header.texts) or _is_header(fields, header):
             misfits.append(line)
         else:
             quoted.append([field or None for field in fields])
@@ -149,14 +150,21 @@ def _records(data: bytes, header: Header, part: Part, unfinished: bool) -> Itera
             yield from pa.table([*columns, *marks], schema=schema(header)).to_batches()
 
 
+def _is_header(fields: list[str], header: Header) -> bool:
+    """Whether a record is the header again, also with the byte-order mark of a file that was joined to another."""
+    return (fields[0].removeprefix(BYTE_ORDER_MARK), *fields[1:]) == header.texts
+
+
 def _apart(data: bytes) -> tuple[bytes, list[str]]:
-    """The lines that Arrow reads as we do, and the others: with a quote, or with a CR that ends no line."""
-    if b'"' not in data and (b"\r" not in data or data.count(b"\r") == data.count(b"\r\n")):
+    """The lines that Arrow reads as we do, and the others: with a quote, a CR that ends no line, a byte-order mark."""
+    is_plain = b'"' not in data and BYTE_ORDER_MARK.encode() not in data
+    if is_plain and (b"\r" not in data or data.count(b"\r") == data.count(b"\r\n")):
         return data, []
     plain, odd = [], []
     for line in data.split(b"\n"):
         bare = line.removesuffix(b"\r")
-        (odd if b'"' in bare or b"\r" in bare else plain).append(bare)
+        is_odd = b'"' in bare or b"\r" in bare or BYTE_ORDER_MARK.encode() in bare
+        (odd if is_odd else plain).append(bare)
     return b"\n".join(plain), [line.decode("utf-8", "replace") for line in odd]
 
 

@@ -1,0 +1,158 @@
+"""Erased users: which records are theirs, how many there are, and that no file brings them back."""
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spark_jobs import identity, lease, suppressed_users, tables, user_traces
+from spark_jobs.command_line import leased
+from spark_jobs.commands import forget
+from spark_jobs.errors import IdentityError, PipelineError, SettingsError
+from spark_jobs.settings import load
+from spark_jobs.sources import plain
+from spark_jobs.sources.header import columns
+from spark_jobs.sources.records import Header, Part, RecordCounter, read
+from spark_jobs.sources.suppression import Suppression, digest_user, key_id
+from tests.conftest import HEAD
+
+USER, OTHER = 900_000_001, 541_312_140
+NAMES = tuple(HEAD.strip().split(","))
+HEADER = Header(NAMES, tuple(columns(list(NAMES))))
+ROW = "2019-10-01 09:00:00 UTC,view,1,77,,,5.00,{user},{session}\n"
+KEY = b"k" * 32
+
+
+def line(user: object, session: str = "s") -> str:
+    return ROW.format(user=user, session=session)
+
+
+def find(*lines: str) -> list[bool]:
+    """Which of the lines are the erased user's, in the order in which they are read."""
+    data = "".join(lines).encode()
+    suppression = Suppression(KEY, frozenset([digest_user(KEY, USER)]))
+    found = []
+    for batch in read(Part(1, 1, "", 0, len(data), False), io.BytesIO(data), HEADER):
+        found += suppression.find(plain.typed(batch, HEADER.columns), HEADER).to_pylist()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "theirs"),
+    [
+        (line(USER), True),
+        (line(f" {USER} "), True),
+        (line(f"0{USER}"), True),
+        (line(f'"{USER}"'), True),
+        (line(OTHER), False),
+        (line(f"{USER}0"), False),
+        (line(""), False),
+        (line("x"), False),
+        (line(USER).replace("5.00", "-1"), True),  # rejected later
+        (line(USER).replace("2019-10-01", "2019-13-01"), True),
+        (line(USER).strip() + ",surplus\n", True),  # malformed: in any field
+        (f'2019-10-01 09:00:00 UTC,"view,1,77,,,5.00,{USER},s\n', True),  # an unclosed quote
+        (f'2019-10-01 09:00:00 UTC,"view,{USER},77,,,5.00,{OTHER},s\n', False),  # as many fields: the user's place only
+        (f"{USER}\n", True),
+    ],
+)
+def test_a_record_is_an_erased_users_by_its_value_or_by_its_text(text, theirs):
+    assert find(text) == [theirs]
+    assert sorted(find(line(OTHER), text, line(OTHER))) == sorted([False, False, theirs])
+
+
+def test_the_list_gives_no_user_away_and_another_key_is_another_list():
+    assert digest_user(KEY, USER) != digest_user(b"j" * 32, USER)
+    assert str(USER) not in digest_user(KEY, USER)
+    assert key_id(KEY) != key_id(b"j" * 32)
+
+
+LINES = st.lists(st.text(alphabet='a,"\r\t \ufeff', max_size=6) | st.just(line(1).strip()), max_size=12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(LINES, st.integers(1, 9), st.booleans())
+def test_the_records_that_are_counted_are_those_that_are_read(texts, size, ends):
+    data = "\n".join(texts).encode() + (b"\n" if ends else b"")
+    counter = RecordCounter()
+    for start in range(0, len(data), size):
+        counter.add(data[start : start + size])
+    batches = read(Part(1, 1, "", 0, len(data), not ends), io.BytesIO(data), HEADER)
+    assert counter.count() == sum(batch.num_rows for batch in batches)
+
+
+def sessions(pipeline) -> list[str]:
+    return sorted(row.session_id for row in pipeline.read(tables.RAW_EVENTS, "session_id").collect())
+
+
+def counts(pipeline) -> tuple[int, int, int]:
+    return tuple(identity.records(pipeline.ctx()).values())
+
+
+def test_records_of_an_erased_user_never_land_until_that_is_lifted(pipeline):
+    key = Path(f"{pipeline.settings.paths.warehouse}.key")
+    with leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]) as ctx:
+        assert suppressed_users.suppress(ctx, USER)
+        assert not suppressed_users.suppress(ctx, USER)
+    assert key.stat().st_mode & 0o777 == 0o600
+    path = pipeline.put(
+        "a.csv", HEAD + line(USER, "u-1") + line(OTHER, "o-1") + f"{USER}\n" + line(USER, "u-2").strip()
+    )
+    pipeline.land()
+    assert (sessions(pipeline), counts(pipeline)) == (["o-1"], (4, 1, 3))
+    with path.open("a") as file:  # the unfinished line was the user's, and still is
+        file.write("\n" + line(OTHER, "o-2"))
+    pipeline.land()
+    assert (sessions(pipeline), counts(pipeline)) == (["o-1", "o-2"], (5, 2, 3))
+    pipeline.put("copy.csv", HEAD + line(USER, "u-1") + line(OTHER, "o-3"))  # a new export
+    assert pipeline.land()["records_suppressed"] == 4
+    assert (sessions(pipeline), counts(pipeline)) == (["o-1", "o-2", "o-3"], (7, 3, 4))
+    text = key.read_text()
+    for damage, said in ((key.unlink, "is missing"), (lambda: key.write_text("00" * 32), "is not the one")):
+        damage()
+        assert f"{key}: the key of the 1 erased users {said}" in pipeline.refused(pipeline.land)
+    key.write_text(text)
+    with leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]) as ctx:
+        lines = list(forget.lift(ctx, USER))
+        assert "a.csv" in lines[1] and "copy.csv" in lines[1]
+        with pytest.raises(PipelineError, match="is not on the list"):
+            list(forget.lift(ctx, USER))
+    pipeline.land()
+    assert counts(pipeline) == (7, 7, 0)
+    assert [row for row in sessions(pipeline) if row] == ["o-1", "o-2", "o-3", "u-1", "u-1", "u-2"]
+    ctx = pipeline.ctx()
+    wrong = ctx.ledger.files()[0] | {"records": 99}
+    ctx.ledger.record_files([wrong])
+    with pytest.raises(IdentityError, match=r"a\.csv: 99 records were counted, but 5 landed and 0 were suppressed"):
+        identity.records(ctx)
+
+
+def test_a_remote_warehouse_needs_an_address_for_the_key():
+    remote = load(["paths.warehouse=s3a://shop/warehouse"])
+    with pytest.raises(SettingsError, match=r"setting privacy\.key_file: name a file"):
+        suppressed_users.key_address(remote)
+    named = load(["paths.warehouse=s3a://shop/warehouse", "privacy.key_file=s3a://shop/keys/erased"])
+    assert suppressed_users.key_address(named) == "s3a://shop/keys/erased"
+    assert suppressed_users.key_address(load()).endswith("data/warehouse.key")
+
+
+def test_reports_that_name_the_user_go_and_logs_are_named(tmp_path):
+    found = load(
+        [f"paths.{name}='{tmp_path / name}'" for name in ("reports", "logs", "quality", "lineage", "processed")]
+    )
+    for name, text in {
+        "reports/2019.html": f"<code>{USER}</code>",
+        "reports/2020.html": f"<code>{USER}1</code>",
+        "logs/error-1.txt": "x" * user_traces.BLOCK + f",{USER},",
+        "logs/error-2.txt": "nothing",
+        "processed/user_features.csv": str(USER),
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert user_traces.remove_reports(found, USER) == 1
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["2020.html"]
+    lines = list(user_traces.describe_traces(found, USER))
+    assert any("error-1.txt" in line and "error-2" not in line for line in lines)
+    assert any(str(tmp_path / "processed") in line for line in lines)
