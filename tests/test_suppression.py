@@ -84,7 +84,8 @@ def test_the_records_that_are_counted_are_those_that_are_read(texts, size, ends)
 
 
 def sessions(pipeline) -> list[str]:
-    return sorted(row.session_id for row in pipeline.read(tables.RAW_EVENTS, "session_id").collect())
+    rows = pipeline.read(tables.RAW_EVENTS, "session_id").where("session_id IS NOT NULL").collect()
+    return sorted(row.session_id for row in rows)
 
 
 def counts(pipeline) -> tuple[int, int, int]:
@@ -121,7 +122,7 @@ def test_records_of_an_erased_user_never_land_until_that_is_lifted(pipeline):
             list(forget.lift(ctx, USER))
     pipeline.land()
     assert counts(pipeline) == (7, 7, 0)
-    assert [row for row in sessions(pipeline) if row] == ["o-1", "o-2", "o-3", "u-1", "u-1", "u-2"]
+    assert sessions(pipeline) == ["o-1", "o-2", "o-3", "u-1", "u-1", "u-2"]
     ctx = pipeline.ctx()
     wrong = ctx.ledger.files()[0] | {"records": 99}
     ctx.ledger.record_files([wrong])
