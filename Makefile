@@ -4,7 +4,7 @@
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
-export INPUT WAREHOUSE DATABASE_URL PYTHON QUERY YES AIRFLOW_PORT
+export INPUT WAREHOUSE DATABASE_URL PYTHON QUERY YES AIRFLOW_PORT AIRFLOW_BIND
 override PIPELINE_LOGS ?= $(CURDIR)/data/logs
 export PIPELINE_LOGS
 # SET="section.key=value …" overrides settings, as --set does.
@@ -68,7 +68,7 @@ sample: .venv/.ready ## events to data/raw: ROWS= DAYS= (or HOURS=) SEED= START=
 download: .venv/.ready ## the real data, MONTH=2019-Oct, by Kaggle's client; or where to get it and where to put it
 	@$(PY) -m spark_jobs.commands.download --month $(call quoted,$(or $(MONTH),2019-Oct))
 
-airflow: .venv/.ready ## a local Airflow with all DAGs on, a live feed of events and a login; no Docker; AIRFLOW_PORT=
+airflow: .venv/.ready ## a local Airflow with all DAGs on, a live feed of events and a login; no Docker: AIRFLOW_PORT= AIRFLOW_BIND=
 	@$(PY) conf/local_airflow.py
 
 compose-check: ## the full stack in Docker: built, started, and watched until both DAGs are green

@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -16,7 +15,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 READY = ROOT / ".venv" / ".ready"
 LEAST_FREE_GB, LEAST_MEMORY_GB = 5, 6  # a sample and its tables; Spark's heap of 4 GB and Python beside it
-AIRFLOW_PORT = 8080
 
 
 class LackError(Exception):
@@ -154,14 +152,16 @@ def database():
 
 
 def port():
-    """The port of `make airflow`."""
-    wanted = int(os.environ.get("AIRFLOW_PORT") or AIRFLOW_PORT)
-    with socket.socket() as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            server.bind(("127.0.0.1", wanted))
-        except OSError as error:
-            raise LackError(f"{wanted} is in use: make airflow AIRFLOW_PORT={wanted + 10}") from error
+    """The address and the port of `make airflow`."""
+    import ports
+
+    try:
+        address, wanted = ports.bind(), ports.asked_port() or ports.FIRST
+        free = ports.is_free(address, wanted)
+    except ports.PortError as error:
+        raise LackError(str(error)) from error
+    if not free:
+        raise LackError(f"{wanted} is in use: make airflow AIRFLOW_PORT={wanted + 10}")
     return f"{wanted} is free for make airflow"
 
 

@@ -1,5 +1,6 @@
 """`make airflow`: a local Airflow with all DAGs on, in the project's own environment, until Ctrl-C. No Docker.
 
+It listens on this machine alone, or on the address that AIRFLOW_BIND names.
 Its metadata lie in a database of their own in the embedded PostgreSQL. Where there is no data yet, a sample is made
 that ends at the last full hour, and a feed adds each new hour, so that the live schedule has something to collect.
 """
@@ -9,7 +10,6 @@ import os
 import secrets
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +17,8 @@ import urllib.request
 from base64 import urlsafe_b64encode
 from contextlib import suppress
 from pathlib import Path
+
+import ports
 
 from spark_jobs import lock
 from spark_jobs.command_line import guarded
@@ -27,36 +29,41 @@ from spark_jobs.sample.feed import begin
 from spark_jobs.settings import ROOT, Settings, load
 
 COMPONENTS = {name: ["airflow", name] for name in ("api-server", "scheduler", "dag-processor")}
+COMPONENTS["scheduler"].append("--skip-serve-logs")  # it would listen on every address; the API server reads the files
 COMPONENTS |= {"feed": [sys.executable, "-m", "spark_jobs.sample.feed"]}
-FIRST_PORT, PORTS = 8080, 20
-START_SECONDS, STOP_SECONDS = 120, 20
+START_SECONDS, STOP_SECONDS = 300, 20
 BIN = Path(sys.executable).parent
 
 
 def main() -> int:
     """Prepares, starts the components, prints where and how to log in, waits."""
     settings = load()
-    port = _port()
+    try:
+        address = ports.bind()
+        port = ports.free_port(address)
+    except ports.PortError as error:
+        raise SettingsError(str(error)) from error
     home = Path(settings.paths.database).parent / "airflow"
     for folder in (home / "logs", Path(settings.paths.lineage)):
         folder.mkdir(parents=True, exist_ok=True)
     with lock.hold(str(home), "airflow"):
-        return _serve(settings, home, port)
+        return _serve(settings, home, address, port)
 
 
-def _serve(settings: Settings, home: Path, port: int) -> int:
+def _serve(settings: Settings, home: Path, address: str, port: int) -> int:
     _say("preparing: database, pools, sample (half a minute the first time) …")
     fed = begin(settings)
-    own = _environment(settings, home, port)
+    url = ports.url(address, port)
+    own = _environment(settings, home, address, port)
     shell = _for_a_shell(own, home)
     environment = os.environ | own | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     for command in (["db", "migrate"], ["pools", "import", str(ROOT / "conf" / "pools.json")]):
         _quietly(command, environment, home)
     running = [_start(name, command, environment, home) for name, command in COMPONENTS.items()]
     try:
-        _await(port, running, home)
+        _await(url, running, home)
         password = json.loads((home / "passwords.json").read_text())["admin"]
-        _say(f"http://localhost:{port}  user admin  password {password}")
+        _say(f"{url}  user admin  password {password}")
         data = "a new hour of sample events comes every hour" if fed else f"events come from {settings.paths.raw}"
         _say(f"all DAGs are on; {data}; logs: {home / 'logs'}; Ctrl-C ends it.")
         _say(f"for airflow's own commands in another shell: source {shell}")
@@ -72,25 +79,11 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _port() -> int:
-    """AIRFLOW_PORT, or the first free one from 8080 on. Raises PipelineError where none is free."""
-    asked = os.environ.get("AIRFLOW_PORT")
-    if asked and not (asked.isdecimal() and 0 < int(asked) < 65536):
-        raise SettingsError(f"AIRFLOW_PORT={asked} is no port; name one: make airflow AIRFLOW_PORT=8090.")
-    for port in [int(asked)] if asked else range(FIRST_PORT, FIRST_PORT + PORTS):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
-    raise PipelineError(f"port {asked or FIRST_PORT} is in use; name a free one: make airflow AIRFLOW_PORT=8090.")
-
-
-def _environment(settings: Settings, home: Path, port: int) -> dict[str, str]:
+def _environment(settings: Settings, home: Path, address: str, port: int) -> dict[str, str]:
     """Airflow's settings. Keys are made once and kept in a file that only its owner reads."""
     server = embedded(Path(settings.paths.database))
     metadata = _database(server, "airflow")
-    keys = _keys(home)
+    keys, url = _keys(home), ports.url(address, port)
     chosen = {
         "CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
@@ -100,13 +93,15 @@ def _environment(settings: Settings, home: Path, port: int) -> dict[str, str]:
         "CORE__FERNET_KEY": keys["fernet"],
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-        "CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{port}/execution/",
+        "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "DATABASE__SQL_ALCHEMY_CONN": metadata,
+        "API__HOST": address,
         "API__PORT": str(port),
-        "API__BASE_URL": f"http://localhost:{port}",
+        "API__BASE_URL": url,
         "API__WORKERS": "1",
         "API__SECRET_KEY": keys["session"],
         "API_AUTH__JWT_SECRET": keys["jwt"],
+        "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
         "OPENLINEAGE__NAMESPACE": "pipeline",
@@ -167,10 +162,10 @@ def _start(name: str, command: list[str], environment: dict[str, str], home: Pat
         return subprocess.Popen(command, env=environment, stdout=out, stderr=out, process_group=0)
 
 
-def _await(port: int, running: list[subprocess.Popen], home: Path) -> None:
+def _await(url: str, running: list[subprocess.Popen], home: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and all(process.poll() is None for process in running):
-        with suppress(OSError), urllib.request.urlopen(f"http://localhost:{port}/api/v2/monitor/health") as answer:
+        with suppress(OSError), urllib.request.urlopen(f"{url}/api/v2/monitor/health") as answer:
             parts = json.load(answer)
             if all(parts[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor")):
                 return

@@ -12,11 +12,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
 import pytest
 
@@ -76,8 +77,8 @@ def environment(folder: Path, port: object) -> dict[str, str]:
 class Airflow:
     """A running `make airflow`, used as people do: command line, UI (its API), and a look at the runs' states."""
 
-    def __init__(self, folder: Path, port: int):
-        self.folder, self.url, self.token = folder, f"http://localhost:{port}", None
+    def __init__(self, folder: Path, port: int, process: int):
+        self.folder, self.url, self.token, self.process = folder, f"http://localhost:{port}", None, process
         password = json.loads((folder / "airflow" / "passwords.json").read_text())["admin"]
         self.token = self.ask("/auth/token", {"username": "admin", "password": password})[1]["access_token"]
 
@@ -87,6 +88,15 @@ class Airflow:
         with closing(connection), connection.cursor() as cursor:
             cursor.execute(query)
             return cursor.fetchall()
+
+    def listens(self) -> set[tuple[str, int]]:
+        """Every address and port at which one of its processes listens."""
+        found = set()
+        for process in psutil.Process(self.process).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                sockets = process.net_connections(kind="inet")
+                found |= {tuple(each.laddr) for each in sockets if each.status == psutil.CONN_LISTEN}
+        return found
 
     def command(self, *arguments: str) -> None:
         """A command typed by hand, after the line that `make airflow` prints for it."""
@@ -130,7 +140,7 @@ def airflow(folder: Path) -> Iterator[Airflow]:
     try:
         said = [process.stdout.readline() for _ in range(4)]
         assert said[1].startswith(f"airflow: http://localhost:{port}  user admin  password "), said
-        yield Airflow(folder, port)
+        yield Airflow(folder, port, process.pid)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         assert process.wait(90) == 130
@@ -184,6 +194,15 @@ def lineage(folder: Path) -> dict[str, tuple[set[str], set[str]]]:
             changed = (each for each in event["outputs"] if "lifecycleStateChange" in each["facets"])
             written.update(Path(each["name"]).name for each in changed)
     return found
+
+
+@pytest.mark.long
+def test_it_listens_on_this_machine_alone(folder):
+    with airflow(folder) as running:
+        port = int(running.url.rpartition(":")[2])
+        found = running.listens()
+        assert ("127.0.0.1", port) in found
+        assert {address for address, _ in found} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}  # Spark's, of a task
 
 
 @pytest.mark.long

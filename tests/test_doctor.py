@@ -48,7 +48,8 @@ def test_what_lacks_is_named_with_what_to_do(tmp_path):
 
 def test_before_the_set_up_it_says_what_to_run(tmp_path):
     (tmp_path / "conf").mkdir()
-    shutil.copy(DOCTOR, tmp_path / "conf")
+    for path in (DOCTOR, DOCTOR.with_name("ports.py")):
+        shutil.copy(path, tmp_path / "conf")
     shutil.copy(ROOT / "requirements.lock", tmp_path)
     code, said = ask(root=tmp_path, python="python3")
     assert code == 1
