@@ -27,7 +27,9 @@ OF_DAYS = {
     lease.PREPROCESSING: (tables.DEDUPED_EVENTS, tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS),
 }
 DAY_HOURS, DAY_SECONDS = 24, 86400
-OURS, AIRFLOWS, EVENTS = "error-*.txt", "dag_id=*/**/*.log", "*.ndjson"
+# The DAGs of this project (dags/*.py): an Airflow may have others, whose logs are not ours to remove.
+DAGS = ("data_collection_pipeline", "data_preprocessing_pipeline", "data_maintenance_pipeline", "run_report")
+OURS, EVENTS = "error-*.txt", "*.ndjson"
 GROWING = "airflow.ndjson"  # of the events, the file that Airflow appends to; Spark has one for each run
 
 
@@ -66,11 +68,12 @@ def _rotate(path: Path) -> None:
 
 
 def _old_logs(paths: Paths, days: int) -> Iterator[Path]:
-    """Traces of our own, events of lineage, and logs of tasks where this runs below Airflow."""
+    """Traces of our own, events of lineage, and logs of our own tasks where this runs below Airflow."""
     folder = Path(paths.logs)
     airflow = os.environ.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER") or f"{os.environ.get('AIRFLOW_HOME') or folder}/logs"
     before = time.time() - days * DAY_SECONDS
-    for found in (folder.glob(OURS), Path(paths.lineage).glob(EVENTS), Path(airflow).glob(AIRFLOWS)):
+    tasks = (Path(airflow).glob(f"dag_id={name}/**/*.log") for name in DAGS)
+    for found in (folder.glob(OURS), Path(paths.lineage).glob(EVENTS), *tasks):
         yield from (path for path in found if path.stat().st_mtime < before)
 
 

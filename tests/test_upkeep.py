@@ -1,5 +1,6 @@
 """Upkeep: small files are joined, old ones go, rows stay; nothing that runs meanwhile notices."""
 
+import ast
 import os
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 from spark_jobs import lease, lock, tables, upkeep
 from spark_jobs.command_line import leased
 from spark_jobs.errors import BusyError
+from spark_jobs.settings import ROOT
 from spark_jobs.storage import PROPERTIES, Storage
 from spark_jobs.storage_files import held, vacuum
 from spark_jobs.windows import HOUR, Window
@@ -114,17 +116,29 @@ def test_old_logs_go_and_new_ones_stay(pipeline, monkeypatch):
     logs, tasks = Path(pipeline.settings.paths.logs), pipeline.folder / "airflow"
     monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tasks))
     lineage = Path(pipeline.settings.paths.lineage)
-    paths = [logs / "error-1.txt", logs / "spark.log", tasks / "dag_id=x" / "run_id=1" / "task_id=t" / "attempt=1.log"]
+    task = Path("run_id=1") / "task_id=t" / "attempt=1.log"
+    paths = [logs / "error-1.txt", logs / "spark.log", *(tasks / f"dag_id={name}" / task for name in upkeep.DAGS)]
+    others = [
+        tasks / f"dag_id={name}" / task for name in ("other", "run_report_of_others", "data_collection_pipeline_2")
+    ]
     paths.append(lineage / "spark-1.ndjson")
     old = (time.time() - timedelta(days=31).total_seconds(),) * 2
-    for path in paths:
+    for path in paths + others:
         path.parent.mkdir(parents=True, exist_ok=True)
         for name in (path, path.with_stem(f"{path.stem}-new")):
             name.touch()
         os.utime(path, old)
     removed = upkeep.tidy(pipeline.ctx())["logs_removed"]
-    assert (removed, [path.exists() for path in paths]) == (3, [False, True, False, False])
+    assert [path.name for path in paths if path.exists()] == ["spark.log"]
+    assert removed == len(paths) - 1 and all(path.exists() for path in others)
     assert all(path.with_stem(f"{path.stem}-new").exists() for path in paths)
+
+
+def test_the_dags_whose_logs_go_are_those_of_the_project():
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "dags").glob("*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    found = [call.args[0].value for call in calls if getattr(call.func, "id", None) == "DAG"]
+    assert sorted(found) == sorted(upkeep.DAGS)
 
 
 def test_the_file_that_airflow_appends_to_is_set_aside_whole(pipeline):
