@@ -7,6 +7,7 @@ seconds; whoever finds it silent for long (stopped, frozen) takes its place, and
 import fcntl
 import hashlib
 import os
+import stat
 import sys
 import threading
 import time
@@ -43,7 +44,7 @@ def hold(warehouse: str, part: str) -> Iterator[Hold]:
     folder = Path(warehouse) if "://" not in warehouse else Path("/tmp") / _number(warehouse)
     path = folder / f".{part}.lock"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_own(folder) if "://" in warehouse else folder.mkdir(parents=True, exist_ok=True)
         file = _locked(path) or _taken_over(path, warehouse, part)
     except OSError as error:
         raise PipelineError(f"{path}: cannot be written ({error.strerror}).") from error
@@ -58,6 +59,19 @@ def hold(warehouse: str, part: str) -> Iterator[Hold]:
         finally:
             ended.set()
             _sign(file, "")
+
+
+def _make_own(folder: Path) -> None:
+    """A folder under a name that anybody could have taken before: for this user alone.
+
+    Raises PipelineError where it is a link or belongs to somebody else.
+    """
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise PipelineError(f"{folder}: the folder for locks is not a folder of your own; have its owner remove it.")
+    folder.chmod(0o700)
 
 
 def _locked(path: Path) -> TextIO | None:

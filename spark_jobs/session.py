@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark import SparkContext
+from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
+from spark_jobs.errors import PipelineError
 from spark_jobs.settings import ROOT
 
 # What the rules need in order to be right; speed and size are set in conf/spark-defaults.conf.
@@ -39,12 +41,26 @@ def spark_session(name: str, **options: str) -> SparkSession:
     for key, value in (REQUIRED | options).items():
         builder = builder.config(key, value)
     with _quiet_start():
-        return builder.getOrCreate()
+        try:
+            return builder.getOrCreate()
+        except PySparkRuntimeError as error:
+            if error.getCondition() != "JAVA_GATEWAY_EXITED":
+                raise
+            raise PipelineError(f"Spark's JVM did not start: {_last_line(_jvm_log())} ({_jvm_log()})") from error
 
 
 def _not_py4js(record: logging.LogRecord) -> bool:
     """Of an interrupt py4j tells the root logger, with a trace, and then its caller."""
     return not str(record.msg).startswith("KeyboardInterrupt while sending command")
+
+
+def _jvm_log() -> Path:
+    return Path(os.environ["PIPELINE_LOGS"]) / "jvm.log"
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
+    return lines[-1].strip() if lines else "it gave no reason"
 
 
 @contextmanager
@@ -53,11 +69,10 @@ def _quiet_start() -> Iterator[None]:
     if SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ:
         yield
         return
-    folder = Path(os.environ["PIPELINE_LOGS"])
-    folder.mkdir(parents=True, exist_ok=True)
+    _jvm_log().parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     ours = {number: os.dup(number) for number in (1, 2)}
-    with (folder / "jvm.log").open("ab") as log:
+    with _jvm_log().open("ab") as log:
         for number in ours:
             os.dup2(log.fileno(), number)
     try:

@@ -1,17 +1,19 @@
 """Who may write: a lock that ends with its process, a silent holder that is replaced, the latest lease and no other."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 
 import psycopg2
 import pytest
 
 from spark_jobs import lease, lock, tables
-from spark_jobs.errors import BusyError, DatabaseError, SupersededError
+from spark_jobs.errors import BusyError, DatabaseError, PipelineError, SupersededError
 from spark_jobs.postgres.database import address
 from spark_jobs.postgres.warehouse import Warehouse
 from spark_jobs.settings import ROOT
@@ -66,6 +68,41 @@ def test_a_frozen_holder_is_replaced_and_ends_itself_when_it_wakes(tmp_path, hol
         "collection: another run has taken the place of this one, which was silent for too long.\n"
     )
     assert "has given no sign of life" in capfd.readouterr().err
+
+
+@pytest.fixture
+def remote(tmp_path):
+    """A warehouse in another file system, and the folder on this machine that has its locks."""
+    warehouse = f"s3a://bucket{tmp_path}"
+    folder = Path("/tmp") / lock._number(warehouse)
+    yield warehouse, folder
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_locks_of_a_remote_warehouse_are_in_a_folder_of_ones_own(remote):
+    warehouse, folder = remote
+    folder.mkdir(mode=0o755)  # as an earlier version made it
+    with lock.hold(warehouse, "collection"):
+        assert folder.stat().st_mode & 0o777 == 0o700 and (folder / ".collection.lock").exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "broken link", "file", "foreign"])
+def test_a_folder_for_locks_that_is_not_ones_own_is_refused(remote, tmp_path, kind):
+    warehouse, folder = remote
+    if kind == "file":
+        folder.touch()
+    elif kind == "foreign":
+        folder.mkdir()
+        if os.geteuid() != 0:
+            pytest.skip("takes root")
+        os.chown(folder, 54321, -1)
+    else:
+        folder.symlink_to(tmp_path if kind == "link" else tmp_path / "nothing")
+    with pytest.raises(PipelineError, match="is not a folder of your own"), lock.hold(warehouse, "collection"):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_opening_the_database_waits_for_nobody_who_writes(database, postgres):
