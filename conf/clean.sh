@@ -5,6 +5,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 shopt -s nullglob
 places=(data/warehouse data/postgres data/quality data/processed data/reports data/metrics data/lineage data/logs data/airflow data/raw/sample-*.csv data/raw/feed-*.csv)
 found=()
+# The database of root's runs may be elsewhere (spark_jobs/postgres/embedded.py): only its user's own folder is removed.
+elsewhere=$(cat data/postgres/place 2>/dev/null || true)
+if [ -n "$elsewhere" ]; then
+  if [[ $elsewhere == /*/postgres-* ]] && [ ! -L "$elsewhere" ] && [ "$(stat -c '%U %a' "$elsewhere")" = "pgserver 700" ]; then
+    places+=("$elsewhere")
+  else
+    echo "clean: $elsewhere is kept: it is not a folder of pgserver alone." >&2
+    elsewhere=
+  fi
+fi
 for place in "${places[@]}"; do [ -e "$place" ] && found+=("$place"); done
 [ ${#found[@]} -gt 0 ] || { echo "clean: nothing to remove."; exit 0; }
 if [ "${YES:-}" != 1 ]; then
@@ -12,5 +22,17 @@ if [ "${YES:-}" != 1 ]; then
   read -r answer || true
   [ "${answer:-}" = y ] || [ "${answer:-}" = Y ] || { echo "clean: nothing was removed."; exit 0; }
 fi
+# A server that still runs there ends first.
+for folder in data/postgres ${elsewhere:+"$elsewhere/data"}; do
+  pid=$(head -n 1 "$folder/postmaster.pid" 2>/dev/null || true)
+  [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$(readlink -f "$folder")" ] || continue
+  kill -INT "$pid"
+  for _ in {1..100}; do [ -e "/proc/$pid" ] || break; sleep 0.1; done
+done
 rm -rf "${found[@]}"
+if [ -n "$elsewhere" ]; then # the last one takes the copy of the server's programs along
+  home=$(dirname "$elsewhere")
+  others=("$home"/postgres-*)
+  [ ${#others[@]} -gt 0 ] || { rm -rf "$home"/programs-*; rmdir "$home" 2>/dev/null || true; }
+fi
 echo "clean: removed."

@@ -109,6 +109,7 @@ def _environment(settings: Settings, home: Path, address: str, port: int) -> dic
     }
     own = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
     own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server}
+    own |= {"SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or ports.LOCAL}  # a job's JVM listens too
     own |= {"PYTHONWARNINGS": "ignore:Could not import graphviz"}  # else every `airflow dags …` says so
     return own | {f"AIRFLOW__{name}": value for name, value in chosen.items()}
 

@@ -8,6 +8,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+if "PIPELINE_POSTGRES" not in os.environ:  # where databases of root's runs are whose folder is private; read on import
+    os.environ["PIPELINE_POSTGRES"] = tempfile.mkdtemp(prefix="pipeline-places-")
+    Path(os.environ["PIPELINE_POSTGRES"]).chmod(0o755)
+    atexit.register(shutil.rmtree, os.environ["PIPELINE_POSTGRES"], ignore_errors=True)
+
 import pytest
 from pyspark.sql import SparkSession
 

