@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run report test test-all requeue rebuild forget upgrade upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit lint lock
+.PHONY: help setup run report test test-all requeue rebuild forget upgrade handover upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
@@ -48,6 +48,9 @@ forget: .venv/.ready ## USER=541312140: a user's rows out of every table and all
 
 upgrade: .venv/.ready ## after an update of this project: the tables of the older version become those of this one
 	@$(PY) -m spark_jobs.commands.upgrade $(sets)
+
+handover: .venv/.ready ## takes the database from another warehouse: removes its events there (asks first; YES=1 does not)
+	@$(PY) -m spark_jobs.commands.handover $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
 
 upkeep: .venv/.ready ## once a week: joins small files, removes what nobody needs any more, prints sizes before and after
 	@$(PY) -m spark_jobs.commands.upkeep $(sets)

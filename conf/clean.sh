@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Removes what the pipeline made below data/. Files of your own in data/raw are kept: only generated samples go.
+# Removes what the pipeline made below data/. Files of your own in data/raw are kept: only generated samples go. A
+# database at DATABASE_URL keeps its rows and is released: the next warehouse that uses it empties it first.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 shopt -s nullglob
@@ -22,14 +23,7 @@ if [ "${YES:-}" != 1 ]; then
   read -r answer || true
   [ "${answer:-}" = y ] || [ "${answer:-}" = Y ] || { echo "clean: nothing was removed."; exit 0; }
 fi
-# A server that still runs there ends first.
-for folder in data/postgres ${elsewhere:+"$elsewhere/data"}; do
-  pid=$(head -n 1 "$folder/postmaster.pid" 2>/dev/null || true)
-  [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$(readlink -f "$folder")" ] || continue
-  kill -INT "$pid"
-  for _ in {1..100}; do [ -e "/proc/$pid" ] || break; sleep 0.1; done
-done
-rm -rf "${found[@]}"
+barm -rf "${found[@]}"
 if [ -n "$elsewhere" ]; then # the last one takes the copy of the server's programs along
   home=$(dirname "$elsewhere")
   others=("$home"/postgres-*)

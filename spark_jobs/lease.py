@@ -76,6 +76,13 @@ def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> di
     return leases
 
 
+def warehouse_name(storage: Storage) -> str | None:
+    """Return the id of the warehouse, which was drawn once and does not change; None before its first lease."""
+    return (
+        next((row["warehouse"] for row in storage.rows(tables.LEASES)), None) if storage.exists(tables.LEASES) else None
+    )
+
+
 def _one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: str) -> None:
     """On S3 Delta's own log store keeps the writers of one machine apart, no others: two would lose commits.
 

@@ -157,6 +157,6 @@ def postgres(database):
 
     query(
         "TRUNCATE user_events, items, pipeline.loaded_hours, pipeline.item_days, pipeline.catalog, "
-        "pipeline.catalog_file RESTART IDENTITY"
+        "pipeline.catalog_file, pipeline.leases, pipeline.owner RESTART IDENTITY"
     )
     return query

@@ -7,17 +7,31 @@ is ever logged.
 import os
 from pathlib import Path
 
+from spark_jobs import lease
 from spark_jobs.context import Context
 from spark_jobs.errors import DatabaseError
 from spark_jobs.lease import COLLECTION
 from spark_jobs.postgres.connection import parts
 from spark_jobs.postgres.embedded import data_folder, started
+from spark_jobs.postgres.ownership import Owner
 from spark_jobs.postgres.warehouse import Warehouse
 
 
 def opened(ctx: Context) -> Warehouse:
-    """The database, under the lease of the run where it has one. Raises DatabaseError where it cannot be had."""
-    return Warehouse(address(ctx.settings.paths.database, ctx.spark.sparkContext.master), ctx.leases.get(COLLECTION))
+    """Open the database, under the lease of the run where it has one.
+
+    Raises DatabaseError where it cannot be reached or belongs to another warehouse.
+    """
+    held = ctx.leases.get(COLLECTION)
+    name = held.warehouse if held else lease.warehouse_name(ctx.storage)
+    owner = Owner(name, ctx.settings.paths.warehouse) if name else None
+    warehouse = Warehouse(address(ctx.settings.paths.database, ctx.spark.sparkContext.master), held, owner)
+    if warehouse.removed:
+        ctx.say(
+            f"PostgreSQL was released by the warehouse {warehouse.removed}: its rows are removed, and the database "
+            "belongs to this warehouse now."
+        )
+    return warehouse
 
 
 def address(database_folder: str, master: str) -> str:

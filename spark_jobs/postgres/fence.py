@@ -6,6 +6,8 @@ from typing import Any
 
 from spark_jobs.errors import SupersededError
 from spark_jobs.lease import Lease
+from spark_jobs.postgres import ownership
+from spark_jobs.postgres.ownership import Owner
 
 END_EARLIER = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -21,9 +23,13 @@ LATEST = "SELECT 1 FROM pipeline.leases WHERE warehouse = %s AND epoch = %s FOR 
 
 @dataclass(frozen=True)
 class Fence:
-    """The lease as PostgreSQL sees it. Without a lease (a reader, a test) everything is allowed."""
+    """The lease as PostgreSQL sees it, and the warehouse that it is of.
+
+    Without a lease (a reader) nothing is claimed. Without a warehouse (a test) everything is allowed.
+    """
 
     lease: Lease | None
+    warehouse: Owner | None = None
 
     @property
     def name(self) -> str:
@@ -39,19 +45,33 @@ class Fence:
         if self.lease:
             cursor.execute(END_EARLIER, (f"pipeline {self.lease.warehouse} %", self.lease.epoch))
 
-    def claim(self, cursor: Any) -> None:
-        """Makes this attempt the latest. Raises SupersededError where a later one is known."""
-        if self.lease:
-            cursor.execute(CLAIM, (self.lease.warehouse, self.lease.epoch))
-            self.check(cursor)
+    def claim(self, cursor: Any) -> Owner | None:
+        """Make the database this warehouse's and this attempt the latest; a reader only asks whose it is.
+
+        Returns the warehouse that had released the database, whose rows are removed; else None. Raises DatabaseError
+        where the database is another warehouse's, SupersededError where a later attempt is known.
+        """
+        if not self.lease:
+            self._check_owner(cursor)
+            return None
+        before = ownership.claim(cursor, self.warehouse or Owner(self.lease.warehouse))
+        cursor.execute(CLAIM, (self.lease.warehouse, self.lease.epoch))
+        self.check(cursor)
+        return before
 
     def check(self, cursor: Any) -> None:
-        """Raises SupersededError in a transaction of an attempt that is not the latest."""
+        """Raise SupersededError in a transaction of an attempt that is not the latest, DatabaseError where the database
+        was handed over to another warehouse meanwhile."""
         if not self.lease:
             return
         cursor.execute(LATEST, (self.lease.warehouse, self.lease.epoch))
         if cursor.fetchone() is None:
+            self._check_owner(cursor)
             raise SupersededError(
                 f"{self.lease.part}: this attempt has been superseded by a later one; nothing more is written to "
                 "PostgreSQL, and nothing is left to do here."
             )
+
+    def _check_owner(self, cursor: Any) -> None:
+        if self.warehouse:
+            ownership.check(cursor, self.warehouse)

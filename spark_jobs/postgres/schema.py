@@ -38,6 +38,13 @@ CREATE TABLE IF NOT EXISTS pipeline.catalog (
 CREATE TABLE IF NOT EXISTS pipeline.catalog_file (digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS pipeline.leases (warehouse TEXT PRIMARY KEY, epoch BIGINT NOT NULL);
 """
+# At most one row: the warehouse that the database belongs to. Null path: unknown; null released_at: it has it.
+OWNER = """
+CREATE TABLE IF NOT EXISTS pipeline.owner (
+    singleton BOOLEAN PRIMARY KEY DEFAULT true CHECK (singleton),
+    warehouse TEXT NOT NULL, path TEXT, released_at TIMESTAMPTZ);
+"""
+SCHEMA += OWNER
 # Made once the first load's rows are there: building an index over rows is cheaper than growing it row by row. Loading
 # itself needs the one by time, which grows at its end.
 INDEXES = """

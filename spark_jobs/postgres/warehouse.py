@@ -21,6 +21,7 @@ from spark_jobs.postgres import schema
 from spark_jobs.postgres.connection import connect, require_utf8
 from spark_jobs.postgres.errors import named
 from spark_jobs.postgres.fence import Fence
+from spark_jobs.postgres.ownership import Owner
 from spark_jobs.windows import HOUR, Window, name
 
 WRITERS = 4  # days that are swapped in at once; the server's cores share them
@@ -41,12 +42,14 @@ class StagedDay:
 class Warehouse:
     """One connection to the database, with the schema in place. Use as a context manager.
 
+    `owner` is the warehouse of the Delta tables; another's database is refused (DatabaseError) before anything is
+    written. `removed`: the warehouse that had released the database, if its rows were removed now.
     With a lease, what an earlier attempt at the same warehouse still does here is ended, and none of its later
     transactions commits: each asks whether its lease is the latest. Raises SupersededError where this one is not.
     """
 
-    def __init__(self, url: str, lease: Lease | None = None):
-        self.url, self.fence = url, Fence(lease)
+    def __init__(self, url: str, lease: Lease | None = None, owner: Owner | None = None):
+        self.url, self.fence = url, Fence(lease, owner)
         with named():
             self.connection = self._connect()
             require_utf8(self.connection)
@@ -55,7 +58,7 @@ class Warehouse:
             with self.connection, self.connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.schema'))")
                 cursor.execute(schema.SCHEMA)
-                self.fence.claim(cursor)
+                self.removed = self.fence.claim(cursor)
 
     def __enter__(self) -> "Warehouse":
         return self

@@ -1,0 +1,68 @@
+"""Take the database from another warehouse: `make handover`. It asks first; `YES=1` does not.
+
+The rows of the earlier owner are removed from PostgreSQL, nothing of its Delta tables. The next load fills the database
+from this warehouse, and the earlier owner is refused.
+"""
+
+import os
+import sys
+
+from spark_jobs import lease
+from spark_jobs.command_line import guarded, leased, parser
+from spark_jobs.console import Console
+from spark_jobs.context import Context
+from spark_jobs.postgres import ownership
+from spark_jobs.postgres.database import address
+from spark_jobs.postgres.ownership import Owner
+from spark_jobs.postgres.warehouse import Warehouse
+from spark_jobs.session import spark_session
+from spark_jobs.settings import load
+from spark_jobs.windows import HOUR, name
+
+
+def main() -> int:
+    """Ask, then hand the database over; print what was removed and how to fill it."""
+    settings, console = load(parser("make handover", __doc__).parse_args().set), Console()
+    with leased(settings, spark_session("handover"), [lease.COLLECTION]) as ctx:
+        for line in hand_over(ctx, agreed):
+            console.say(line)
+    return 0
+
+
+def agreed(question: str) -> bool:
+    """Whether a person, or YES=1, answers yes."""
+    if os.environ.get("YES") == "1":
+        return True
+    sys.stdout.write(f"{question} Go on? [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip() in ("y", "Y")
+
+
+def hand_over(ctx: Context, agrees=agreed) -> list[str]:
+    """Hand the database over to this warehouse if `agrees` to the question says so; return what was done."""
+    mine = Owner(ctx.leases[lease.COLLECTION].warehouse, ctx.settings.paths.warehouse)
+    with Warehouse(address(ctx.settings.paths.database, ctx.spark.sparkContext.master)) as database:
+        with database.transaction() as cursor:
+            owner = ownership.find(cursor)
+        events, _ = database.counts()
+        if owner is None and not events:
+            return ["PostgreSQL is empty and belongs to no warehouse; the next load takes it."]
+        whose = f"the warehouse {owner}" if owner else "a warehouse that is not known"
+        if not agrees(f"This removes {events:,} events of {whose} from PostgreSQL, for the warehouse {mine}."):
+            return ["nothing was removed."]
+        with database.transaction() as cursor:
+            ownership.hand_over(cursor, mine, owner)
+    return [f"removed {events:,} events of {whose}; PostgreSQL belongs to the warehouse {mine} now", _next(ctx)]
+
+
+def _next(ctx: Context) -> str:
+    """How to fill the database: a scheduled run loads its own hour only."""
+    hours = [unit.hour for unit in ctx.ledger.units(lambda unit: unit.status == "loaded" and unit.hour is not None)]
+    if not hours:
+        return "the next load fills it"
+    span = f"--start {name(min(hours), HOUR)} --end {name(max(hours) + HOUR, HOUR)}"
+    return f"make run fills it, or spark-submit spark_jobs/jobs/load_to_database.py {span}"
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("handover", main))

@@ -1,0 +1,61 @@
+"""Give the database at DATABASE_URL back before `make clean` removes its warehouse: `python -m … FOLDER`. No Spark."""
+
+import json
+import os
+import sys
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import unquote
+
+import psycopg2
+import pyarrow.parquet as pq
+
+from spark_jobs import tables
+from spark_jobs.command_line import guarded
+from spark_jobs.errors import DatabaseError
+from spark_jobs.postgres import ownership
+from spark_jobs.postgres.errors import named
+
+
+def main() -> int:
+    """Release the database where it belongs to the warehouse in this folder; print what became of it."""
+    url, name = os.environ.get("DATABASE_URL"), warehouse_name(Path(sys.argv[1]))
+    if not url or not name:
+        return 0
+    try:
+        released = _release(url, name)
+    except DatabaseError as error:
+        raise DatabaseError(
+            f"the database at DATABASE_URL still belongs to this warehouse, {name}. {error} The next warehouse that "
+            "uses it is refused until you run make handover there."
+        ) from error
+    if released:
+        sys.stdout.write(
+            f"clean: the database at DATABASE_URL no longer belongs to this warehouse, {name}. Its rows stay until "
+            "another warehouse uses it.\n"
+        )
+    return 0
+
+
+def _release(url: str, name: str) -> bool:
+    with (
+        named(),
+        closing(psycopg2.connect(url, connect_timeout=10)) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        return ownership.release(cursor, name)
+
+
+def warehouse_name(folder: Path) -> str | None:
+    """Return the id of the warehouse in this folder, from its leases; None where there are none."""
+    leases = folder / tables.LEASES.name
+    for commit in sorted((leases / "_delta_log").glob("*.json"), reverse=True):
+        for line in commit.read_text(encoding="utf-8").splitlines():
+            if added := json.loads(line).get("add"):
+                return pq.read_table(leases / unquote(added["path"]), columns=["warehouse"])["warehouse"][0].as_py()
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("clean", main))
