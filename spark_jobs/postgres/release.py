@@ -7,13 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote
 
-import psycopg2
 import pyarrow.parquet as pq
 
 from spark_jobs import tables
 from spark_jobs.command_line import guarded
-from spark_jobs.errors import DatabaseError
+from spark_jobs.errors import DatabaseError, SettingsError
 from spark_jobs.postgres import ownership
+from spark_jobs.postgres.connection import connect
 from spark_jobs.postgres.errors import named
 
 
@@ -24,7 +24,7 @@ def main() -> int:
         return 0
     try:
         released = _release(url, name)
-    except DatabaseError as error:
+    except (DatabaseError, SettingsError) as error:
         raise DatabaseError(
             f"the database at DATABASE_URL still belongs to this warehouse, {name}. {error} The next warehouse that "
             "uses it is refused until you run make handover there."
@@ -38,12 +38,7 @@ def main() -> int:
 
 
 def _release(url: str, name: str) -> bool:
-    with (
-        named(),
-        closing(psycopg2.connect(url, connect_timeout=10)) as connection,
-        connection,
-        connection.cursor() as cursor,
-    ):
+    with named(), closing(connect(url)) as connection, connection, connection.cursor() as cursor:
         return ownership.release(cursor, name)
 
 

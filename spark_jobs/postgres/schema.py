@@ -54,7 +54,8 @@ CREATE INDEX IF NOT EXISTS idx_user_events_event_type ON user_events (event_type
 CREATE INDEX IF NOT EXISTS idx_items_category ON items (category);
 CREATE INDEX IF NOT EXISTS idx_items_price ON items (price);
 """
-# Each day has staging tables of its own, so that executors fill many days at once and a day is one short transaction.
+# Each day has staging tables of its own, so that executors fill many days at once and a day is one short transaction;
+# before these columns each has `attempt`, the task that sent the row.
 STAGED = {
     "staging_events": "user_id BIGINT, item_id BIGINT, event_type VARCHAR(20), timestamp TIMESTAMP, "
     "session_id VARCHAR(50), rating NUMERIC(10, 2), price NUMERIC(10, 2)",
@@ -62,6 +63,45 @@ STAGED = {
 }
 LEFT_OVER = """
 SELECT format('pipeline.%I', tablename) FROM pg_tables WHERE schemaname = 'pipeline' AND tablename LIKE 'staging%'
+"""
+# What this attempt's tasks still do: one that was given up may be frozen within its transaction.
+END_COPIES = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE starts_with(application_name, %s)
+"""
+# The staged rows that count. CASE: of a table without statistics the planner would expect one row of 200 for each
+# attempt, and choose plans for few rows.
+STAGED_VIEW = """
+CREATE TEMP VIEW {table} AS
+    SELECT {columns} FROM {source} WHERE CASE WHEN attempt = ANY (%s::bigint[]) THEN true END
+"""
+# `transforms.digest.of_item` in SQL: rows and digest of what the day says of the staged items.
+ITEMS_OF_DAY = """
+SELECT count(*), coalesce(sum(('x' || substr(md5(concat_ws('|', item_id, coalesce('=' || category, ''),
+    coalesce('=' || brand, ''), coalesce('=' || price, ''))), 1, 8))::bit(32)::bigint), 0)::bigint
+FROM pipeline.item_days WHERE day = %s AND item_id IN (SELECT item_id FROM staged_items)
+"""
+# Of the staged items that were recomputed: how many, how many are right in `items`, and one that is not. Independent of
+# RECOMPUTE_ITEMS: what items.csv gives goes first, then what was staged where no later day exists; the name is spelled
+# from the row itself.
+ITEMS_SERVED = """
+SELECT count(*), count(*) FILTER (WHERE ok), min(item_id) FILTER (WHERE ok IS NOT TRUE)
+FROM (
+    SELECT item_id, i.item_id IS NOT NULL
+        AND i.category IS NOT DISTINCT FROM coalesce(c.category, CASE WHEN latest THEN s.category END, i.category)
+        AND i.brand IS NOT DISTINCT FROM coalesce(c.brand, CASE WHEN latest THEN s.brand END, i.brand)
+        AND i.price IS NOT DISTINCT FROM coalesce(c.price, CASE WHEN latest THEN nullif(s.price, 0) END, i.price)
+        AND i.name = coalesce(c.name, CASE
+            WHEN i.brand IS NULL AND part = '' THEN 'item ' || item_id
+            WHEN i.brand IS NULL THEN part
+            WHEN part = '' THEN i.brand
+            ELSE i.brand || ' ' || part END) AS ok
+    FROM (SELECT item_id FROM touched) AS t JOIN (
+        SELECT *, NOT EXISTS (
+            SELECT FROM pipeline.item_days d WHERE d.item_id = staged_items.item_id AND d.day > %s) AS latest
+        FROM staged_items) AS s USING (item_id)
+        LEFT JOIN items i USING (item_id) LEFT JOIN pipeline.catalog c USING (item_id)
+        CROSS JOIN LATERAL (
+            SELECT coalesce(reverse(split_part(reverse(i.category), '.', 1)), '') AS part) AS spelled) AS compared
 """
 # `transforms.digest.of_hours` in SQL: rows and digest of each hour of these windows.
 HOURS = """
@@ -76,9 +116,9 @@ ITEMS = ("item_id", "category", "brand", "price")
 # ones as many as do not stand yet; `fewer`: rows that stand and do not come.
 DIFFERENCE = """
 CREATE TEMP TABLE more ON COMMIT DROP AS
-    SELECT {names} FROM {staged} EXCEPT ALL SELECT {names} FROM user_events WHERE {where};
+    SELECT {names} FROM staged_events EXCEPT ALL SELECT {names} FROM user_events WHERE {where};
 CREATE TEMP TABLE fewer ON COMMIT DROP AS
-    SELECT {names} FROM user_events WHERE {where} EXCEPT ALL SELECT {names} FROM {staged};
+    SELECT {names} FROM user_events WHERE {where} EXCEPT ALL SELECT {names} FROM staged_events;
 """
 TAKE_OUT = """
 DELETE FROM user_events WHERE event_id IN (
@@ -97,12 +137,12 @@ DELETE FROM user_events WHERE event_id IN (
 TOUCHED = """
 CREATE TEMP TABLE touched ON COMMIT DROP AS
     SELECT item_id, s.category IS NOT NULL AS says_category, s.brand IS NOT NULL AS says_brand
-    FROM {staged} s LEFT JOIN (SELECT * FROM pipeline.item_days WHERE day = %s) AS d USING (item_id)
+    FROM staged_items s LEFT JOIN (SELECT * FROM pipeline.item_days WHERE day = %s) AS d USING (item_id)
     WHERE d.item_id IS NULL OR (s.category, s.brand, s.price) IS DISTINCT FROM (d.category, d.brand, d.price)
         OR EXISTS (SELECT FROM unnest(%s) AS came (hour) WHERE hour NOT IN (SELECT hour FROM pipeline.loaded_hours))
 UNION ALL
     SELECT item_id, false, false FROM unnest(%s::bigint[]) AS lost (item_id)
-    WHERE item_id NOT IN (SELECT item_id FROM {staged})
+    WHERE item_id NOT IN (SELECT item_id FROM staged_items)
 """
 # An item's values are those that items.csv gives, else those of its latest day that has them; a price of 0 counts only
 # where there is none above. Mostly the latest day has them all: others are asked for what it lacks, unless no day had

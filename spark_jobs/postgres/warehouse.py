@@ -1,28 +1,25 @@
-"""PostgreSQL: the only module that talks to it. COPY into staging, one transaction for each day, its ledger."""
+"""PostgreSQL as a warehouse: one transaction for each day, from staging to its tables and its ledger."""
 
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg2.extras import execute_values
-from pyarrow import csv
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 
 from spark_jobs import failpoints
-from spark_jobs.errors import IdentityError
 from spark_jobs.lease import Lease
-from spark_jobs.postgres import schema
+from spark_jobs.postgres import schema, staging
+from spark_jobs.postgres.comparison import compare_items, same
 from spark_jobs.postgres.connection import connect, require_utf8
 from spark_jobs.postgres.errors import named
 from spark_jobs.postgres.fence import Fence
 from spark_jobs.postgres.ownership import Owner
-from spark_jobs.windows import HOUR, Window, name
+from spark_jobs.postgres.staging import Staged
+from spark_jobs.windows import Window
 
 WRITERS = 4  # days that are swapped in at once; the server's cores share them
 
@@ -30,13 +27,16 @@ WRITERS = 4  # days that are swapped in at once; the server's cores share them
 @dataclass(frozen=True)
 class StagedDay:
     """What a transaction is to do: the windows whose rows go, rows and the ledger's digest of each hour that comes,
-    the items that may lose events; and what PostgreSQL must find of each hour in its own rows then."""
+    the items that may lose events; what PostgreSQL must find of each hour in its own rows then; and what was sent to
+    the two staging tables."""
 
     day: datetime
     windows: Sequence[Window]
     hours: Mapping[datetime, tuple[int, str]]
     gone: Sequence[int]
     due: Mapping[datetime, tuple[int, int]]
+    events: Staged
+    items: Staged
 
 
 class Warehouse:
@@ -82,20 +82,16 @@ class Warehouse:
             cursor.execute("SELECT hour, rows, digest FROM pipeline.loaded_hours WHERE hour = ANY(%s)", (list(hours),))
             return {hour: (rows, digest) for hour, rows, digest in cursor.fetchall()}
 
-    def stage(self, days: Iterable[datetime]) -> None:
+    def stage(self, days: Sequence[datetime]) -> None:
         """Makes the staging tables of these days; what a killed attempt left goes."""
         self.unstage()
         with self._transaction(self.connection) as cursor:
-            for day in days:
-                for table, columns in schema.STAGED.items():
-                    cursor.execute(f"CREATE UNLOGGED TABLE {self.fence.staged(table, day)} ({columns})")
+            staging.create(cursor, self.fence, days)
 
     def unstage(self) -> None:
         """Drops all staging tables."""
         with self._transaction(self.connection) as cursor:
-            cursor.execute(schema.LEFT_OVER)
-            if names := [row[0] for row in cursor.fetchall()]:
-                cursor.execute(f"DROP TABLE {', '.join(names)}")
+            staging.drop(cursor, self.fence)
 
     def index(self) -> None:
         """Makes the indexes where they are missing: after the rows of the first load."""
@@ -110,30 +106,11 @@ class Warehouse:
             cursor.execute(f"SELECT DISTINCT timestamp::date, item_id FROM user_events WHERE {where}", values)
             return cursor.fetchall()
 
-    def copy(self, frame: DataFrame, table: str, columns: Sequence[str]) -> int:
-        """COPYs a DataFrame into the staging tables of its days (`event_date`), each partition by its executor.
-
-        Returns the number of rows. One pass, no shuffle.
-        """
-        url, names, fence = self.url, ", ".join(columns), self.fence
-
-        def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            rows = 0
-            with named(), closing(connect(url, fence.name)) as connection, connection, connection.cursor() as cursor:
-                for batch in batches:
-                    for day in pc.unique(batch["event_date"]).to_pylist():
-                        of_day = batch.filter(pc.equal(batch["event_date"], day)).select(columns)
-                        buffer = io.BytesIO()
-                        csv.write_csv(of_day, buffer, csv.WriteOptions(include_header=False))
-                        buffer.seek(0)
-                        cursor.copy_expert(f"COPY {fence.staged(table, day)} ({names}) FROM STDIN (FORMAT csv)", buffer)
-                        rows += of_day.num_rows
-                        failpoints.reached("load.copy")
-            yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})
-
-        text = [frame[name].cast("string").alias(name) for name in columns]
-        with named():
-            return sum(row.rows for row in frame.select("event_date", *text).mapInArrow(send, "rows BIGINT").collect())
+    def copy(
+        self, frame: DataFrame, table: str, columns: Sequence[str], digest: Column | None = None
+    ) -> dict[date, Staged]:
+        """COPY a DataFrame into the staging tables of its days; see `staging.copy`."""
+        return staging.copy(frame, self.url, self.fence, table, columns, digest)
 
     def replace(self, days: Sequence[StagedDay]) -> None:
         """One transaction for each day: the staged events take the place of the windows' rows, touched items are
@@ -155,10 +132,12 @@ class Warehouse:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.load'), %s)", (day.toordinal(),))
             cursor.execute("SET LOCAL work_mem = '64MB'")  # a day's rows are sorted in memory
             where, values = _within(staged.windows)
-            self._events(cursor, day, where, values)
+            staging.show(cursor, self.fence, day, staged.events, staged.items)
+            self._events(cursor, where, values)
             cursor.execute(schema.HOURS.format(where=where), values)
             same({hour: tuple(found) for hour, *found in cursor}, staged.due)
-            self._items(cursor, day, list(staged.hours), staged.gone)
+            self._items(cursor, staged)
+            staging.hide(cursor)
             execute_values(
                 cursor,
                 "INSERT INTO pipeline.loaded_hours (hour, rows, digest) VALUES %s ON CONFLICT (hour) DO UPDATE "
@@ -167,32 +146,36 @@ class Warehouse:
             )
             failpoints.reached("load.uncommitted")
 
-    def _events(self, cursor: Any, day: datetime, where: str, values: Sequence[datetime]) -> None:
+    def _events(self, cursor: Any, where: str, values: Sequence[datetime]) -> None:
         """Writes what differs between the windows' rows and the staged ones."""
-        names, staged = ", ".join(schema.EVENTS), self.fence.staged("staging_events", day)
+        names = ", ".join(schema.EVENTS)
         cursor.execute(f"SELECT EXISTS (SELECT FROM user_events WHERE {where})", values)
         if stands := cursor.fetchone()[0]:
-            cursor.execute(schema.DIFFERENCE.format(names=names, staged=staged, where=where), (*values, *values))
+            cursor.execute(schema.DIFFERENCE.format(names=names, where=where), (*values, *values))
             cursor.execute(schema.TAKE_OUT.format(names=names))
-        new = "more" if stands else staged
+        new = "more" if stands else "staged_events"
         cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {new} ORDER BY timestamp")
 
-    def _items(self, cursor: Any, day: datetime, hours: Sequence[datetime], gone: Sequence[int]) -> None:
-        """Writes what the day now says of items, and tells those anew of which it says something else."""
-        staged = self.fence.staged("staging_items", day)
-        cursor.execute(schema.TOUCHED.format(staged=staged), (day, list(hours), list(gone)))
+    def _items(self, cursor: Any, staged: StagedDay) -> None:
+        """Write what the day now says of items, and recompute those of which it says something else.
+
+        Raises IdentityError where PostgreSQL's items are not those that were staged.
+        """
+        day = staged.day
+        cursor.execute(schema.TOUCHED, (day, list(staged.hours), list(staged.gone)))
         cursor.execute(
             "DELETE FROM pipeline.item_days WHERE day = %s AND item_id IN (SELECT item_id FROM touched)", (day,)
         )
         cursor.execute(
             "INSERT INTO pipeline.item_days (item_id, day, category, brand, price) "
-            f"SELECT item_id, %s, category, brand, price FROM {staged} JOIN touched USING (item_id)",
+            "SELECT item_id, %s, category, brand, price FROM staged_items JOIN touched USING (item_id)",
             (day,),
         )
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")  # an item has many days
         cursor.execute(schema.RECOMPUTE_ITEMS)
-        if gone:
+        if staged.gone:
             cursor.execute(schema.ORPHANS)
+        compare_items(cursor, day, staged.items)
 
     def transaction(self) -> AbstractContextManager[Any]:
         """A cursor in a transaction that commits only under the latest lease."""
@@ -227,22 +210,6 @@ class Warehouse:
         with named(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT (SELECT count(*) FROM user_events), (SELECT count(*) FROM items)")
             return cursor.fetchone()
-
-
-def same(found: Mapping[datetime, tuple[int, int]], due: Mapping[datetime, tuple[int, int]]) -> None:
-    """Raises IdentityError naming the first hours in which PostgreSQL's rows are not those of user_events."""
-    nothing = (0, 0)
-    wrong = sorted(hour for hour in {*found, *due} if found.get(hour, nothing) != due.get(hour, nothing))
-    if not wrong:
-        return
-    told = [
-        "{}: PostgreSQL has {:,} rows (digest {}), user_events {:,} (digest {})".format(
-            name(hour, HOUR), *found.get(hour, nothing), *due.get(hour, nothing)
-        )
-        for hour in wrong[:3]
-    ]
-    more = f" and {len(wrong) - 3} more hours" if len(wrong) > 3 else ""
-    raise IdentityError(f"Delta and PostgreSQL differ: {'; '.join(told)}{more}.")
 
 
 def _within(windows: Sequence[Window]) -> tuple[str, list[datetime]]:

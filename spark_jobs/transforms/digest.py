@@ -31,9 +31,18 @@ def of_hours(events: DataFrame) -> DataFrame:
         *("user_id", "item_id", "event_type", F.unix_micros("timestamp")),
         *(F.coalesce(F.col(name).cast("string"), F.lit("")) for name in ("rating", "price", "session_id")),
     ]
-    first = F.conv(F.substring(F.md5(F.concat_ws("|", *values)), 1, 8), 16, 10).cast("bigint")
     hour = F.date_trunc("hour", "timestamp").alias("hour")
-    return events.groupBy(hour).agg(F.count("*").alias("rows"), F.sum(first).alias("digest"))
+    return events.groupBy(hour).agg(F.count("*").alias("rows"), F.sum(_of_text(values)).alias("digest"))
+
+
+def of_item() -> Column:
+    """32 bits of the MD5 of `item_id`, `category`, `brand` and `price`; PostgreSQL has the same (ITEMS_OF_DAY)."""
+    given = (F.concat(F.lit("="), F.col(name).cast("string")) for name in ("category", "brand", "price"))
+    return _of_text(["item_id", *(F.coalesce(value, F.lit("")) for value in given)])
+
+
+def _of_text(values: Sequence[str | Column]) -> Column:
+    return F.conv(F.substring(F.md5(F.concat_ws("|", *values)), 1, 8), 16, 10).cast("bigint")
 
 
 def spelled(rows: int, low: int, high: int) -> str:

@@ -1,4 +1,7 @@
-"""`make cluster-check`: the pipeline in local mode, on a cluster, and on a cluster that loses a worker on the way.
+"""`make cluster-check`: the pipeline in local mode, on a cluster, and on a cluster that loses an executor on the way.
+
+Once between the commit of a task's COPY and its report, so that the task is repeated; once with its worker, in the
+middle of a step.
 
 A standalone master with two workers, each a process of its own; PostgreSQL is reached at an address. Prints what each
 run took, and whether every table holds the same rows: exit code 1 where one does not.
@@ -11,9 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +27,19 @@ from spark_jobs.sample.generate import MOST_ROWS, Span, generate
 from spark_jobs.session import spark_session
 from spark_jobs.settings import ROOT
 from tests.arguments import within
-from tests.cluster.standalone import HERE, Standalone, kill
+from tests.cluster.faults import LostReport, LostWorker
+from tests.cluster.standalone import HERE, Standalone
 from tests.process import SUBMIT, places
 from tests.torture.digests import digests
 from tests.torture.server import Server
 
 START, DAYS = datetime(2019, 10, 1), 7
 LEAST_ROWS = 1_000  # some for each day
-BEFORE_THE_LOSS = "remove_duplicates"  # a worker is lost when this step has ended: in the middle of the next one
-MIDDLE_SECONDS = 3
 WORKERS, MEMORY = 2, "2g"
 
 
 def main() -> int:
-    """Runs all three and compares."""
+    """Run all of them and compare."""
     parser = argparse.ArgumentParser(prog="make cluster-check", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     arguments = parser.parse_args()
@@ -62,14 +62,18 @@ def _check(folder: Path, rows: int, console: Console) -> int:
     with Standalone(folder, WORKERS, MEMORY) as cluster:
         options = [*submitted(cluster.url, package(folder)), "--conf", f"spark.pyspark.python={cluster.python}"]
         found["cluster"] = _ran("a cluster of two", folder / "cluster", raw, server, options, console)
-        lost = partial(kill, cluster.workers[0])
-        found["loss"] = _ran("a cluster that loses a worker", folder / "loss", raw, server, options, console, lost)
+        fault = LostReport(folder, server, console)
+        found["repeated"] = _ran(
+            "a cluster that repeats a task", folder / "repeated", raw, server, options, console, fault
+        )
+        fault = LostWorker(cluster, console)
+        found["loss"] = _ran("a cluster that loses a worker", folder / "loss", raw, server, options, console, fault)
     due = found["local"]
     different = [(name, table) for name, held in found.items() for table in due if held.get(table) != due[table]]
     for name, table in different:
         console.print(f"{name}, {table}: {found[name].get(table)}, in local mode {due[table]}", soft_wrap=True)
     equal = len(due) - len({table for _, table in different})
-    console.print(f"{equal} of {len(due)} tables hold the same rows in all three, PostgreSQL's among them")
+    console.print(f"{equal} of {len(due)} tables hold the same rows in all {len(found)} runs, PostgreSQL's among them")
     return 1 if different else 0
 
 
@@ -89,12 +93,14 @@ def _ran(
     server: Server,
     options: list[str],
     console: Console,
-    lose: Callable[[], None] | None = None,
+    fault: LostReport | LostWorker | None = None,
 ) -> dict[str, Any]:
     """Runs the pipeline into `folder` and an empty database; what every table holds then."""
     folder.mkdir()
     server.reset(None)
     variables = {"DATABASE_URL": server.url, "PIPELINE_LOGS": str(folder / "logs"), "TERM": "dumb"}
+    if fault:
+        variables, options = variables | fault.variables, [*options, *fault.options]
     command = [SUBMIT, *options, ROOT / "spark_jobs" / "pipeline.py", "--input", raw, *places(folder)]
     begun = time.monotonic()
     process = subprocess.Popen(
@@ -102,12 +108,12 @@ def _ran(
     )
     line = ""
     for line in process.stdout:
-        if lose and line.startswith(BEFORE_THE_LOSS):
-            time.sleep(MIDDLE_SECONDS)
-            lose()
-            console.print(f"  a worker and its executor are killed {MIDDLE_SECONDS} s after {BEFORE_THE_LOSS}")
+        if fault:
+            fault.seen(line, process)
     if process.wait():
         raise PipelineError(f"{what}: ended with {process.returncode}: {line.strip()}")
+    if fault:
+        fault.ended()
     console.print(f"{what}: {time.monotonic() - begun:.0f} s")
     spark = spark_session("cluster-check", **{"spark.master": f"local[{WORKERS}]"})
     try:

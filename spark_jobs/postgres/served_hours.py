@@ -1,0 +1,79 @@
+"""Delta beside PostgreSQL, hour by hour: what `make check` compares, next to whoever writes either of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from spark_jobs import tables
+from spark_jobs.context import Context
+from spark_jobs.errors import IdentityError
+from spark_jobs.postgres.comparison import same
+from spark_jobs.postgres.database import opened
+from spark_jobs.predicates import in_units
+from spark_jobs.states import NO_CONTENT, Unit
+from spark_jobs.transforms.digest import of_hours
+from spark_jobs.windows import HOUR, name, ranges
+
+
+@dataclass(frozen=True)
+class Served:
+    """Hours and rows in which PostgreSQL and user_events are the same, and hours that wait for a load."""
+
+    hours: int
+    rows: int
+    waiting: int
+
+    def sentence(self) -> str:
+        """What was proven."""
+        waiting = f"; hours that wait for their load, not compared: {self.waiting:,}" if self.waiting else ""
+        return (
+            f"checked: PostgreSQL = user_events in each of {self.hours:,} loaded hours, {self.rows:,} rows, by count "
+            f"and digest{waiting}"
+        )
+
+
+def served(ctx: Context) -> Served:
+    """Compare each hour in which both ledgers name the same content. Raises IdentityError where the rows differ.
+
+    An hour of which the ledgers name different content waits for its load. If it is called loaded, and the ledger has
+    not changed since this began, that is a difference too.
+    """
+    seen = ctx.pinned()
+    with opened(ctx) as warehouse:
+        digests, found = warehouse.hours()
+    units = _dated(seen)
+    every = {*units, *digests, *found}
+    alike = {hour for hour in every if digests.get(hour, NO_CONTENT) == _content(units.get(hour))}
+    _check_settled(ctx, units, digests, every - alike)
+    events = seen.read(tables.USER_EVENTS).where(in_units(ranges(alike & units.keys(), HOUR)))
+    due = {row.hour: (row.rows, row.digest) for row in of_hours(events).collect()}
+    same({hour: of for hour, of in found.items() if hour in alike}, due)
+    loaded = sum(hour in alike and unit.status == "loaded" for hour, unit in units.items())
+    return Served(loaded, sum(rows for rows, _ in due.values()), len(every - alike))
+
+
+def _check_settled(
+    ctx: Context, units: Mapping[datetime, Unit], digests: Mapping[datetime, str], unlike: set[datetime]
+) -> None:
+    """Raises IdentityError where an hour is called loaded, or is not known, and no writer is changing it."""
+    settled = {hour for hour in unlike if hour not in units or units[hour].status == "loaded"}
+    now = _dated(ctx) if settled else {}
+    wrong = sorted(hour for hour in settled if _content(now.get(hour)) == _content(units.get(hour)))
+    if not wrong:
+        return
+    told = [
+        "{}: PostgreSQL's ledger has {}, Delta's {} (rows and digest)".format(
+            name(hour, HOUR), digests.get(hour, "no entry"), _content(units.get(hour))
+        )
+        for hour in wrong[:3]
+    ]
+    more = f" and {len(wrong) - 3} more hours" if len(wrong) > 3 else ""
+    raise IdentityError(f"Delta and PostgreSQL differ: {'; '.join(told)}{more}.")
+
+
+def _dated(ctx: Context) -> dict[datetime, Unit]:
+    return {unit.hour: unit for unit in ctx.ledger.units(lambda unit: unit.hour is not None)}
+
+
+def _content(unit: Unit | None) -> str:
+    return (unit.content_digest if unit else None) or NO_CONTENT

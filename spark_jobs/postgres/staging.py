@@ -1,0 +1,122 @@
+"""Staging: executors COPY rows into tables of a day, and each row carries the attempt of the task that sent it.
+
+A task may be run again although its COPY is committed: its executor was lost before it reported. So rows of an attempt
+count only where its report has arrived; those of any other are never read, whenever they are written.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+from pyspark import TaskContext
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs import failpoints
+from spark_jobs.postgres import schema
+from spark_jobs.postgres.connection import connect
+from spark_jobs.postgres.errors import named
+from spark_jobs.postgres.fence import Fence
+
+REPORT = pa.schema([("attempt", pa.int64()), ("day", pa.date32()), ("rows", pa.int64()), ("digest", pa.int64())])
+REPORTED = "attempt BIGINT, day DATE, rows BIGINT, digest BIGINT"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What was sent to a staging table: the attempts that reported, their rows and the sum of the rows' digests."""
+
+    attempts: tuple[int, ...] = ()
+    rows: int = 0
+    digest: int = 0
+
+
+def create(cursor: Any, fence: Fence, days: Sequence[date]) -> None:
+    """Create the staging tables of these days."""
+    for day in days:
+        for table, columns in schema.STAGED.items():
+            cursor.execute(f"CREATE UNLOGGED TABLE {fence.staged(table, day)} (attempt BIGINT NOT NULL, {columns})")
+
+
+def drop(cursor: Any, fence: Fence) -> None:
+    """Drop all staging tables, also those of killed attempts, and end tasks that were given up and still hold them."""
+    if fence.lease:
+        cursor.execute(schema.END_COPIES, (f"{fence.name} ",))
+    cursor.execute(schema.LEFT_OVER)
+    if names := [row[0] for row in cursor.fetchall()]:
+        cursor.execute(f"DROP TABLE {', '.join(names)}")
+
+
+def show(cursor: Any, fence: Fence, day: date, events: Staged, items: Staged) -> None:
+    """Create the views `staged_events` and `staged_items`, for this connection, of the day's rows that count."""
+    for kind, columns, staged in (("events", schema.EVENTS, events), ("items", schema.ITEMS, items)):
+        source = fence.staged(f"staging_{kind}", day)
+        statement = schema.STAGED_VIEW.format(table=f"staged_{kind}", columns=", ".join(columns), source=source)
+        cursor.execute(statement, (list(staged.attempts),))
+
+
+def hide(cursor: Any) -> None:
+    """Drop the views: the tables below them could not be dropped while the server still ends this connection."""
+    cursor.execute("DROP VIEW staged_events, staged_items")
+
+
+def copy(
+    frame: DataFrame, address: str, fence: Fence, table: str, columns: Sequence[str], digest: Column | None = None
+) -> dict[date, Staged]:
+    """COPY a DataFrame into the staging tables of its days (`event_date`), each partition by its executor.
+
+    `digest` is a number for each row, which Spark computes before the row is sent. One pass, no shuffle. Raises
+    DatabaseError without a password.
+    """
+    send = _sender(address, fence, table, columns)
+    text = [frame[name].cast("string").alias(name) for name in columns]
+    number = F.lit(0) if digest is None else digest
+    sent = frame.select("event_date", *text, number.cast("bigint").alias("digest"))
+    with named():
+        reports = sent.mapInArrow(send, REPORTED).collect()
+    found: dict[date, Staged] = {}
+    for report in reports:
+        known = found.get(report.day, Staged())
+        attempts = (*known.attempts, report.attempt)
+        found[report.day] = Staged(attempts, known.rows + report.rows, known.digest + report.digest)
+    return found
+
+
+def _sender(
+    address: str, fence: Fence, table: str, columns: Sequence[str]
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """What an executor does with a partition: one transaction, then a report for each day."""
+
+    def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        attempt = TaskContext.get().taskAttemptId()
+        sent: dict[date, list[int]] = {}
+        with named(), closing(connect(address, f"{fence.name} {attempt}")) as connection:
+            with connection, connection.cursor() as cursor:
+                for batch in batches:
+                    for day in pc.unique(batch["event_date"]).to_pylist():
+                        of_day = batch.filter(pc.equal(batch["event_date"], day))
+                        _copy(cursor, fence.staged(table, day), columns, of_day, attempt)
+                        counted = sent.setdefault(day, [0, 0])
+                        counted[0] += of_day.num_rows
+                        counted[1] += pc.sum(of_day["digest"]).as_py()
+                        failpoints.reached("load.copy")
+            if sent:
+                failpoints.reached("load.copied")
+        reports = [dict(zip(REPORT.names, (attempt, day, *counted), strict=True)) for day, counted in sent.items()]
+        yield pa.RecordBatch.from_pylist(reports, REPORT)
+
+    return send
+
+
+def _copy(cursor: Any, table: str, columns: Sequence[str], rows: pa.RecordBatch, attempt: int) -> None:
+    marked = rows.select(columns).append_column("attempt", pa.repeat(attempt, rows.num_rows))
+    buffer = io.BytesIO()
+    csv.write_csv(marked, buffer, csv.WriteOptions(include_header=False))
+    buffer.seek(0)
+    cursor.copy_expert(f"COPY {table} ({', '.join(marked.schema.names)}) FROM STDIN (FORMAT csv)", buffer)

@@ -1,0 +1,132 @@
+"""Before a day's commit: rows of attempts that never reported are not used, and items are compared like events."""
+
+import hashlib
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
+
+import psycopg2
+import pytest
+
+from spark_jobs.errors import IdentityError
+from spark_jobs.lease import Lease
+from spark_jobs.postgres.connection import connect
+from spark_jobs.postgres.database import address
+from spark_jobs.postgres.staging import Staged
+from spark_jobs.postgres.warehouse import StagedDay, Warehouse
+from spark_jobs.windows import HOUR, Window
+from tests.conftest import HEAD, Pipeline
+
+DAY = datetime(2019, 10, 1)
+NINE = DAY + timedelta(hours=9)
+EVENT = (501, 1, "view", NINE, "s", None, "1.00")
+ITEM = (1, "a.b|c", "café 삼성", None)
+ITEMS = "SELECT item_id, name, category, brand, price FROM items ORDER BY 1"
+SPOIL = """
+CREATE OR REPLACE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN NEW.{column} := {value}; RETURN NEW; END $$;
+CREATE TRIGGER spoil BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION spoil()
+"""
+LATIN1 = "convert_from(convert_to(NEW.brand, 'UTF8'), 'LATIN1')"
+
+
+def hashed(*values: str) -> int:
+    return int(hashlib.md5("|".join(values).encode()).hexdigest()[:8], 16)
+
+
+def put(cursor, table: str, attempt: int, values: tuple) -> None:
+    cursor.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * (len(values) + 1))})", (attempt, *values))
+
+
+def staged_day(events: Staged, items: Staged) -> StagedDay:
+    micros = str(int(NINE.replace(tzinfo=UTC).timestamp()) * 1_000_000)
+    digest = hashed("501", "1", "view", micros, "", "1.00", "s")
+    return StagedDay(DAY, [Window(NINE, NINE + HOUR, HOUR)], {NINE: (1, "x")}, [], {NINE: (1, digest)}, events, items)
+
+
+def test_only_rows_of_attempts_that_reported_are_used_whenever_the_others_write(database, postgres):
+    url, lease = address(database, "local"), Lease("collection", 1, "with-attempts")
+    postgres("DELETE FROM pipeline.leases WHERE warehouse = 'with-attempts'")
+    with Warehouse(url, lease) as warehouse, ExitStack() as opened:
+        warehouse.stage([DAY])
+        late = opened.enter_context(closing(connect(url, f"{warehouse.fence.name} 9")))
+        tables = [warehouse.fence.staged(name, DAY) for name in ("staging_events", "staging_items")]
+        with warehouse.transaction() as cursor:
+            for attempt in (7, 8):
+                put(cursor, tables[0], attempt, EVENT)
+                put(cursor, tables[1], attempt, ITEM)
+        unfinished = late.cursor()
+        put(unfinished, tables[0], 9, (502, *EVENT[1:]))  # this task stays where it is, in its transaction
+        seen = Staged((8,), 1, hashed("1", "=a.b|c", "=café 삼성", ""))
+        warehouse.replace([staged_day(seen, seen)])
+        warehouse.unstage()
+        with pytest.raises(psycopg2.Error):
+            late.commit()
+    assert postgres("SELECT user_id, item_id FROM user_events") == [(501, 1)]
+    assert postgres(ITEMS) == [(1, "café 삼성 b|c", "a.b|c", "café 삼성", None)]
+    assert postgres("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'staging%'") == [(0,)]
+
+
+@pytest.mark.parametrize("attempts", [(), (7, 8)], ids=["none reported", "both reported"])
+def test_a_report_too_few_or_too_many_is_an_identity_error(database, postgres, attempts):
+    with Warehouse(address(database, "local")) as warehouse:
+        warehouse.stage([DAY])
+        with warehouse.transaction() as cursor:
+            for attempt in (7, 8):
+                put(cursor, warehouse.fence.staged("staging_events", DAY), attempt, EVENT)
+        with pytest.raises(IdentityError, match="2019-10-01T09: PostgreSQL has"):
+            warehouse.replace([staged_day(Staged(attempts), Staged())])
+        warehouse.unstage()
+    assert postgres("SELECT count(*) FROM user_events") == [(0,)]
+
+
+def landed(pipeline: Pipeline, brand: str = "café 삼성") -> Pipeline:
+    row = "2019-10-01 09:0{i}:00 UTC,view,{item},5,{code},{brand},{price},501,s\n"
+    given = (("electronics.audio", brand, "1.50"), ("", "", "0.00"), ("a.", "", ""), ("", "plain", "2.00"))
+    rows = (row.format(i=i, item=i, code=code, brand=b, price=price) for i, (code, b, price) in enumerate(given, 1))
+    pipeline.put("a.csv", HEAD + "".join(rows))
+    pipeline.land()
+    pipeline.judge()
+    return pipeline
+
+
+def test_a_task_of_the_load_that_is_run_again_changes_nothing(pipeline, postgres, monkeypatch):
+    once = Warehouse.copy
+
+    def twice(self, *args):
+        once(self, *args)  # its executor is lost after the commit: no report arrives
+        return once(self, *args)
+
+    monkeypatch.setattr(Warehouse, "copy", twice)
+    assert landed(pipeline).load()["rows_loaded"] == 4
+    assert postgres("SELECT item_id FROM user_events ORDER BY 1") == [(1,), (2,), (3,), (4,)]
+    assert [line[:4] for line in postgres(ITEMS)] == [
+        (1, "café 삼성 audio", "electronics.audio", "café 삼성"),
+        (2, "item 2", None, None),
+        (3, "item 3", "a.", None),
+        (4, "plain", None, "plain"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "figures"),
+    [
+        ("pipeline.item_days", "brand", LATIN1, "PostgreSQL has 4 items (digest"),
+        ("pipeline.item_days", "price", "coalesce(NEW.price, 0)", "PostgreSQL has 4 items (digest"),
+        ("items", "brand", LATIN1, "4 items were loaded, but only 3 of them"),
+        ("items", "category", "NEW.category || 'x'", "4 items were loaded, but only 2 of them"),
+        ("items", "price", "NEW.price + 1", "4 items were loaded, but only 2 of them"),
+        ("items", "name", "NEW.name || ' '", "4 items were loaded, but only 0 of them"),
+    ],
+)
+def test_items_that_postgresql_does_not_hold_as_they_were_staged_stop_the_commit(
+    pipeline, postgres, table, column, value, figures
+):
+    landed(pipeline)
+    postgres(SPOIL.format(table=table, column=column, value=value))
+    try:
+        said = pipeline.refused(pipeline.load)
+    finally:
+        postgres(f"DROP TRIGGER spoil ON {table}")
+    assert said.startswith("Delta and PostgreSQL differ: 2019-10-01: ") and figures in said
+    assert postgres("SELECT (SELECT count(*) FROM user_events), (SELECT count(*) FROM items)") == [(0, 0)]
+    assert pipeline.load()["rows_loaded"] == 4
