@@ -80,4 +80,6 @@ def test_a_cluster_that_loses_a_worker_makes_the_tables_of_local_mode():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"a worker and its executor are killed", done.stdout)
+    assert re.search(r"the executor \(process \d+\) is killed between a COPY's commit and its report", done.stdout)
+    assert re.search(r"rows were staged and [\d,]+ loaded: [\d,]+ were there twice, and were not used", done.stdout)
     assert re.search(r"(\d+) of \1 tables hold the same rows", done.stdout)

@@ -12,6 +12,7 @@ FAILPOINTS = {
     "judging.recorded": ("validate_data_quality", "hour_status committed, day_status not"),
     "load.read": ("load_to_database", "Delta done, PostgreSQL not begun"),
     "load.copy": ("load_to_database", "within COPY"),
+    "load.copied": ("load_to_database", "COPY committed, its task not reported"),
     "load.uncommitted": ("load_to_database", "all rows in, PostgreSQL's commit not made"),
     "load.committed": ("load_to_database", "PostgreSQL committed, the ledger not"),
     "load.recorded": ("load_to_database", "hour_status committed, day_status not"),
