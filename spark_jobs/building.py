@@ -13,6 +13,7 @@ from expectations import Suite
 from spark_jobs import failpoints, quality, windows
 from spark_jobs.context import Context
 from spark_jobs.errors import PipelineError, QualityError
+from spark_jobs.rule_versions import build_digest, marks, versions_of
 from spark_jobs.session import now
 from spark_jobs.states import LAST_DAILY_STEP, fingerprint
 from spark_jobs.tables import Table
@@ -42,19 +43,24 @@ def reading(ctx: Context, *read: Table) -> dict[str, int]:
 def due(ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple[str, str]], *settings: Any) -> Work:
     """Days of the window, and days built before, whose content or settings are not those of their last build.
 
-    `inputs` gives for each day the digest of its input and of the user_events content that it stems from. A day
-    that was stopped is tried again within the window only.
+    `inputs` gives for each day the digest of its input and of the user_events content that it stems from. A day that
+    was stopped, or that older rules built, is built again within the window only.
     """
     old = ctx.ledger.builds(step)
-    wanted = {day: fingerprint(inputs.get(day, (NOTHING,))[0], *settings) for day in set(inputs) | set(old)}
 
-    def needs(day: datetime) -> bool:
+    def digest(day: datetime, versions: Mapping[str, int] | None = None) -> str:
+        return build_digest(step, inputs.get(day, (NOTHING,))[0], settings, versions)
+
+    def is_due(day: datetime) -> bool:
         inside = window.start <= day < window.end
         if day not in old:
             return inside
-        return old[day]["input_digest"] != wanted[day] or (inside and old[day]["status"] == "stopped")
+        if inside:
+            return old[day]["input_digest"] != wanted[day] or old[day]["status"] == "stopped"
+        return old[day]["input_digest"] != digest(day, old[day]["rule_versions"] or {})
 
-    days = sorted(day for day in wanted if needs(day))
+    wanted = {day: digest(day) for day in set(inputs) | set(old)}
+    days = sorted(day for day in wanted if is_due(day))
     return Work(step, days, wanted, {day: inputs.get(day, (NOTHING, NOTHING))[1] for day in wanted}, old)
 
 
@@ -81,6 +87,7 @@ def record(
     for day in work.days:
         name, old = windows.name(day, DAY), work.old.get(day)
         row = {"day": day.date(), "input_digest": work.digests[day], "verdict": None, "writes": writes}
+        row["rule_versions"] = versions_of(work.step)
         if name in verdict.failed:
             stands = {key: old[key] for key in ("output_digest", "rows_in", "rows_out", "counts", "reads") if old}
             nothing = {"output_digest": NOTHING, "rows_in": 0, "rows_out": 0, "counts": {"source": NOTHING}}
@@ -167,15 +174,20 @@ def snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) ->
     built = {day: row["output_digest"] for day, row in rows.items()}
     if not built:
         raise PipelineError("no day of cleaned_events is built yet; run handle_missing_values first.")
-    digest = fingerprint(sorted((str(day), output) for day, output in built.items()), *settings)
+    digest = build_digest(step, sorted((str(day), output) for day, output in built.items()), settings)
     last = ctx.ledger.last_build(step)
     last = last if last is not None and last["status"] == "built" else None
-    chosen = fingerprint(*settings)
+    chosen = settings_digest(step, *settings)
     added = _added(built, chosen, last["counts"]) if last else None
     unchanged = last is not None and last["input_digest"] == digest
     before = (last["writes"] or {}) if last else {}
     reads, events = reading(ctx, *bases), sum(row["rows_out"] for row in rows.values())
     return Snapshot(step, max(built), digest, chosen, built, unchanged, added, before, reads, events)
+
+
+def settings_digest(step: str, *settings: Any) -> str:
+    """The settings and rules that a snapshot rests on."""
+    return fingerprint(*settings, *marks(step, versions_of(step)))
 
 
 def _added(built: Mapping[datetime, str], settings: str, before: Mapping[str, str]) -> list[datetime] | None:
@@ -206,7 +218,7 @@ def record_snapshot(
     row = {"day": state.as_of.date(), "input_digest": state.digest, "rows_in": rows_in, "rows_out": rows_out}
     failed = "; ".join(text for verdict in verdicts for texts in verdict.failed.values() for text in texts)
     status = {"status": "stopped" if failed else "built", "verdict": failed or None}
-    status["writes"] = ctx.ledger.writes(of, () if failed else of)
+    status |= {"writes": ctx.ledger.writes(of, () if failed else of), "rule_versions": versions_of(state.step)}
     rests_on = {windows.name(day, DAY): output for day, output in state.days.items()} | {"settings": state.settings}
     outcome = {"output_digest": fingerprint(state.step, state.digest), "counts": rests_on, "reads": dict(state.reads)}
     ctx.ledger.record_builds(state.step, [row | status | outcome])

@@ -13,7 +13,9 @@ from expectations import raw_events as raw_suite
 from expectations import user_events as valid_suite
 from spark_jobs import failpoints, quality, tables, usual, windows
 from spark_jobs.context import Context, Summary
+from spark_jobs.known_files import landed_name
 from spark_jobs.predicates import in_units
+from spark_jobs.rule_versions import VERSIONS
 from spark_jobs.sources.header import OPTIONAL
 from spark_jobs.states import NO_CONTENT, Unit
 from spark_jobs.transforms.digest import spelled
@@ -176,7 +178,7 @@ def _mean_price(judged: Judged, unit: Unit) -> Decimal | None:
 
 
 def _rejected(judged: Judged, rows: DataFrame) -> DataFrame:
-    names = {file_id: row["path"].rpartition("/")[2] for file_id, row in judged.files.items()}
+    names = {file_id: landed_name(row) for file_id, row in judged.files.items()}
     return rejected_text(rows.where(F.size("reasons") > 0), judged.headers, names)
 
 
@@ -201,6 +203,7 @@ def _ledger_row(judged: Judged, unit: Unit, reasons: dict[str, int], accepted: s
         "raw_digest": unit.landed_digest,
         "warnings": judged.unusual.get(unit.unit, []),
         "verdict": "; ".join(judged.failures.get(unit.unit, [])) or None,
+        "rule_version": VERSIONS["validation"],
     }
     if unit.unit in judged.failures and unit.unit not in judged.accepted:
         stands = {"valid_rows": unit.valid_rows, "rejected_rows": unit.rejected_rows}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from spark_jobs.addresses import base_name, canonical, is_remote
+from spark_jobs.rule_versions import FIRST, VERSIONS
 from spark_jobs.sources.listing import Found
 from spark_jobs.sources.moves import Row
 
@@ -35,6 +36,11 @@ def known_files(ledger: Iterable[Row]) -> KnownFiles:
         else:
             rows[identity], spelled[identity] = row | {"path": identity}, row["path"]
     return KnownFiles(rows, spelled, repeated)
+
+
+def is_outdated(row: Row) -> bool:
+    """Whether rows of the file were parsed by older rules."""
+    return row["rows"] > 0 and (row["rule_version"] or FIRST) < VERSIONS["parsing"]
 
 
 def name_as_landed(present: Iterable[Found], known: Mapping[str, Row]) -> list[Found]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from spark_jobs.rule_versions import FIRST, VERSIONS
 from spark_jobs.sources import files
 from spark_jobs.sources.decide import Action, Decision
 from spark_jobs.sources.moves import Row
@@ -42,13 +43,15 @@ def landed_row(decision: Decision, old: Row | None, reading: Reading) -> Row:
     }
     if decision.action is Action.DUPLICATE:
         return empty | looked | read | {"status": "duplicate"}
-    hours, suppressed, counted = reading.hours, reading.suppressed, True
+    hours, suppressed, counted, version = reading.hours, reading.suppressed, True, VERSIONS["parsing"]
     if decision.action is Action.GREW:
         hours = _add([part for part in old["hours"] if not part["unfinished"]], hours)
+        version = min(version, old["rule_version"] or FIRST)
         suppressed += (old["suppressed"] or 0) - _is_unfinished_suppressed(decision, old)
         counted = old["records"] is not None
     counts = {"records": examined.records, "suppressed": suppressed} if counted else {}
-    return empty | looked | read | counts | {"status": "landed", "hours": hours, "rows": sum(h["rows"] for h in hours)}
+    given = {"status": "landed", "hours": hours, "rows": sum(h["rows"] for h in hours), "rule_version": version}
+    return empty | looked | read | counts | given
 
 
 def _is_unfinished_suppressed(decision: Decision, old: Row) -> bool:

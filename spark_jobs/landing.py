@@ -40,9 +40,10 @@ REPEATED = {"status": "duplicate", "rows": 0, "hours": [], "records": None, "sup
 REPEATED |= {"sentence": "landed under another path before; its rows were removed."}
 
 
-def land(ctx: Context, rehash: bool) -> list[Decision]:
+def land(ctx: Context, rehash: bool, again: bool = False) -> list[Decision]:
     """Land every new or changed file of the raw folder; returns what was decided about each file looked at.
 
+    `again`: files that older rules parsed are read again too.
     A killed attempt left at most rows without a ledger entry; they are taken back first. Raises SourceError only
     where the folder itself cannot be read.
     """
@@ -52,7 +53,7 @@ def land(ctx: Context, rehash: bool) -> list[Decision]:
         ctx.say(f"note: {line}")
     ledger = known_files(ctx.ledger.files())
     suppression = load_suppression(ctx)
-    plan = plan_landing(ctx, listing.files, ledger, rehash)
+    plan = plan_landing(ctx, listing.files, ledger, rehash, again)
     failpoints.reached("landing.read")
     readings = _write(ctx, plan, suppression)
     failpoints.reached("landing.written")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from spark_jobs.addresses import base_name
 from spark_jobs.context import Context
 from spark_jobs.file_examination import examine_files
-from spark_jobs.known_files import KnownFiles, is_below, missing_files, name_as_landed
+from spark_jobs.known_files import KnownFiles, is_below, is_outdated, missing_files, name_as_landed
 from spark_jobs.sources.decide import Action, Decision, Strict, decide, to_examine, to_examine_too
 from spark_jobs.sources.files import Examined
 from spark_jobs.sources.listing import Found
@@ -24,18 +24,19 @@ class Plan:
     replaced: list[int]
 
 
-def plan_landing(ctx: Context, present: list[Found], ledger: KnownFiles, rehash: bool) -> Plan:
-    """Look at what may have changed, and decide on the state after the landing."""
+def plan_landing(ctx: Context, present: list[Found], ledger: KnownFiles, rehash: bool, again: bool = False) -> Plan:
+    """Look at what may have changed, and decide on the state after the landing. `again`: as for `landing.land`."""
     present = name_as_landed(present, ledger.rows)
+    outdated = {path for path, row in ledger.rows.items() if again and is_outdated(row)}
     missing = missing_files(ledger.rows, present, ctx.settings.paths.raw)
-    pairs = _examine(ctx, to_examine(present, ledger.rows, rehash, missing), ledger.rows, missing)
+    pairs = _examine(ctx, to_examine(present, ledger.rows, rehash, missing, outdated), ledger.rows, missing)
     pairs += _examine(ctx, to_examine_too(present, pairs, ledger.rows), ledger.rows, missing)
     moved = follow_moves(pairs, ledger.rows, missing)
     known, replaced = exchange(ledger.rows, moved, ledger.next_id())
     next_id = replace(ledger, rows=known).next_id()
     rules = ctx.settings.schema
     strict = Strict(new_column=rules.new_column == "refuse", lost_column=rules.lost_column == "refuse")
-    decisions = [_with_move(each, moved) for each in decide(pairs, known, next_id, strict)]
+    decisions = [_with_move(each, moved) for each in decide(pairs, known, next_id, strict, outdated)]
     vanished = {path for path in missing if is_below(path, ctx.settings.paths.raw)}
     gone = [path for path in vanished if known[path]["status"] != "vanished"] + list(moved.values())
     replaced += [row["file_id"] for row in ledger.repeated if row["rows"]]

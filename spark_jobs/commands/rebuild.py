@@ -20,9 +20,9 @@ from spark_jobs.context import Context
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering, handle_missing_values, remove_duplicates
 from spark_jobs.predicates import in_days
+from spark_jobs.rule_versions import build_digest
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
-from spark_jobs.states import fingerprint
 from spark_jobs.tables import Table
 from spark_jobs.transforms.dedupe import kept, placed
 from spark_jobs.transforms.digest import sums
@@ -64,13 +64,13 @@ def _events(ctx: Context, day: datetime) -> Iterator[str]:
     exempt, where = ctx.settings.duplicates.exempt_types, in_days([day])
     ctx.storage.part = lease.PREPROCESSING
     first = _built(ctx, remove_duplicates.STEP, day)
-    _same_settings(day, first["input_digest"] == fingerprint(first["counts"]["source"], exempt))
+    _same_settings(day, first["input_digest"] == _digest_of(first, first["counts"]["source"], exempt))
     current = ctx.ledger.day_inputs().get(day) == first["counts"]["source"]
     events = _read(ctx, tables.USER_EVENTS, first, where, current)
     deduped = kept(placed(events, tables.DEDUPED_EVENTS.key_columns(), [day], first["rows_in"]), exempt)
     yield _put(ctx, tables.DEDUPED_EVENTS, deduped, where, first, first["rows_out"])
     second = _built(ctx, handle_missing_values.STEP, day)
-    current = second["input_digest"] == fingerprint(first["output_digest"], exempt)
+    current = second["input_digest"] == _digest_of(second, first["output_digest"], exempt)
     events = _read(ctx, tables.DEDUPED_EVENTS, second, where, current)
     repaired = repair(events, Fills(*fills(events)))
     yield _put(ctx, tables.CLEANED_EVENTS, repaired, where, second, second["rows_out"])
@@ -84,7 +84,7 @@ def _snapshot(ctx: Context, job: ModuleType, build: Build) -> Iterator[str]:
     as_of = parse_day(build["day"])
     if build["status"] != "built":
         raise PipelineError(f"{job.STEP} of {build['day']} was stopped: nothing was built that could be built again.")
-    _same_settings(as_of, build["counts"]["settings"] == fingerprint(*job.chosen(ctx)))
+    _same_settings(as_of, build["counts"]["settings"] == building.settings_digest(job.STEP, *job.chosen(ctx)))
     days = [parse_day(date.fromisoformat(key)) for key in build["counts"] if key != "settings"]
     current = building.snapshot(ctx, job.STEP, job.BASES, *job.chosen(ctx)).unchanged
     bases = [_read(ctx, table, build, in_days(days), current) for table in job.BASES]
@@ -100,11 +100,15 @@ def _built(ctx: Context, step: str, day: datetime) -> Build:
     return build
 
 
+def _digest_of(build: Build, content: str, *settings: Any) -> str:
+    return build_digest(build["step"], content, settings)
+
+
 def _same_settings(day: datetime, same: bool) -> None:
     if not same:
         raise PipelineError(
-            f"{name(day, DAY)}: it was built with other settings; set them back (SET=…), or let the daily jobs build "
-            "it with those of now."
+            f"{name(day, DAY)}: it was built with other settings or by older rules; set the settings back (SET=…), or "
+            "let the daily jobs build it with those of now."
         )
 
 

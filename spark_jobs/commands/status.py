@@ -11,6 +11,7 @@ from spark_jobs import tables, windows
 from spark_jobs.command_line import guarded, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context, context
+from spark_jobs.outdated import describe_outdated
 from spark_jobs.postgres.embedded import other_place
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
@@ -46,7 +47,8 @@ def show(ctx: Context, console: Console) -> None:
         flags = ("yes" if row[name] else "no" for name in ("complete", "built", "dirty"))
         table.add_row(str(row["day"]), *counts, *flags)
     console.out.print(table)
-    for line in [*(mends(ctx) or ["everything that landed is loaded and built."]), *waits(ctx)]:
+    lines = mends(ctx) or ["everything that landed is loaded and built."]
+    for line in [*lines, *waits(ctx), *describe_outdated(ctx)]:
         console.say(line)
 
 

@@ -21,7 +21,7 @@ def run(ctx: Context, hours: Window | None) -> Summary:
 
     `hours` None: what is there is all there will be.
     """
-    decisions = land(ctx, rehash=bool(ctx.option("rehash")))
+    decisions = land(ctx, rehash=bool(ctx.option("rehash")), again=bool(ctx.option("again")))
     for decision in decisions:
         if decision.sentence:
             ctx.say(("refused: " if decision.action is Action.REFUSED else "note: ") + decision.sentence)
@@ -68,5 +68,8 @@ def _refuse_if_nothing_is_left(ctx: Context, decisions: list[Decision]) -> None:
 
 
 if __name__ == "__main__":
-    flags = [("rehash", "look again at files whose size and time are unchanged")]
+    flags = [
+        ("rehash", "look again at files whose size and time are unchanged"),
+        ("again", "read files again that older rules parsed"),
+    ]
     sys.exit(command_line.job("extract_events", __doc__, run, HOUR, PART, flags, judges=False))

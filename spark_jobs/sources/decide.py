@@ -57,11 +57,16 @@ LENIENT = Strict()
 
 
 def to_examine(
-    found: Iterable[Found], known: Mapping[str, Row], rehash: bool, missing: Collection[str] = ()
+    found: Iterable[Found],
+    known: Mapping[str, Row],
+    rehash: bool,
+    missing: Collection[str] = (),
+    again: Collection[str] = (),
 ) -> list[Found]:
-    """The files whose size or time is not as the ledger has it, and copies of content that no present file gives."""
+    """The files whose size or time is not as the ledger has it, copies of content that no present file gives, and those
+    that are to be read `again`."""
     given = {row["digest"] for path, row in known.items() if gives(row) and path not in missing}
-    return [file for file in found if rehash or _looks_changed(file, known.get(file.path), given)]
+    return [file for file in found if rehash or file.path in again or _looks_changed(file, known.get(file.path), given)]
 
 
 def to_examine_too(
@@ -81,9 +86,14 @@ def _looks_changed(file: Found, row: Row | None, given: set[str]) -> bool:
 
 
 def decide(
-    pairs: Iterable[tuple[Found, Examined]], known: Mapping[str, Row], next_id: int, strict: Strict = LENIENT
+    pairs: Iterable[tuple[Found, Examined]],
+    known: Mapping[str, Row],
+    next_id: int,
+    strict: Strict = LENIENT,
+    again: Collection[str] = (),
 ) -> list[Decision]:
-    """One decision for each examined file, in the order of their paths.
+    """One decision for each examined file, in the order of their paths; those `again` are read whether they changed or
+    not.
 
     First the files that keep what they gave, then those that grew, then the others: each content goes to the first file
     that has it then, and the rest are copies.
@@ -92,6 +102,8 @@ def decide(
     for file, examined in sorted(pairs, key=lambda pair: pair[0].path):
         row = known.get(file.path)
         drafts.append(_draft(file, examined, row, row["file_id"] if row else next_id, known, strict))
+        if file.path in again and drafts[-1].action in (Action.SAME, Action.GREW):
+            drafts[-1] = replace(drafts[-1], action=Action.CHANGED, part=row["part"] + 1, read_from=examined.body_from)
         next_id += 0 if row else 1
     unsure = {draft.file.path for draft in drafts if draft.action in READS or _is_strictly_refused(draft)}
     holders = {row["digest"]: path for path, row in known.items() if gives(row) and path not in unsure}

@@ -100,7 +100,7 @@ DAY_BUILDS = Table(
         Field(
             "writes", "MAP<STRING, BIGINT>", "Version of each table written; outside every comparison. Null: not kept."
         ),
-        Field("rule_version", "INT", "Version of the step's rules that built it. Null: 1."),
+        Field("rule_versions", "MAP<STRING, INT>", "Version of each set of rules that built it. Null: each is 1."),
     ),
     key=("day", "step"),
     partition="step",

@@ -1,0 +1,61 @@
+"""What older rules made, and the command that makes it again with those of now."""
+
+from collections.abc import Iterator
+
+from spark_jobs import rule_versions, windows
+from spark_jobs.context import Context
+from spark_jobs.known_files import is_outdated
+from spark_jobs.rule_versions import FIRST, VERSIONS
+from spark_jobs.windows import DAY, HOUR, Window
+
+SUBMIT = "spark-submit spark_jobs/jobs"
+MOST_NAMED = 3
+SNAPSHOTS = ("create_user_item_matrix", "feature_engineering")
+
+
+def describe_outdated(ctx: Context) -> Iterator[str]:
+    """One sentence for each kind; none where all is made by the rules of now."""
+    yield from _parsed(ctx)
+    yield from _judged(ctx)
+    yield from _built(ctx)
+
+
+def _parsed(ctx: Context) -> Iterator[str]:
+    files = [row for row in ctx.ledger.files() if is_outdated(row)]
+    gone = [row["path"] for row in files if row["status"] == "vanished"]
+    hours = [part["hour"] for row in files if row["status"] != "vanished" for part in row["hours"] if part["hour"]]
+    if len(files) > len(gone):
+        yield (
+            f"parsed by older rules: {windows.describe(hours, HOUR) or 'undated rows'}; to land them again: "
+            f"{SUBMIT}/extract_events.py --again, then the other jobs"
+        )
+    if gone:
+        more = f" and {len(gone) - MOST_NAMED:,} more" if len(gone) > MOST_NAMED else ""
+        yield f"parsed by older rules, and no longer there to be landed again: {', '.join(gone[:MOST_NAMED])}{more}"
+
+
+def _judged(ctx: Context) -> Iterator[str]:
+    old = [row["hour"] for row in ctx.ledger.hours() if (row["rule_version"] or FIRST) < VERSIONS["validation"]]
+    for window in windows.ranges((hour for hour in old if hour), HOUR)[:MOST_NAMED]:
+        command = f"{SUBMIT}/validate_data_quality.py {_span(window)} --again"
+        yield f"judged by older rules: {window}: {command}, then the other jobs"
+    if None in old:
+        yield f"undated rows were judged by older rules: {SUBMIT}/validate_data_quality.py --again"
+
+
+def _built(ctx: Context) -> Iterator[str]:
+    for step in rule_versions.OF_STEP:
+        builds = ctx.ledger.builds(step).items()
+        old = [day for day, row in builds if rule_versions.is_outdated(step, row["rule_versions"])]
+        if step in SNAPSHOTS:
+            last = ctx.ledger.last_build(step)
+            if last and rule_versions.is_outdated(step, last["rule_versions"]):
+                yield f"built by older rules: {step} as of {last['day']}: {SUBMIT}/{step}.py builds it again"
+            continue
+        for window in windows.ranges(old, DAY)[:MOST_NAMED]:
+            yield f"built by older rules: {window}: {SUBMIT}/{step}.py {_span(window)}, then the other daily jobs"
+
+
+def _span(window: Window) -> str:
+    unit = window.unit
+    return f"--start {windows.name(window.start, unit)} --end {windows.name(window.end, unit)}"
