@@ -140,12 +140,8 @@ def test_an_upgrade_names_what_the_last_snapshots_wrote_so_that_the_next_day_is_
     assert ctx.ledger.last_build("create_user_item_matrix")["writes"] == versions
     assert ctx.ledger.last_build("feature_engineering")["writes"] is None
     assert not [line for line in upgrade(ctx, holds) if "the versions that it wrote" in line]
-    assert [
-        job.run(pipeline.ctx(), days).get("unchanged") for job in (create_user_item_matrix, feature_engineering)
-    ] == [
-        True,
-        True,
-    ]
+    for job in (create_user_item_matrix, feature_engineering):
+        assert job.run(pipeline.ctx(), days)["unchanged"]
     pipeline.put("b.csv", HEAD + line.format(day=3))
     pipeline.land()
     pipeline.judge()
