@@ -23,6 +23,7 @@ from spark_jobs.redaction import redacted
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import Settings, load
 
+INTERRUPTED = 130  # as a shell has it
 Run = Callable[[Context, windows.Window], Summary]
 EXIT_CODES = "exit codes: 0 done, 1 error, 2 wrong setting or argument, 3 units stopped, 4 not arrived yet, 5 busy"
 
@@ -95,7 +96,10 @@ def handed_over(summary: Summary) -> str:
 
 
 def guarded(name: str, action: Callable[[], int]) -> int:
-    """The exit code of `action`; every failure becomes one sentence on stderr, details go to the log folder."""
+    """Return the exit code of `action`; every failure becomes one sentence on stderr, details go to the log folder.
+
+    An error that follows an interrupt (the JVM ends too, so that cleaning up fails) is part of the interrupt.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return action()
@@ -103,11 +107,25 @@ def guarded(name: str, action: Callable[[], int]) -> int:
         sys.stderr.write(f"{name}: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write(f"{name}: interrupted; whole units are committed, run the same command again to go on.\n")
-        return 130
+        return _interrupted(name)
     except Exception as error:  # the last door: what is not foreseen is a defect, and its trace belongs in a file
+        if _follows_interrupt(error):
+            return _interrupted(name)
         sys.stderr.write(f"{name}: {sentence(error)}\n")
         return 1
+
+
+def _interrupted(name: str) -> int:
+    sys.stderr.write(f"{name}: interrupted; whole units are committed, run the same command again to go on.\n")
+    for again in (signal.SIGINT, signal.SIGTERM):  # while the interpreter ends it would show a trace
+        signal.signal(again, lambda *_: os._exit(INTERRUPTED))
+    return INTERRUPTED
+
+
+def _follows_interrupt(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def sentence(error: Exception) -> str:

@@ -4,9 +4,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import rich.console
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 from rich.status import Status
 
@@ -50,8 +51,13 @@ def _watch(status: Status, name: str, spark: SparkSession | None, begun: float, 
     while not done.wait(REFRESH_SECONDS):
         text = f"{name}  {time.monotonic() - begun:.0f} s"
         if spark is not None:
-            tracker = spark.sparkContext.statusTracker()
-            stages = [info for id in tracker.getActiveStageIds() if (info := tracker.getStageInfo(id))]
-            if total := sum(stage.numTasks for stage in stages):
-                text += f"  {sum(stage.numCompletedTasks for stage in stages):,} of {total:,} tasks"
+            with suppress(Py4JError, OSError):  # a JVM that has ended: whoever works with it reports that
+                text += _tasks(spark)
         status.update(text)
+
+
+def _tasks(spark: SparkSession) -> str:
+    tracker = spark.sparkContext.statusTracker()
+    stages = [info for id in tracker.getActiveStageIds() if (info := tracker.getStageInfo(id))]
+    total = sum(stage.numTasks for stage in stages)
+    return f"  {sum(stage.numCompletedTasks for stage in stages):,} of {total:,} tasks" if total else ""

@@ -34,7 +34,7 @@ def spark_session(name: str, **options: str) -> SparkSession:
     The process runs in UTC from here on, so that Python and Spark mean the same by a datetime without a zone.
     """
     logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs traces of what its caller gets as an exception
-    logging.getLogger().addFilter(_not_py4js)
+    logging.getLogger().addFilter(_is_not_of_py4j)
     os.environ["TZ"] = "UTC"
     time.tzset()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -51,9 +51,9 @@ def spark_session(name: str, **options: str) -> SparkSession:
             raise PipelineError(f"Spark's JVM did not start: {_last_line(_jvm_log())} ({_jvm_log()})") from error
 
 
-def _not_py4js(record: logging.LogRecord) -> bool:
-    """Of an interrupt py4j tells the root logger, with a trace, and then its caller."""
-    return not str(record.msg).startswith("KeyboardInterrupt while sending command")
+def _is_not_of_py4j(record: logging.LogRecord) -> bool:
+    """Whether a record of the root logger is not of py4j, which logs a trace there of what it raises as well."""
+    return "py4j" not in Path(record.pathname).parts
 
 
 def _jvm_log() -> Path:

@@ -1,0 +1,67 @@
+"""Ctrl-C and SIGTERM: one sentence on stderr, whatever py4j and the JVM say of it."""
+
+import logging
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from spark_jobs.session import _is_not_of_py4j
+from spark_jobs.settings import ROOT
+
+SENTENCE = "tried: interrupted; whole units are committed, run the same command again to go on.\n"
+TRIES = """
+import os, signal, sys
+from py4j.protocol import Py4JError
+from spark_jobs.command_line import guarded
+{action}
+sys.exit(guarded("tried", action))
+"""
+CLEANING_UP_FAILS = """
+def action():
+    try:
+        os.kill(os.getpid(), signal.{signal})
+        signal.pause()
+    finally:
+        raise Py4JError("An error occurred while calling o1.unpersist")
+"""
+SECOND_SIGNAL = """
+import atexit
+atexit.register(lambda: os.kill(os.getpid(), signal.{signal}) or signal.pause())
+def action():
+    raise KeyboardInterrupt
+"""
+
+
+def record(path: str, text: str) -> logging.LogRecord:
+    return logging.LogRecord("root", logging.ERROR, path, 1, text, (), None)
+
+
+@pytest.mark.parametrize("action", [CLEANING_UP_FAILS, SECOND_SIGNAL], ids=["cleaning up fails", "a second signal"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_is_one_sentence(action, name):
+    code = TRIES.format(action=action.format(signal=name))
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", SENTENCE)
+
+
+def test_an_interrupt_before_anything_is_imported_is_one_sentence():
+    command = [sys.executable, "-X", "importtime", "-m", "spark_jobs.pipeline", "--help"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.endswith(" spark_jobs\n"):  # imported; the modules of the pipeline come next
+                break
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said = [line for line in process.stderr if not line.startswith("import time:")]
+    assert said == ["interrupted; nothing was begun, run the same command again.\n"]
+    assert process.returncode in (130, -signal.SIGINT)
+
+
+def test_what_py4j_logs_with_a_trace_is_not_shown():
+    path = "/x/site-packages/py4j/java_gateway.py"
+    assert not _is_not_of_py4j(record(path, "Exception while sending command."))
+    assert not _is_not_of_py4j(record(path, "KeyboardInterrupt while sending command."))
+    assert _is_not_of_py4j(record("/x/py4js_friend.py", "something else"))
