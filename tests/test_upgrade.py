@@ -45,6 +45,10 @@ def old_warehouse(pipeline):
     pipeline.put("a.csv", HEAD + "2019-10-01 00:00:00 UTC,view,1,77,,,5,501,s\n")
     pipeline.land()
     pipeline.judge()
+    empty = [
+        {"unit": f"2019-09-30T{hour:02}", "hour": datetime(2019, 9, 30, hour), "status": "empty"} for hour in (1, 2)
+    ]
+    pipeline.ctx().ledger.record_hours(empty)
     with leased(pipeline.settings, pipeline.spark, lease.PARTS) as ctx:
         storage = ctx.storage
     storage.epochs.clear()
@@ -70,6 +74,9 @@ def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_wareho
     assert "hour_status: new: types, mean_price" in lines
     assert "raw_events: part: smallint becomes int" in lines
     assert "raw_events: set: delta.dataSkippingStatsColumns" in lines
+    assert "hour_status: hours without rows removed, for these are derived now: 2" in lines
+    assert [row.unit for row in old_warehouse.read(tables.HOUR_STATUS).collect()] == ["2019-10-01T00"]
+    assert [row["day"].day for row in old_warehouse.ctx().ledger.days()] == [1]
     assert lines[-2:] == ["user_sums: removed, for nothing reads it any more", "layout 4, 1 before"]
     assert not retired.exists()
     for table in (tables.HOUR_STATUS, tables.RAW_EVENTS):

@@ -52,12 +52,14 @@ def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
         if ctx.storage.exists(table):
             yield from (f"{table.name}: {words}" for words in conform(ctx.storage, table))
     if dropped := drop_empty_hours(ctx.storage):
-        yield f"hour_status: {dropped:,} hours without rows removed, for these are derived now"
+        yield f"hour_status: hours without rows removed, for these are derived now: {dropped:,}"
     yield from name_versions(ctx)
     for name in tables.RETIRED:
         if ctx.storage.remove(name):
             yield f"{name}: removed, for nothing reads it any more"
     lease.take(ctx.storage, holds, upgrading=True)
+    ctx.storage.part = lease.COLLECTION
+    ctx.ledger.refresh_days()
     yield f"layout {tables.LAYOUT}, {before} before" if before < tables.LAYOUT else f"layout {before}, as it was"
 
 
