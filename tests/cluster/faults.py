@@ -58,7 +58,7 @@ class LostReport:
         for each in (*executor.children(recursive=True), executor):
             each.kill()
         self._leave("load.copied")
-        self.console.print(f"  the executor (process {executor.pid}) is killed between a COPY's commit and its report")
+        self._say(f"the executor (process {executor.pid}) is killed between a COPY's commit and its report")
         self._reached("load.uncommitted", process)
         self.staged = sum(
             self.server.query(f"SELECT count(*) FROM {name}")[0][0] for (name,) in self.server.query(STAGED)
@@ -73,9 +73,12 @@ class LostReport:
         if self.staged <= loaded:
             raise PipelineError(f"no task was repeated: {self.staged:,} rows were staged and {loaded:,} loaded.")
         twice = self.staged - loaded
-        self.console.print(
-            f"  {self.staged:,} rows were staged and {loaded:,} loaded: {twice:,} were there twice, and were not used"
+        self._say(
+            f"{self.staged:,} rows were staged and {loaded:,} loaded: {twice:,} were there twice, and were not used"
         )
+
+    def _say(self, line: str) -> None:
+        self.console.print(f"  {line}", soft_wrap=True)
 
     def _reached(self, failpoint: str, process: subprocess.Popen) -> psutil.Process:
         """The process that waits at the failpoint."""
