@@ -246,7 +246,7 @@ def test_psql_gets_every_option_and_no_password_on_its_command_line(monkeypatch)
 
 def test_psql_uses_the_options_of_the_address(database, postgres, capfd):
     url = address(database, "local")
-    given = "options=-c%20lock_timeout%3D2s&application_name=shopper&connect_timeout=7&sslpassword=key"
+    given = "options=-c%20lock_timeout%3D2s&application_name=shopper&sslnegotiation=postgres&sslpassword=key"
     query = "SELECT current_setting('lock_timeout'), current_setting('application_name'), current_setting('TimeZone')"
     assert psql.run(f"{url}{'&' if '?' in url else '?'}{given}", "-At", "--command", query) == 0
     assert capfd.readouterr().out == "2s|shopper|UTC\n"

