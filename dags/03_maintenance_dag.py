@@ -2,8 +2,9 @@
 ### Data maintenance: every Sunday, what keeps years of hourly runs as fast as the first
 
 **What it does.** `optimize_collection` and `optimize_preprocessing` join the small files of closed days, each in the
-pool of those who write its tables. `vacuum_tables` removes files that no table needs and no rebuild may ask for, old
-logs, lineage, verdicts and Data Docs, and lets PostgreSQL's planner learn what there is.
+pool of those who write its tables; the first takes back what a killed landing left, if there is any. `vacuum_tables`
+removes files that no table needs and no rebuild may ask for, old logs of these four DAGs (of no others), lineage,
+verdicts and Data Docs, and lets PostgreSQL's planner learn what there is.
 
 **Who cares.** Nobody who reads: every row stays as it is. Whoever pays for the disk, and whoever waits for a query.
 

@@ -165,6 +165,27 @@ def test_an_attempt_that_is_superseded_in_the_middle_of_a_commit_ends_as_superse
     assert ids(first) == [3]
 
 
+def test_a_table_that_two_parts_create_at_the_same_moment_is_created(spark, tmp_path):
+    for table in (tables.DAY_STATUS, tables.DAY_BUILDS, tables.HOUR_STATUS):
+        failed, both = [], threading.Barrier(2)
+
+        def create(table=table, failed=failed, both=both) -> None:
+            storage = Storage(spark, str(tmp_path / "warehouse"))
+            both.wait()
+            try:
+                storage.create(table)
+            except Exception as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=create) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
+        assert Storage(spark, str(tmp_path / "warehouse")).version(table) == 0
+
+
 def test_a_lease_that_another_takes_at_the_same_moment_is_refused(spark, tmp_path, gate, monkeypatch):
     attempt(spark, tmp_path)
     late, frame = Storage(spark, str(tmp_path / "warehouse")), Storage.frame
