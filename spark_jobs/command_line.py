@@ -100,7 +100,8 @@ def guarded(name: str, action: Callable[[], int]) -> int:
 
     An error that follows an interrupt (the JVM ends too, so that cleaning up fails) is part of the interrupt.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _interrupt)
     try:
         return action()
     except PipelineError as error:

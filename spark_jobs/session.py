@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ def spark_session(name: str, **options: str) -> SparkSession:
     builder = SparkSession.builder.appName(name)
     for key, value in (REQUIRED | options).items():
         builder = builder.config(key, value)
-    with _quiet_start():
+    with _quiet_start(), _same_interrupt():
         try:
             return builder.getOrCreate()
         except PySparkRuntimeError as error:
@@ -63,6 +64,16 @@ def _jvm_log() -> Path:
 def _last_line(log: Path) -> str:
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
     return lines[-1].strip() if lines else "it gave no reason"
+
+
+@contextmanager
+def _same_interrupt() -> Iterator[None]:
+    """Keep a command's own handler of SIGINT. PySpark's calls the JVM while the interrupted call still waits for its
+    answer on the same connection, and the interrupt is lost in an error of py4j. A notebook keeps PySpark's."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    if callable(before) and before is not signal.default_int_handler and signal.getsignal(signal.SIGINT) is not before:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

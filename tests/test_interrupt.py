@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: one sentence on stderr, whatever py4j and the JVM say of it."""
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -58,6 +59,28 @@ def test_an_interrupt_before_anything_is_imported_is_one_sentence():
         said = [line for line in process.stderr if not line.startswith("import time:")]
     assert said == ["interrupted; nothing was begun, run the same command again.\n"]
     assert process.returncode in (130, -signal.SIGINT)
+
+
+IN_A_CALL = """
+import threading
+from spark_jobs.session import spark_session
+def action():
+    spark = spark_session("tried", **{{"spark.master": "local[1]", "spark.ui.enabled": "false"}})
+    threading.Timer(3, os.kill, (os.getpid(), signal.{signal})).start()
+    spark._jvm.java.lang.Thread.sleep(60_000)
+    return 0
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_while_the_jvm_works_is_one_sentence(tmp_path, name):
+    """PySpark's own handler would use the connection on which the answer is still due."""
+    code = TRIES.format(action=IN_A_CALL.format(signal=name))
+    variables = os.environ | {"PIPELINE_LOGS": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", SENTENCE)
 
 
 def test_what_py4j_logs_with_a_trace_is_not_shown():
