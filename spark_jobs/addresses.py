@@ -2,12 +2,12 @@
 
 import os
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from spark_jobs.errors import SettingsError
 
-S3 = re.compile(r"s3[an]?://")
-_LOCAL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
+S3 = re.compile(r"s3[an]?://", re.IGNORECASE)
+_LOCAL = re.compile(r"file:(?://(?:localhost)?)?(?=/(?!/))", re.IGNORECASE)
 
 
 def expand(address: str, name: str) -> str:
@@ -15,7 +15,7 @@ def expand(address: str, name: str) -> str:
 
     `name` is what a person set. Raises SettingsError, naming it, where no home folder is known.
     """
-    address = unquote(urlsplit(address).path) if _LOCAL.match(address) else address
+    address = _to_path(address)
     expanded = os.path.expanduser(address)  # noqa: PTH111 - pathlib's raises where no home folder is known
     if expanded.startswith("~"):
         raise SettingsError(f"{name} {address}: no home folder is known for its ~; write the whole path.")
@@ -24,8 +24,7 @@ def expand(address: str, name: str) -> str:
 
 def canonical(address: str) -> str:
     """The identity of a file or folder: its real path, links resolved; of S3's schemes always s3a."""
-    if _LOCAL.match(address):
-        address = unquote(urlsplit(address).path)
+    address = _to_path(address)
     return S3.sub("s3a://", address) if "://" in address else os.path.realpath(address)
 
 
@@ -37,3 +36,9 @@ def is_remote(address: str) -> bool:
 def base_name(address: str) -> str:
     """The last part of an address."""
     return address.rstrip("/").rpartition("/")[2]
+
+
+def _to_path(address: str) -> str:
+    """A `file:` address as a path; others as they are."""
+    found = _LOCAL.match(address)
+    return unquote(address[found.end() :]) if found else address

@@ -1,16 +1,17 @@
 """Records of erased users: left out on the executors while a file is read, and counted by the part they were in."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark import Accumulator, AccumulatorParam
 
-from spark_jobs.sources.records import Header, Part
+from spark_jobs.sources.records import Part
 from spark_jobs.sources.suppression import Suppression
 
-PartCounts = dict[tuple[int, int], int]  # (file_id, first byte of the part): records left out
+# (file_id, first byte of the part): records left out, and how many of them are the unfinished last line.
+PartCounts = dict[tuple[int, int], tuple[int, int]]
 
 
 class CountByPart(AccumulatorParam[PartCounts]):
@@ -26,20 +27,22 @@ class CountByPart(AccumulatorParam[PartCounts]):
 
 
 def leave_out(
-    suppression: Suppression, batches: Iterable[pa.RecordBatch], header: Header, part: Part, erased: Accumulator
+    suppression: Suppression, batches: Iterable[pa.RecordBatch], part: Part, erased: Accumulator[PartCounts]
 ) -> Iterator[pa.RecordBatch]:
     """The batches of a part without the records of erased users, which are counted in `erased`."""
-    count = 0
+    count = unfinished = 0
     for batch in batches:
-        found = suppression.find(batch, header)
+        found = suppression.find(batch)
         count += pc.sum(found).as_py() or 0
+        unfinished += pc.sum(pc.and_(found, batch.column("unfinished"))).as_py() or 0
         yield batch.filter(pc.invert(found))
-    erased.add({(part.file_id, part.start): count})
+    erased.add({(part.file_id, part.start): (count, unfinished)})
 
 
-def count_by_file(counts: PartCounts) -> Counter[int]:
-    """The records left out of each file."""
-    found: Counter[int] = Counter()
-    for (file_id, _), count in counts.items():
-        found[file_id] += count
+def count_by_file(counts: PartCounts) -> dict[int, tuple[int, bool]]:
+    """The records left out of each file, and whether its unfinished last line is one of them."""
+    found: dict[int, tuple[int, bool]] = defaultdict(lambda: (0, False))
+    for (file_id, _), (count, unfinished) in counts.items():
+        total, has_unfinished = found[file_id]
+        found[file_id] = total + count, has_unfinished or unfinished > 0
     return found

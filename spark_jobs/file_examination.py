@@ -31,13 +31,15 @@ def examine_files(
 
     On executors there is a task for each file: size is no measure of how long a packed file takes.
     """
+    refused = [(file, Examined(file.path, refusal=file.refusal)) for file in chosen if file.refusal]
+    chosen = [file for file in chosen if not file.refusal]
     asked = [(file.path, sorted(prefixes.get(file.path, ())), files.is_packed(file.name)) for file in chosen]
     if sum(file.size for file in chosen) <= SMALL:
-        return [(file, files.examine(*each)) for file, each in zip(chosen, asked, strict=True)]
+        return refused + [(file, files.examine(*each)) for file, each in zip(chosen, asked, strict=True)]
     rows = [(number, *each) for number, each in enumerate(asked)]
     frame = spark.createDataFrame(rows, ASKED).repartition(len(asked), "number")
     found = {row.path: row.asDict() for row in frame.mapInArrow(_examine, FOUND).collect()}
-    return [(file, _from_row(found[file.path])) for file in chosen]
+    return refused + [(file, _from_row(found[file.path])) for file in chosen]
 
 
 def _examine(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 from spark_jobs.addresses import base_name, canonical, is_remote
 from spark_jobs.rule_versions import FIRST, VERSIONS
+from spark_jobs.sources.file_rows import Row
 from spark_jobs.sources.listing import Found
-from spark_jobs.sources.moves import Row
+
+READ_AGAIN = 0  # a rule version: the file is read again by the next landing, whether it changed or not
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,29 @@ def known_files(ledger: Iterable[Row]) -> KnownFiles:
         if identity in rows:
             repeated.append(row)
         else:
-            rows[identity], spelled[identity] = row | {"path": identity}, row["path"]
+            rows[identity], spelled[identity] = row | {"path": identity, "name": landed_name(row)}, row["path"]
     return KnownFiles(rows, spelled, repeated)
 
 
-def is_outdated(row: Row) -> bool:
-    """Whether rows of the file were parsed by older rules."""
-    return row["rows"] > 0 and (row["rule_version"] or FIRST) < VERSIONS["parsing"]
+def is_parsed_by_older_rules(row: Row) -> bool:
+    """Whether rows of the file were parsed by older rules than those of now."""
+    version = FIRST if row["rule_version"] is None else row["rule_version"]
+    return row["rows"] > 0 and READ_AGAIN < version < VERSIONS["parsing"]
+
+
+def to_read_again(known: Mapping[str, Row], outdated: bool) -> set[str]:
+    """The files that are read whether they changed or not; with `outdated` also those that older rules parsed."""
+    return {
+        path
+        for path, row in known.items()
+        if row["rule_version"] == READ_AGAIN or (outdated and is_parsed_by_older_rules(row))
+    }
 
 
 def name_as_landed(present: Iterable[Found], known: Mapping[str, Row]) -> list[Found]:
     """Files under the names by which they first landed: these say whether a file is gzip."""
     return [
-        replace(file, name=landed_name(row)) if (row := known.get(file.path)) and row["digest"] else file
-        for file in present
+        replace(file, name=row["name"]) if (row := known.get(file.path)) and row["digest"] else file for file in present
     ]
 
 
@@ -57,12 +68,7 @@ def landed_name(row: Row) -> str:
 
 
 def missing_files(known: Mapping[str, Row], present: Iterable[Found], folder: str) -> set[str]:
-    """Known files that are gone: from this folder, or, if they are local, from where they were."""
-    here = {file.path for file in present}
+    """Known files that exist no more. Of a remote file that is known only where its folder was listed."""
+    here, inside = {file.path for file in present}, canonical(folder).rstrip("/") + "/"
     others = [path for path in known if path not in here]
-    return {path for path in others if is_below(path, folder) or not (is_remote(path) or os.access(path, os.F_OK))}
-
-
-def is_below(path: str, folder: str) -> bool:
-    """Whether an identity lies in the folder."""
-    return path.startswith(canonical(folder).rstrip("/") + "/")
+    return {path for path in others if (path.startswith(inside) if is_remote(path) else not os.access(path, os.F_OK))}

@@ -18,14 +18,14 @@ from spark_jobs import failpoints, tables
 from spark_jobs.context import Context
 from spark_jobs.erased_records import CountByPart, PartCounts, count_by_file, leave_out
 from spark_jobs.known_files import KnownFiles, known_files
-from spark_jobs.landed_rows import NOTHING, Reading, landed_row, vanished_row
+from spark_jobs.landed_rows import Reading, ledger_rows
 from spark_jobs.landing_plan import Plan, plan_landing
 from spark_jobs.predicates import in_units
 from spark_jobs.session import now
 from spark_jobs.sources import files, plain, records
 from spark_jobs.sources.decide import READS, Action, Decision, to_parts
+from spark_jobs.sources.file_rows import Row
 from spark_jobs.sources.listing import list_files
-from spark_jobs.sources.moves import Row
 from spark_jobs.sources.records import Header, Part
 from spark_jobs.sources.suppression import Suppression
 from spark_jobs.storage_undo import undo_after
@@ -36,8 +36,6 @@ from spark_jobs.windows import HOUR, ranges
 
 CREATED = 0  # the version of a table without rows
 LARGEST_PART = 64 << 20
-REPEATED = {"status": "duplicate", "rows": 0, "hours": [], "records": None, "suppressed": None}
-REPEATED |= {"sentence": "landed under another path before; its rows were removed."}
 
 
 def land(ctx: Context, rehash: bool, again: bool = False) -> list[Decision]:
@@ -86,7 +84,7 @@ def _write(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[in
         ctx.storage.append(tables.RAW_EVENTS, rows)
     suppressed = count_by_file(erased.value)
     hours = _digests(ctx, reading)
-    return {each.file_id: Reading(hours.get(each.file_id, []), suppressed[each.file_id]) for each in reading}
+    return {each.file_id: Reading(hours.get(each.file_id, []), *suppressed[each.file_id]) for each in reading}
 
 
 def _replaced(decision: Decision, old: Row | None) -> str | None:
@@ -130,7 +128,7 @@ def _parsed(
                 part = Part(**row)
                 with files.open_content(part.path, part.start, part.packed) as stream:
                     typed = (plain.typed(each, header.columns) for each in records.read(part, stream, header))
-                    yield from typed if suppression is None else leave_out(suppression, typed, header, part, erased)
+                    yield from typed if suppression is None else leave_out(suppression, typed, part, erased)
 
     schema = from_arrow_schema(records.schema(header))
     for name, kind in plain.fields(header.columns).items():
@@ -168,12 +166,7 @@ def content(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
 
 
 def _record(ctx: Context, plan: Plan, ledger: KnownFiles, readings: dict[int, Reading]) -> None:
-    """Write what became of each file. A row under another spelling of its path gets the one that is its identity."""
+    """Write what became of each file."""
     stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
-    rows = [
-        landed_row(each, plan.known.get(each.file.path), readings.get(each.file_id, NOTHING)) for each in plan.decisions
-    ]
-    rows += [vanished_row(plan.known[path]) for path in plan.gone]
-    rows += [row | REPEATED for row in ledger.repeated if row["rows"]]
-    outdated = {ledger.spelled.get(row["path"], row["path"]) for row in rows} - {row["path"] for row in rows}
+    rows, outdated = ledger_rows(plan, ledger, readings)
     ctx.ledger.record_files([row | stamp for row in rows], outdated)

@@ -84,9 +84,13 @@ class Ledger:
     def landed_span(self) -> tuple[datetime, datetime] | None:
         """The first hour with rows, and the latest that is not later than now; None where there is none."""
         units, present = self.units(), now()
-        hours = (unit.hour for unit in units if unit.hour and unit.landed_rows and unit.hour <= present)
-        first, latest = next(hours, None), states.latest_hour(units, present)
-        return (first, latest) if first and latest else None
+        hours = [unit.hour for unit in units if unit.hour and unit.landed_rows]
+        latest = states.latest_hour(units, present)
+        return (hours[0], latest) if latest else None
+
+    def first_hour(self) -> datetime | None:
+        """The first hour with rows, also one that is later than now; None where there is none."""
+        return next((unit.hour for unit in self.units() if unit.hour and unit.landed_rows), None)
 
     def missing_hours(self, hours: Window) -> list[Window]:
         """The hours of a window that have no rows, where nothing later has landed."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from spark_jobs import rule_versions, windows
 from spark_jobs.context import Context
-from spark_jobs.known_files import is_outdated
+from spark_jobs.known_files import is_parsed_by_older_rules
 from spark_jobs.rule_versions import FIRST, VERSIONS
 from spark_jobs.windows import DAY, HOUR, Window
 
@@ -21,7 +21,7 @@ def describe_outdated(ctx: Context) -> Iterator[str]:
 
 
 def _parsed(ctx: Context) -> Iterator[str]:
-    files = [row for row in ctx.ledger.files() if is_outdated(row)]
+    files = [row for row in ctx.ledger.files() if is_parsed_by_older_rules(row)]
     gone = [row["path"] for row in files if row["status"] == "vanished"]
     hours = [part["hour"] for row in files if row["status"] != "vanished" for part in row["hours"] if part["hour"]]
     if len(files) > len(gone):
@@ -36,9 +36,12 @@ def _parsed(ctx: Context) -> Iterator[str]:
 
 def _judged(ctx: Context) -> Iterator[str]:
     old = [row["hour"] for row in ctx.ledger.hours() if (row["rule_version"] or FIRST) < VERSIONS["validation"]]
-    for window in windows.ranges((hour for hour in old if hour), HOUR)[:MOST_NAMED]:
+    hours = windows.ranges((hour for hour in old if hour), HOUR)
+    for window in hours[:MOST_NAMED]:
         command = f"{SUBMIT}/validate_data_quality.py {_span(window)} --again"
         yield f"judged by older rules: {window}: {command}, then the other jobs"
+    if len(hours) > MOST_NAMED:
+        yield f"judged by older rules: {len(hours) - MOST_NAMED:,} more ranges of hours"
     if None in old:
         yield f"undated rows were judged by older rules: {SUBMIT}/validate_data_quality.py --again"
 
@@ -52,8 +55,11 @@ def _built(ctx: Context) -> Iterator[str]:
             if last and rule_versions.is_outdated(step, last["rule_versions"]):
                 yield f"built by older rules: {step} as of {last['day']}: {SUBMIT}/{step}.py builds it again"
             continue
-        for window in windows.ranges(old, DAY)[:MOST_NAMED]:
+        days = windows.ranges(old, DAY)
+        for window in days[:MOST_NAMED]:
             yield f"built by older rules: {window}: {SUBMIT}/{step}.py {_span(window)}, then the other daily jobs"
+        if len(days) > MOST_NAMED:
+            yield f"built by older rules: {step}: {len(days) - MOST_NAMED:,} more ranges of days"
 
 
 def _span(window: Window) -> str:

@@ -20,8 +20,9 @@ from spark_jobs.jobs import (
     remove_duplicates,
     validate_data_quality,
 )
+from spark_jobs.sample.feed import may_have_sample
 from spark_jobs.session import spark_session
-from spark_jobs.settings import Settings, absolute, is_default_raw, load
+from spark_jobs.settings import Settings, absolute, load
 from spark_jobs.sources.listing import list_files
 from spark_jobs.windows import DAY, Window, floor
 
@@ -42,7 +43,7 @@ def main() -> int:
     console = Console()
     with ExitStack() as held:
         holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in lease.PARTS]
-        if not arguments.input and is_default_raw(settings):
+        if not arguments.input:
             _sample_where_empty(settings, console)
         list_files(settings.paths.raw)  # a wrong address is reported before Spark starts
         quality.preload()
@@ -99,7 +100,7 @@ def _told(ctx: Context, console: Console, summaries: dict[str, Summary], seconds
 
 def _sample_where_empty(settings: Settings, console: Console) -> None:
     folder = Path(settings.paths.raw)
-    if folder.exists() and list_files(settings.paths.raw).files:
+    if not may_have_sample(settings):
         return
     from spark_jobs.sample.generate import Span, generate
 

@@ -6,12 +6,13 @@ whether one given user is on the list.
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from pyarrow import fs
 
 from spark_jobs import tables
-from spark_jobs.addresses import is_remote
+from spark_jobs.addresses import canonical, is_remote
 from spark_jobs.context import Context
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.session import now
@@ -32,8 +33,8 @@ def load_suppression(ctx: Context) -> Suppression | None:
     if key is None or {row["key_id"] for row in rows} != {key_id(key)}:
         state = "is missing" if key is None else "is not the one that the list was made with"
         raise PipelineError(
-            f"{address}: the key of the {len(rows):,} erased users {state}; put it back from your backup: without it "
-            "their records would land again."
+            f"{address}: the key of the {len(rows):,} erased users {state}; put it back from your backup. Without it "
+            "their records would land again: where it is lost, remove the table suppressed_users and forget them again."
         )
     return Suppression(key, frozenset(row["user_hmac"] for row in rows))
 
@@ -50,15 +51,32 @@ def suppress(ctx: Context, user: int) -> bool:
     return True
 
 
-def lift(ctx: Context, user: int) -> bool:
-    """Take a user off the list; False where it is not there."""
+def finish(ctx: Context, user: int) -> None:
+    """Record that no table has the user any more."""
+    digest = digest_user(load_suppression(ctx).key, user)
+    rows = ctx.storage.rows(tables.SUPPRESSED_USERS)
+    _replace(ctx, [row | ({"erased_at": now()} if row["user_hmac"] == digest else {}) for row in rows])
+
+
+def unfinished(ctx: Context) -> int:
+    """How many users are on the list whose rows may still be in tables: their make forget did not come to its end."""
+    return sum(row["erased_at"] is None for row in ctx.storage.rows(tables.SUPPRESSED_USERS))
+
+
+def is_suppressed(ctx: Context, user: int) -> bool:
+    """Whether a user is on the list."""
     known = load_suppression(ctx)
-    digest = digest_user(known.key, user) if known else None
-    if known is None or digest not in known.users:
-        return False
-    rows = [row for row in ctx.storage.rows(tables.SUPPRESSED_USERS) if row["user_hmac"] != digest]
+    return known is not None and digest_user(known.key, user) in known.users
+
+
+def lift(ctx: Context, user: int) -> None:
+    """Take a user, who is on the list, off it."""
+    digest = digest_user(load_suppression(ctx).key, user)
+    _replace(ctx, [row for row in ctx.storage.rows(tables.SUPPRESSED_USERS) if row["user_hmac"] != digest])
+
+
+def _replace(ctx: Context, rows: list[dict]) -> None:
     ctx.storage.replace(tables.SUPPRESSED_USERS, ctx.storage.frame(tables.SUPPRESSED_USERS, rows).coalesce(1), None)
-    return True
 
 
 def key_address(settings: Settings) -> str:
@@ -70,7 +88,7 @@ def key_address(settings: Settings) -> str:
             f"setting privacy.key_file: name a file for the key of erased users; {settings.paths.warehouse} has no "
             "folder of this machine beside it."
         )
-    return f"{settings.paths.warehouse.rstrip('/')}.key"
+    return f"{canonical(settings.paths.warehouse).rstrip('/')}.key"
 
 
 def _read(address: str) -> bytes | None:
@@ -97,9 +115,10 @@ def _make_key(address: str) -> bytes:
                 stream.write(text.encode())
         else:
             Path(address).parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(address, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor, scratch = tempfile.mkstemp(prefix=".key-", dir=Path(address).parent)  # of mode 0600
             with os.fdopen(descriptor, "w") as file:
                 file.write(text)
+            Path(scratch).rename(address)
     except OSError as error:
         raise PipelineError(f"{address}: the key of erased users cannot be written ({error.strerror}).") from error
     return bytes.fromhex(text)

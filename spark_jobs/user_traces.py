@@ -1,5 +1,6 @@
 """Where an erased user may still be named outside of the tables: run reports, logs, exports. Reports are removed."""
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -9,15 +10,23 @@ from spark_jobs.settings import Settings
 
 BLOCK = 1 << 20
 MOST_NAMED = 3
+LATEST = "latest.html"  # of report/page.py
 TEXTS = (".txt", ".log", ".json", ".html", ".csv", ".ndjson", ".prom")
 
 
 def remove_reports(settings: Settings, user: int) -> int:
-    """Remove the run reports that name the user, pages and figures; how many files."""
-    found = list(_naming(user, _files([settings.paths.reports])))
-    for path in found:
-        path.unlink(missing_ok=True)
-    return len(found)
+    """Remove the run reports in which a rejected row names the user, each page with its figures; how many pages."""
+    number, pages = _number(user), set()
+    folder = Path(settings.paths.reports)
+    figures = sorted(folder.glob("2*.json"))
+    for path in figures:
+        rejected = json.loads(path.read_text(encoding="utf-8"))["rejected"]
+        if any(number.search(row["example"].encode()) for row in rejected):
+            pages |= {path.with_suffix(".html"), *([folder / LATEST] if path == figures[-1] else [])}
+            path.unlink()
+    for page in pages:
+        page.unlink(missing_ok=True)
+    return len(pages)
 
 
 def describe_traces(settings: Settings, user: int) -> Iterator[str]:
@@ -52,8 +61,12 @@ def _files(folders: Iterable[str]) -> list[Path]:
 
 def _naming(user: int, paths: Iterable[Path]) -> Iterator[Path]:
     """The texts in which the user's number stands by itself."""
-    number = re.compile(rb"(?<![0-9])" + str(user).encode() + rb"(?![0-9])")
+    number = _number(user)
     return (path for path in paths if path.suffix in TEXTS and _has(path, number))
+
+
+def _number(user: int) -> re.Pattern[bytes]:
+    return re.compile(rb"(?<![0-9])0*" + str(user).encode() + rb"(?![0-9])")
 
 
 def _has(path: Path, number: re.Pattern[bytes]) -> bool:

@@ -33,6 +33,13 @@ def parse(start: str | None, end: str | None, unit: timedelta, now: datetime) ->
 
     Without `start` it is the last full unit before `now`; without `end` one unit. Raises SettingsError.
     """
+    try:
+        return _parse(start, end, unit, now)
+    except OverflowError as error:
+        raise SettingsError(f"--start {start} --end {end}: the calendar ends with the year 9999.") from error
+
+
+def _parse(start: str | None, end: str | None, unit: timedelta, now: datetime) -> Window:
     first = floor(instant("--start", start), unit) if start else floor(now, unit) - unit
     if not end:
         return Window(first, first + unit, unit)

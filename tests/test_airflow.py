@@ -208,6 +208,8 @@ def test_it_listens_on_this_machine_alone(folder):
 
 @pytest.mark.long
 def test_the_dags_become_green_by_themselves_and_make_the_tables_of_the_oracle(spark, folder):
+    (folder / "raw").mkdir()  # a folder that a user named: no sample is made there
+    generate(Span(), folder / "raw")
     with airflow(folder) as running:
         running.ended("scheduled", COLLECTION, PREPROCESSING)
         running.ended("asset_triggered", REPORT)

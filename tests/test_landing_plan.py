@@ -1,6 +1,7 @@
 """Whatever happens to the files between two landings, the rows are those of the files, and a further landing changes
 nothing. Real files, no Spark: what a landing would write is kept in a list."""
 
+import gzip
 import os
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spark_jobs import tables
 from spark_jobs.known_files import known_files
-from spark_jobs.landed_rows import Reading, landed_row, vanished_row
+from spark_jobs.landed_rows import Reading, ledger_rows
 from spark_jobs.landing import _replaced
 from spark_jobs.landing_plan import plan_landing
 from spark_jobs.sources import files, records
@@ -24,7 +26,9 @@ from spark_jobs.sources.listing import list_files
 from tests.conftest import HEAD
 
 HOUR = datetime(2019, 10, 1, 9)
-NAMES = ("a.csv", "b.csv", "c.csv", "d.csv")
+NAMES = ("a.csv", "b.csv", "c.csv.gz", "d.csv.gz")
+BROKEN = ("no UTF-8",)  # the content of a file that is refused
+EMPTY = {field.name: None for field in tables.LANDED_FILES.fields}
 
 
 @dataclass
@@ -43,39 +47,50 @@ class Shop:
                 path.unlink()
         for name, sessions in state.items():
             text = HEAD + "".join(f"2019-10-01 09:00:00 UTC,view,1,77,,,5,501,{session}\n" for session in sessions)
-            path = self.raw / name
-            if not path.exists() or path.read_text() != text:
-                path.write_text(text)
-                os.utime(path, (next(self.clock),) * 2)
+            content = gzip.compress(text.encode(), mtime=0) if name.endswith(".gz") else text.encode()
+            self.put(name, b"\xff\xfe" if sessions == BROKEN else content)
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file, with a new time where that changes it."""
+        path = self.raw / name
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)
+            os.utime(path, (next(self.clock),) * 2)
 
     def plan(self):
         schema = SimpleNamespace(new_column="leave_out", lost_column="accept")
-        ctx = SimpleNamespace(
-            spark=None, settings=SimpleNamespace(schema=schema, paths=SimpleNamespace(raw=str(self.raw)))
-        )
+        paths = SimpleNamespace(raw=str(self.raw))
+        ctx = SimpleNamespace(spark=None, settings=SimpleNamespace(schema=schema, paths=paths))
         known = known_files(self.ledger.values())
-        return plan_landing(ctx, list_files(str(self.raw)).files, known, rehash=False)
+        return plan_landing(ctx, list_files(str(self.raw)).files, known, rehash=False), known
 
     def land(self) -> list[Action]:
         """Apply a landing; returns what happened to each file that was looked at."""
-        plan = self.plan()
+        plan, known = self.plan()
         for decision in plan.decisions:
             gone = _replaced(decision, plan.known.get(decision.file.path))
-            self.rows = [
-                row for row in self.rows if not (gone and row[0] == decision.file_id and self._goes(decision, row))
-            ]
+            is_gone = [gone and row[0] == decision.file_id and self._goes(decision, row) for row in self.rows]
+            self.rows = [row for row, goes in zip(self.rows, is_gone, strict=True) if not goes]
         self.rows = [row for row in self.rows if row[0] not in plan.replaced]
-        for decision in plan.decisions:
-            read = self._read(decision) if decision.action in READS else []
+        readings = {}
+        for decision in (decision for decision in plan.decisions if decision.action in READS):
+            read = self._read(decision)
             self.rows += read
-            hours = [
-                {"hour": HOUR, "rows": n, "low": n, "high": 0, "unfinished": unfinished}
-                for unfinished, n in Counter(row[2] for row in read).items()
-            ]
-            self._record(landed_row(decision, plan.known.get(decision.file.path), Reading(hours)))
-        for path in plan.gone:
-            self._record(vanished_row(plan.known[path]))
+            counted = Counter(row[2] for row in read).items()
+            hours = [{"hour": HOUR, "rows": n, "low": n, "high": 0, "unfinished": last} for last, n in counted]
+            readings[decision.file_id] = Reading(hours)
+        rows, outdated = ledger_rows(plan, known, readings)
+        self.ledger = {path: row for path, row in self.ledger.items() if path not in outdated}
+        self.ledger |= {row["path"]: EMPTY | row for row in rows}
+        self._prove()
         return [decision.action for decision in plan.decisions]
+
+    def _prove(self) -> None:
+        """The ledger and the rows agree, no number is there twice, and records = rows where they were counted."""
+        counted = Counter(row[0] for row in self.rows)
+        assert {row["file_id"]: row["rows"] for row in self.ledger.values() if row["rows"]} == counted
+        assert len({row["file_id"] for row in self.ledger.values()}) == len(self.ledger)
+        assert all(row["records"] in (None, row["rows"]) for row in self.ledger.values())
 
     def gives(self, name: str) -> bool:
         """Whether the file landed rows of its own: a copy did not."""
@@ -96,15 +111,11 @@ class Shop:
                     found += [(r["file_id"], r["part"], r["unfinished"], r["session_id"]) for r in batch.to_pylist()]
         return found
 
-    def _record(self, row: dict) -> None:
-        self.ledger[row["path"]] = row
-        counted = sum(1 for each in self.rows if each[0] == row["file_id"])
-        assert row["rows"] == counted, row
-
 
 def model(before: dict[str, tuple], state: dict[str, tuple]) -> dict[str, tuple]:
     """What raw_events must hold afterwards, by path: every file, and every vanished one that was not renamed."""
     kept = {}
+    state = {name: content for name, content in state.items() if content != BROKEN}
     for path, content in before.items():
         grown = (c for name, c in state.items() if before.get(name) != c and c[: len(content)] == content)
         is_grown = any(len(c) > len(content) for c in grown)
@@ -133,7 +144,7 @@ def histories(draw) -> list[dict[str, tuple]]:
     state = {name: fresh() for name in draw(st.sets(st.sampled_from(NAMES), min_size=1))}
     found = [state]
     for _ in range(draw(st.integers(1, 4))):
-        contents = [*state.values(), fresh(), fresh(3)]
+        contents = [*state.values(), fresh(), fresh(3), BROKEN]
         names = draw(st.sets(st.sampled_from(NAMES), min_size=1))
         state = {name: draw(st.sampled_from(contents)) for name in sorted(names)}
         found.append(state)
@@ -151,7 +162,7 @@ def test_the_rows_are_those_of_the_files_and_landing_again_changes_nothing(histo
             shop.land()
             assert shop.sessions() == due(held), history
             before = list(shop.rows), {path: dict(row) for path, row in shop.ledger.items()}
-            plan = shop.plan()
+            plan, _ = shop.plan()
             assert not plan.replaced and not plan.gone and not {each.action for each in plan.decisions} & {*READS}
             shop.land()
             assert (shop.rows, shop.ledger) == before
@@ -204,8 +215,7 @@ def test_a_file_that_vanished_keeps_its_rows_and_a_copy_of_it_is_no_news(shop):
 
 def test_a_refused_file_keeps_what_it_gave_and_no_number_is_given_twice(shop):
     landed(shop, a=("x",), b=("y",))
-    (shop.raw / "a.csv").write_bytes(b"\xff\xfe")
-    os.utime(shop.raw / "a.csv", (next(shop.clock),) * 2)
+    shop.put("a.csv", b"\xff\xfe")
     assert shop.land() == [Action.REFUSED]
     assert shop.sessions() == Counter("xy")
     shop.write({"b.csv": ("y",), "c.csv": ("x",)})  # what it gave is another file's now
@@ -213,3 +223,52 @@ def test_a_refused_file_keeps_what_it_gave_and_no_number_is_given_twice(shop):
     assert shop.sessions() == Counter("xy")
     ids = [row["file_id"] for row in shop.ledger.values()]
     assert len(ids) == len(set(ids))
+
+
+def test_a_file_that_was_rotated_and_compressed_is_read_as_what_it_is_then(shop):
+    shop.write({"events.csv": ("a", "b")})
+    shop.land()
+    shop.write({"events.1.csv.gz": ("a", "b")})
+    shop.land()
+    shop.write({"events.1.csv.gz": ("a", "b"), "events.csv": ("c",)})
+    shop.land()
+    shop.write({"events.2.csv.gz": ("a", "b"), "events.1.csv.gz": ("c",), "events.csv": ("d",)})
+    shop.land()
+    assert shop.sessions() == Counter("abcd")
+
+
+def test_a_file_that_was_emptied_after_it_was_copied_and_grown_is_not_doubled(shop):
+    landed(shop, events=("a",))
+    shop.write({"events.1.csv": ("a", "b")})
+    shop.put("events.csv", b"")  # truncated in place; it existed all the time
+    shop.land()
+    assert shop.sessions() == Counter("ab")
+    shop.write({"events.1.csv": ("a", "b"), "events.csv": ("c",)})
+    shop.land()
+    assert shop.sessions() == Counter("abc")
+
+
+def test_an_older_ledger_with_a_file_under_two_spellings_keeps_one(shop, tmp_path):
+    link = tmp_path.parent / f"{tmp_path.name}-link"
+    link.symlink_to(tmp_path)
+    landed(shop, a=("x",))
+    (row,) = shop.ledger.values()
+    twice = {str(folder / "a.csv"): number for number, folder in ((1, link), (2, tmp_path))}
+    shop.ledger = {path: row | {"file_id": number, "path": path} for path, number in twice.items()}
+    shop.rows = [(1, 1, False, "x"), (2, 1, False, "x")]
+    shop.land()
+    assert shop.sessions() == Counter("x")
+    shop.land()
+    assert landed(shop, a=("y",)) == Counter("y")
+
+
+def test_a_landed_file_that_becomes_a_link_out_of_the_folder_keeps_its_rows(shop, tmp_path_factory):
+    landed(shop, a=("x",))
+    cache = tmp_path_factory.mktemp("cache") / "9c01"
+    (shop.raw / "a.csv").rename(cache)
+    (shop.raw / "a.csv").symlink_to(cache)
+    for _ in range(2):
+        shop.land()
+        assert shop.sessions() == Counter("x")
+    (shop.raw / "b.csv").symlink_to(tmp_path_factory.mktemp("other") / "nothing")
+    assert shop.land() == []

@@ -1,6 +1,7 @@
 """Erased users: which records are theirs, how many there are, and that no file brings them back."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def find(*lines: str) -> list[bool]:
     suppression = Suppression(KEY, frozenset([digest_user(KEY, USER)]))
     found = []
     for batch in read(Part(1, 1, "", 0, len(data), False), io.BytesIO(data), HEADER):
-        found += suppression.find(plain.typed(batch, HEADER.columns), HEADER).to_pylist()
+        found += suppression.find(plain.typed(batch, HEADER.columns)).to_pylist()
     return found
 
 
@@ -54,7 +55,9 @@ def find(*lines: str) -> list[bool]:
         (line(USER).replace("2019-10-01", "2019-13-01"), True),
         (line(USER).strip() + ",surplus\n", True),  # malformed: in any field
         (f'2019-10-01 09:00:00 UTC,"view,1,77,,,5.00,{USER},s\n', True),  # an unclosed quote
-        (f'2019-10-01 09:00:00 UTC,"view,{USER},77,,,5.00,{OTHER},s\n', False),  # as many fields: the user's place only
+        (f'2019-10-01 09:00:00 UTC,"view,1,77,,,5.00;{USER};s\n', True),
+        (f"2019-10-01 09:00:00 UTC,view,{USER},77,,,5.00,{OTHER},s\n", False),  # an item of the same number
+        (line(f"00000000000{USER}"), True),
         (f"{USER}\n", True),
     ],
 )
@@ -144,8 +147,10 @@ def test_reports_that_name_the_user_go_and_logs_are_named(tmp_path):
         [f"paths.{name}='{tmp_path / name}'" for name in ("reports", "logs", "quality", "lineage", "processed")]
     )
     for name, text in {
-        "reports/2019.html": f"<code>{USER}</code>",
-        "reports/2020.html": f"<code>{USER}1</code>",
+        "reports/2019.json": json.dumps({"rejected": [{"example": f"x,{USER},y"}]}),
+        "reports/2019.html": "a page",
+        "reports/2020.json": json.dumps({"rejected": [{"example": f"x,{USER}1,y"}], "rows": USER}),
+        "reports/2020.html": "a page",
         "logs/error-1.txt": "x" * user_traces.BLOCK + f",{USER},",
         "logs/error-2.txt": "nothing",
         "processed/user_features.csv": str(USER),
@@ -153,7 +158,7 @@ def test_reports_that_name_the_user_go_and_logs_are_named(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert user_traces.remove_reports(found, USER) == 1
-    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["2020.html"]
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == ["2020.html", "2020.json"]
     lines = list(user_traces.describe_traces(found, USER))
     assert any("error-1.txt" in line and "error-2" not in line for line in lines)
     assert any(str(tmp_path / "processed") in line for line in lines)

@@ -24,6 +24,7 @@ from spark_jobs.jobs import (
     load_to_database,
     remove_duplicates,
 )
+from spark_jobs.known_files import READ_AGAIN
 from spark_jobs.postgres.database import opened
 from spark_jobs.predicates import in_days
 from spark_jobs.session import now, spark_session
@@ -41,7 +42,6 @@ SNAPSHOTS = {  # but the index tables, whose numbers stay
 }
 REASON = "a user was forgotten, which left the rejected rows a larger share"
 LARGEST = 2**63 - 1
-LOOK_AGAIN = -1  # a size that no file has
 MOST_NAMED = 3
 
 
@@ -87,6 +87,8 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
         )
     removed = {name: count for name, count in before.items() if count}
     yield f"removed of user {user}: {_listed(removed) or 'nothing, for nothing was there'}"
+    ctx.storage.part = lease.COLLECTION
+    suppressed_users.finish(ctx, user)
     yield f"checked: user {user} is in no table, in no file of a table and in no row of PostgreSQL"
     yield from identities(ctx)
     yield f"suppressed: files that are landed from now on give no record of user {user}; LIFT=1 takes that back"
@@ -102,10 +104,11 @@ def lift(ctx: Context, user: int) -> Iterator[str]:
     Raises PipelineError where the user is not on the list.
     """
     ctx.storage.part = lease.COLLECTION
-    if not suppressed_users.lift(ctx, user):
+    if not suppressed_users.is_suppressed(ctx, user):
         raise PipelineError(f"user {user} is not on the list of erased users.")
     files = [row for row in ctx.ledger.files() if row["suppressed"]]
-    ctx.ledger.record_files(row | {"size": LOOK_AGAIN, "digest": str(LOOK_AGAIN)} for row in files)
+    ctx.ledger.record_files(row | {"rule_version": READ_AGAIN} for row in files)  # first: it harms nothing by itself
+    suppressed_users.lift(ctx, user)
     yield f"lifted: user {user} is not suppressed any more"
     there = [row["path"] for row in files if row["status"] != "vanished"]
     if there:
@@ -130,8 +133,9 @@ def _held(ctx: Context, user: int) -> dict[str, int]:
 def _mine(ctx: Context, table: Table, user: int) -> Column:
     if "raw_text" not in table.columns:
         return users.typed(user)
-    headers = {row["file_id"]: row["header"] or [] for row in ctx.ledger.files()}
-    return users.raw(user, headers) if "user_id" in table.columns else users.told(user, headers)
+    if "user_id" in table.columns:
+        return users.raw(user)
+    return users.rejected(user, {row["file_id"]: row["header"] or [] for row in ctx.ledger.files()})
 
 
 def _out_of_raw(ctx: Context, user: int) -> list[str]:
@@ -157,8 +161,13 @@ def _out_of_raw(ctx: Context, user: int) -> list[str]:
 def _account(row: dict, hours: list[dict]) -> dict:
     """What a file gives without the user's rows, which are suppressed from now on."""
     rows = sum(part["rows"] for part in hours)
-    counted = {"suppressed": (row["suppressed"] or 0) + row["rows"] - rows} if row["records"] is not None else {}
-    return counted | {"hours": hours, "rows": rows}
+    had_unfinished, has_unfinished = (any(part["unfinished"] for part in each) for each in (row["hours"], hours))
+    return {
+        "hours": hours,
+        "rows": rows,
+        "suppressed": (row["suppressed"] or 0) + row["rows"] - rows,
+        "suppressed_unfinished": bool(row["suppressed_unfinished"]) or (had_unfinished and not has_unfinished),
+    }
 
 
 def _judge(ctx: Context) -> None:

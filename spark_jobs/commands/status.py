@@ -15,6 +15,7 @@ from spark_jobs.outdated import describe_outdated
 from spark_jobs.postgres.embedded import other_place
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
+from spark_jobs.suppressed_users import unfinished
 from spark_jobs.windows import DAY, HOUR
 
 SUBMIT = "spark-submit spark_jobs/jobs"
@@ -48,6 +49,8 @@ def show(ctx: Context, console: Console) -> None:
         table.add_row(str(row["day"]), *counts, *flags)
     console.out.print(table)
     lines = mends(ctx) or ["everything that landed is loaded and built."]
+    if count := unfinished(ctx):
+        lines.append(f"not erased from all tables yet: {count:,} users; run make forget USER=… again for each of them")
     for line in [*lines, *waits(ctx), *describe_outdated(ctx)]:
         console.say(line)
 

@@ -39,6 +39,11 @@ def run(ctx: Context, hours: Window | None) -> Summary:
 def landed_hours(ctx: Context) -> Window:
     """From the first to the last hour that landed. Raises SourceError where none did."""
     span = ctx.ledger.landed_span()
+    if span is None and (first := ctx.ledger.first_hour()):
+        raise SourceError(
+            f"{ctx.settings.paths.raw}: every event is later than now, the first one in {windows.name(first, HOUR)}; "
+            "check the clock of the source, and of this machine."
+        )
     if span is None:
         raise SourceError(
             f"{ctx.settings.paths.raw}: no event with a usable time has landed; put .csv or .csv.gz files there, "

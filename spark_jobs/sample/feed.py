@@ -8,11 +8,13 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+from spark_jobs.addresses import is_remote
 from spark_jobs.command_line import guarded
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.session import now
 from spark_jobs.settings import Settings, is_default_raw, load
-from spark_jobs.sources.listing import list_files
+from spark_jobs.sources.listing import Listing, list_files
+from spark_jobs.tables import LANDED_FILES
 from spark_jobs.windows import HOUR, floor
 
 ROWS = 1_400  # the default sample's rows in an hour
@@ -26,11 +28,20 @@ def begin(settings: Settings) -> bool:
     Returns whether the folder is one to feed. Nothing is ever made in a folder that a user named.
     """
     raw = Path(settings.paths.raw)
-    if is_default_raw(settings):
+    if may_have_sample(settings):
         raw.mkdir(parents=True, exist_ok=True)
-        if not list_files(str(raw)).files:
-            generate(Span(), raw)
+        generate(Span(), raw)
     return is_fed(settings)
+
+
+def may_have_sample(settings: Settings) -> bool:
+    """Whether made-up events may go into the raw folder: it is the project's own, it is empty, and nothing has landed
+    in the warehouse yet."""
+    raw, warehouse = Path(settings.paths.raw), settings.paths.warehouse
+    if not is_default_raw(settings) or is_remote(warehouse) or (Path(warehouse) / LANDED_FILES.name).exists():
+        return False
+    found = list_files(str(raw)) if raw.exists() else Listing([])
+    return not found.files and not found.skipped
 
 
 def is_fed(settings: Settings) -> bool:

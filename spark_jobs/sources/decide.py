@@ -10,10 +10,10 @@ from enum import StrEnum
 
 from spark_jobs.addresses import base_name
 from spark_jobs.errors import SourceError
+from spark_jobs.sources.file_rows import Row, gives, has_grown, is_same
 from spark_jobs.sources.files import Examined, is_packed
 from spark_jobs.sources.header import OPTIONAL, columns, left_out
 from spark_jobs.sources.listing import Found
-from spark_jobs.sources.moves import Row, gives, has_grown, is_same
 from spark_jobs.sources.records import BLANKS, Part
 
 
@@ -66,13 +66,14 @@ def to_examine(
     """The files whose size or time is not as the ledger has it, copies of content that no present file gives, and those
     that are to be read `again`."""
     given = {row["digest"] for path, row in known.items() if gives(row) and path not in missing}
+    found = [file for file in found if not (file.refusal and (row := known.get(file.path)) and gives(row))]
     return [file for file in found if rehash or file.path in again or _looks_changed(file, known.get(file.path), given)]
 
 
 def to_examine_too(
     found: Iterable[Found], pairs: Iterable[tuple[Found, Examined]], known: Mapping[str, Row]
 ) -> list[Found]:
-    """Copies of content that an examined file may give up: unless another file gives it, one of them has to."""
+    """Copies of content that an examined file may no longer hold. One of the copies may have to give the rows then."""
     examined = {file.path for file, _ in pairs}
     given_up = {known[path]["digest"] for path in examined if path in known and gives(known[path])}
     copies = {path for path, row in known.items() if row["status"] == "duplicate" and row["digest"] in given_up}

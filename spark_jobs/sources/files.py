@@ -12,8 +12,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyarrow import fs
-
 from spark_jobs.addresses import is_remote
 from spark_jobs.errors import SourceError
 from spark_jobs.sources.file_systems import file_system
@@ -49,12 +47,6 @@ class Examined:
     records: int = 0
     unfinished_from: int | None = None
     cuts: tuple[int, ...] = ()
-
-
-def is_missing(path: str) -> bool:
-    """Whether there is no file at the address any more."""
-    system, inner = file_system(path)
-    return system.get_file_info(inner).type == fs.FileType.NotFound
 
 
 def is_packed(name: str) -> bool:
@@ -104,13 +96,13 @@ class _Examination:
         self.hash, self.wanted, self.prefixes = hashlib.sha256(), sorted({n for n in prefixes if n}), {}
         self.lines = RecordCounter()
         self.decoder = codecs.getincrementaldecoder("utf-8")()
-        self.position = self.last_line_from = 0
+        self.position = self.last_line_from = self.body_from = 0
         self.cuts: list[int] = []
 
     def run(self, stream: io.BufferedIOBase) -> Examined:
         """Reads the stream to its end. Raises SourceError or what the stream raises."""
         head = _fill(stream, LONGEST_HEADER)
-        header, body_from = _header(head)
+        header, self.body_from = _header(head)
         block = head
         while block:
             self._take(block)
@@ -119,22 +111,22 @@ class _Examination:
             self.decoder.decode(b"", final=self.last_line_from == self.position)
         except UnicodeDecodeError as error:
             raise SourceError("not UTF-8 text: the last character is cut; convert the file to UTF-8.") from error
-        unfinished = self.last_line_from < self.position and self.last_line_from >= body_from
+        unfinished = self.last_line_from < self.position and self.last_line_from >= self.body_from
         return Examined(
             path=self.path,
             digest=self.hash.hexdigest(),
             prefixes=self.prefixes,
             content_bytes=self.position,
             header=header,
-            body_from=body_from,
-            records=self.lines.count() - 1,  # one is the header
+            body_from=self.body_from,
+            records=self.lines.count(),
             unfinished_from=self.last_line_from if unfinished else None,
-            cuts=() if self.packed else tuple(cut for cut in self.cuts if cut > body_from),
+            cuts=() if self.packed else tuple(cut for cut in self.cuts if cut > self.body_from),
         )
 
     def _take(self, block: bytes) -> None:
         self._hash(block)
-        self.lines.add(block)
+        self.lines.add(block[max(0, self.body_from - self.position) :])
         try:
             self.decoder.decode(block)
         except UnicodeDecodeError as error:

@@ -1,7 +1,7 @@
 """Which files a raw folder shows, and what is skipped."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyarrow import fs
@@ -17,12 +17,13 @@ MOST_NAMED = 3
 @dataclass(frozen=True)
 class Found:
     """A file to land: its identity, the name it was found by, bytes on disk, modification time in microseconds since
-    1970. The identity is its real path; whether it is gzip follows from its name."""
+    1970. The identity is its real path; whether it is gzip follows from its name. `refusal`: why it is not taken."""
 
     path: str
     name: str
     size: int
     modified: int
+    refusal: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ def list_files(address: str) -> Listing:
     skipped: dict[str, list[str]] = {}
     for each in sorted(system.get_file_info(fs.FileSelector(path)), key=lambda each: (_is_link(each), each.base_name)):
         reason = _reason_to_skip(each)
-        identity = _identity(scheme + each.path, folder)
+        identity = canonical(scheme + each.path)
         if reason is None and identity in files:
             reason = f"another name of {files[identity].name}"
         if reason is None:
-            files[identity] = _found(identity, each.base_name, each)
+            files[identity] = replace(_found(identity, each.base_name, each), refusal=_refusal(identity, folder))
         elif reason:
             skipped.setdefault(reason, []).append(each.base_name)
     return Listing(sorted(files.values(), key=lambda file: file.path), skipped)
@@ -82,10 +83,10 @@ def _found(path: str, name: str, info: fs.FileInfo) -> Found:
     return Found(path, name, info.size, (info.mtime_ns or 0) // 1000)
 
 
-def _identity(path: str, folder: str) -> str:
-    """The real path of an entry. A link that leads out of the folder is its own: it will be refused."""
-    real = canonical(path)
-    return real if is_remote(path) or Path(real).is_relative_to(folder) else path
+def _refusal(identity: str, folder: str) -> str | None:
+    """Why an entry is not taken: it is a link that leads out of the folder."""
+    inside = is_remote(identity) or Path(identity).is_relative_to(folder)
+    return None if inside else "a link to a file outside this folder; copy the file here, or give INPUT=."
 
 
 def _reason_to_skip(info: fs.FileInfo) -> str | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.sources.records import BLANKS, Header
+from spark_jobs.sources.records import BLANKS
 
-AROUND = BLANKS + '"'
-_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_INTEGER = re.compile(r"-?0*[0-9]{1,19}")
+_NUMBER = re.compile(r"(?<![0-9])0*([0-9]{1,19})(?![0-9])")
 
 
 @dataclass(frozen=True)
@@ -25,28 +25,23 @@ class Suppression:
         text = str(user).strip(BLANKS) if user is not None else ""
         return bool(_INTEGER.fullmatch(text)) and digest_user(self.key, int(text)) in self.users
 
-    def find(self, batch: pa.RecordBatch, header: Header) -> pa.BooleanArray:
+    def find(self, batch: pa.RecordBatch) -> pa.BooleanArray:
         """Which records of a batch of `plain.typed` are an erased user's.
 
-        The user is the typed value, else the field's text. A malformed record has no fields: there it is the user's
-        place in its line, or any place where it does not have the header's number of fields.
+        The user is the typed value, else the field's text. A malformed record has no fields: there it is any number in
+        its line that stands by itself (as in `transforms.users`).
         """
         found = pc.or_(self._among(batch.column("typed_user_id")), self._among(batch.column("user_id")))
         malformed = batch.column("malformed")
         if not pc.any(malformed).as_py():
             return found
         lines = pc.if_else(malformed, batch.column("line"), pa.scalar(None, pa.string()))
-        place = header.columns.index("user_id")
-        named = [line is not None and self._is_in_line(line, len(header.texts), place) for line in lines.to_pylist()]
+        named = [line is not None and any(map(self.is_erased, _NUMBER.findall(line))) for line in lines.to_pylist()]
         return pc.or_(found, pa.array(named, pa.bool_()))
 
     def _among(self, values: pa.Array) -> pa.BooleanArray:
         erased = [value for value in pc.unique(values.drop_null()).to_pylist() if self.is_erased(value)]
         return pc.fill_null(pc.is_in(values, pa.array(erased, values.type)), False)
-
-    def _is_in_line(self, line: str, width: int, place: int) -> bool:
-        fields = [field.strip(AROUND) for field in line.split(",")]
-        return any(map(self.is_erased, fields[place : place + 1] if len(fields) == width else fields))
 
 
 def digest_user(key: bytes, user: int) -> str:

@@ -32,8 +32,13 @@ LANDED_FILES = Table(
         Field("raw_version", "BIGINT", "Version of raw_events that this state belongs to.", False),
         Field("records", "BIGINT", "Records counted while the file was hashed. Null: landed before this was kept."),
         Field("suppressed", "BIGINT", "Records left out because their user was erased. Null: none, or not kept."),
+        Field("suppressed_unfinished", "BOOLEAN", "True: the unfinished last line is one. Null: no, or not kept."),
         Field("name", "STRING", "Name under which it first landed; .gz at its end: gzip. Null: the path's last part."),
-        Field("rule_version", "INT", "Lowest version of the parsing rules that typed its rows. Null: 1."),
+        Field(
+            "rule_version",
+            "INT",
+            "Lowest version of the rules that parsed it; 0: it is read again. Null: 1.",
+        ),
     ),
     key=("path",),
 )
@@ -130,7 +135,13 @@ SUPPRESSED_USERS = Table(
             "user_hmac", "STRING", "HMAC-SHA-256 of the user_id with the warehouse's key, hexadecimal; the key.", False
         ),
         Field("key_id", "STRING", "Which key: 16 digits of an HMAC of a fixed word. Another key is refused.", False),
-        Field("suppressed_at", "TIMESTAMP", "When the user was erased, UTC; outside every comparison.", False),
+        Field(
+            "suppressed_at",
+            "TIMESTAMP",
+            "When the user was put on it, UTC; outside every comparison.",
+            False,
+        ),
+        Field("erased_at", "TIMESTAMP", "When no table had the user any more, UTC. Null: make forget has not ended."),
     ),
     key=("user_hmac",),
 )

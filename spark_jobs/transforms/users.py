@@ -1,12 +1,16 @@
-"""Which rows are a user's: typed ones by their column, others by what their text says."""
+"""Which rows are a user's: typed ones by their column, others by what their text says.
+
+Landing leaves out the records of erased users by the same rules (`sources.suppression`).
+"""
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-AROUND = ' \t"'
+from spark_jobs.transforms.reasons import Reason
+
+MALFORMED = Reason.MALFORMED_RECORD.value
 
 
 def typed(user: int) -> Column:
@@ -14,25 +18,38 @@ def typed(user: int) -> Column:
     return F.coalesce(F.col("user_id") == user, F.lit(False))
 
 
-def told(user: int, headers: Mapping[int, Sequence[str]]) -> Column:
-    """A row whose `raw_text` names this user: in the user's field, or in any, where it has not the header's fields.
+def raw(user: int) -> Column:
+    """A row of raw_events that is this user's: by its value, or a malformed one by any number in its text."""
+    return typed(user) | (_is_marked("faults") & _has_number(user))
 
-    `headers` are the column names of each file. A field in quotes counts by what stands in it.
+
+def rejected(user: int, headers: Mapping[int, Sequence[str]]) -> Column:
+    """A row of rejected_events that is this user's: by the user's field of its text, or a malformed one by any number.
+
+    `headers` are the column names of each file.
     """
-    fields = F.transform(F.split("raw_text", ","), lambda field: F.btrim(field, F.lit(AROUND)))
-    anywhere = F.array_contains(fields, str(user))
+    return F.when(_is_marked("reasons"), _has_number(user)).otherwise(_in_field(user, headers))
+
+
+def _is_marked(marks: str) -> Column:
+    return F.coalesce(F.array_contains(marks, MALFORMED), F.lit(False))
+
+
+def _has_number(user: int) -> Column:
+    """The number stands by itself in the text, with leading zeros or without."""
+    return F.coalesce(F.col("raw_text").rlike(rf"(?<![0-9])0*{user}(?![0-9])"), F.lit(False))
+
+
+def _in_field(user: int, headers: Mapping[int, Sequence[str]]) -> Column:
+    """The user's field, read as CSV, is this number; blanks around it and leading zeros do not count."""
     places: dict[tuple[int, int], list[int]] = {}
     for file_id, names in headers.items():
         if "user_id" in names:
             places.setdefault((len(names), list(names).index("user_id")), []).append(file_id)
-    in_place = [
-        F.when(F.size(fields) == width, F.get(fields, F.lit(place)) == str(user)).otherwise(anywhere)
-        & F.col("file_id").isin(file_ids)
-        for (width, place), file_ids in places.items()
-    ]
-    return F.coalesce(reduce(Column.__or__, in_place, F.lit(False)), F.lit(False))
-
-
-def raw(user: int, headers: Mapping[int, Sequence[str]]) -> Column:
-    """A row of raw_events that is this user's."""
-    return typed(user) | (F.col("user_id").isNull() & told(user, headers))
+    found = F.lit(False)
+    for (width, place), file_ids in places.items():
+        columns = ", ".join(f"c{number} STRING" for number in range(width))
+        field = F.from_csv("raw_text", F.lit(columns), {"escape": '"', "mode": "PERMISSIVE"})[f"c{place}"]
+        is_theirs = F.coalesce(field.rlike(rf"^[ \t]*0*{user}[ \t]*$"), F.lit(False))
+        found = found | (F.col("file_id").isin(file_ids) & is_theirs)
+    return found
