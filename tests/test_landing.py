@@ -11,9 +11,8 @@ from pyspark.sql import functions as F
 from spark_jobs import tables
 from spark_jobs.commands.status import describe_gap
 from spark_jobs.errors import SettingsError, SourceError
-from spark_jobs.pipeline import is_default_raw
 from spark_jobs.report import charts, facts
-from spark_jobs.settings import ROOT, load
+from spark_jobs.settings import ROOT, is_default_raw, load
 from spark_jobs.sources.listing import list_files
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD
