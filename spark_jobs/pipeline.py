@@ -20,6 +20,7 @@ from spark_jobs.jobs import (
     remove_duplicates,
     validate_data_quality,
 )
+from spark_jobs.postgres.database import check_address
 from spark_jobs.sample.feed import may_have_sample
 from spark_jobs.session import spark_session
 from spark_jobs.settings import Settings, absolute, load
@@ -40,6 +41,7 @@ def main() -> int:
     arguments = options.parse_args()
     chosen = [f"paths.raw={_quoted(absolute(arguments.input, 'INPUT', Path.cwd()))}"] if arguments.input else []
     settings = load(arguments.set + chosen)
+    check_address()
     console = Console()
     with ExitStack() as held:
         holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in lease.PARTS]

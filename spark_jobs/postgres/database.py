@@ -34,6 +34,12 @@ def opened(ctx: Context) -> Warehouse:
     return warehouse
 
 
+def check_address() -> None:
+    """Raise SettingsError where DATABASE_URL is set and cannot be read."""
+    if url := os.environ.get("DATABASE_URL"):
+        parts(url)
+
+
 def address(database_folder: str, master: str) -> str:
     """The connection string. Raises SettingsError where DATABASE_URL cannot be read, DatabaseError on a cluster
     without it, or where the embedded server fails."""
