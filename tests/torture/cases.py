@@ -56,7 +56,8 @@ LEFT_OUT = {
     "SIGTERM": "ends the driver where it is, as a kill does; a moment of each kind shows that its handler adds nothing",
     "PostgreSQL restarted": "no other moment has a connection that could break",
     "PostgreSQL gone 30 s": "before and after COPY and commit the next statement fails as after a restart",
-    "disk full": "after the last write of a job there is nothing that could fail; PostgreSQL's disk is its server's",
+    "disk full": "after the last write of a job there is nothing that could fail; between the writes of matrix and "
+    "features it fails as before the first; PostgreSQL's disk is its server's",
     "started twice": "the lock is held from the job's first to its last line, wherever the first one stands",
     "frozen, wakes later": "after the last write of a job nothing is left that it could do on waking",
 }
