@@ -4,6 +4,13 @@
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
+# On make's command line a value means what is written there: make itself would take the $ out of a password.
+define literal
+ifeq ($(origin $(1)),command line)
+override $(1) := $$(value $(1))
+endif
+endef
+$(foreach name,INPUT WAREHOUSE DATABASE_URL QUERY,$(eval $(call literal,$(name))))
 export INPUT WAREHOUSE DATABASE_URL PYTHON QUERY YES AIRFLOW_PORT AIRFLOW_BIND
 override PIPELINE_LOGS ?= $(CURDIR)/data/logs
 export PIPELINE_LOGS

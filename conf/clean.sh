@@ -9,10 +9,11 @@ found=()
 # The database of root's runs may be elsewhere (spark_jobs/postgres/embedded.py): only its user's own folder is removed.
 elsewhere=$(cat data/postgres/place 2>/dev/null || true)
 if [ -n "$elsewhere" ]; then
-  if [[ $elsewhere == /*/postgres-* ]] && [ ! -L "$elsewhere" ] && [ "$(stat -c '%U %a' "$elsewhere")" = "pgserver 700" ]; then
+  if [ "$(readlink -f "$elsewhere")" = "$elsewhere" ] && [ "$(stat -c '%U %a' "$elsewhere" 2>/dev/null)" = "pgserver 700" ] &&
+    [ "$(cat "$elsewhere/of" 2>/dev/null)" = "$(readlink -f data/postgres)" ]; then
     places+=("$elsewhere")
   else
-    echo "clean: $elsewhere is kept: it is not a folder of pgserver alone." >&2
+    echo "clean: $elsewhere is kept: it is not the database of this folder, or not a folder of pgserver alone." >&2
     elsewhere=
   fi
 fi
@@ -34,13 +35,16 @@ fi
 for folder in data/postgres ${elsewhere:+"$elsewhere/data"}; do
   pid=$(head -n 1 "$folder/postmaster.pid" 2>/dev/null || true)
   [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$(readlink -f "$folder")" ] || continue
-  kill -INT "$pid"
+  kill -INT "$pid" 2>/dev/null || true
   for _ in {1..100}; do [ -e "/proc/$pid" ] || break; sleep 0.1; done
 done
 rm -rf "${found[@]}"
 if [ -n "$elsewhere" ]; then # the last one takes the copy of the server's programs along
   home=$(dirname "$elsewhere")
   others=("$home"/postgres-*)
-  [ ${#others[@]} -gt 0 ] || { rm -rf "$home"/programs-*; rmdir "$home" 2>/dev/null || true; }
+  if [ ${#others[@]} -eq 0 ]; then
+    for programs in "$home"/programs-*; do [ -e "$programs/.made-by-pipeline" ] && rm -rf "$programs"; done
+    rmdir "$home" 2>/dev/null || true
+  fi
 fi
 echo "clean: removed."

@@ -13,14 +13,14 @@ from expectations import Suite
 from spark_jobs import failpoints, quality, windows
 from spark_jobs.context import Context
 from spark_jobs.errors import PipelineError, QualityError
+from spark_jobs.predicates import in_days
 from spark_jobs.rule_versions import build_digest, marks, versions_of
 from spark_jobs.session import now
 from spark_jobs.states import LAST_DAILY_STEP, fingerprint
+from spark_jobs.states import NO_DAY as NOTHING
 from spark_jobs.tables import Table
 from spark_jobs.transforms.measure import Rule
 from spark_jobs.windows import DAY, Window
-
-NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,11 @@ class Snapshot:
             table.name in self.before and ctx.storage.is_readable(table, self.before[table.name]) for table in held
         )
         return self.added if self.added and there else None
+
+    def bases(self, ctx: Context, *of: Table) -> list[DataFrame]:
+        """The tables to build from, in the versions that are named, and of the days that are built and no others."""
+        where = in_days(self.days)
+        return [ctx.storage.read(table, self.reads[table.name]).where(where) for table in of]
 
     def earlier(self, ctx: Context, table: Table) -> DataFrame:
         """The rows that the last snapshot wrote: not those of an attempt that ended before its row in the ledger."""

@@ -22,6 +22,7 @@ from spark_jobs.transforms.digest import spelled
 from spark_jobs.transforms.hours import hour_measures, unit_of
 from spark_jobs.transforms.measure import broken_rows
 from spark_jobs.transforms.validate import profile, rejected_text, with_reasons
+from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import HOUR
 
 TYPES = ("view", "cart", "purchase", "rating")
@@ -97,10 +98,11 @@ def judge(ctx: Context, units: list[Unit], accepted: str | None = None) -> Judge
 
     `accepted`: the reason for which `commit` will admit hours with too many rejected rows.
     """
+    take_back(ctx, tables.USER_EVENTS, tables.REJECTED_EVENTS)
     if not units:
         return Judged([])
     events = ctx.settings.events
-    raw = ctx.storage.read(tables.RAW_EVENTS).where(_rows_of(units, "timestamp"))
+    raw = ctx.read(tables.RAW_EVENTS).where(_rows_of(units, "timestamp"))
     rows = with_reasons(raw, events.allowed_types, events.ignored_types)
     good = broken_rows(tables.USER_EVENTS, valid_suite.RULES, where=F.size("reasons") == 0)
     unit = unit_of(F.col("hour"), F.col("file_id"))

@@ -28,13 +28,12 @@ from spark_jobs.sources.file_rows import Row
 from spark_jobs.sources.listing import list_files
 from spark_jobs.sources.records import Header, Part
 from spark_jobs.sources.suppression import Suppression
-from spark_jobs.storage_undo import undo_after
 from spark_jobs.suppressed_users import load_suppression
 from spark_jobs.transforms.digest import sums
 from spark_jobs.transforms.parse import parse
+from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import HOUR, ranges
 
-CREATED = 0  # the version of a table without rows
 LARGEST_PART = 64 << 20
 
 
@@ -62,8 +61,7 @@ def land(ctx: Context, rehash: bool, again: bool = False) -> list[Decision]:
 
 def undo(ctx: Context) -> None:
     """Take back what a killed attempt did to raw_events without an entry in the ledger."""
-    last = max((row["raw_version"] for row in ctx.ledger.files()), default=CREATED)
-    undo_after(ctx.storage, tables.RAW_EVENTS, last)
+    take_back(ctx, tables.RAW_EVENTS)
 
 
 def _write(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[int, Reading]:

@@ -48,19 +48,20 @@ class Ledger:
         return self._versions[table.name]
 
     def _version(self, table: Table) -> int:
-        named = self._named(table)
+        named = self.named_version(table)
         if named is None or (named != NOTHING and not self.storage.is_readable(table, named)):
             return self.storage.version(table)
         return named
 
-    def _named(self, table: Table) -> int | None:
+    def named_version(self, table: Table) -> int | None:
+        """The version that the ledger's latest rows name; NOTHING: none is recorded yet; None: not kept then."""
         source = versions.SOURCES.get(table.name)
         return versions.named(table, self._rows(source[0])) if source else None
 
     def writes(self, of: Sequence[Table], written: Sequence[Table]) -> dict[str, int] | None:
         """What a new row says of the tables `of` a writer: the present version of those `written` now, of the others
         what the ledger named before. None: nothing is written, and an older warehouse named nothing."""
-        before = {table.name: self._named(table) for table in of}
+        before = {table.name: self.named_version(table) for table in of}
         if not written and None in before.values():
             return None
         now = {
@@ -166,7 +167,8 @@ class Ledger:
             return self._held[table.name][1]
         version = self.storage.version(table)
         if self._held.get(table.name, (None, []))[0] != version:
-            self._held[table.name] = (version, self.storage.rows(table))
+            missing = dict.fromkeys(table.columns)  # in a warehouse that is not upgraded yet
+            self._held[table.name] = (version, [missing | row for row in self.storage.rows(table)])
         return self._held[table.name][1]
 
     def _put(self, table: Table, changed: Iterable[dict[str, Any]], outdated: Collection[tuple] = ()) -> None:

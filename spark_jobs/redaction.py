@@ -12,6 +12,7 @@ VALUE = r"""'(?:\\.|[^'\\])*'|"[^"\n]*"|(?:\\.|[^\s\\])+"""
 PAIR = re.compile(rf"""\b((?:PG|ssl)?password)(["']?\s*[=:]\s*)({VALUE})""", re.IGNORECASE)
 
 _addresses: set[str] = set()
+_found: set[str] = set()
 
 
 def hide(address: str) -> None:
@@ -19,10 +20,16 @@ def hide(address: str) -> None:
     _addresses.add(address)
 
 
+def hide_password(password: str) -> None:
+    """Remember a password by itself: an address may spell it in ways that only its own reader knows."""
+    if password:
+        _found.add(password)
+
+
 def redacted(text: str) -> str:
     """The text without the passwords of DATABASE_URL, PGPASSWORD, hidden addresses, and what looks like an address."""
     addresses = {*_addresses, os.environ.get("DATABASE_URL", "").strip()}
-    passwords = {os.environ.get("PGPASSWORD", "")}.union(*map(_passwords, addresses))
+    passwords = {os.environ.get("PGPASSWORD", "")}.union(_found, *map(_passwords, addresses))
     secrets = addresses.union(*map(_spellings, passwords)) - {""}
     for secret in sorted(secrets, key=len, reverse=True):
         pattern = re.escape(secret)
@@ -48,4 +55,5 @@ def _spellings(password: str) -> set[str]:
     """A password as an address, a driver and Python may write it."""
     bare = password[1:-1] if password[:1] == password[-1:] == "'" else password
     meant = {password, bare, unquote(bare), re.sub(r"\\(.)", r"\1", bare)}
-    return meant | {quote(each, safe="") for each in meant} | {repr(each)[1:-1] for each in meant}
+    spelled = {quote(each, safe="") for each in meant}
+    return meant | spelled | {each.lower() for each in spelled} | {repr(each)[1:-1] for each in meant}

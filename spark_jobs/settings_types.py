@@ -8,9 +8,9 @@ from spark_jobs.settings_rules import Address, Names, OneOf, Range
 
 HIGHEST_PRICE = 99_999_999.99
 Share = Annotated[float, Range(0, 1)]
-Count = Annotated[int, Range(1, 1_000_000_000)]
-Days = Annotated[int, Range(1, 36_500)]
-Weeks = Annotated[int, Range(1, 52)]
+Count = Annotated[int, Range(0, 1_000_000_000)]
+Days = Annotated[int, Range(0, 36_500)]
+Weeks = Annotated[int, Range(0, 52)]  # 0: no hour is compared
 Folder = Annotated[str, Address()]
 Weight = Annotated[float, Range(0.000001, 1_000_000, decimals=6)]  # scores are summed in millionths
 PriceLimit = Annotated[float, Range(0.0001, HIGHEST_PRICE, decimals=4)]  # compared with a mean of four decimals
@@ -104,7 +104,7 @@ class Usual:
     most_price_drift: Annotated[float, Range(0, 1_000)]
 
     def __post_init__(self) -> None:
-        if self.known_weeks > self.weeks:
+        if self.weeks and self.known_weeks > self.weeks:
             raise ValueError(f"usual.known_weeks must be at most usual.weeks ({self.weeks}), not {self.known_weeks}")
 
 

@@ -12,6 +12,7 @@ HOURS_A_DAY = 24
 LAST_DAILY_STEP = "handle_missing_values"
 UNDATED = "undated"
 NO_CONTENT = "0:0:0"
+NO_DAY = "nothing"  # the source of a day that was built from no content
 
 Row = dict[str, Any]
 
@@ -139,6 +140,6 @@ def _day(
         "hours_stopped": sum(hour.status == "stopped" for hour in hours),
         "hours_missing": missing,
         "complete": missing == 0,
-        "dirty": built and (any(hour.dirty for hour in hours) or content != built_from),
+        "dirty": built and (any(hour.dirty for hour in hours) or (content or NO_DAY) != built_from),
         "built": built,
     }

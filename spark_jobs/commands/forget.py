@@ -95,7 +95,7 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
     if reports := user_traces.remove_reports(ctx.settings, user):
         yield f"removed: {reports:,} files of run reports that named the user"
     yield from user_traces.describe_traces(ctx.settings, user)
-    yield from _beyond(files)
+    yield from _beyond(files or [row["path"] for row in ctx.ledger.files() if row["suppressed"]])
 
 
 def lift(ctx: Context, user: int) -> Iterator[str]:

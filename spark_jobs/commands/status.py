@@ -83,7 +83,9 @@ def mends(ctx: Context) -> list[str]:
     waiting = [unit.hour for unit in units if unit.status == "committed" and not unit.dirty and unit.hour]
     if waiting:
         lines.append(f"not in PostgreSQL yet: {windows.describe(waiting, HOUR)}: {SUBMIT}/load_to_database.py")
-    unbuilt = [windows.parse_day(row["day"]) for row in ctx.ledger.days() if row["dirty"] or not row["built"]]
+    inputs = ctx.ledger.day_inputs()
+    days = [(windows.parse_day(row["day"]), row) for row in ctx.ledger.days()]
+    unbuilt = [day for day, row in days if row["dirty"] or (day in inputs and not row["built"])]
     for part in windows.ranges(unbuilt, DAY)[:5]:
         lines.append(f"to be built: {part}: {SUBMIT}/remove_duplicates.py {_span(part)}, then the other daily jobs")
     return lines

@@ -74,7 +74,7 @@ def run(ctx: Context, days: Window) -> Summary:
     state = building.snapshot(ctx, STEP, BASES, weights, trailing_days)
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
-    interactions = ctx.storage.read(tables.INTERACTIONS, state.reads[tables.INTERACTIONS.name])
+    (interactions,) = state.bases(ctx, *BASES)
     added = None if trailing_days else state.added_to(ctx, TABLE)
     within = trailing(interactions, state.as_of, trailing_days)
     came = within.where(in_days(added)) if added else within

@@ -70,7 +70,7 @@ def run(ctx: Context, days: Window) -> Summary:
     state = building.snapshot(ctx, STEP, BASES, *chosen(ctx))
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
-    interactions, items = (ctx.storage.read(table, state.reads[table.name]) for table in BASES)
+    interactions, items = state.bases(ctx, *BASES)
     new_days = state.added_to(ctx, tables.ITEM_SUMS, tables.USER_FEATURES)
     came = interactions.where(in_days(new_days)) if new_days else interactions
     with ExitStack() as held:

@@ -22,6 +22,7 @@ from spark_jobs.states import LAST_DAILY_STEP as STEP
 from spark_jobs.transforms.impute import Fills, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
+from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import DAY, Window
 
 PART = lease.PREPROCESSING
@@ -32,6 +33,7 @@ RATING_SOURCES = ("given", "item", "day", "none")
 
 def run(ctx: Context, days: Window) -> Summary:
     """Rebuilds what is due: cleaned_events first, then the bases from what was written."""
+    take_back(ctx, tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS)
     built = ctx.ledger.builds(remove_duplicates.STEP)
     inputs = {day: (row["output_digest"], row["counts"]["source"]) for day, row in built.items()}
     work = building.due(ctx, STEP, days, inputs, ctx.settings.duplicates.exempt_types)

@@ -33,7 +33,7 @@ PART = lease.COLLECTION
 
 def run(ctx: Context, hours: Window) -> Summary:
     """Loads what differs from PostgreSQL's own ledger, a transaction for each day."""
-    units = ctx.ledger.units(lambda u: u.status == "committed" or (u.status == "loaded" and u.within(hours)))
+    units = ctx.ledger.units(lambda unit: _is_to_compare(unit, hours))
     with opened(ctx) as warehouse:
         held = warehouse.loaded([unit.hour for unit in units])
         different = [unit for unit in units if held.get(unit.hour, (0, NO_CONTENT))[1] != unit.content_digest]
@@ -91,7 +91,7 @@ def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) 
     gone = warehouse.items_of(windows) if any(held.get(unit.hour, (0, ""))[0] for unit in units) else []
     warehouse.stage(days)
     new = ctx.read(tables.USER_EVENTS).where(in_units(windows))
-    touched = latest_of_items(_touched(ctx, new, units, gone))
+    touched = latest_of_items(_touched(ctx, warehouse, new, units, gone))
     events, items, counted = at_once(
         ctx.spark,
         lambda: warehouse.copy(sendable(new), "staging_events", EVENTS),
@@ -111,13 +111,26 @@ def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) 
     warehouse.replace(staged)
 
 
-def _touched(ctx: Context, new: DataFrame, units: list[Unit], gone: list[tuple[date, int]]) -> DataFrame:
-    """All events of the days, in hours that are loaded then, of the items that come or go. Where a day comes whole,
-    these are its new events."""
+def _is_to_compare(unit: Unit, hours: Window) -> bool:
+    """Whether PostgreSQL may not have what user_events holds: of a stopped hour, that is its earlier content."""
+    if unit.status == "stopped":
+        return unit.valid_rows > 0
+    return unit.status == "committed" or (unit.status == "loaded" and unit.within(hours))
+
+
+def _touched(
+    ctx: Context, warehouse: Warehouse, new: DataFrame, units: list[Unit], gone: list[tuple[date, int]]
+) -> DataFrame:
+    """All events of the days, in hours that PostgreSQL holds then, of the items that come or go. Where a day comes
+    whole, these are its new events.
+
+    PostgreSQL's ledger says which hours these are: Delta's may call them committed still, or stopped.
+    """
     coming = {unit.hour for unit in units}
     days = {floor(hour, DAY) for hour in coming}
-    there = ctx.ledger.units(lambda unit: unit.status == "loaded" and unit.hour and floor(unit.hour, DAY) in days)
-    loaded = {unit.hour for unit in there}
+    others = ctx.ledger.units(lambda unit: unit.valid_rows > 0 and unit.hour and floor(unit.hour, DAY) in days)
+    held = warehouse.loaded([unit.hour for unit in others])
+    loaded = {unit.hour for unit in others if held.get(unit.hour, (0, NO_CONTENT))[1] == unit.content_digest}
     if loaded <= coming:
         return new
     known = in_units(ranges(loaded | coming, HOUR))

@@ -21,6 +21,7 @@ from spark_jobs.predicates import in_days
 from spark_jobs.storage_files import compact
 from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
+from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import DAY, Window, floor
 
 STEP = "remove_duplicates"
@@ -30,6 +31,7 @@ COLLECTED = (tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS)
 
 def run(ctx: Context, days: Window) -> Summary:
     """Rebuilds what is due, keeps what fails as it was, proves user_events = deduped_events + dropped."""
+    take_back(ctx, tables.DEDUPED_EVENTS)
     exempt = ctx.settings.duplicates.exempt_types
     inputs = {day: (digest, digest) for day, digest in ctx.ledger.day_inputs().items()}
     work = building.due(ctx, STEP, days, inputs, exempt)

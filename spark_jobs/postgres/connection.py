@@ -9,7 +9,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 
 from spark_jobs.errors import DatabaseError, SettingsError
 from spark_jobs.postgres.errors import named
-from spark_jobs.redaction import hide
+from spark_jobs.redaction import hide, hide_password
 
 # SQLAlchemy adds its driver to the scheme.
 SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
@@ -26,7 +26,8 @@ FOREIGN = ("PGCLIENTENCODING", "PGDATESTYLE", "PGGEQO", "PGHOSTADDR", "PGOPTIONS
 # Nor does it matter what role, database or address set.
 SESSION = (
     "SET client_min_messages = warning; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; "
-    "SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'"
+    "SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'; "
+    "SET idle_in_transaction_session_timeout = 0"
 )
 
 
@@ -43,6 +44,8 @@ def parts(address: str) -> dict[str, str]:
         found = parse_dsn(text)
     except (psycopg2.Error, ValueError):
         raise SettingsError(UNREADABLE) from None
+    for name in SECRETS:
+        hide_password(found.get(name, ""))
     if _is_split_wrongly(text, found):
         raise SettingsError(UNREADABLE)
     return found

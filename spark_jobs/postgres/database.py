@@ -36,7 +36,7 @@ def opened(ctx: Context) -> Warehouse:
 
 def check_address() -> None:
     """Raise SettingsError where DATABASE_URL is set and cannot be read."""
-    if url := os.environ.get("DATABASE_URL"):
+    if url := os.environ.get("DATABASE_URL", "").strip():
         parts(url)
 
 

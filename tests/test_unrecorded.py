@@ -1,0 +1,71 @@
+"""What a killed attempt committed without a row in the ledger is taken back, whatever the next attempt does."""
+
+from datetime import datetime
+
+import pytest
+
+from spark_jobs import identity, tables
+from spark_jobs.jobs import feature_engineering, remove_duplicates
+from spark_jobs.ledger import Ledger
+from spark_jobs.pipeline import DAILY
+from spark_jobs.windows import DAY, HOUR, Window
+from tests.conftest import DAY_1, HEAD, OCTOBER_1
+
+ROW = "2019-10-{day:02} {hour:02}:00:00 UTC,view,1,77,,{brand},5,{user},s\n"
+DAY_2 = Window(datetime(2019, 10, 2), datetime(2019, 10, 3), DAY)
+BOTH = Window(OCTOBER_1.start, OCTOBER_1.end + DAY, HOUR)
+
+
+def dies(*_) -> None:
+    raise KeyboardInterrupt
+
+
+def killed(monkeypatch, method: str, action) -> None:
+    """Run it until the ledger would be written."""
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, method, dies)
+        with pytest.raises(KeyboardInterrupt):
+            action()
+
+
+def test_rows_of_a_killed_verdict_go_also_where_their_hour_is_gone(pipeline, monkeypatch):
+    pipeline.put("a.csv", HEAD + ROW.format(day=1, hour=9, user=501, brand="x"))
+    pipeline.land()
+    pipeline.judge()
+    path = pipeline.put("b.csv", HEAD + ROW.format(day=1, hour=10, user=502, brand="x"))
+    pipeline.land()
+    killed(monkeypatch, "record_hours", pipeline.judge)
+    path.write_text(HEAD + ROW.format(day=1, hour=11, user=503, brand="x"))
+    pipeline.land()
+    pipeline.judge()
+    assert pipeline.values(tables.USER_EVENTS, "user_id") == [(501,), (503,)]
+    assert identity.events(pipeline.ctx())["user_events"] == 2
+
+
+def test_a_day_of_a_killed_build_is_in_no_snapshot_until_it_is_built(pipeline, monkeypatch):
+    text = (ROW.format(day=day, hour=9, user=500 + day, brand="x") for day in (1, 2))
+    pipeline.put("a.csv", HEAD + "".join(text))
+    pipeline.land()
+    pipeline.judge(BOTH)
+    remove_duplicates.run(pipeline.ctx(), DAY_2)
+    killed(monkeypatch, "record_builds", lambda: DAILY[1].run(pipeline.ctx(), DAY_2))
+    pipeline.daily(DAY_1)
+    assert pipeline.values(tables.USER_ITEM_MATRIX, "user_id", "score") == [(501, 1.0)]
+    assert pipeline.values(tables.USER_FEATURES, "user_id") == [(501,)]
+    pipeline.daily(DAY_2)
+    assert pipeline.values(tables.USER_ITEM_MATRIX, "user_id", "score") == [(501, 1.0), (502, 1.0)]
+    assert feature_engineering.run(pipeline.ctx(), DAY_2)["unchanged"]
+
+
+def test_an_item_keeps_what_a_stopped_hour_of_the_day_said_of_it(pipeline, postgres):
+    path = pipeline.put("a.csv", HEAD + ROW.format(day=1, hour=5, user=501, brand="acme"))
+    pipeline.land()
+    pipeline.judge()
+    pipeline.load()
+    path.write_text(HEAD + ROW.format(day=1, hour=5, user=501, brand="acme").replace("view", "what"))
+    pipeline.put("b.csv", HEAD + ROW.format(day=1, hour=6, user=502, brand=""))
+    pipeline.land()
+    assert "stopped 1 hour" in pipeline.refused(pipeline.judge)
+    pipeline.load()
+    assert postgres("SELECT brand FROM items") == [("acme",)]
+    assert postgres("SELECT count(*) FROM user_events") == [(2,)]
