@@ -41,6 +41,8 @@ def main() -> int:
     try:
         address = ports.bind()
         port = ports.free_port(address)
+    except ports.InUseError as error:
+        raise PipelineError(str(error)) from None
     except ports.PortError as error:
         raise SettingsError(str(error)) from error
     home = Path(settings.paths.database).parent / "airflow"

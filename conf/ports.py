@@ -14,9 +14,14 @@ class PortError(Exception):
     """The address or the port cannot be used; the text says why and what to do."""
 
 
+class InUseError(PortError):
+    """Every port that may be used is in use."""
+
+
 def bind():
     """The address to listen on: AIRFLOW_BIND, else this machine alone. Raises PortError where it is not one."""
     asked = os.environ.get("AIRFLOW_BIND") or LOCAL
+    asked = LOCAL if asked == "localhost" else asked
     try:
         ipaddress.ip_address(asked)
     except ValueError:
@@ -55,12 +60,13 @@ def is_free(address, port):
 
 
 def free_port(address):
-    """AIRFLOW_PORT, or the first free one from 8080 on. Raises PortError where none is free."""
+    """AIRFLOW_PORT, or the first free one from 8080 on. Raises InUseError where none is free, PortError where
+    the port is none."""
     asked = asked_port()
     for port in [asked] if asked else range(FIRST, FIRST + COUNT):
         if is_free(address, port):
             return port
-    raise PortError(f"port {asked or FIRST} is in use; name a free one: make airflow AIRFLOW_PORT=8090.")
+    raise InUseError(f"port {asked or FIRST} is in use; name a free one: make airflow AIRFLOW_PORT=8090.")
 
 
 def url(address, port):

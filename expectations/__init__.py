@@ -45,12 +45,12 @@ class Suite:
     expected: list[Expected]
 
     def broken_by(self, measures: Mapping[str, float]) -> list[str]:
-        """Return the critical measures that break their bounds. A null is not judged.
+        """Return the critical measures that break their bounds. A null is not judged; one that is missing will raise.
 
         The verdict itself is Great Expectations'; this gives the same answer where one is needed before it.
         """
         critical = [one for one in self.expected if one.severity == CRITICAL]
-        return [one.measure for one in critical if not one.holds(measures[one.measure])]
+        return [one.measure for one in critical if one.measure not in measures or not one.holds(measures[one.measure])]
 
     def build(self) -> Any:
         """The suite as Great Expectations knows it (`great_expectations.ExpectationSuite`)."""

@@ -31,7 +31,7 @@ def suite(settings: Settings) -> Suite:
         [
             *structure(CLEANED_EVENTS, keys=False),
             *rules(RULES),
-            at_most("rows_lost", 0, "as many rows as deduped_events"),
+            at_most("rows_lost", 0, "as many rows as deduped_events", rows="rows_lost"),
             at_most("keys_changed", 0, "the keys are those of deduped_events, so one row for each"),
             at_most(
                 "repaired_share",

@@ -96,8 +96,9 @@ def _rejected(ctx: Context) -> Iterator[str]:
 def _time(ctx: Context) -> Iterator[str]:
     statuses = Counter(unit.status for unit in ctx.ledger.units() if unit.hour and unit.status and unit.has_rows)
     days = ctx.ledger.days()
-    statuses["empty"] = sum(day["hours_empty"] for day in days)
-    hours = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common() if count)
+    empty = sum(day["hours_empty"] for day in days)
+    counted = [*statuses.most_common(), *([("empty", empty)] if empty else [])]
+    hours = ", ".join(f"{count:,} {status}" for status, count in counted)
     built, partial = sum(day["built"] for day in days), [day for day in days if not day["complete"]]
     yield f"hours: {hours or 'none'}; days: {len(days):,} with data, {built:,} built, {len(partial):,} incomplete"
     if partial:

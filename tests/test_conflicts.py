@@ -107,7 +107,7 @@ def test_a_landing_that_finds_files_joined_meanwhile_lands_all_the_same(pipeline
     before = pipeline.values(tables.RAW_EVENTS, "item_id", "timestamp")
     pipeline.put("2.csv", HEAD + line.format(hour=7, user=70) + line.format(hour=8, user=80))
     parsed = landing._parsed
-    monkeypatch.setattr(landing, "_parsed", lambda ctx, group: gate.before(parsed(ctx, group)))
+    monkeypatch.setattr(landing, "_parsed", lambda *given: gate.before(parsed(*given)))
     ctx, joined = pipeline.ctx(), []
     lease.take(ctx.storage, [lock.Hold(lease.COLLECTION, unclean=False)])
     ctx.storage.part = lease.COLLECTION

@@ -219,7 +219,8 @@ def test_two_warehouses_of_real_runs(spark, tmp_path, database, postgres):
     assert first.paths.warehouse in str(caught.value) and second.paths.warehouse in str(caught.value)
     with pytest.raises(DatabaseError, match="another warehouse"):
         check.served(context(second, spark))
-    assert check.served(context(first, spark)) == (1, 1)
+    found = check.served(context(first, spark))
+    assert (found.hours, found.rows) == (1, 1)
     moved = replace(first, paths=replace(first.paths, warehouse=str(tmp_path / "moved")))
     Path(first.paths.warehouse).rename(moved.paths.warehouse)
     with leased(moved, spark, [lease.COLLECTION]) as ctx:

@@ -9,7 +9,7 @@ from spark_jobs import tables
 from spark_jobs.closing import identities
 from spark_jobs.errors import IdentityError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering, handle_missing_values, remove_duplicates
-from spark_jobs.postgres import comparison
+from spark_jobs.postgres import served_hours
 from spark_jobs.report.facts import gathered
 from tests.conftest import DAY_1, HEAD
 from tests.test_snapshots import dies
@@ -46,9 +46,9 @@ def test_a_reader_between_the_commits_of_each_writer_shows_the_state_of_the_ledg
     pipeline.judge()
     judged = {"raw": 13, "valid": 12, "rejected": 1}
     dies(monkeypatch, "load.committed", pipeline.load)
-    assert comparison.served(pipeline.ctx()) == comparison.Served(hours=0, rows=12, waiting=0)
+    assert served_hours.served(pipeline.ctx()) == served_hours.Served(hours=0, rows=12, waiting=0)
     pipeline.load()
-    assert comparison.served(pipeline.ctx()) == comparison.Served(hours=3, rows=12, waiting=0)
+    assert served_hours.served(pipeline.ctx()) == served_hours.Served(hours=3, rows=12, waiting=0)
     dies(monkeypatch, "building.written", daily(pipeline, remove_duplicates))
     assert flow(pipeline) == judged
     for job in (remove_duplicates, handle_missing_values):
@@ -71,9 +71,9 @@ def test_a_reader_between_the_commits_of_each_writer_shows_the_state_of_the_ledg
         "raw_events": 14,
         "landed_files": 2,
     }
-    assert comparison.served(pipeline.ctx()) == comparison.Served(hours=3, rows=12, waiting=0)
+    assert served_hours.served(pipeline.ctx()) == served_hours.Served(hours=3, rows=12, waiting=0)
     pipeline.judge()
-    assert comparison.served(pipeline.ctx()) == comparison.Served(hours=2, rows=8, waiting=1)
+    assert served_hours.served(pipeline.ctx()) == served_hours.Served(hours=2, rows=8, waiting=1)
     for job, moment, kept in (
         (remove_duplicates, "building.written", 12),
         (handle_missing_values, "building.written", 13),
@@ -96,23 +96,23 @@ def served(landed):
 
 
 def test_a_difference_made_by_hand_is_found(served, postgres):
-    assert comparison.served(served.ctx()).hours == 3
+    assert served_hours.served(served.ctx()).hours == 3
     postgres("UPDATE user_events SET price = 11 WHERE timestamp < '2019-10-01 01:00'")
     with pytest.raises(IdentityError, match="2019-10-01T00: PostgreSQL has 4 rows"):
-        comparison.served(served.ctx())
+        served_hours.served(served.ctx())
     postgres("UPDATE user_events SET price = 10")
     postgres("INSERT INTO user_events (user_id, item_id, event_type, timestamp) VALUES (1, 1, 'view', '2019-10-05')")
     with pytest.raises(IdentityError, match="2019-10-05T00: PostgreSQL has 1 rows"):
-        comparison.served(served.ctx())
+        served_hours.served(served.ctx())
     postgres("DELETE FROM user_events WHERE timestamp >= '2019-10-05'")
     postgres("DELETE FROM pipeline.loaded_hours WHERE hour = '2019-10-01 02:00'")
     with pytest.raises(IdentityError, match="2019-10-01T02: PostgreSQL's ledger has no entry, Delta's 4:"):
-        comparison.served(served.ctx())
+        served_hours.served(served.ctx())
 
 
 def test_an_hour_that_is_loaded_meanwhile_waits_and_is_not_compared(served, monkeypatch):
     served.put("late.csv", HEAD + ROW.format(time="01:30", kind="purchase", user=9))
-    opened = comparison.opened
+    opened = served_hours.opened
 
     def loaded_first(ctx):
         """A writer commits after Delta's ledger was read and before PostgreSQL is."""
@@ -122,9 +122,9 @@ def test_an_hour_that_is_loaded_meanwhile_waits_and_is_not_compared(served, monk
         return opened(ctx)
 
     with monkeypatch.context() as patched:
-        patched.setattr(comparison, "opened", loaded_first)
-        assert comparison.served(served.ctx()) == comparison.Served(hours=2, rows=8, waiting=1)
-    assert comparison.served(served.ctx()) == comparison.Served(hours=3, rows=13, waiting=0)
+        patched.setattr(served_hours, "opened", loaded_first)
+        assert served_hours.served(served.ctx()) == served_hours.Served(hours=2, rows=8, waiting=1)
+    assert served_hours.served(served.ctx()) == served_hours.Served(hours=3, rows=13, waiting=0)
 
 
 def test_counting_a_named_version_reads_the_log_only(served):
@@ -145,4 +145,4 @@ def test_a_warehouse_whose_ledger_names_nothing_is_read_as_it_is(served):
     ctx = served.ctx()
     ctx.ledger.record_hours(row | {"writes": None} for row in ctx.ledger.hours())
     assert served.ctx().count(tables.USER_EVENTS) == 12
-    assert len(list(identities(served.ctx()))) == 2
+    assert len(list(identities(served.ctx()))) == 3
