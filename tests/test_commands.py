@@ -43,7 +43,7 @@ def test_the_closing_table_proves_the_counts_and_a_second_run_has_nothing_to_do(
     assert "rejected by reason: malformed_record 1" in out
     assert "dropped: purchase 1, view 19; purchase money dropped 10.00" in " ".join(out.split())
     assert "hours: 2 loaded, 10 empty; days: 1 with data, 1 built, 1 incomplete" in out
-    assert "incomplete: 2019-10-01 (3 of 24 hours)" in out
+    assert "incomplete: 2019-10-01 (12 of 24 hours)" in out
     assert re.search(r"remove_duplicates +22 +2 ", out)
     versions = [pipeline.ctx().storage.version(table) for table in tables.ALL]
     again = told(pipeline, capsys, whole.run)
