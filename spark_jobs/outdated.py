@@ -7,9 +7,9 @@ from spark_jobs.context import Context
 from spark_jobs.known_files import is_parsed_by_older_rules
 from spark_jobs.rule_versions import FIRST, VERSIONS
 from spark_jobs.windows import DAY, HOUR, Window
+from spark_jobs.wording import MOST_NAMED, name_first
 
 SUBMIT = "spark-submit spark_jobs/jobs"
-MOST_NAMED = 3
 SNAPSHOTS = ("create_user_item_matrix", "feature_engineering")
 
 
@@ -30,8 +30,7 @@ def _parsed(ctx: Context) -> Iterator[str]:
             f"{SUBMIT}/extract_events.py --again, then the other jobs"
         )
     if gone:
-        more = f" and {len(gone) - MOST_NAMED:,} more" if len(gone) > MOST_NAMED else ""
-        yield f"parsed by older rules, and no longer there to be landed again: {', '.join(gone[:MOST_NAMED])}{more}"
+        yield f"parsed by older rules, and no longer there to be landed again: {name_first(gone)}"
 
 
 def _judged(ctx: Context) -> Iterator[str]:

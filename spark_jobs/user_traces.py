@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spark_jobs.settings import Settings
+from spark_jobs.wording import name_first
 
 BLOCK = 1 << 20
-MOST_NAMED = 3
 LATEST = "latest.html"  # of report/page.py
 TEXTS = (".txt", ".log", ".json", ".html", ".csv", ".ndjson", ".prom")
 
@@ -38,9 +38,7 @@ def describe_traces(settings: Settings, user: int) -> Iterator[str]:
         ("verdicts and lineage", [paths.quality, paths.lineage]),
     ):
         if found := sorted(_naming(user, _files(folders))):
-            more = f" and {len(found) - MOST_NAMED:,} more" if len(found) > MOST_NAMED else ""
-            named = ", ".join(map(str, found[:MOST_NAMED]))
-            yield f"not touched: {what} name the user: {named}{more}; remove these files"
+            yield f"not touched: {what} name the user: {name_first(found)}; remove these files"
     if _files([paths.processed]):
         yield f"not touched: what was exported before to {paths.processed}; export again, and remove what you copied"
     yield "not touched: backups of the warehouse, of PostgreSQL and of the raw files, which this cannot know"

@@ -34,6 +34,7 @@ from spark_jobs.storage_files import vacuum
 from spark_jobs.tables import Table
 from spark_jobs.transforms import users
 from spark_jobs.windows import Window, parse_day
+from spark_jobs.wording import name_first
 
 HELD_BY = tuple(table for table in tables.ALL if {"user_id", "raw_text"} & set(table.columns))
 SNAPSHOTS = {  # but the index tables, whose numbers stay
@@ -42,7 +43,6 @@ SNAPSHOTS = {  # but the index tables, whose numbers stay
 }
 REASON = "a user was forgotten, which left the rejected rows a larger share"
 LARGEST = 2**63 - 1
-MOST_NAMED = 3
 
 
 def main() -> int:
@@ -112,9 +112,9 @@ def lift(ctx: Context, user: int) -> Iterator[str]:
     yield f"lifted: user {user} is not suppressed any more"
     there = [row["path"] for row in files if row["status"] != "vanished"]
     if there:
-        yield f"to be read again by the next landing (make run): {_first(there)}"
+        yield f"to be read again by the next landing (make run): {name_first(there)}"
     if gone := [row["path"] for row in files if row["status"] == "vanished"]:
-        yield f"records that only these files had do not come back, for the files are gone: {_first(gone)}"
+        yield f"records that only these files had do not come back, for the files are gone: {name_first(gone)}"
 
 
 def _held(ctx: Context, user: int) -> dict[str, int]:
@@ -209,12 +209,7 @@ def _renew(ctx: Context, step: str, table: Table) -> None:
 def _beyond(files: Sequence[str]) -> Iterator[str]:
     there = [path for path in files if "://" in path or Path(path).exists()]
     if there:
-        yield f"not touched: this user's lines in {_first(there)}; they land no more, but only you can take them out"
-
-
-def _first(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - MOST_NAMED:,} more" if len(paths) > MOST_NAMED else ""
-    return f"{', '.join(paths[:MOST_NAMED])}{more}"
+        yield f"not touched: this user's lines in {name_first(there)}; they land no more; only you can take them out"
 
 
 def _listed(counts: dict[str, int]) -> str:

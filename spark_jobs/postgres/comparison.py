@@ -16,14 +16,14 @@ def same(found: Mapping[datetime, tuple[int, int]], due: Mapping[datetime, tuple
     wrong = sorted(hour for hour in {*found, *due} if found.get(hour, nothing) != due.get(hour, nothing))
     if not wrong:
         return
-    told = [
+    differences = [
         "{}: PostgreSQL has {:,} rows (digest {}), user_events {:,} (digest {})".format(
             name(hour, HOUR), *found.get(hour, nothing), *due.get(hour, nothing)
         )
         for hour in wrong[:3]
     ]
     more = f" and {len(wrong) - 3} more hours" if len(wrong) > 3 else ""
-    raise IdentityError(f"Delta and PostgreSQL differ: {'; '.join(told)}{more}.")
+    raise IdentityError(f"Delta and PostgreSQL differ: {'; '.join(differences)}{more}.")
 
 
 def compare_items(cursor: Any, day: date, staged: Staged) -> None:

@@ -61,14 +61,14 @@ def _check_settled(
     wrong = sorted(hour for hour in settled if _content(now.get(hour)) == _content(units.get(hour)))
     if not wrong:
         return
-    told = [
+    differences = [
         "{}: PostgreSQL's ledger has {}, Delta's {} (rows and digest)".format(
             name(hour, HOUR), digests.get(hour, "no entry"), _content(units.get(hour))
         )
         for hour in wrong[:3]
     ]
     more = f" and {len(wrong) - 3} more hours" if len(wrong) > 3 else ""
-    raise IdentityError(f"Delta and PostgreSQL differ: {'; '.join(told)}{more}.")
+    raise IdentityError(f"Delta and PostgreSQL differ: {'; '.join(differences)}{more}.")
 
 
 def _dated(ctx: Context) -> dict[datetime, Unit]:

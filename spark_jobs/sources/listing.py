@@ -9,9 +9,9 @@ from pyarrow import fs
 from spark_jobs.addresses import base_name, canonical, is_remote
 from spark_jobs.errors import SourceError
 from spark_jobs.sources.file_systems import file_system
+from spark_jobs.wording import name_first
 
 CATALOG = "items.csv"  # in the raw folder: not events, but what the shop says of its items
-MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,7 @@ class Listing:
 
     def describe_skipped(self) -> list[str]:
         """One sentence for each reason."""
-        lines = []
-        for reason, names in self.skipped.items():
-            more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
-            lines.append(f"skipped, {reason}: {', '.join(names[:MOST_NAMED])}{more}.")
-        return lines
+        return [f"skipped, {reason}: {name_first(names)}." for reason, names in self.skipped.items()]
 
 
 def list_files(address: str) -> Listing:

@@ -1,0 +1,11 @@
+"""Lists as a person reads them."""
+
+from collections.abc import Sequence
+
+MOST_NAMED = 3
+
+
+def name_first(names: Sequence[object]) -> str:
+    """The first names, and how many more there are: 'a, b, c and 4 more'."""
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(map(str, names[:MOST_NAMED]))}{more}"
