@@ -61,12 +61,11 @@ LEFT_OUT = {
     "started twice": "the lock is held from the job's first to its last line, wherever the first one stands",
     "frozen, wakes later": "after the last write of a job nothing is left that it could do on waking",
 }
-IN_THE_LOAD = "load.uncommitted"
-SHORT = (  # one of each kind and one more kill, part of `make test-all`; those IN_THE_LOAD of `make test` too
+SHORT = (  # one of each kind and one more kill, part of `make test-all`
     *(("JVM killed", "landing.written"), ("disk full", "landing.read"), ("driver killed", "judging.events")),
-    *(("started twice", IN_THE_LOAD), ("SIGTERM", "load.copy"), ("PostgreSQL restarted", IN_THE_LOAD)),
-    *(("PostgreSQL gone 30 s", "load.copy"), ("frozen, wakes later", IN_THE_LOAD)),
-    ("JVM killed", IN_THE_LOAD),
+    *(("started twice", "load.uncommitted"), ("SIGTERM", "load.copy"), ("PostgreSQL restarted", "load.uncommitted")),
+    *(("PostgreSQL gone 30 s", "load.copy"), ("frozen, wakes later", "load.uncommitted")),
+    ("JVM killed", "load.uncommitted"),
 )
 
 
