@@ -3,7 +3,8 @@
 .PHONY: help setup run report test test-all requeue rebuild forget upgrade handover upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit lint lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
-PY := .venv/bin/python
+# Python takes nothing from variables of other software, and text is UTF-8 in any language.
+PY := .venv/bin/python -E -X utf8
 # On make's command line a value means what is written there: make itself would take the $ out of a password.
 define literal
 ifeq ($(origin $(1)),command line)
@@ -19,12 +20,16 @@ quoted = '$(subst ','\'',$(1))'
 sets := $(foreach pair,$(SET),--set $(call quoted,$(pair)))
 given = $(if $($(1)),--$(2) $(call quoted,$($(1))))
 
+COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
+
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.ready ## the environment in .venv: pinned packages, jars (done by every other target)
 .venv/.ready: requirements.lock conf/setup.sh conf/jars.py
 	@bash conf/setup.sh
+.venv/.dev: requirements-dev.lock .venv/.ready
+	@bash conf/setup.sh dev
 
 run: .venv/.ready ## the whole pipeline: on a generated sample, or INPUT=file-or-folder; DATABASE_URL= for your PostgreSQL
 	@$(PY) -m spark_jobs.pipeline $${INPUT:+--input "$$INPUT"} $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
@@ -35,10 +40,10 @@ report: .venv/.ready ## the last run in pictures, made again and opened: data/re
 requeue: .venv/.ready ## rejected rows once more, after you mended their file in data/raw or a rule in conf/settings.toml
 	@$(PY) -m spark_jobs.pipeline --requeue $${INPUT:+--input "$$INPUT"} $(sets)
 
-test: .venv/.ready ## the tests, under 15 minutes
+test: .venv/.dev ## the tests, under 15 minutes
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
-test-all: .venv/.ready ## the tests, long ones too
+test-all: .venv/.dev ## the tests, long ones too
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 status: .venv/.ready ## hours and days: loaded, empty, stopped, dirty, incomplete, and what mends each
@@ -62,10 +67,10 @@ handover: .venv/.ready ## takes the database from another warehouse: removes its
 upkeep: .venv/.ready ## once a week: joins small files, removes what nobody needs any more, prints sizes before and after
 	@$(PY) -m spark_jobs.commands.upkeep $(sets)
 
-torture: .venv/.ready ## runs killed, raced, starved and frozen at named moments: SEEDS= ONLY=
+torture: .venv/.dev ## runs killed, raced, starved and frozen at named moments: SEEDS= ONLY=
 	@$(PY) -m tests.torture $(call given,SEEDS,seeds) $(call given,ONLY,only)
 
-cluster-check: .venv/.ready ## the pipeline on a standalone cluster that loses a worker, beside local mode: ROWS=
+cluster-check: .venv/.dev ## the pipeline on a standalone cluster that loses a worker, beside local mode: ROWS=
 	@$(PY) -m tests.cluster $(call given,ROWS,rows)
 
 package: .venv/.ready ## the code as data/pipeline.zip, for spark-submit --py-files
@@ -96,11 +101,11 @@ export: .venv/.ready ## the five outputs to data/processed: FORMAT=csv or parque
 split: .venv/.ready ## AT=2019-10-25: what was known before it to train on, what came after to test with, in data/processed
 	@$(PY) -m spark_jobs.commands.split $(call given,AT,at) $(sets)
 
-bench: .venv/.ready ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=hour, day, skew, year, growth
+bench: .venv/.dev ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=hour, day, skew, year, growth
 	@$(PY) -m tests.bench $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
 
 doctor: ## what the pipeline needs and this machine has of it, and what to do about the rest
-	@$$([ -f .venv/.ready ] && echo $(PY) || command -v python3.11 || echo python3) conf/doctor.py
+	@$$([ -f .venv/.ready ] && echo $(PY) || echo python3) conf/doctor.py
 
 clean: ## removes the warehouse, the database, verdicts, exports and samples (asks first; YES=1 does not)
 	@bash conf/clean.sh
@@ -109,10 +114,11 @@ docs: .venv/.ready ## docs/tables.md anew from spark_jobs/tables
 	@$(PY) -m spark_jobs.tables > docs/tables.md
 
 audit: .venv/.ready ## known vulnerabilities of the pinned packages, by pip-audit; fails where one cannot be looked up
-	@.venv/bin/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.lock
+	@.venv/bin/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements-dev.lock
 
-lint: .venv/.ready ## style
+lint: .venv/.dev ## style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
-lock: .venv/.ready ## requirements.lock anew from tests/requirements.txt
-	@.venv/bin/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 tests/requirements.txt -o requirements.lock
+lock: .venv/.ready ## both locks anew, each for Python 3.11 to 3.13: requirements.lock to run, requirements-dev.lock to develop
+	@$(COMPILE) requirements.txt -o requirements.lock
+	@$(COMPILE) -c requirements.lock tests/requirements.txt -o requirements-dev.lock

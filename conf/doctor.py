@@ -14,7 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 READY = ROOT / ".venv" / ".ready"
-LEAST_FREE_GB, LEAST_MEMORY_GB = 5, 6  # a sample and its tables; Spark's heap of 4 GB and Python beside it
+LEAST_FREE_GB = 5  # a sample and its tables
+PYTHONS = ("3.11", "3.12", "3.13")
+TESTED_JAVA = (17, 25)
 
 
 class LackError(Exception):
@@ -36,14 +38,26 @@ def main():
 
 def python():
     """The environment's Python, or the one that would make it."""
-    chosen = str(ROOT / ".venv" / "bin" / "python") if READY.exists() else os.environ.get("PYTHON") or "python3.11"
-    version = _output(chosen, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])").strip()
-    if not version.startswith("3.11."):
-        raise LackError(
-            f"Python 3.11 is needed, '{chosen}' is {version or 'not there'}; install it, or name yours: "
-            "make setup PYTHON=/path/to/python3.11"
-        )
-    return f"{version} ({chosen})"
+    named = os.environ.get("PYTHON")
+    candidates = [named] if named else [*(f"python{version}" for version in PYTHONS), "python3"]
+    if READY.exists():
+        candidates = [str(ROOT / ".venv" / "bin" / "python")]
+    found = [
+        (chosen, _output(chosen, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])").strip())
+        for chosen in candidates
+    ]
+    for chosen, version in found:
+        if version.rpartition(".")[0] in PYTHONS:
+            return f"{version} ({chosen})"
+    seen = (
+        f", '{candidates[0]}' is {found[0][1].splitlines()[-1] if found[0][1] else 'not there'}"
+        if len(found) == 1
+        else ""
+    )
+    raise LackError(
+        f"Python 3.11, 3.12 or 3.13 is needed{seen}; install it (Debian, Ubuntu: apt install python3 python3-venv), or "
+        "name yours: make setup PYTHON=/path/to/python3.12"
+    )
 
 
 def java():
@@ -56,7 +70,8 @@ def java():
             f"Java 17 or later is needed, '{chosen}' is {found.group(1) if found else 'not there'}; install it "
             "(Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME"
         )
-    return f"{found.group(1)} ({chosen})"
+    untested = "" if int(found.group(2)) in TESTED_JAVA else "; accepted, not tested: tested are 17 and 25"
+    return f"{found.group(1)} ({chosen}){untested}"
 
 
 def environment():
@@ -68,8 +83,11 @@ def environment():
 
 def packages():
     """Every package as requirements.lock pins it; of Spark both distributions, whose files lie in one folder."""
-    pinned = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^ \\;]+)", (ROOT / "requirements.lock").read_text(), re.M))
     _set_up()
+    from packaging.markers import Marker
+
+    lines = re.findall(r"^([\w.-]+)==([^ \\;]+)(?: ; ([^\\\n]+))?", (ROOT / "requirements.lock").read_text(), re.M)
+    pinned = {name: version for name, version, marker in lines if not marker or Marker(marker.strip()).evaluate()}
     found = {
         re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower(): each.version
         for each in importlib.metadata.distributions()
@@ -91,21 +109,27 @@ def jars():
     _set_up()
     import jars as own
 
-    missing = own.missing()
+    missing = own.missing() + [jar.name for jar in own.replaced()]
     if missing:
         raise LackError(f"{', '.join(missing)} not there or damaged: make setup after rm .venv/.ready")
     return f"{len(own.JARS)} as expected"
 
 
 def memory():
-    """Physical memory."""
-    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    if gigabytes < LEAST_MEMORY_GB:
-        raise LackError(
-            f"{gigabytes:.1f} GB, less than {LEAST_MEMORY_GB}: set spark.driver.memory in "
-            "conf/spark-defaults.conf to half of it"
-        )
-    return f"{gigabytes:.1f} GB, {os.cpu_count()} cores"
+    """What this machine or container has, and the heap that a job gets of it."""
+    sys.path.append(str(ROOT))
+    from spark_jobs import machine
+
+    found = machine.memory()
+    size = f"{found / machine.GIB:.1f} GiB"
+    if found < machine.LEAST_MEMORY_GIB * machine.GIB:
+        raise LackError(f"{size}, less than {machine.LEAST_MEMORY_GIB}: a job may end for want of memory; give it more")
+    jobs = machine.jobs_at_once(found, machine.cores())
+    heaps = f"{machine.heap_mib(found, 1) / 1024:.1f} GiB"
+    heaps += (
+        f", or {machine.heap_mib(found, jobs) / 1024:.1f} GiB each of {jobs} at once" if jobs > 1 else ", one at a time"
+    )
+    return f"{size}, {machine.cores()} cores: a job's heap is {heaps}"
 
 
 def disk():

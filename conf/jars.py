@@ -1,12 +1,14 @@
 """Puts the jars of Delta and OpenLineage beside Spark's own, once, by Spark's resolver; a run then needs no network.
 
-Five of Delta suffice (Spark brings ANTLR itself); resolving what they declare would add second copies of Hadoop,
-Parquet and Log4j. OpenLineage's listener does nothing until a run names it (docs/lineage.md); it has to lie beside
-Delta's jars, whose classes it looks for. Each jar is checked against its SHA-256. With `--s3 FOLDER` the jars for s3a://
+Hadoop's client takes the place of the older one that Spark brings, which does not run on Java 25. Five of Delta
+suffice (Spark brings ANTLR itself); resolving what they declare would add second copies of Hadoop, Parquet and Log4j.
+OpenLineage's listener does nothing until a run names it (docs/lineage.md); it has to lie beside Delta's jars, whose
+classes it looks for. Each jar is checked against its SHA-256. With `--s3 FOLDER` the jars for s3a://
 are put into that folder, and their addresses printed as `spark-submit --jars` takes them.
 """
 
 import hashlib
+import re
 import shutil
 import sys
 import tempfile
@@ -16,6 +18,8 @@ from pathlib import Path
 import pyspark
 from pyspark.sql import SparkSession
 
+from spark_jobs import environment
+
 PLACE = Path(pyspark.__file__).parent / "jars"
 JARS = {
     "io.delta:delta-spark_4.1_2.13:4.3.1": "ebf35a4383f0a653c3ee3c7882c0edcac2f846be31ac61af4b96ccfaaf36c171",
@@ -24,12 +28,14 @@ JARS = {
     "io.delta:delta-kernel-defaults:4.3.1": "27471cca7dd7a36289af2c8d52d2babb37e9e5a13cdaaea76730120f4c72e62f",
     "io.delta:delta-kernel-unitycatalog:4.3.1": "a288342b7e53da34a608a1a227c8109aa4681fcb582da499ed19347f2193362b",
     "io.openlineage:openlineage-spark_2.13:1.53.0": "5d84b0ae7e72909b5aae7ed87df878bf06b28d9ac3005765c3529d0a66dbae6f",
+    "org.apache.hadoop:hadoop-client-api:3.4.3": "6443332781f26a7199009d9517cd1eb013fbf54ca1c9759a2a9e487542b1d52a",
+    "org.apache.hadoop:hadoop-client-runtime:3.4.3": "bd20267b0555766ae84697dd888f074ca326d8e2ec3c0008928a6ac2966c67de",
 }
 
 
 # Hadoop's S3 client with the parts of Amazon's library that it uses, in place of the whole bundle that it declares.
 S3 = (
-    "org.apache.hadoop:hadoop-aws:3.4.2?transitive=false",
+    "org.apache.hadoop:hadoop-aws:3.4.3?transitive=false",
     "software.amazon.awssdk:s3-transfer-manager:2.29.52?transitive=true",
     "software.amazon.awssdk:sts:2.29.52?transitive=true",
 )
@@ -59,10 +65,11 @@ def s3(folder: Path) -> list[Path]:
 def beside_sparks() -> int:
     """Resolves what is missing; returns 0 when every jar is there and is the one expected."""
     wanted = missing()
-    if not wanted:
+    if not wanted and not replaced():
         return 0
     with tempfile.TemporaryDirectory() as cache:
-        _resolved(cache, [f"{address}?transitive=false" for address in wanted])
+        if wanted:
+            _resolved(cache, [f"{address}?transitive=false" for address in wanted])
         for address in wanted:
             group, file = address.partition(":")[0], _file(address)
             resolved = Path(cache) / "jars" / f"{group}_{file}"
@@ -70,11 +77,14 @@ def beside_sparks() -> int:
                 sys.stderr.write(f"{file}: not the file that was expected (SHA-256 differs).\n")
                 return 1
             shutil.copyfile(resolved, PLACE / file)
+    for older in replaced():
+        older.unlink()
     return 0
 
 
 def _resolved(cache: str, addresses: Iterable[str]) -> None:
     """Has Spark's resolver put the jars of these addresses into `cache`/jars."""
+    environment.prepare()
     session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
     spark = session.config("spark.jars.ivy", cache).config("spark.sql.extensions", "").getOrCreate()
     for address in addresses:
@@ -85,6 +95,13 @@ def _resolved(cache: str, addresses: Iterable[str]) -> None:
 def missing() -> list[str]:
     """The addresses of the jars that are not beside Spark's own, or not as expected."""
     return [address for address, digest in JARS.items() if not _is_good(PLACE / _file(address), digest)]
+
+
+def replaced() -> list[Path]:
+    """Jars of Spark that lie there in another version than the one expected."""
+    expected = {_file(address) for address in JARS}
+    names = "|".join(re.escape(address.split(":")[1]) for address in JARS)
+    return [jar for jar in PLACE.glob("*.jar") if re.match(rf"({names})-\d", jar.name) and jar.name not in expected]
 
 
 def _file(address: str) -> str:

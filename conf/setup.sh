@@ -1,38 +1,55 @@
 #!/usr/bin/env bash
-# Makes .venv: the pinned packages, the jars, and the links by which spark-submit finds conf/ and spark_jobs/.
-# Safe to run again at any time; called by make when requirements.lock or this file is newer than .venv/.ready.
+# Makes .venv: the pinned packages, the jars, and the links by which spark-submit finds conf/ and spark_jobs/. With `dev`, only
+# adds what tests, style and benchmarks need. Safe to run again at any time; make calls it when a lock or this file has changed.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-python=${PYTHON:-python3.11}
 log=$root/data/logs/setup.log
+packages() { quietly env VIRTUAL_ENV="$root/.venv" .venv/bin/uv pip sync --quiet --link-mode=copy --require-hashes "$1"; }
 stop() { echo "setup: $*" >&2; exit 1; }
+quietly() { "$@" >>"$log" 2>&1 || { tail -n 3 "$log" >&2; stop "failed at: $1 ${2:-} ${3:-}; the whole log is $log."; }; }
+mkdir -p "$(dirname "$log")"
 
-command -v "$python" >/dev/null ||
-  stop "Python 3.11 is needed and '$python' was not found; install it, or name yours: make setup PYTHON=/path/to/python3.11."
-version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || stop "'$python' does not run."
-[ "$version" = 3.11 ] || stop "Python 3.11 is needed, '$python' is $version; name another: make setup PYTHON=/path/to/python3.11."
-"$python" -c 'import venv, ensurepip' 2>/dev/null ||
-  stop "Python's venv module is missing; install it (Debian, Ubuntu: apt install python3.11-venv)."
+if [ "${1:-}" = dev ]; then
+  echo "setup: installing what tests need …"
+  packages requirements-dev.lock
+  touch .venv/.dev
+  exit
+fi
+# The Python that is named, or the first that is here: of several, one without the venv module is passed over.
+known="3.11 3.12 3.13"
+version_of() { "$1" -E -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true; }
+is_known() { [[ " $known " == *" ${1:-none} "* ]]; }
+python=
+for candidate in ${PYTHON:+"$PYTHON"} ${PYTHON:-python3.11 python3.12 python3.13 python3}; do
+  version=$(version_of "$candidate")
+  is_known "$version" && "$candidate" -E -c 'import venv, ensurepip' 2>/dev/null && python=$candidate && break
+done
+if [ -z "$python" ]; then
+  wanted="Python 3.11, 3.12 or 3.13 with its venv module is needed"
+  [ -z "${PYTHON:-}" ] || stop "$wanted, and PYTHON=$PYTHON is ${version:-no program that runs}${version:+, or lacks the module}; name another one."
+  stop "$wanted, and none was found; install it (Debian, Ubuntu: apt install python3 python3-venv), or name yours: make setup PYTHON=/path/to/python3.12."
+fi
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 command -v "$java" >/dev/null ||
-  stop "Java 17 is needed and '$java' was not found; install it (Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME."
+  stop "Java 17 or later is needed and '$java' was not found; install it (Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME."
 major=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
 [ "${major:-0}" -ge 17 ] || stop "Java 17 or later is needed, '$java' is ${major:-unknown}; set JAVA_HOME to a newer one."
+[ "$major" = 17 ] || [ "$major" = 25 ] || echo "setup: Java $major is accepted; tested are Java 17 and 25."
 
-mkdir -p "$(dirname "$log")"
 : > "$log"
-quietly() { "$@" >>"$log" 2>&1 || { tail -n 3 "$log" >&2; stop "failed at: $1 ${2:-} ${3:-}; the whole log is $log."; }; }
-
-rm -f .venv/.ready
+rm -f .venv/.ready .venv/.dev
 echo "setup: installing packages (about a minute) …"
-[ -x .venv/bin/python ] || quietly "$python" -m venv .venv
-quietly .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
-quietly env VIRTUAL_ENV="$root/.venv" .venv/bin/uv pip sync --quiet --link-mode=copy --require-hashes requirements.lock
-site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+# An environment of another version than the named one, or of a checkout that has moved, is made anew.
+if [ -n "${PYTHON:-}" ] && [ "$(version_of .venv/bin/python)" != "$version" ] || [ -z "$(version_of .venv/bin/python)" ]; then
+  quietly "$python" -E -m venv --clear .venv
+fi
+quietly .venv/bin/python -E -m pip install --quiet --disable-pip-version-check uv
+packages requirements.lock
+site=$(.venv/bin/python -E -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 echo "$root" > "$site/pipeline.pth"
 ln -sfn "$root/conf" "$site/pyspark/conf"
 echo "setup: fetching the jars …"
-quietly .venv/bin/python conf/jars.py
+quietly .venv/bin/python -E -X utf8 conf/jars.py
 touch .venv/.ready
 echo "setup: done."

@@ -1,5 +1,6 @@
 """Raw shop events to recommender-ready tables: jobs, the rules they apply and the tables they write."""
 
+import os
 import sys
 from types import TracebackType
 
@@ -13,3 +14,8 @@ def _say_interrupted(kind: type[BaseException], error: BaseException, trace: Tra
 
 if sys.argv[:1] == ["-m"]:  # a command that still imports its modules: Ctrl-C is no reason for a trace
     sys.excepthook = _say_interrupted
+
+if "PYSPARK_GATEWAY_PORT" in os.environ and os.path.join("spark_jobs", "jobs") in sys.argv[0]:  # noqa: PTH118
+    from spark_jobs import preflight
+
+    preflight.check_or_exit()  # before any import that fails with another Spark or another Python

@@ -16,7 +16,7 @@ from typing import Any
 from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 
-from spark_jobs import lease, lock, metrics, quality, windows
+from spark_jobs import lease, lock, metrics, preflight, quality, windows
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import PipelineError
 from spark_jobs.redaction import redacted
@@ -103,6 +103,7 @@ def guarded(name: str, action: Callable[[], int]) -> int:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _interrupt)
     try:
+        preflight.check()
         return action()
     except PipelineError as error:
         sys.stderr.write(f"{name}: {error}\n")

@@ -5,15 +5,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pyspark import SparkContext
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
+from spark_jobs import environment
 from spark_jobs.errors import PipelineError
 from spark_jobs.settings import ROOT
 
@@ -36,20 +37,38 @@ def spark_session(name: str, **options: str) -> SparkSession:
     """
     logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs traces of what its caller gets as an exception
     logging.getLogger().addFilter(_is_not_of_py4j)
+    if not _has_jvm():
+        environment.prepare()
     os.environ["TZ"] = "UTC"
     time.tzset()
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PIPELINE_LOGS", str(ROOT / "data" / "logs"))
-    builder = SparkSession.builder.appName(name)
-    for key, value in (REQUIRED | options).items():
-        builder = builder.config(key, value)
     with _quiet_start(), _same_interrupt():
         try:
+            SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(options.items())))
+            builder = SparkSession.builder.appName(name)
+            for key, value in (REQUIRED | _of_local_mode(options) | options).items():
+                builder = builder.config(key, value)
             return builder.getOrCreate()
         except PySparkRuntimeError as error:
             if error.getCondition() != "JAVA_GATEWAY_EXITED":
                 raise
-            raise PipelineError(f"Spark's JVM did not start: {_last_line(_jvm_log())} ({_jvm_log()})") from error
+            raise PipelineError(f"Spark's JVM did not start: {_reason()} ({_jvm_log()})") from error
+
+
+def _has_jvm() -> bool:
+    """Whether this process has a JVM already: its own, or that of the spark-submit which started it."""
+    return SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def _of_local_mode(options: Mapping[str, str]) -> dict[str, str]:
+    """What holds without a cluster: Python workers are of this Python, and a path without a scheme is a local file,
+    whatever PYSPARK_PYTHON and HADOOP_CONF_DIR say."""
+    if not (options.get("spark.master") or SparkConf().get("spark.master", "local[*]")).startswith("local"):
+        return {}
+    if os.environ.get("PYSPARK_PYTHON", sys.executable) != sys.executable:
+        environment.say_unused(["PYSPARK_PYTHON"])
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    return environment.LOCAL_FILES
 
 
 def _is_not_of_py4j(record: logging.LogRecord) -> bool:
@@ -61,9 +80,12 @@ def _jvm_log() -> Path:
     return Path(os.environ["PIPELINE_LOGS"]) / "jvm.log"
 
 
-def _last_line(log: Path) -> str:
+def _reason() -> str:
+    """The JVM's last word, and the variables with options that it was given."""
+    log = _jvm_log()
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
-    return lines[-1].strip() if lines else "it gave no reason"
+    given = " and ".join(name for name in environment.JAVA_OPTIONS if os.environ.get(name))
+    return (lines[-1].strip() if lines else "it gave no reason") + (f"; it took options from {given}" if given else "")
 
 
 @contextmanager
@@ -79,7 +101,7 @@ def _same_interrupt() -> Iterator[None]:
 @contextmanager
 def _quiet_start() -> Iterator[None]:
     """A JVM that this process starts says what it says to a file in the log folder: it is never for a person."""
-    if SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ:
+    if _has_jvm():
         yield
         return
     _jvm_log().parent.mkdir(parents=True, exist_ok=True)

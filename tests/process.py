@@ -8,7 +8,6 @@ from pathlib import Path
 from spark_jobs.settings import ROOT
 
 SUBMIT = Path(sys.executable).parent / "spark-submit"
-os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # spark-submit asks for it where no venv is activated
 NAMES = ("warehouse", "database", "quality", "processed", "reports", "metrics", "lineage", "logs")
 
 
@@ -22,18 +21,18 @@ def command(folder: Path, *arguments: str, module: str = "spark_jobs.pipeline") 
     return [sys.executable, "-m", module, "--input", str(folder / "raw"), *places(folder), *arguments]
 
 
-def environment(folder: Path, cores: int | None = 2) -> dict[str, str]:
-    """The variables that it runs with: no database of the caller's, logs in the folder; cores None: as conf/ says."""
+def environment(folder: Path) -> dict[str, str]:
+    """The variables that it runs with: no database of the caller's, logs in the folder."""
     kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    chosen = {"PYSPARK_SUBMIT_ARGS": f"--master local[{cores}] pyspark-shell"} if cores else {}
-    return kept | {"PIPELINE_LOGS": str(folder / "logs")} | chosen
+    return kept | {"PIPELINE_LOGS": str(folder / "logs")}
 
 
-def run(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
-    """Runs it to its end."""
+def run(folder: Path, *arguments: str, cores: int | None = None) -> subprocess.CompletedProcess:
+    """Runs it to its end, with so many cores as Java sees it; None: with those of this machine."""
+    seen = {"JAVA_TOOL_OPTIONS": f"-XX:ActiveProcessorCount={cores}"} if cores else {}
     return subprocess.run(
         command(folder, *arguments),
-        env=environment(folder, cores),
+        env=environment(folder) | seen,
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -51,6 +51,9 @@ def test_before_the_set_up_it_says_what_to_run(tmp_path):
     for path in (DOCTOR, DOCTOR.with_name("ports.py")):
         shutil.copy(path, tmp_path / "conf")
     shutil.copy(ROOT / "requirements.lock", tmp_path)
+    (tmp_path / "spark_jobs").mkdir()
+    for name in ("__init__.py", "machine.py"):
+        shutil.copy(ROOT / "spark_jobs" / name, tmp_path / "spark_jobs")
     code, said = ask(root=tmp_path, python="python3")
     assert code == 1
     assert said["environment"] == "LACK nothing is set up yet: make setup"

@@ -11,9 +11,7 @@ import tempfile
 from itertools import islice
 from pathlib import Path
 
-import pyspark
-
-from spark_jobs import settings, tables
+from spark_jobs import environment, settings, tables
 from spark_jobs.command_line import guarded, parser
 from spark_jobs.errors import PipelineError
 
@@ -43,25 +41,27 @@ def _answered(warehouse: str, query: str | None, header: bool) -> int:
             "spark.sql.catalogImplementation": "in-memory",
             "spark.sql.warehouse.dir": scratch,
             "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:memory:{Path(scratch).name};create=true",
-            "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC -Duser.timezone=UTC -Dderby.system.home={scratch}",
             "spark.hadoop.hive.cli.print.header": str(header).lower(),
             ADDRESS: warehouse,
         }
+        if environment.is_local(settings.ROOT):
+            options |= environment.LOCAL_FILES
         command = [str(Path(sys.executable).parent / "spark-sql"), "-S", "-i", str(names)]
         for key, value in options.items():
             command += ["--conf", f"{key}={value}"]
+        os.environ["SPARK_SUBMIT_OPTS"] = f'-Dderby.system.home="{scratch}" {os.environ.get("SPARK_SUBMIT_OPTS", "")}'
         return _run(command, query, len(views) if header else 0)
 
 
 def _run(command: list[str], query: str | None, dropped: int) -> int:
     """The exit code. With a query the engine's timings are shown only where it fails; of the answer the first lines
     are dropped: the headers of the views."""
-    environment = os.environ | {"SPARK_HOME": str(Path(pyspark.__file__).parent)}
+    environment.prepare()
     if not query:
-        return subprocess.run(command, env=environment, check=False).returncode
+        return subprocess.run(command, check=False).returncode
     with tempfile.TemporaryFile("w+") as said:
         asked = [*command, "-e", query]
-        with subprocess.Popen(asked, env=environment, stdout=subprocess.PIPE, stderr=said, text=True) as process:
+        with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=said, text=True) as process:
             for line in islice(process.stdout, dropped, None):
                 sys.stdout.write(line)
         if process.returncode:

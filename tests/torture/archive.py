@@ -25,8 +25,7 @@ def begin(folder: Path) -> None:
     conf = folder / "conf"
     conf.mkdir()
     (conf / "spark-env.sh").write_text(ENVIRONMENT.format(root=ROOT, folder=conf))
-    os.environ["SPARK_CONF_DIR"] = str(conf)
-    os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join([*CONF, "pyspark-shell"])
+    os.environ["SPARK_CONF_DIR"] = os.environ["PIPELINE_SPARK_CONF"] = str(conf)
     os.environ["SPARK_SUBMIT_OPTS"] = RECORD
 
 

@@ -1,0 +1,180 @@
+"""Decide the environment of every process that starts Spark, whatever other software has put there.
+
+Every command of the project calls `prepare()` before it starts Spark. A bare `spark-submit` starts its JVM first, so
+conf/spark-env.sh runs this module and takes over what it prints. Needs nothing beyond Python's standard library.
+"""
+
+import os
+import re
+import shlex
+import socket
+import sys
+import sysconfig
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from spark_jobs import machine, preflight
+from spark_jobs.errors import SettingsError
+
+# What a run means must not depend on the language, the encoding or the time zone of a machine.
+PINNED = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "TZ": "UTC"}
+# Read by PySpark or Spark, and meant for another Spark or another Python.
+FOREIGN = (
+    "PYSPARK_DRIVER_PYTHON_OPTS",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "SPARK_API_MODE",
+    "SPARK_CONNECT_MODE_ENABLED",
+    "SPARK_DIST_CLASSPATH",
+    "SPARK_PREPEND_CLASSES",
+    "SPARK_REMOTE",
+    "SPARK_TESTING",
+)
+SILENT = ("LANGUAGE", "PYTHONIOENCODING", "PYTHONWARNINGS")  # dropping them needs no word
+JAVA_OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "SPARK_SUBMIT_OPTS")
+JAVA_TOKEN = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
+# Options of Java that the pipeline decides; everything else (agents, certificates, proxies) is handed on.
+JAVA_LANGUAGE = re.compile(
+    r"-D(user\.(language|country|variant|script|region|extensions|timezone)(\.\w+)?|(\w+\.)*encoding)="
+)
+JAVA_MEMORY = re.compile(r"-Xm[sx]|-XX:[+-]Use\w+GC$|-XX:(Max|Initial)(HeapSize|RAMPercentage)=|-Djava\.io\.tmpdir=")
+LOOPBACK = "127.0.0.1"
+# Without a cluster a path without a scheme is a local file, whatever file system HADOOP_CONF_DIR makes the default one.
+LOCAL_FILES = {"spark.hadoop.fs.defaultFS": "file:///"}
+
+
+@dataclass
+class Decision:
+    """Variables to set (None: to remove), and those of other software that are not used as they are."""
+
+    variables: dict[str, str | None] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
+
+
+def say_unused(names: Sequence[str]) -> None:
+    """One line that names the variables without their values, which may be secret; nothing where there are none."""
+    if names:
+        sys.stderr.write(
+            f"note: set for other software, and not used here: {', '.join(sorted(names))} (conf/README.md).\n"
+        )
+
+
+def decide(environment: Mapping[str, str], root: Path, python: str, spark_home: str | None = None) -> Decision:
+    """What to change in `environment` so that Spark starts as this project needs it.
+
+    `python` is the interpreter of the project and `spark_home` the folder of its Spark; None where it is already
+    chosen. The result changes nothing in an environment that was decided before.
+    """
+    made = Decision()
+    variables = made.variables
+    for name in FOREIGN + SILENT:
+        if name in environment:
+            variables[name] = None
+            if name not in SILENT:
+                made.unused.append(name)
+    variables |= PINNED | {"PIPELINE_HOME": str(root)}
+    _replace("PYTHONPATH", str(root), environment, made)
+    for name in JAVA_OPTIONS:
+        _java_options(name, environment, made)
+    if spark_home:
+        _replace("SPARK_HOME", spark_home, environment, made)
+        _replace("SPARK_CONF_DIR", environment.get("PIPELINE_SPARK_CONF") or f"{spark_home}/conf", environment, made)
+        _replace("PYSPARK_SUBMIT_ARGS", _submit_arguments(root), environment, made)
+    _replace("PYSPARK_DRIVER_PYTHON", python, environment, made)
+    defaults = {
+        "PYSPARK_PYTHON": python,  # of a cluster's executors; in local mode session.py replaces it
+        "PIPELINE_LOGS": str(root / "data" / "logs"),
+        "SPARK_DRIVER_MEMORY": f"{_heap(environment)}m",
+    }
+    if not _resolves(socket.gethostname()):  # Spark looks up the machine's own name; in local mode nothing needs it
+        defaults["SPARK_LOCAL_IP"] = LOOPBACK
+    variables |= {name: value for name, value in defaults.items() if not environment.get(name)}
+    return made
+
+
+def _replace(name: str, value: str, environment: Mapping[str, str], made: Decision) -> None:
+    """Set a variable to the project's own value; another value is one of other software."""
+    found = environment.get(name)
+    made.variables[name] = value
+    if found and found != value:
+        made.unused.append(name)
+
+
+def _submit_arguments(root: Path) -> str:
+    """How PySpark starts its JVM: with the project's defaults, wherever the configuration folder is."""
+    return f"--properties-file {shlex.quote(str(root / 'conf' / 'spark-defaults.conf'))} pyspark-shell"
+
+
+def _java_options(name: str, environment: Mapping[str, str], made: Decision) -> None:
+    """Take out of a variable what the pipeline decides itself. Language and encoding go without a word."""
+    tokens = JAVA_TOKEN.findall(environment.get(name, ""))
+    plain = [re.sub("""['"]""", "", token) for token in tokens]
+    kept = [
+        token
+        for token, text in zip(tokens, plain, strict=True)
+        if not JAVA_LANGUAGE.match(text) and (name == "SPARK_SUBMIT_OPTS" or not JAVA_MEMORY.match(text))
+    ]
+    if len(kept) < len(tokens):
+        made.variables[name] = " ".join(kept) or None
+    if name != "SPARK_SUBMIT_OPTS" and any(JAVA_MEMORY.match(text) for text in plain):
+        made.unused.append(name)
+
+
+def _heap(environment: Mapping[str, str]) -> int:
+    jobs = environment.get("PIPELINE_JOBS_AT_ONCE", "")
+    return machine.heap_mib(machine.memory(), int(jobs) if jobs.isdigit() and int(jobs) else 1)
+
+
+def _resolves(host: str) -> bool:
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return True
+
+
+def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Change the environment of this process as `decide` says, and say what of it is not used."""
+    from spark_jobs.settings import ROOT
+
+    decision = decide(environment, ROOT, sys.executable, str(own_spark()))
+    for name, value in decision.variables.items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    say_unused(decision.unused)
+
+
+def is_local(root: Path) -> bool:
+    """Whether conf/spark-defaults.conf has Spark run on this machine, without a cluster."""
+    text = (root / "conf" / "spark-defaults.conf").read_text(encoding="utf-8")
+    found = re.findall(r"^\s*spark\.master[\s=:]+(\S+)", text, re.MULTILINE)
+    return not found or found[-1].startswith("local")
+
+
+def own_spark() -> Path:
+    """The folder of the Spark that is installed with this Python, whatever PYTHONPATH holds."""
+    installed = Path(sysconfig.get_path("purelib")) / "pyspark"
+    return installed if installed.exists() else Path(find_spec("pyspark").origin).parent
+
+
+def main() -> int:
+    """Print the changes as commands of a shell, for conf/spark-env.sh: `ROOT PYTHON` are the arguments."""
+    root, python = sys.argv[1:]
+    try:
+        preflight.check()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    decision = decide(os.environ, Path(root), python)
+    for name, value in decision.variables.items():
+        sys.stdout.write(f"unset {name}\n" if value is None else f"export {name}={shlex.quote(value)}\n")
+    say_unused(decision.unused)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
