@@ -46,8 +46,8 @@ def started(folder: Path) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     if UNUSABLE.intersection(str(folder.resolve())):
         raise DatabaseError(
-            f"{folder}: the embedded database cannot be where a path has one of {' '.join(sorted(UNUSABLE))}; name another "
-            "one in paths.database, or set DATABASE_URL to a server of your own."
+            f"{folder}: the embedded database cannot be where a path has one of {' '.join(sorted(UNUSABLE))}; "
+            "name another folder in paths.database, or set DATABASE_URL to a server of your own."
         )
     postgres_server.find_suitable_socket_dir = _socket_folder
     if os.geteuid() == 0:
