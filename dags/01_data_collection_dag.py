@@ -7,13 +7,16 @@
 
 **Who cares.** Analysts on PostgreSQL within the hour; `data_preprocessing_pipeline` waits for this DAG's hours.
 
-**What is normal.** Green, a minute or two, one line of JSON in each log and the same figures under XCom. Pink
-(skipped) means that the hour has no file yet: a later run takes it when it comes. Nothing is lost by that.
+**What is normal.** Green, a minute or two, one line of JSON in each log and the same figures under XCom.
+`load_to_database` is pink (skipped) where an hour has no file yet: everything else of the run is loaded, and a later
+run takes the hour when it comes. `extract_events` asks for it again after 5 and 10 minutes.
 
-**When it is red.** The last lines of the log say in one sentence what is wrong and what to do. *Stopped*: more than
-10 % of an hour's rows were rejected; look at the examples, mend the source and clear the task, or run
-`spark-submit spark_jobs/jobs/validate_data_quality.py --start HOUR --accept-rejects "why"`. *PostgreSQL*: mend the
-server and clear `load_to_database`.
+**When it is red.** The last lines of the log say in one sentence what is wrong and what to do. *Stopped*, in
+`load_to_database`: more than 10 % of the rows of the hours that it names were rejected; all others are loaded. Look at
+the examples in the log of `validate_data_quality`, fix the source, or run
+`spark-submit spark_jobs/jobs/validate_data_quality.py --start HOUR --accept-rejects "why"`; then clear the run, not the
+task alone, for the task reads the verdict of the one before. *PostgreSQL*: fix the server and clear
+`load_to_database`.
 
 **Run again.** An hour: clear its run. A day, a month: trigger with the parameters `start` and `end`
 (`2019-10-01`, `2019-11-01`), or, a run for each hour, `airflow backfill create --dag-id data_collection_pipeline
@@ -21,7 +24,7 @@ server and clear `load_to_database`.
 """
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
-from pipeline_job import WINDOWED, PipelineJob
+from pipeline_job import MISSING, STOPPED, WINDOWED, PipelineJob
 
 with DAG(
     "data_collection_pipeline",
@@ -31,8 +34,9 @@ with DAG(
     doc_md=__doc__,
     **WINDOWED,
 ):
-    extract, validate, load = (
-        PipelineJob(job=job, window="hours", pool="collection")
-        for job in ("extract_events", "validate_data_quality", "load_to_database")
+    extract = PipelineJob(job="extract_events", window="hours", pool="collection", goes_on_with=MISSING)
+    validate = PipelineJob(job="validate_data_quality", window="hours", pool="collection", goes_on_with=STOPPED)
+    load = PipelineJob(
+        job="load_to_database", window="hours", pool="collection", verdict_of=[extract.task_id, validate.task_id]
     )
     extract >> validate >> load

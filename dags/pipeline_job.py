@@ -1,7 +1,7 @@
 """The one place that builds the tasks: spark-submit with window, pool, exit codes, and its words in the UI."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +28,8 @@ from airflow.sdk.log import mask_secret
 JOBS = Path(__file__).resolve().parents[1] / "spark_jobs" / "jobs"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SPELLED = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
-WRONG_SETTING, STOPPED, NOT_ARRIVED = 2, 3, 4  # exit codes of the jobs; README
+WRONG_SETTING, NOT_ARRIVED = 2, 4  # exit codes of the jobs; README
+DONE, MISSING, STOPPED = "done", "missing", "stopped"  # outcomes of the jobs; spark_jobs/outcome.py
 POKE, POKE_MOST, PATIENCE = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=6)
 LISTENER = "io.openlineage.spark.agent.OpenLineageSparkListener"
 API_KEY = "spark.openlineage.transport.auth.apiKey"
@@ -117,16 +118,25 @@ def lineage(context: Context) -> dict[str, str]:
 
 
 class PipelineJob(SparkSubmitOperator):
-    """Submits one job. Its summary becomes the XCom and the metadata of its asset.
+    """Submits one job. Its summary becomes the XCom and the metadata of its asset; its outcome, the state of the task.
 
-    An hour that has not arrived is tried again and then skipped, not failed: later runs hand it on when it comes. A
-    stopped hour or a wrong setting fails at once, for another try would end alike.
+    `goes_on_with`: a further outcome of the job with which the task succeeds, as the job has done all it could and the
+    next one can go on; a missing hour is asked for again first. `verdict_of`: tasks before this one whose outcomes this
+    one turns into its own state once its job is done: a stopped hour fails it, a missing one has it skipped.
     """
 
     custom_operator_name = "spark-submit"  # says more in the UI than the class
 
     def __init__(
-        self, *, job: str, window: str | None = None, arguments: Sequence[str] = (), task_id: str = "", **kwargs: Any
+        self,
+        *,
+        job: str,
+        window: str | None = None,
+        arguments: Sequence[str] = (),
+        task_id: str = "",
+        goes_on_with: str = DONE,
+        verdict_of: Sequence[str] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             task_id=task_id or job,
@@ -136,6 +146,7 @@ class PipelineJob(SparkSubmitOperator):
             outlets=[asset(task_id or job)],
             **kwargs,
         )
+        self.goes_on_with, self.verdict_of = goes_on_with, verdict_of
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Runs the job to its end; returns what it read, wrote and rejected."""
@@ -145,22 +156,30 @@ class PipelineJob(SparkSubmitOperator):
             self.conf = (self.conf or {}) | lineage(context)
             try:
                 super().execute(context)
-            except AirflowException as error:
-                raise self._judged(error, context["ti"].try_number) from None
-            summary = json.loads(path.read_text())
+            except AirflowException:
+                if not path.exists():  # the job was not started, or has died: the provider says what it knows
+                    raise
+            summary = json.loads(path.read_text(encoding="utf-8"))
+        self._end(summary, context["ti"])
         for asset in self.outlets:
             context["outlet_events"][asset].extra.update(summary)
         return summary
 
-    def _judged(self, error: AirflowException, attempt: int) -> AirflowException:
-        if self._hook is None or self._hook._submit_sp is None:  # nothing was started: the provider says why
-            return error
-        code = self._hook._submit_sp.returncode
-        if code in (WRONG_SETTING, STOPPED):
-            return AirflowFailException(f"{self.task_id} ended with exit code {code}; its sentence stands above.")
-        if code == NOT_ARRIVED and attempt > self.retries:
-            return AirflowSkipException("the hour has not arrived; a later run takes it when it does.")
-        return AirflowException(f"{self.task_id} ended with exit code {code}; its sentence stands above.")
+    def _end(self, summary: Mapping[str, Any], task: Any) -> None:
+        """Raise where the job's outcome, or that of a task before, is not a success of this task."""
+        outcome, sentence = summary["outcome"], f"{self.task_id}: {summary.get('sentence', 'see the lines above')}"
+        if outcome not in (DONE, self.goes_on_with):
+            at_once = outcome == STOPPED or summary["exit_code"] == WRONG_SETTING  # another try would end alike
+            raise (AirflowFailException if at_once else AirflowException)(sentence)
+        if outcome == MISSING and task.try_number <= self.retries:
+            raise AirflowException(sentence)
+        before = [task.xcom_pull(task_ids=name) or {} for name in self.verdict_of]
+        if stopped := [each["stopped"] for each in before if each.get("outcome") == STOPPED]:
+            raise AirflowFailException(
+                f"stopped: {', '.join(stopped)}; what passed is loaded. Fix it, then clear the run."
+            )
+        if missing := [each["missing"] for each in before if each.get("outcome") == MISSING]:
+            raise AirflowSkipException(f"not arrived: {', '.join(missing)}; a later run takes it when it does.")
 
 
 class WaitForHours(BashSensor):

@@ -16,9 +16,9 @@ from typing import Any
 from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 
-from spark_jobs import lease, lock, metrics, preflight, quality, windows
+from spark_jobs import lease, lock, metrics, outcome, preflight, quality, windows
 from spark_jobs.context import Context, Summary, context
-from spark_jobs.errors import PipelineError
+from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.redaction import redacted
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import Settings, load
@@ -63,15 +63,27 @@ def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, argument
     begun = time.monotonic()
     window = windows.parse(arguments.pop("start"), arguments.pop("end"), unit, now())
     settings = load(arguments.pop("set"))
-    if judges:
-        quality.preload()
-    spark = spark_session(name)
-    spark.sparkContext.setLogLevel("WARN")
-    with leased(settings, spark, [part], **arguments) as ctx:
-        summary = run(ctx, window)
+    with _failure_in_metrics(settings.paths.metrics, name, begun):
+        if judges:
+            quality.preload()
+        spark = spark_session(name)
+        spark.sparkContext.setLogLevel("WARN")
+        with leased(settings, spark, [part], **arguments) as ctx:
+            summary = run(ctx, window)
     metrics.record(settings.paths.metrics, name, summary, time.monotonic() - begun)
     sys.stdout.write(handed_over({"job": name, "window": str(window)} | summary) + "\n")
     return 0
+
+
+@contextmanager
+def _failure_in_metrics(folder: str, name: str, begun: float) -> Iterator[None]:
+    """A job that fails within leaves how, when and after how long; an interrupt is no failure."""
+    try:
+        yield
+    except Exception as error:
+        kind = error.outcome if isinstance(error, PipelineError) else outcome.Outcome.ERROR
+        metrics.record_failure(folder, name, kind, time.monotonic() - begun)
+        raise
 
 
 @contextmanager
@@ -88,11 +100,9 @@ def leased(settings: Settings, spark: SparkSession, parts: Sequence[str], **opti
 
 
 def handed_over(summary: Summary) -> str:
-    """A summary as one line of JSON, which is also written where a scheduler wants to read it: PIPELINE_SUMMARY."""
-    line = json.dumps(summary, default=str, ensure_ascii=False)
-    if path := os.environ.get("PIPELINE_SUMMARY"):
-        Path(path).write_text(line)
-    return line
+    """A summary as one line of JSON, which is also written where a scheduler wants to read it (outcome.py)."""
+    outcome.write(summary)
+    return json.dumps(summary, default=str, ensure_ascii=False)
 
 
 def guarded(name: str, action: Callable[[], int]) -> int:
@@ -107,13 +117,20 @@ def guarded(name: str, action: Callable[[], int]) -> int:
         return action()
     except PipelineError as error:
         sys.stderr.write(f"{name}: {error}\n")
+        outcome.write({"job": name} | error.summary | {"sentence": str(error)}, error.outcome, error.exit_code)
         return error.exit_code
+    except SystemExit as error:  # of the parser, whose sentence is on stderr
+        if error.code == SettingsError.exit_code:
+            outcome.write({"job": name, "sentence": "wrong arguments"}, outcome.Outcome.ERROR, error.code)
+        raise
     except KeyboardInterrupt:
         return _interrupted(name)
     except Exception as error:  # the last door: what is not foreseen is a defect, and its trace belongs in a file
         if _follows_interrupt(error):
             return _interrupted(name)
-        sys.stderr.write(f"{name}: {sentence(error)}\n")
+        said = sentence(error)
+        sys.stderr.write(f"{name}: {said}\n")
+        outcome.write({"job": name, "sentence": said}, outcome.Outcome.ERROR, 1)
         return 1
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from spark_jobs import machine, preflight
+from spark_jobs import machine, outcome, preflight
 from spark_jobs.errors import SettingsError
 
 # What a run means must not depend on the language, the encoding or the time zone of a machine.
@@ -168,6 +168,7 @@ def main() -> int:
         preflight.check()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
+        outcome.write({"sentence": str(error)}, error.outcome, error.exit_code)
         return error.exit_code
     decision = decide(os.environ, Path(root), python)
     for name, value in decision.variables.items():

@@ -1,10 +1,23 @@
 """What can go wrong, each with the exit code that a scheduler sees and one sentence for the person who reads it."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from spark_jobs.outcome import Outcome
+
 
 class PipelineError(Exception):
-    """A failure that its text explains in full: what is wrong, where, what to do. Never shown with a stack trace."""
+    """A failure that its text explains in full: what is wrong, where, what to do. Never shown with a stack trace.
+
+    `summary`: what was done all the same.
+    """
 
     exit_code = 1
+    outcome = Outcome.ERROR
+
+    def __init__(self, sentence: str, summary: Mapping[str, Any] | None = None) -> None:
+        super().__init__(sentence)
+        self.summary = dict(summary or {})
 
 
 class SettingsError(PipelineError):
@@ -21,12 +34,14 @@ class QualityError(PipelineError):
     """Some units (hours or days) failed a critical expectation and stay as they were; the others are committed."""
 
     exit_code = 3
+    outcome = Outcome.STOPPED
 
 
 class NotArrivedError(PipelineError):
     """Hours of the range have no rows yet and nothing later has landed: ask again later."""
 
     exit_code = 4
+    outcome = Outcome.MISSING
 
 
 class BusyError(PipelineError):

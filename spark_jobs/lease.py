@@ -16,6 +16,7 @@ from spark_jobs.errors import BusyError, LayoutError
 from spark_jobs.lock import Hold
 from spark_jobs.session import now
 from spark_jobs.storage import CONFLICTS, Storage
+from spark_jobs.storage_files import name_in_ascii
 from spark_jobs.windows import HOUR
 
 COLLECTION, PREPROCESSING, MATRIX, FEATURES = PARTS = ("collection", "preprocessing", "matrix", "features")
@@ -51,6 +52,7 @@ def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> di
     it first. Raises BusyError where another attempt takes one at the same moment, LayoutError where the tables are of
     another version of the project.
     """
+    name_in_ascii(storage, tables.LEASES)  # before anybody reads them
     unclean = {hold.part: hold.unclean for hold in holds}
     before = {row["part"]: row for row in storage.rows(tables.LEASES)}
     if (found := layout(storage, before.values())) < tables.LAYOUT and not upgrading:

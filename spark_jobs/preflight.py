@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from spark_jobs import outcome
 from spark_jobs.errors import SettingsError
 
 PYTHONS = ((3, 11), (3, 12), (3, 13))
@@ -30,6 +31,7 @@ def check_or_exit() -> None:
         check()
     except SettingsError as error:
         sys.stderr.write(f"{Path(sys.argv[0]).stem}: {error}\n")
+        outcome.write({"sentence": str(error)}, error.outcome, error.exit_code)
         raise SystemExit(error.exit_code) from None
 
 

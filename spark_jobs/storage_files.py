@@ -1,5 +1,6 @@
 """The files behind the tables: small ones joined, unneeded ones removed, what there is of them counted."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -73,6 +74,22 @@ def last_note(storage: Storage, table: Table) -> tuple[int, str] | None:
     history = DeltaTable.forPath(storage.spark, storage.path(table)).history()
     noted = history.where("userMetadata IS NOT NULL").orderBy(F.desc("version")).first()
     return (noted.version, noted.userMetadata) if noted else None
+
+
+def name_in_ascii(storage: Storage, table: Table) -> None:
+    """Give entries of the log the names that Delta knows where a run in a language with digits of its own wrote them.
+
+    Such a run ended at its first commit. An entry whose version exists by now is removed.
+    """
+    files, log = storage.file_system(f"{storage.path(table)}/_delta_log")
+    names = [status.getPath().getName() for status in files.listStatus(log)] if files.exists(log) else []
+    for name in names:
+        plain = "".join(str(unicodedata.digit(letter, letter)) for letter in name)
+        if plain != name and not name.isascii():
+            (_, old), (_, new) = (
+                storage.file_system(f"{storage.path(table)}/_delta_log/{each}") for each in (name, plain)
+            )
+            files.delete(old, False) if files.exists(new) else files.rename(old, new)
 
 
 def compact(storage: Storage, table: Table, days: Iterable[datetime]) -> int:

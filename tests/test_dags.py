@@ -201,7 +201,7 @@ def told(pipeline_job, tmp_path, monkeypatch) -> Callable[..., dict[str, str]]:
         submit_is(f'printf "%s\\n" "$@" > {tmp_path}/said\nexit 1', tmp_path, monkeypatch)
         task = SimpleNamespace(dag_id="d", task_id="t", try_number=1, map_index=-1, dag_run=RUN)
         task.get_template_context = lambda: {"dag_run": RUN}
-        with pytest.raises(Exception, match="exit code 1"):
+        with pytest.raises(Exception, match="Cannot execute"):
             pipeline_job.PipelineJob(job="extract_events", window="hours").execute({"ti": task})
         words = (tmp_path / "said").read_text().splitlines()
         return dict(after.split("=", 1) for word, after in pairwise(words) if word == "--conf")
@@ -249,21 +249,77 @@ def test_where_airflow_tells_no_lineage_the_job_tells_none(told):
     assert told(transport=transport, disabled="True") == {}
 
 
+OUTCOMES = {
+    "done": (0, {"rows": 1}),
+    "missing": (4, {"missing": "2019-10-01T05", "sentence": "not arrived yet: 2019-10-01T05"}),
+    "stopped": (3, {"stopped": "2019-10-01T04", "sentence": "stopped 1 hour"}),
+    "error": (1, {"sentence": "the disk is full"}),
+    "wrong setting": (2, {"sentence": "setting paths.raw is missing"}),
+    "busy": (5, {"sentence": "another run"}),
+    "died": (137, None),
+}
+
+
+def ended(pipeline_job, folder, monkeypatch, outcome: str, attempt: int = 1, before=(), **options) -> str:
+    """What the task makes of a real process, submitted by the real hook, that ends with this outcome: its state."""
+    code, summary = OUTCOMES[outcome]
+    name = outcome if outcome in ("done", "missing", "stopped") else "error"
+    whole = json.dumps({"outcome": name, "exit_code": code, **(summary or {})})
+    submit_is((f"echo '{whole}' > $PIPELINE_SUMMARY\n" if summary else "") + f"exit {code}", folder, monkeypatch)
+    task = pipeline_job.PipelineJob(job="some_job", retries=2, **options)
+    earlier = {name: OUTCOMES[state][1] | {"outcome": state} for name, state in dict(before).items()}
+    instance = SimpleNamespace(try_number=attempt, xcom_pull=lambda task_ids: earlier.get(task_ids))
+    events = {task.outlets[0]: SimpleNamespace(extra={})}
+    try:
+        returned = task.execute({"ti": instance, "outlet_events": events})
+    except Exception as error:
+        assert not events[task.outlets[0]].extra
+        return f"{type(error).__name__}: {error}"
+    assert events[task.outlets[0]].extra == returned == json.loads(whole)
+    return "success"
+
+
 @pytest.mark.parametrize(
-    ("code", "attempt", "outcome"),
+    ("outcome", "attempt", "goes_on_with", "state"),
     [
-        (1, 1, "AirflowException"),
-        (2, 1, "AirflowFailException"),
-        (3, 1, "AirflowFailException"),
-        (4, 1, "AirflowException"),
-        (4, 3, "AirflowSkipException"),
-        (5, 3, "AirflowException"),
+        ("done", 1, "done", "success"),
+        ("error", 1, "missing", "AirflowException: some_job: the disk is full"),
+        ("busy", 3, "missing", "AirflowException: some_job: another run"),
+        ("wrong setting", 1, "missing", "AirflowFailException: some_job: setting paths.raw is missing"),
+        ("missing", 1, "missing", "AirflowException: some_job: not arrived yet: 2019-10-01T05"),
+        ("missing", 2, "missing", "AirflowException: some_job: not arrived yet: 2019-10-01T05"),
+        ("missing", 3, "missing", "success"),
+        ("stopped", 1, "missing", "AirflowFailException: some_job: stopped 1 hour"),
+        ("stopped", 1, "stopped", "success"),
+        ("died", 1, "stopped", "AirflowException: Cannot execute"),
     ],
 )
-def test_what_a_task_makes_of_an_exit_code(pipeline_job, tmp_path, monkeypatch, code, attempt, outcome):
-    """A real process, submitted by the real hook, that ends with this code."""
-    submit_is(f"echo said\nexit {code}", tmp_path, monkeypatch)
-    task = pipeline_job.PipelineJob(job="extract_events", window="hours", retries=2)
-    with pytest.raises(Exception) as caught:
-        task.execute({"ti": SimpleNamespace(try_number=attempt)})
-    assert type(caught.value).__name__ == outcome
+def test_a_task_takes_its_state_from_the_outcome_of_its_job(
+    pipeline_job, tmp_path, monkeypatch, outcome, attempt, goes_on_with, state
+):
+    found = ended(pipeline_job, tmp_path, monkeypatch, outcome, attempt, goes_on_with=goes_on_with)
+    assert found.startswith(state)
+
+
+@pytest.mark.parametrize(
+    ("extract", "validate", "state"),
+    [
+        ("done", "done", "success"),
+        ("missing", "done", "AirflowSkipException: not arrived: 2019-10-01T05;"),
+        ("done", "stopped", "AirflowFailException: stopped: 2019-10-01T04; what passed is loaded."),
+        ("missing", "stopped", "AirflowFailException: stopped: 2019-10-01T04;"),
+    ],
+)
+def test_the_load_gives_the_verdict_once_it_is_done(pipeline_job, tmp_path, monkeypatch, extract, validate, state):
+    before = {"extract": extract, "validate": validate}
+    assert ended(pipeline_job, tmp_path, monkeypatch, "done", before=before, verdict_of=list(before)).startswith(state)
+    failed = ended(pipeline_job, tmp_path, monkeypatch, "error", before=before, verdict_of=list(before))
+    assert failed == "AirflowException: some_job: the disk is full"
+
+
+def test_the_operator_knows_the_outcomes_and_exit_codes_of_the_jobs(pipeline_job):
+    from spark_jobs import errors, outcome
+
+    assert tuple(outcome.Outcome)[:3] == (pipeline_job.DONE, pipeline_job.MISSING, pipeline_job.STOPPED)
+    assert errors.SettingsError.exit_code == pipeline_job.WRONG_SETTING
+    assert errors.NotArrivedError.exit_code == pipeline_job.NOT_ARRIVED

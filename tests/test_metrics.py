@@ -6,6 +6,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from spark_jobs import metrics
+from spark_jobs.outcome import Outcome
 from spark_jobs.settings import ROOT
 
 SUMMARY = {"rows_loaded": 5, "dropped": {"view": 3, "cart": 0}, "latest_hour": "2019-10-01T05", "as_of": "2019-10-01"}
@@ -38,6 +39,31 @@ def test_seconds_are_of_each_jobs_last_run_in_the_order_of_their_ends(tmp_path):
     assert metrics.seconds(str(tmp_path / "nothing")) == {}
 
 
+def test_failures_in_a_row_are_counted_beside_the_metrics_of_the_last_success(tmp_path):
+    folder = str(tmp_path)
+    metrics.record(folder, "a", SUMMARY, 1.5)
+    before = (tmp_path / "a.prom").read_text()
+    for count, outcome in ((1, Outcome.ERROR), (2, Outcome.STOPPED), (2, Outcome.MISSING)):
+        metrics.record_failure(folder, "a", outcome, 9.0)
+        found = samples(tmp_path, "a-failure")
+        assert found[metrics.FAILURES, "a"] == count
+        assert found[metrics.FAILED_SECONDS, "a"] == 9
+        assert f'{metrics.FAILED}{{job="a",outcome="{outcome}"}}' in (tmp_path / "a-failure.prom").read_text()
+    assert (tmp_path / "a.prom").read_text() == before
+    assert metrics.seconds(folder) == {"a": 1.5}
+    metrics.record(folder, "a", SUMMARY, 1.5)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
+
+
+def test_metrics_that_cannot_be_written_are_one_line_and_no_failure(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    metrics.record(str(tmp_path / "file"), "a", SUMMARY, 1.5)
+    metrics.record_failure(str(tmp_path / "file"), "a", Outcome.ERROR, 1.5)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(f"note: metrics could not be written to {tmp_path}/file (") for line in lines)
+
+
 def test_each_alert_asks_for_a_metric_that_a_job_leaves(pipeline, postgres):
     pipeline.case("c01-fields.csv")
     pipeline.land()
@@ -45,6 +71,7 @@ def test_each_alert_asks_for_a_metric_that_a_job_leaves(pipeline, postgres):
     metrics.record(str(folder), "validate_data_quality", pipeline.judge(), 1.0)
     metrics.record(str(folder), "load_to_database", pipeline.load(), 1.0)
     metrics.record(str(folder), "feature_engineering", {}, 1.0)
+    metrics.record_failure(str(folder), "load_to_database", Outcome.ERROR, 1.0)
     there = "".join(path.read_text() for path in folder.glob("*.prom"))
     rules = yaml.safe_load((ROOT / "conf" / "alerts.yml").read_text())["groups"][0]["rules"]
     for rule in rules:

@@ -31,7 +31,8 @@ def run(ctx: Context, hours: Window | None) -> Summary:
     if missing:
         raise NotArrivedError(
             f"not arrived yet: {windows.describe_windows(missing, HOUR)} (no rows, and nothing later has landed); "
-            "run this again when the files are there."
+            "run this again when the files are there.",
+            summary(ctx, decisions) | {"missing": windows.describe_windows(missing, HOUR)},
         )
     return summary(ctx, decisions)
 

@@ -11,6 +11,7 @@ from spark_jobs.context import Context, Summary
 from spark_jobs.errors import QualityError
 from spark_jobs.states import Unit
 from spark_jobs.windows import HOUR, Window
+from spark_jobs.wording import name_first
 
 PART = lease.COLLECTION
 
@@ -39,7 +40,8 @@ def run(ctx: Context, hours: Window) -> Summary:
     for line in judged.warnings:
         ctx.say(f"warning: {line}")
     if judged.stopped:
-        raise QualityError(judged.sentence(accepted))
+        named = {"stopped": name_first([unit.unit for unit in judged.stopped])}
+        raise QualityError(judged.sentence(accepted), judged.summary() | counts | named)
     if requeue:
         ctx.say(f"requeued: {before:,} rejected rows before, {_rejected(ctx, units):,} now.")
     return judged.summary() | counts
