@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from spark_jobs import tables
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError
-from spark_jobs.session import spark_session
+from spark_jobs.session import found_session, in_utc, spark_session, unchanged_process
 from spark_jobs.settings import load
 from spark_jobs.transforms.indexing import first_free
 from spark_jobs.versions import NOTHING
@@ -88,13 +88,21 @@ class UserItemMatrix:
 def opened(*settings: str) -> Iterator[UserItemMatrix]:
     """The matrix of the warehouse that the settings (`section.key=value` overrides some) name, until it is left.
 
-    Raises PipelineError where there is none yet.
+    A session that is there already is used as it is and goes on; one that is started here ends with the matrix. The
+    variables and the clock of the process stay as they are. Raises PipelineError where there is no matrix yet, or where
+    the session cannot read Delta.
     """
-    spark = spark_session("matrix")
+    found = found_session()
+    with unchanged_process():
+        spark = found or spark_session("matrix")
     try:
-        yield of_warehouse(context(load(list(settings)), spark))
+        with unchanged_process():
+            in_utc()
+            matrix = of_warehouse(context(load(list(settings)), spark))
+        yield matrix
     finally:
-        spark.stop()
+        if found is None:
+            spark.stop()
 
 
 def of_warehouse(ctx: Context) -> UserItemMatrix:

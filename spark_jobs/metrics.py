@@ -32,6 +32,7 @@ def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float) ->
     for name, kind, number in _numbers(summary):
         counted.labels(job, name, kind).set(number)
     with _never_in_the_way(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
         write_to_textfile(str(Path(folder) / f"{job}.prom"), registry)
         _of_failures(folder, job).unlink(missing_ok=True)
 
@@ -46,6 +47,7 @@ def record_failure(folder: str, job: str, outcome: Outcome, seconds: float) -> N
     failed.labels(job, outcome).set_to_current_time()
     counted = Gauge(FAILURES, "Runs in a row that failed.", ["job"], registry=registry)
     with _never_in_the_way(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
         path = _of_failures(folder, job)
         before = sum(value for name, _, value in _samples(path) if name == FAILURES) if path.exists() else 0
         counted.labels(job).set(before + (outcome is not Outcome.MISSING))
@@ -60,7 +62,6 @@ def _of_failures(folder: str, job: str) -> Path:
 def _never_in_the_way(folder: str) -> Iterator[None]:
     """What is committed is committed: a metric that cannot be written is one line on stderr."""
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
         yield
     except (OSError, ValueError) as error:
         sys.stderr.write(f"note: metrics could not be written to {folder} ({error}).\n")

@@ -39,8 +39,7 @@ def spark_session(name: str, **options: str) -> SparkSession:
     logging.getLogger().addFilter(_is_not_of_py4j)
     if not _has_jvm():
         environment.prepare()
-    os.environ["TZ"] = "UTC"
-    time.tzset()
+    in_utc()
     os.environ.setdefault("PIPELINE_LOGS", str(ROOT / "data" / "logs"))
     with _quiet_start(), _same_interrupt():
         try:
@@ -53,6 +52,41 @@ def spark_session(name: str, **options: str) -> SparkSession:
             if error.getCondition() != "JAVA_GATEWAY_EXITED":
                 raise
             raise PipelineError(f"Spark's JVM did not start: {_reason()} ({_jvm_log()})") from error
+
+
+def found_session() -> SparkSession | None:
+    """A session that somebody else has started in this process, as it is; None where there is none.
+
+    Raises PipelineError where it cannot read Delta tables.
+    """
+    if SparkContext._active_spark_context is None:
+        return None
+    spark = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+    extension = REQUIRED["spark.sql.extensions"]
+    if extension not in (spark.conf.get("spark.sql.extensions", None) or ""):
+        raise PipelineError(
+            f"this Spark session cannot read Delta tables: spark.sql.extensions lacks {extension}; start it with the "
+            "settings of conf/spark-defaults.conf, or stop it first, so that one is started that can."
+        )
+    return spark
+
+
+def in_utc() -> None:
+    """From here on a datetime without a zone means the same to Python as to Spark."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+
+
+@contextmanager
+def unchanged_process() -> Iterator[None]:
+    """Leave the variables and the clock of this process as they are found; what is started within keeps its own."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        time.tzset()
 
 
 def _has_jvm() -> bool:

@@ -1,6 +1,10 @@
 """The matrix as a data scientist takes it: three forms that agree, the exports, and a split that knows no future."""
 
 import hashlib
+import os
+import subprocess
+import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from spark_jobs.commands.export import export
 from spark_jobs.commands.split import split
 from spark_jobs.errors import PipelineError
 from spark_jobs.processed import whole
+from spark_jobs.settings import ROOT
 from spark_jobs.storage import schema
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD, Pipeline
@@ -35,6 +40,51 @@ def test_the_three_forms_agree_cell_for_cell(seeded):
     assert cells_of(csr) == triples
     assert csr.shape == (coordinates.numRows(), coordinates.numCols()) == (made.users.count(), made.items.count())
     assert csr.has_sorted_indices
+
+
+NOTEBOOK = """
+import os, sys, time
+from pyspark.sql import SparkSession
+from spark_jobs.errors import PipelineError
+from spark_jobs.matrix import opened
+before = dict(os.environ)
+with opened(*sys.argv[1:]) as matrix:
+    print(matrix.csr().shape, dict(os.environ) == before, time.tzname[0])
+print(SparkSession.getActiveSession())
+spark = SparkSession.builder.master("local[1]").config("spark.sql.extensions", "").getOrCreate()
+try:
+    opened(*sys.argv[1:]).__enter__()
+except PipelineError as error:
+    print(error)
+print(spark.range(3).count(), dict(os.environ) == before)
+"""
+
+
+def test_a_notebook_keeps_its_session_its_settings_and_its_clock(seeded, monkeypatch):
+    where = f"paths.warehouse={seeded.settings.paths.warehouse}"
+    monkeypatch.setenv("TZ", "Asia/Seoul")
+    time.tzset()
+    seeded.spark.conf.set("spark.sql.session.timeZone", "Asia/Seoul")
+    try:
+        with matrix.opened(where) as made:
+            assert time.tzname == ("KST", "KST")
+            cells = made.cells.count()
+        assert seeded.spark.range(cells).count() == cells  # the session goes on
+        assert seeded.spark.conf.get("spark.sql.session.timeZone") == "Asia/Seoul"
+    finally:
+        seeded.spark.conf.set("spark.sql.session.timeZone", "UTC")
+        monkeypatch.setenv("TZ", "UTC")
+        time.tzset()
+
+
+def test_a_notebook_without_a_session_gets_one_and_one_without_delta_is_told_so(seeded):
+    given = os.environ | {"TZ": "Asia/Seoul", "PIPELINE_LOGS": str(seeded.folder / "logs")}
+    command = [sys.executable, "-c", NOTEBOOK, f"paths.warehouse={seeded.settings.paths.warehouse}"]
+    done = subprocess.run(command, env=given, cwd=ROOT, capture_output=True, text=True, check=True)
+    shape = matrix.of_warehouse(seeded.ctx()).shape()
+    first, second, third, fourth = done.stdout.splitlines()
+    assert (first, second, fourth) == (f"{shape} True KST", "None", "3 True")
+    assert third.startswith("this Spark session cannot read Delta tables: spark.sql.extensions lacks io.delta.sql.")
 
 
 def test_a_matrix_larger_than_the_limit_is_refused_before_it_is_read(seeded):
