@@ -4,6 +4,7 @@ A verdict is one validation of a small table of measures (one row for each unit)
 one run and no expectation ever collects event rows.
 """
 
+import fcntl
 import importlib
 import json
 import logging
@@ -56,20 +57,30 @@ def judge(suite: Suite, measures: pd.DataFrame, folder: str, docs_days: int) -> 
     verdict = Verdict(suite.name)
     if measures.empty:
         return verdict
-    taken = now()
     table = measures.astype({name: "float64" for name in measures.columns if name != "unit"})
-    with _quiet():
+    with _alone(folder), _quiet():
+        taken = now()  # within: no two verdicts have the same moment
         result = _validate(suite, table, folder, docs_days, taken)
-    for outcome in result.results:
-        _record(verdict, outcome, table)
-    _write(verdict, Path(folder) / "verdicts" / suite.name / f"{taken:{STAMP}}.json")
+        for outcome in result.results:
+            _record(verdict, outcome, table)
+        _write(verdict, Path(folder) / "verdicts" / suite.name / f"{taken:{STAMP}}.json")
     return verdict
+
+
+@contextmanager
+def _alone(folder: str) -> Iterator[None]:
+    """One verdict at a time, of all threads and processes: the library keeps its project in a global variable, and
+    builds the Data Docs out of all results that it finds in the folder."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with (Path(folder) / ".lock").open("a") as file:  # each has its own, so that threads wait as well
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _validate(suite: Suite, table: pd.DataFrame, folder: str, docs_days: int, taken: datetime) -> Any:
     import great_expectations as gx
 
-    prune(folder, docs_days)
+    _prune(folder, docs_days)
     context = gx.get_context(mode="ephemeral", project_config=_project(folder))
     source = context.data_sources.add_pandas("measures")
     batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("units")
@@ -168,6 +179,12 @@ def _write(verdict: Verdict, path: Path) -> None:
 
 def prune(folder: str, docs_days: int) -> None:
     """Removes results and pages older than `docs_days` days: the Data Docs index lists what is left."""
+    if Path(folder).exists():
+        with _alone(folder):
+            _prune(folder, docs_days)
+
+
+def _prune(folder: str, docs_days: int) -> None:
     stamp = f"{now() - timedelta(days=docs_days):{STAMP}}"
     for place in ("results", "docs/validations"):
         for run in Path(folder).glob(f"{place}/*/*"):
