@@ -20,7 +20,7 @@ from pathlib import Path
 
 import ports
 
-from spark_jobs import lock
+from spark_jobs import environment, lock, machine
 from spark_jobs.command_line import guarded
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.postgres.connection import connect
@@ -31,6 +31,9 @@ from spark_jobs.settings import ROOT, Settings, load
 COMPONENTS = {name: ["airflow", name] for name in ("api-server", "scheduler", "dag-processor")}
 COMPONENTS["scheduler"].append("--skip-serve-logs")  # it would listen on every address; the API server reads the files
 COMPONENTS |= {"feed": [sys.executable, "-m", "spark_jobs.sample.feed"]}
+OURS = {"AIRFLOW_PORT", "AIRFLOW_BIND", "AIRFLOW__OPENLINEAGE__TRANSPORT"}
+WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+FORGET = """unset $(env | sed -n 's/^\\(AIRFLOW[A-Z_]*\\)=.*/\\1/p')"""  # those of another Airflow in the same shell
 START_SECONDS, STOP_SECONDS = 300, 20
 BIN = Path(sys.executable).parent
 
@@ -38,6 +41,9 @@ BIN = Path(sys.executable).parent
 def main() -> int:
     """Prepares, starts the components, prints where and how to log in, waits."""
     settings = load()
+    jobs = machine.jobs_at_once(machine.memory(), machine.cores())
+    os.environ["PIPELINE_JOBS_AT_ONCE"] = str(jobs)  # each has its share of the memory
+    environment.prepare()
     try:
         address = ports.bind()
         port = ports.free_port(address)
@@ -56,12 +62,12 @@ def _serve(settings: Settings, home: Path, address: str, port: int) -> int:
     _say("preparing: database, pools, sample (half a minute the first time) …")
     fed = begin(settings)
     url = ports.url(address, port)
-    own = _environment(settings, home, address, port)
+    own = _own_variables(settings, home, address, port)
     shell = _for_a_shell(own, home)
-    environment = os.environ | own | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    variables = _without_another_airflow() | own | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     for command in (["db", "migrate"], ["pools", "import", str(ROOT / "conf" / "pools.json")]):
-        _quietly(command, environment, home)
-    running = [_start(name, command, environment, home) for name, command in COMPONENTS.items()]
+        _quietly(command, variables, home)
+    running = [_start(name, command, variables, home) for name, command in COMPONENTS.items()]
     try:
         _await(url, running, home)
         password = json.loads((home / "passwords.json").read_text())["admin"]
@@ -81,7 +87,16 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _environment(settings: Settings, home: Path, address: str, port: int) -> dict[str, str]:
+def _without_another_airflow() -> dict[str, str]:
+    """The variables of this process without those of another Airflow. No proxy stands between this one's parts."""
+    foreign = {name for name in os.environ if name.startswith("AIRFLOW")} - OURS
+    environment.say_unused(sorted(foreign))
+    kept = {name: value for name, value in os.environ.items() if name not in foreign}
+    near = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost", ports.LOCAL]))
+    return kept | {"no_proxy": near, "NO_PROXY": near}
+
+
+def _own_variables(settings: Settings, home: Path, address: str, port: int) -> dict[str, str]:
     """Airflow's settings. Keys are made once and kept in a file that only its owner reads."""
     server = embedded(Path(settings.paths.database))
     metadata = _database(server, "airflow")
@@ -91,7 +106,7 @@ def _environment(settings: Settings, home: Path, address: str, port: int) -> dic
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": "3",
+        "CORE__PARALLELISM": os.environ["PIPELINE_JOBS_AT_ONCE"],
         "CORE__FERNET_KEY": keys["fernet"],
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
@@ -126,7 +141,7 @@ def _for_a_shell(variables: dict[str, str], home: Path) -> Path:
     path = home / "env.sh"
     path.touch(mode=0o600)
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    path.write_text("\n".join([*lines, f"export PATH={shlex.quote(str(BIN))}:$PATH", ""]))
+    path.write_text("\n".join([FORGET, *lines, f"export PATH={shlex.quote(str(BIN))}:$PATH", ""]))
     return path
 
 
@@ -152,23 +167,23 @@ def _keys(home: Path) -> dict[str, str]:
     return json.loads(path.read_text())
 
 
-def _quietly(command: list[str], environment: dict[str, str], home: Path) -> None:
+def _quietly(command: list[str], variables: dict[str, str], home: Path) -> None:
     log = home / "logs" / f"{command[0]}.log"
     with log.open("ab") as out:
-        done = subprocess.run(["airflow", *command], env=environment, stdout=out, stderr=out, check=False)
+        done = subprocess.run(["airflow", *command], env=variables, stdout=out, stderr=out, check=False)
     if done.returncode:
         raise PipelineError(f"airflow {' '.join(command)} failed; its log is {log}.")
 
 
-def _start(name: str, command: list[str], environment: dict[str, str], home: Path) -> subprocess.Popen:
+def _start(name: str, command: list[str], variables: dict[str, str], home: Path) -> subprocess.Popen:
     with (home / "logs" / f"{name}.log").open("ab") as out:
-        return subprocess.Popen(command, env=environment, stdout=out, stderr=out, process_group=0)
+        return subprocess.Popen(command, env=variables, stdout=out, stderr=out, process_group=0)
 
 
 def _await(url: str, running: list[subprocess.Popen], home: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and all(process.poll() is None for process in running):
-        with suppress(OSError), urllib.request.urlopen(f"{url}/api/v2/monitor/health") as answer:
+        with suppress(OSError), WITHOUT_PROXY.open(f"{url}/api/v2/monitor/health") as answer:
             parts = json.load(answer)
             if all(parts[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor")):
                 return

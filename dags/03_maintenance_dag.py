@@ -18,7 +18,7 @@ week without it harms nothing.
 """
 
 from airflow.sdk import DAG, CronTriggerTimetable
-from pipeline_job import POLICY, PipelineJob
+from pipeline_job import DEFAULTS, PipelineJob
 
 with DAG(
     "data_maintenance_pipeline",
@@ -27,7 +27,8 @@ with DAG(
     max_active_runs=1,
     tags=["maintenance", "ecommerce"],
     doc_md=__doc__,
-    **POLICY,
+    catchup=False,
+    default_args=DEFAULTS | {"priority_weight": 1},  # after every run that is waiting
 ):
     joined = [
         PipelineJob(

@@ -42,6 +42,7 @@ DEFAULTS = {
     "email_on_retry": False,
     "retries": 2,
     "retry_delay": timedelta(minutes=5),
+    "priority_weight": 10,  # before maintenance, which may be due at the same start
     "weight_rule": "upstream",  # in a pool's queue, what has begun is finished first
     "execution_timeout": timedelta(hours=6),
 }

@@ -5,6 +5,7 @@ of events (`make bench WHAT=day ROWS=42000000`).
 """
 
 import os
+import sys
 from pathlib import Path
 
 GIB = 1 << 30
@@ -58,3 +59,7 @@ def heap_mib(memory_bytes: int, jobs: int) -> int:
     share = memory_bytes / GIB / jobs
     allowed = (share - BESIDE_HEAP_GIB) * SHARE_OF_HEAP
     return int(max(LEAST_HEAP_GIB, min(MOST_HEAP_GIB, allowed)) * 1024)
+
+
+if __name__ == "__main__":  # for docker/worker.sh
+    sys.stdout.write(f"{jobs_at_once(memory(), cores())}\n")
