@@ -13,8 +13,6 @@ endif
 endef
 $(foreach name,INPUT WAREHOUSE DATABASE_URL QUERY,$(eval $(call literal,$(name))))
 export INPUT WAREHOUSE DATABASE_URL PYTHON QUERY YES AIRFLOW_PORT AIRFLOW_BIND
-override PIPELINE_LOGS ?= $(CURDIR)/data/logs
-export PIPELINE_LOGS
 # SET="section.key=value …" overrides settings, as --set does.
 quoted = '$(subst ','\'',$(1))'
 sets := $(foreach pair,$(SET),--set $(call quoted,$(pair)))
@@ -26,7 +24,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.ready ## the environment in .venv: pinned packages, jars (done by every other target)
-.venv/.ready: requirements.lock conf/setup.sh conf/jars.py
+.venv/.ready: requirements.lock conf/setup.sh conf/jars.py conf/spark-tool.sh
 	@bash conf/setup.sh
 .venv/.dev: requirements-dev.lock .venv/.ready
 	@bash conf/setup.sh dev

@@ -89,7 +89,8 @@ def _say(line: str) -> None:
 
 def _without_another_airflow() -> dict[str, str]:
     """The variables of this process without those of another Airflow. No proxy stands between this one's parts."""
-    foreign = {name for name in os.environ if name.startswith("AIRFLOW")} - OURS
+    others = ("AIRFLOW",) if os.environ.get("DATABASE_URL") else ("AIRFLOW", "PG")  # the embedded database needs none
+    foreign = {name for name in os.environ if name.startswith(others)} - OURS
     environment.say_unused(sorted(foreign))
     kept = {name: value for name, value in os.environ.items() if name not in foreign}
     near = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost", ports.LOCAL]))

@@ -49,6 +49,7 @@ packages requirements.lock
 site=$(.venv/bin/python -E -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 echo "$root" > "$site/pipeline.pth"
 ln -sfn "$root/conf" "$site/pyspark/conf"
+for tool in spark-submit spark-sql; do ln -sf "$root/conf/spark-tool.sh" ".venv/bin/$tool"; done
 echo "setup: fetching the jars …"
 quietly .venv/bin/python -E -X utf8 conf/jars.py
 touch .venv/.ready

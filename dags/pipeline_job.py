@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -199,7 +200,7 @@ def wait_for_hours(pool: str) -> WaitForHours:
     arguments = " ".join(f"'{argument}'" for argument in _arguments("days"))
     return WaitForHours(
         task_id="wait_for_data_collection",
-        bash_command=f"exec spark-submit {JOBS / 'wait_for_data_collection.py'} {arguments}",
+        bash_command=f"exec spark-submit {quote(str(JOBS / 'wait_for_data_collection.py'))} {arguments}",
         retry_exit_code=NOT_ARRIVED,
         mode="reschedule",
         poke_interval=POKE,

@@ -16,12 +16,12 @@ from typing import Any
 from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 
-from spark_jobs import lease, lock, metrics, outcome, preflight, quality, windows
+from spark_jobs import environment, lease, lock, metrics, outcome, preflight, quality, windows
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.redaction import redacted
 from spark_jobs.session import now, spark_session
-from spark_jobs.settings import Settings, load
+from spark_jobs.settings import ROOT, Settings, load
 
 INTERRUPTED = 130  # as a shell has it
 Run = Callable[[Context, windows.Window], Summary]
@@ -152,7 +152,7 @@ def sentence(error: Exception) -> str:
     text = redacted(str(error))
     if "No space left on device" in text:
         return "the disk is full; free some space and run this again: what was there before is unharmed."
-    logs = Path(os.environ.get("PIPELINE_LOGS") or "data/logs").resolve()
+    logs = environment.logs(os.environ, ROOT).resolve()
     if isinstance(error, Py4JNetworkError | ConnectionRefusedError):
         return f"Spark's JVM has ended (killed? out of memory? see {logs / 'jvm.log'}); run this again."
     path = logs / f"error-{now():%Y%m%dT%H%M%S}.txt"

@@ -10,6 +10,7 @@ import shlex
 import socket
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -82,16 +83,30 @@ def decide(environment: Mapping[str, str], root: Path, python: str, spark_home: 
         _replace("SPARK_HOME", spark_home, environment, made)
         _replace("SPARK_CONF_DIR", environment.get("PIPELINE_SPARK_CONF") or f"{spark_home}/conf", environment, made)
         _replace("PYSPARK_SUBMIT_ARGS", _submit_arguments(root), environment, made)
+        if is_local(root):
+            _replace("PYSPARK_PYTHON", python, environment, made)
     _replace("PYSPARK_DRIVER_PYTHON", python, environment, made)
     defaults = {
         "PYSPARK_PYTHON": python,  # of a cluster's executors; in local mode session.py replaces it
-        "PIPELINE_LOGS": str(root / "data" / "logs"),
+        "PIPELINE_LOGS": str(logs(environment, root)),
         "SPARK_DRIVER_MEMORY": f"{_heap(environment)}m",
     }
     if not _resolves(socket.gethostname()):  # Spark looks up the machine's own name; in local mode nothing needs it
         defaults["SPARK_LOCAL_IP"] = LOOPBACK
     variables |= {name: value for name, value in defaults.items() if not environment.get(name)}
     return made
+
+
+def logs(environment: Mapping[str, str], root: Path) -> Path:
+    """The folder of the logs: PIPELINE_LOGS, else the one that the settings name, as far as they can be read."""
+    if named := environment.get("PIPELINE_LOGS"):
+        return Path(named)
+    file = Path(environment.get("PIPELINE_SETTINGS") or root / "conf" / "settings.toml")
+    try:
+        found = Path(tomllib.loads(file.expanduser().read_text(encoding="utf-8"))["paths"]["logs"])
+        return root / found.expanduser()
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # whoever reads the settings says what is wrong
+        return root / "data" / "logs"
 
 
 def _replace(name: str, value: str, environment: Mapping[str, str], made: Decision) -> None:
@@ -150,7 +165,8 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
 
 def is_local(root: Path) -> bool:
     """Whether conf/spark-defaults.conf has Spark run on this machine, without a cluster."""
-    text = (root / "conf" / "spark-defaults.conf").read_text(encoding="utf-8")
+    file = root / "conf" / "spark-defaults.conf"
+    text = file.read_text(encoding="utf-8") if file.exists() else ""  # a cluster's driver may have no conf folder
     found = re.findall(r"^\s*spark\.master[\s=:]+(\S+)", text, re.MULTILINE)
     return not found or found[-1].startswith("local")
 

@@ -92,5 +92,5 @@ def _spark(environment: Mapping[str, str]) -> None:
     if jars and not any(name.endswith(f"-{wanted}.jar") for name in jars):
         raise SettingsError(
             f"SPARK_HOME={home} is another Spark ({jars[0].removesuffix('.jar')}), and the pipeline needs {wanted}; "
-            "unset SPARK_HOME, and use the spark-submit of .venv/bin."
+            "call the spark-submit of .venv/bin."
         )

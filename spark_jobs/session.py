@@ -40,7 +40,7 @@ def spark_session(name: str, **options: str) -> SparkSession:
     if not _has_jvm():
         environment.prepare()
     in_utc()
-    os.environ.setdefault("PIPELINE_LOGS", str(ROOT / "data" / "logs"))
+    os.environ.setdefault("PIPELINE_LOGS", str(environment.logs(os.environ, ROOT)))
     with _quiet_start(), _same_interrupt():
         try:
             SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(options.items())))

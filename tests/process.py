@@ -8,6 +8,7 @@ from pathlib import Path
 from spark_jobs.settings import ROOT
 
 SUBMIT = Path(sys.executable).parent / "spark-submit"
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # spark-submit asks for it where no venv is activated
 NAMES = ("warehouse", "database", "quality", "processed", "reports", "metrics", "lineage", "logs")
 
 

@@ -44,6 +44,7 @@ def test_nothing_is_said_of_a_plain_environment_and_a_second_decision_changes_no
             "--properties-file /project/conf/spark-defaults.conf pyspark-shell",
         ),
         ("PYSPARK_DRIVER_PYTHON", "jupyter", PYTHON),
+        ("PYSPARK_PYTHON", "/opt/conda/bin/python", PYTHON),
         ("PYSPARK_DRIVER_PYTHON_OPTS", "notebook", None),
         ("PYTHONPATH", "/opt/ros/python2.7", "/project"),
         ("PYTHONHOME", "/opt/python", None),
@@ -81,9 +82,18 @@ def test_language_encoding_and_time_zone_are_pinned():
 
 def test_what_a_person_chose_is_kept(monkeypatch):
     chosen = {"SPARK_DRIVER_MEMORY": "9g", "PIPELINE_LOGS": "/logs", "SPARK_LOCAL_IP": "10.0.0.5"}
-    found = decided(HADOOP_CONF_DIR="/etc/hadoop", PYSPARK_PYTHON="./environment/bin/python", **chosen)
+    found = decided(HADOOP_CONF_DIR="/etc/hadoop", **chosen)
     assert found | chosen == found
     assert (found["HADOOP_CONF_DIR"], found["unused"]) == ("/etc/hadoop", [])
+
+
+def test_the_python_of_executors_is_kept_for_a_cluster_and_replaced_without_one(tmp_path):
+    chosen = {"PYSPARK_PYTHON": "./environment/bin/python"}
+    assert decide(chosen, tmp_path, PYTHON, OWN_SPARK).unused == ["PYSPARK_PYTHON"]
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "spark-defaults.conf").write_text("spark.master  yarn\n")
+    made = decide(chosen, tmp_path, PYTHON, OWN_SPARK)
+    assert made.unused == [] and "PYSPARK_PYTHON" not in made.variables
 
 
 def test_a_machine_whose_name_cannot_be_resolved_is_reached_by_its_loopback_address(monkeypatch):

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from spark_jobs.environment import say_unused
 from spark_jobs.errors import DatabaseError, SettingsError
 from spark_jobs.postgres.errors import named
 from spark_jobs.redaction import hide, hide_password
@@ -63,8 +64,10 @@ def _is_split_wrongly(text: str, found: dict[str, str]) -> bool:
 def connect(address: str, name: str = "pipeline") -> Any:
     """Open a connection, for the application `name`, on which text is UTF-8 and times are UTC whatever the environment
     says. Raises SettingsError for an unreadable address and UnreachableError, both without a password."""
-    for variable in FOREIGN:
-        os.environ.pop(variable, None)
+    foreign = _foreign(address)
+    for variable in foreign:
+        del os.environ[variable]
+    say_unused(foreign)
     chosen = {"connect_timeout": str(CONNECT_SECONDS)} | parts(address)
     with named():
         connection = psycopg2.connect(**chosen | {"application_name": name, "client_encoding": "UTF8"})
@@ -73,6 +76,13 @@ def connect(address: str, name: str = "pipeline") -> Any:
             cursor.execute(SESSION)
         connection.autocommit = False
     return connection
+
+
+def _foreign(address: str) -> list[str]:
+    """The variables that are not used with this address: for a database other than DATABASE_URL's, the embedded one,
+    none is."""
+    own = address.strip() == os.environ.get("DATABASE_URL", "").strip()
+    return [name for name in os.environ if name in FOREIGN or (name.startswith("PG") and not own)]
 
 
 def require_utf8(connection: Any) -> None:
@@ -94,7 +104,8 @@ def for_psql(address: str) -> tuple[str, dict[str, str], dict[str, str]]:
     """
     found = parts(address)
     shown = make_dsn(**{key: value for key, value in found.items() if key not in SECRETS})
-    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    foreign = _foreign(address)
+    kept = {name: value for name, value in os.environ.items() if name not in foreign}
     kept |= {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC", "PGDATESTYLE": "ISO"}
     if "password" in found:
         kept["PGPASSWORD"] = found["password"]
