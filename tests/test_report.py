@@ -88,6 +88,30 @@ def test_labels_from_the_data_stay_text():
     assert "$x^2$ \\alpha" in drawn and "한국" in drawn and "&amp;amp;" in drawn
 
 
+@pytest.mark.parametrize(
+    ("bins", "labels"),
+    [
+        ({0: 1}, {"1", "2", "5", "10"}),
+        (dict.fromkeys(range(charts.BINS_A_DECADE), 1000), {"1", "2", "5", "10", "100", "1,000"}),
+        ({place: 10_000 // (place + 1) for place in range(4 * charts.BINS_A_DECADE)}, {"1", "100", "10,000"}),
+    ],
+    ids=["one user", "1 to 9 events", "four decades"],
+)
+def test_a_logarithmic_axis_has_plain_numbers_only(bins, labels):
+    drawn = charts.distribution("users", bins, "events", "users")
+    shown = set(re.findall(r"<text[^>]*>([^<]+)</text>", drawn))
+    assert labels <= shown
+    assert all(re.fullmatch(r"[\d.,]+|events \(log\)|users \(log\)", text) for text in shown)
+
+
+def test_a_part_without_rows_has_its_label_inside_the_picture():
+    drawn = charts.flow([[("raw", 3, "one")], [("valid", 3, "good"), ("rejected", 0, "bad")]])
+    _, _, _, height = map(float, re.search(r'viewBox="([^"]+)"', drawn)[1].split())
+    places = [float(y) for y in re.findall(r'<text[^>]* y="([\d.]+)"', drawn)]
+    places += [float(y) for y in re.findall(r"translate\([\d.]+ ([\d.]+)\)", drawn)]
+    assert "rejected" in drawn and places and max(places) < height - 5
+
+
 def test_a_warehouse_without_a_day_has_a_report_too(pipeline):
     pipeline.case("c01-fields.csv")
     pipeline.land()

@@ -13,8 +13,10 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from spark_jobs.report.facts import BINS_A_DECADE
 from spark_jobs.windows import HOUR
@@ -55,6 +57,7 @@ def flow(stages: Sequence[Sequence[tuple[str, int, str]]]) -> str:
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(WIDTH * 1.9, 3.2))
         whole = sum(rows for _, rows, _ in stages[0]) or 1
+        lowest = 1.0
         for x, stage in enumerate(stages):
             source = place = 1.0  # upper edges: of what is left of the part before, and of what is drawn
             for name, rows, colour in stage:
@@ -62,10 +65,12 @@ def flow(stages: Sequence[Sequence[tuple[str, int, str]]]) -> str:
                 axes.add_patch(Rectangle((x, place - height), BAR, height, color=COLOUR[colour], lw=0))
                 if x:
                     _ribbon(axes, (x - 1 + BAR, source), (x, place), height, colour)
-                axes.text(x + BAR + 0.02, place - height / 2, f"{name}\n{rows:,}", va="center", fontsize=11)
-                source, place = source - rows / whole, place - max(height, LINE) - GAP
+                room = max(height, LINE)  # a label has its line, however thin the part is
+                axes.text(x + BAR + 0.02, place - room / 2, f"{name}\n{rows:,}", va="center", fontsize=11)
+                source, place = source - rows / whole, place - room - GAP
+                lowest = min(lowest, place + GAP)
         axes.set_xlim(0, len(stages) - 0.45)
-        axes.autoscale_view(scalex=False)
+        axes.set_ylim(lowest - GAP, 1 + GAP)
         axes.axis("off")
         return _svg(figure, "flow")
 
@@ -96,7 +101,8 @@ def lines(at: Sequence[str], counts: Mapping[str, Sequence[int]]) -> str:
         axes.broken_barh(empty, (0, 1), transform=area, color=COLOUR["bad"], alpha=0.3, lw=0)
         axes.set_xlim(0, places[-1] + 1)
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(_plain)
+        axes.set_ylim(_decades(*axes.get_ylim()))
+        _label(axes.yaxis)
         axes.set_ylabel("events an hour (log)")
         axes.grid(axis="y", lw=0.6)
         axes.set_xticks(*_ticks(hours, places))
@@ -163,13 +169,29 @@ def distribution(name: str, bins: Mapping[int, int], what: str, of: str) -> str:
         axes.stairs([bins[place] or 0.5 for place in places], edges, fill=True, color=COLOUR["one"], baseline=0.5)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_ylim(bottom=0.5)
+        axes.set_xlim(_decades(edges[0], edges[-1]))
+        axes.set_ylim(0.5, _decades(1, axes.get_ylim()[1])[1])
         axes.set_xlabel(f"{what} (log)")
         axes.set_ylabel(f"{of} (log)")
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(_plain)
+            _label(axis)
         axes.grid(axis="y", lw=0.6)
         return _svg(figure, name)
+
+
+def _decades(low: float, high: float) -> tuple[float, float]:
+    """Limits of a logarithmic axis: less than a decade becomes whole ones, so that a label is among them."""
+    if high / low >= 10:
+        return low, high
+    return 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high))
+
+
+def _label(axis: Axis) -> None:
+    """Plain numbers on a logarithmic axis: decades, and up to two of them with 2 and 5 between."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low <= 100 else (1.0,), numticks=MOST_TICKS))
+    axis.set_major_formatter(_plain)
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _plain(value: float, _: int) -> str:
