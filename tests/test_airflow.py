@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,7 +33,12 @@ from tests.test_tables import COMPARED, held, multiset
 
 START = [sys.executable, ROOT / "conf" / "local_airflow.py"]
 COLLECTION, PREPROCESSING, REPORT = "data_collection_pipeline", "data_preprocessing_pipeline", "run_report"
-MINUTES = 15
+MINUTES = 20
+ENDED = ("success", "failed", "skipped", "upstream_failed", "up_for_retry")
+HOURLY = (tables.USER_EVENTS, tables.REJECTED_EVENTS)
+FIRST_SCHEDULED = (
+    f"SELECT run_id FROM dag_run WHERE dag_id = '{COLLECTION}' AND run_type = 'scheduled' ORDER BY id LIMIT 1"
+)
 LOADED = "pipeline_load_to_database"
 # By task, what it reads and writes.
 LEDGER = {"landed_files", "hour_status", "day_status", "day_builds", "leases"}
@@ -121,6 +126,35 @@ class Airflow:
     def trigger(self, dag: str, **params: str) -> tuple[int, Any]:
         return self.ask(f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None, "conf": params})
 
+    def states(self, run: str, last: str) -> list[str]:
+        """The states of the collection's tasks, in their order, once that of `last` has its end or is tried again."""
+        query = "SELECT task_id, state FROM task_instance WHERE dag_id = 'data_collection_pipeline' AND run_id = '{}'"
+        end = time.monotonic() + MINUTES * 60
+        final = ENDED[:-1] if last == "load_to_database" else ENDED
+        while (found := dict(self.rows(query.format(run)))).get(last) not in final:
+            assert time.monotonic() < end, found
+            time.sleep(2)
+        return [found[task] for task in ("extract_events", "validate_data_quality", "load_to_database")]
+
+    def outcome(self, run: str, task: str) -> dict | None:
+        """What the task has left in XCom."""
+        path = f"/api/v2/dags/{COLLECTION}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
+        status, answer = self.ask(f"{path}?deserialize=true")
+        return answer["value"] if status == 200 else None
+
+    def kill(self, job: str) -> None:
+        """SIGKILL of a job's JVM and of its driver, as soon as both are there."""
+        end = time.monotonic() + MINUTES * 60
+        while time.monotonic() < end:
+            for process in psutil.Process(self.process).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    if job in " ".join(process.cmdline()) and process.name() == "java" and process.children():
+                        for each in [*process.children(recursive=True), process]:
+                            each.kill()
+                        return
+            time.sleep(0.5)
+        raise TimeoutError(f"{job} did not start")
+
     def ended(self, kind: str, *runs: str) -> None:
         """Until so many runs of this kind (manual, backfill, scheduled) of each DAG are green.
 
@@ -161,9 +195,9 @@ def reader(spark, folder: Path) -> Pipeline:
     return Pipeline(spark, Path(tempfile.mkdtemp(dir=folder)), "", f"paths.warehouse='{folder / 'warehouse'}'")
 
 
-def tables_of(spark, folder: Path) -> dict[str, list[tuple]]:
+def tables_of(spark, folder: Path, chosen: Iterable[tables.Table] = COMPARED) -> dict[str, list[tuple]]:
     """All that is compared, from the warehouse in the folder."""
-    return {table.name: held(reader(spark, folder), table) for table in COMPARED}
+    return {table.name: held(reader(spark, folder), table) for table in chosen}
 
 
 def builds(spark, folder: Path) -> dict[tuple[str, str], datetime]:
@@ -266,6 +300,42 @@ def test_back_fills_by_command_by_ui_and_by_trigger_make_the_tables_of_make_run(
     done = make_run(tmp_path)
     assert done.returncode == 0, done.stderr
     assert tables_of(spark, folder) == tables_of(spark, tmp_path)
+
+
+@pytest.mark.long
+def test_a_run_does_all_it_can_and_the_load_gives_the_verdict(spark, folder, tmp_path):
+    """The scheduled run's hour never comes, but late rows do; by hand, a range with a bad hour, and a job is killed.
+
+    Takes the ten minutes in which a missing hour is asked for again.
+    """
+    path = generate(Span(1_200, 6, datetime(2019, 10, 1)), folder / "raw" / "2019-Oct.csv")[0]
+    good = path.read_text()
+    header, *lines = good.splitlines(keepends=True)
+    bad = [line.replace(",view,", ",what,") if line.startswith("2019-10-01 03") else line for line in lines]
+    path.write_text("".join([header, *bad]))
+    (tmp_path / "raw").symlink_to(folder / "raw")
+    given = {"start": "2019-10-01T00", "end": "2019-10-01T06"}
+    with airflow(folder) as running:
+        first = running.trigger(COLLECTION, **given)[1]["dag_run_id"]
+        assert running.states(first, "load_to_database") == ["success", "success", "failed"]
+        assert running.outcome(first, "validate_data_quality")["stopped"] == "2019-10-01T03"
+        assert make_run(tmp_path).returncode == 3
+        assert tables_of(spark, folder, HOURLY) == tables_of(spark, tmp_path, HOURLY)
+        path.write_text(good)
+        late = [line.replace(" 02:", " 01:") for line in lines if line.startswith("2019-10-01 02")]
+        (folder / "raw" / "late.csv").write_text("".join([header, *late]))
+        assert running.ask(f"/api/v2/dags/{COLLECTION}/dagRuns/{first}/clear", {"dry_run": False})[0] == 200
+        assert running.states(first, "load_to_database") == ["success", "success", "success"]
+        second = running.trigger(COLLECTION, **given)[1]["dag_run_id"]
+        running.kill("validate_data_quality")
+        assert running.states(second, "validate_data_quality")[:2] == ["success", "up_for_retry"]
+        ((scheduled,),) = running.rows(FIRST_SCHEDULED)
+        assert running.states(scheduled, "load_to_database") == ["success", "success", "skipped"]
+        assert running.outcome(scheduled, "extract_events")["outcome"] == "missing"
+        assert running.outcome(scheduled, "load_to_database") is None
+    assert make_run(tmp_path).returncode == 0
+    assert tables_of(spark, folder, HOURLY) == tables_of(spark, tmp_path, HOURLY)
+    assert reader(spark, folder).read(tables.USER_EVENTS).count() == 1_200 + len(late)
 
 
 def refused(folder: Path, port: object) -> tuple[int, str]:
