@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
+from spark_jobs import machine
 from spark_jobs.command_line import guarded
 from spark_jobs.sample.generate import MOST_ROWS, Span, generate
 from spark_jobs.settings import ROOT
@@ -133,13 +134,11 @@ def _told(arguments: argparse.Namespace, path: Path) -> dict[str, Any]:
 
 
 def _facts() -> dict[str, Any]:
-    conf = (ROOT / "conf" / "spark-defaults.conf").read_text().splitlines()
-    heap = next(line.split()[1] for line in conf if line.startswith("spark.driver.memory"))
     versions = {name: version(name) for name in ("pyspark", "delta-spark", "great-expectations", "duckdb")}
     return {
         "cores": os.cpu_count(),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
-        "heap": heap,
+        "heap": os.environ.get("SPARK_DRIVER_MEMORY") or f"{machine.heap_mib(machine.memory(), 1)} MiB",
         "python": platform.python_version(),
     } | versions
 
