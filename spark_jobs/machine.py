@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 GIB = 1 << 30
-CGROUPS = Path("/sys/fs/cgroup")
+CGROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 UNLIMITED = 1 << 60  # version 1 of control groups writes a number near 2^63 where there is no limit
 BESIDE_HEAP_GIB = 0.75  # classes, buffers and threads of the JVM, the driver's Python
 SHARE_OF_HEAP = 0.6  # of the rest: Python workers and the files that the system keeps in memory need room too
@@ -26,7 +26,7 @@ def memory() -> int:
 
 def _limits() -> list[int]:
     """The limits of the control groups that this process is in, and of those above them."""
-    groups = (line.split(":", 2)[2] for line in _text(Path("/proc/self/cgroup")).splitlines() if line.count(":") > 1)
+    groups = [line.split(":", 2)[2] for line in _text(OWN_GROUPS).splitlines() if line.count(":") > 1]
     found = []
     for base, name in ((CGROUPS, "memory.max"), (CGROUPS / "memory", "memory.limit_in_bytes")):
         for group in {"/", *groups}:
@@ -45,6 +45,8 @@ def _text(path: Path) -> str:
 def cores() -> int:
     """Cores that this process may use."""
     quota, _, period = _text(CGROUPS / "cpu.max").strip().partition(" ")
+    if not quota:  # version 1 of control groups
+        quota, period = (_text(CGROUPS / "cpu" / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, int(quota) // int(period))) if quota.isdigit() and period.isdigit() else allowed
 

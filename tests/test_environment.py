@@ -132,6 +132,13 @@ def test_the_limit_of_a_container_counts(tmp_path, monkeypatch):
     assert machine.memory() == physical
     (tmp_path / "memory.max").write_text(f"{2 * machine.GIB}\n")
     assert machine.memory() == 2 * machine.GIB
+    (tmp_path / "memory.max").unlink()
+    monkeypatch.setattr(machine, "OWN_GROUPS", tmp_path / "own")  # version 1, and a limit on a group above
+    (tmp_path / "own").write_text("4:memory:/above/mine\n3:cpuset:/\n0::/\n")
+    (tmp_path / "memory" / "above" / "mine").mkdir(parents=True)
+    (tmp_path / "memory" / "above" / "memory.limit_in_bytes").write_text(f"{3 * machine.GIB}\n")
+    (tmp_path / "memory" / "above" / "mine" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert machine.memory() == 3 * machine.GIB
     (tmp_path / "cpu.max").write_text("100000 100000\n")
     assert machine.cores() == 1
 
