@@ -26,9 +26,13 @@ for candidate in ${PYTHON:+"$PYTHON"} ${PYTHON:-python3.11 python3.12 python3.13
   is_known "$version" && "$candidate" -E -c 'import venv, ensurepip' 2>/dev/null && python=$candidate && break
 done
 if [ -z "$python" ]; then
-  wanted="Python 3.11, 3.12 or 3.13 with its venv module is needed"
-  [ -z "${PYTHON:-}" ] || stop "$wanted, and PYTHON=$PYTHON is ${version:-no program that runs}${version:+, or lacks the module}; name another one."
-  stop "$wanted, and none was found; install it (Debian, Ubuntu: apt install python3 python3-venv), or name yours: make setup PYTHON=/path/to/python3.12."
+  wanted="Python 3.11, 3.12 or 3.13 is needed"
+  if [ -z "${PYTHON:-}" ]; then
+    stop "$wanted, with its venv module, and none was found; install it (Debian, Ubuntu: apt install python3 python3-venv), or name yours: make setup PYTHON=/path/to/python3.12."
+  elif is_known "$version"; then
+    stop "Python's venv module is missing in '$PYTHON'; install it (Debian, Ubuntu: apt install python3-venv)."
+  fi
+  stop "$wanted and '$PYTHON' ${version:+is }${version:-was not found}; name another one: make setup PYTHON=/path/to/python3.12."
 fi
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 command -v "$java" >/dev/null ||

@@ -105,9 +105,9 @@ def test_a_missing_java_or_a_wrong_python_is_one_sentence(tmp_path):
     old = tmp_path / "python3.9"
     old.write_text("#!/bin/sh\necho 3.9\n")
     old.chmod(0o755)
-    assert "Python 3.11 is needed and '/no/python' was not found" in setup(PYTHON="/no/python")
-    assert f"Python 3.11 is needed, '{old}' is 3.9" in setup(PYTHON=str(old))
-    assert "Java 17 is needed and '/no/java/bin/java' was not found" in setup(JAVA_HOME="/no/java")
+    assert "Python 3.11, 3.12 or 3.13 is needed and '/no/python' was not found" in setup(PYTHON="/no/python")
+    assert f"Python 3.11, 3.12 or 3.13 is needed and '{old}' is 3.9" in setup(PYTHON=str(old))
+    assert "Java 17 or later is needed and '/no/java/bin/java' was not found" in setup(JAVA_HOME="/no/java")
 
 
 def wait_for(process: subprocess.Popen, text: str) -> None:
