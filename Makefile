@@ -23,6 +23,16 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-h
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
+# A checkout that has moved is set up again, and so is one that gets another Python.
+ifneq ($(shell cat .venv/.ready 2>/dev/null),$(CURDIR))
+.PHONY: .venv/.ready
+endif
+ifneq ($(PYTHON),)
+ifneq ($(shell "$(PYTHON)" -E -c 'import sys; print(sys.version_info[:2])' 2>&1),$(shell .venv/bin/python -E -c 'import sys; print(sys.version_info[:2])' 2>/dev/null))
+.PHONY: .venv/.ready
+endif
+endif
+
 setup: .venv/.ready ## the environment in .venv: pinned packages, jars (done by every other target)
 .venv/.ready: requirements.lock conf/setup.sh conf/jars.py conf/spark-tool.sh
 	@bash conf/setup.sh

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 READY = ROOT / ".venv" / ".ready"
 LEAST_FREE_GB = 5  # a sample and its tables
 PYTHONS = ("3.11", "3.12", "3.13")
+WITH_VENV = "import venv, ensurepip, sys; print('%d.%d.%d' % sys.version_info[:3])"
 TESTED_JAVA = (17, 25)
 
 
@@ -42,18 +43,12 @@ def python():
     candidates = [named] if named else [*(f"python{version}" for version in PYTHONS), "python3"]
     if READY.exists():
         candidates = [str(ROOT / ".venv" / "bin" / "python")]
-    found = [
-        (chosen, _output(chosen, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])").strip())
-        for chosen in candidates
-    ]
+    found = [(chosen, _output(chosen, "-E", "-c", WITH_VENV).strip()) for chosen in candidates]
     for chosen, version in found:
         if version.rpartition(".")[0] in PYTHONS:
             return f"{version} ({chosen})"
-    seen = (
-        f", '{candidates[0]}' is {found[0][1].splitlines()[-1] if found[0][1] else 'not there'}"
-        if len(found) == 1
-        else ""
-    )
+    (first, said), *others = found
+    seen = "" if others else f", '{first}' is {said.splitlines()[-1] if said else 'not there'}"
     raise LackError(
         f"Python 3.11, 3.12 or 3.13 is needed{seen}; install it (Debian, Ubuntu: apt install python3 python3-venv), or "
         "name yours: make setup PYTHON=/path/to/python3.12"
@@ -84,7 +79,10 @@ def environment():
 def packages():
     """Every package as requirements.lock pins it; of Spark both distributions, whose files lie in one folder."""
     _set_up()
-    from packaging.markers import Marker
+    try:
+        from packaging.markers import Marker
+    except ImportError:
+        raise LackError("this is not the Python of .venv: make doctor") from None
 
     lines = re.findall(r"^([\w.-]+)==([^ \\;]+)(?: ; ([^\\\n]+))?", (ROOT / "requirements.lock").read_text(), re.M)
     pinned = {name: version for name, version, marker in lines if not marker or Marker(marker.strip()).evaluate()}

@@ -33,7 +33,7 @@ COMPONENTS["scheduler"].append("--skip-serve-logs")  # it would listen on every 
 COMPONENTS |= {"feed": [sys.executable, "-m", "spark_jobs.sample.feed"]}
 OURS = {"AIRFLOW_PORT", "AIRFLOW_BIND", "AIRFLOW__OPENLINEAGE__TRANSPORT"}
 WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-FORGET = """unset $(env | sed -n 's/^\\(AIRFLOW[A-Z_]*\\)=.*/\\1/p')"""  # those of another Airflow in the same shell
+FORGET = "while IFS='=' read -r name _; do case $name in AIRFLOW*) unset \"$name\";; esac; done < <(env)"
 START_SECONDS, STOP_SECONDS = 300, 20
 BIN = Path(sys.executable).parent
 
@@ -41,8 +41,7 @@ BIN = Path(sys.executable).parent
 def main() -> int:
     """Prepares, starts the components, prints where and how to log in, waits."""
     settings = load()
-    jobs = machine.jobs_at_once(machine.memory(), machine.cores())
-    os.environ["PIPELINE_JOBS_AT_ONCE"] = str(jobs)  # each has its share of the memory
+    os.environ["PIPELINE_JOBS_AT_ONCE"] = str(machine.jobs_chosen(os.environ))  # each has its share of the memory
     environment.prepare()
     try:
         address = ports.bind()
@@ -62,9 +61,10 @@ def _serve(settings: Settings, home: Path, address: str, port: int) -> int:
     _say("preparing: database, pools, sample (half a minute the first time) …")
     fed = begin(settings)
     url = ports.url(address, port)
-    own = _own_variables(settings, home, address, port)
+    kept = _without_another_airflow()
+    own = _own_variables(settings, home, address, port) | _near(address)
     shell = _for_a_shell(own, home)
-    variables = _without_another_airflow() | own | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    variables = kept | own | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     for command in (["db", "migrate"], ["pools", "import", str(ROOT / "conf" / "pools.json")]):
         _quietly(command, variables, home)
     running = [_start(name, command, variables, home) for name, command in COMPONENTS.items()]
@@ -88,13 +88,18 @@ def _say(line: str) -> None:
 
 
 def _without_another_airflow() -> dict[str, str]:
-    """The variables of this process without those of another Airflow. No proxy stands between this one's parts."""
+    """The variables of this process without those of another Airflow."""
     others = ("AIRFLOW",) if os.environ.get("DATABASE_URL") else ("AIRFLOW", "PG")  # the embedded database needs none
     foreign = {name for name in os.environ if name.startswith(others)} - OURS
     environment.say_unused(sorted(foreign))
-    kept = {name: value for name, value in os.environ.items() if name not in foreign}
-    near = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "localhost", ports.LOCAL]))
-    return kept | {"no_proxy": near, "NO_PROXY": near}
+    return {name: value for name, value in os.environ.items() if name not in foreign}
+
+
+def _near(address: str) -> dict[str, str]:
+    """No proxy stands between the parts of this Airflow."""
+    before = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    named = ",".join(filter(None, [before, *dict.fromkeys(["localhost", ports.LOCAL, "::1", address])]))
+    return {"no_proxy": named, "NO_PROXY": named}
 
 
 def _own_variables(settings: Settings, home: Path, address: str, port: int) -> dict[str, str]:
@@ -126,6 +131,7 @@ def _own_variables(settings: Settings, home: Path, address: str, port: int) -> d
         "OPENLINEAGE__TRANSPORT": os.environ.get("AIRFLOW__OPENLINEAGE__TRANSPORT") or _to_file(settings),
     }
     own = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
+    own |= {"PIPELINE_JOBS_AT_ONCE": os.environ["PIPELINE_JOBS_AT_ONCE"]}
     own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server}
     own |= {"SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or ports.LOCAL}  # a job's JVM listens too
     own |= {"PYTHONWARNINGS": "ignore:Could not import graphviz"}  # else every `airflow dags …` says so

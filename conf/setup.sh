@@ -2,7 +2,7 @@
 # Makes .venv: the pinned packages, the jars, and the links by which spark-submit finds conf/ and spark_jobs/. With `dev`, only
 # adds what tests, style and benchmarks need. Safe to run again at any time; make calls it when a lock or this file has changed.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$root"
 log=$root/data/logs/setup.log
 packages() { quietly env VIRTUAL_ENV="$root/.venv" .venv/bin/uv pip sync --quiet --link-mode=copy --require-hashes "$1"; }
@@ -37,15 +37,17 @@ fi
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 command -v "$java" >/dev/null ||
   stop "Java 17 or later is needed and '$java' was not found; install it (Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME."
-major=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
-[ "${major:-0}" -ge 17 ] || stop "Java 17 or later is needed, '$java' is ${major:-unknown}; set JAVA_HOME to a newer one."
+major=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1) || true
+[ "${major:-0}" -ge 17 ] || stop "Java 17 or later is needed, '$java' is ${major:-of unknown version, or does not start with JAVA_TOOL_OPTIONS, JDK_JAVA_OPTIONS or _JAVA_OPTIONS as they are set}; set JAVA_HOME to another one."
 [ "$major" = 17 ] || [ "$major" = 25 ] || echo "setup: Java $major is accepted; tested are Java 17 and 25."
 
 : > "$log"
 rm -f .venv/.ready .venv/.dev
 echo "setup: installing packages (about a minute) …"
 # An environment of another version than the named one, or of a checkout that has moved, is made anew.
-if [ -n "${PYTHON:-}" ] && [ "$(version_of .venv/bin/python)" != "$version" ] || [ -z "$(version_of .venv/bin/python)" ]; then
+present=$(version_of .venv/bin/python)
+before=$(cat .venv/lib/python3.*/site-packages/pipeline.pth 2>/dev/null || true)
+if [ -z "$present" ] || { [ -n "${PYTHON:-}" ] && [ "$present" != "$version" ]; } || [ "${before:-$root}" != "$root" ]; then
   quietly "$python" -E -m venv --clear .venv
 fi
 quietly .venv/bin/python -E -m pip install --quiet --disable-pip-version-check uv
@@ -53,8 +55,10 @@ packages requirements.lock
 site=$(.venv/bin/python -E -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 echo "$root" > "$site/pipeline.pth"
 ln -sfn "$root/conf" "$site/pyspark/conf"
+# Spark forgets quotes around the path of spark-env.sh, and would not find it below a folder with a blank in its name.
+sed -i 's|^\( *\)\. ${SPARK_ENV_SH}$|\1. "${SPARK_ENV_SH}"|' "$site/pyspark/bin/load-spark-env.sh"
 for tool in spark-submit spark-sql; do ln -sf "$root/conf/spark-tool.sh" ".venv/bin/$tool"; done
 echo "setup: fetching the jars …"
 quietly .venv/bin/python -E -X utf8 conf/jars.py
-touch .venv/.ready
+echo "$root" > .venv/.ready # make sets up again where the checkout has moved
 echo "setup: done."

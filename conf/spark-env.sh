@@ -2,7 +2,13 @@
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 root=$(dirname "$here")
 python=$root/.venv/bin/python
-[ -x "$python" ] || python=$(command -v python3)
+if [ ! -x "$python" ]; then # an image, or a cluster's machine
+  python=$(command -v python3)
+  "${python:-false}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "spark-submit: ${python:-python3} is not there or is older than Python 3.11; make setup, or put another one first on PATH." >&2
+    exit 2
+  }
+fi
 # The rules are in spark_jobs/environment.py, for the commands that start Spark themselves as well.
 decided=$("$python" -E -P -X utf8 -m spark_jobs.environment "$root" "$python") || exit $?
 eval "$decided"

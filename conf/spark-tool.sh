@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # spark-submit and spark-sql of this environment (the set-up links both to this file): always the Spark of its own packages,
 # whatever SPARK_HOME, SPARK_CONF_DIR, PYSPARK_PYTHON or PYTHONPATH name. The rest is decided in spark-env.sh.
+unset CDPATH SPARK_ENV_LOADED # the second is left by a spark-submit that has started this one
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")"/../lib/python3.*/site-packages/pyspark && pwd) || exit 1
-if [ -n "${SPARK_HOME:-}" ] && [ "$SPARK_HOME" != "$home" ]; then
-  echo "note: set for other software, and not used here: SPARK_HOME (conf/README.md)." >&2
-fi
-export SPARK_HOME=$home SPARK_CONF_DIR=${PIPELINE_SPARK_CONF:-$home/conf}
+conf=${PIPELINE_SPARK_CONF:-$home/conf}
+unused=
+[ "${SPARK_CONF_DIR:-$conf}" = "$conf" ] || unused=SPARK_CONF_DIR
+[ "${SPARK_HOME:-$home}" = "$home" ] || unused=${unused:+$unused, }SPARK_HOME
+[ -z "$unused" ] || echo "note: set for other software, and not used here: $unused (conf/README.md)." >&2
+export SPARK_HOME=$home SPARK_CONF_DIR=$conf
+unset conf unused
 exec "$home/bin/$(basename "${BASH_SOURCE[0]}")" "$@"

@@ -122,9 +122,9 @@ def lineage(context: Context) -> dict[str, str]:
 class PipelineJob(SparkSubmitOperator):
     """Submits one job. Its summary becomes the XCom and the metadata of its asset; its outcome, the state of the task.
 
-    `goes_on_with`: a further outcome of the job with which the task succeeds, as the job has done all it could and the
-    next one can go on; a missing hour is asked for again first. `verdict_of`: tasks before this one whose outcomes this
-    one turns into its own state once its job is done: a stopped hour fails it, a missing one has it skipped.
+    `goes_on_with`: a further outcome with which the task succeeds. With MISSING it does so at its last try only.
+    `verdict_of`: tasks before this one. Once its own job is done, this task fails if one of them has stopped an hour,
+    and is skipped if one of them has missed an hour.
     """
 
     custom_operator_name = "spark-submit"  # says more in the UI than the class
@@ -161,8 +161,14 @@ class PipelineJob(SparkSubmitOperator):
             except AirflowException:
                 if not path.exists():  # the job was not started, or has died: the provider says what it knows
                     raise
+            if not path.exists():
+                raise AirflowException(f"{self.task_id} has left no outcome; its log is above.")
             summary = json.loads(path.read_text(encoding="utf-8"))
-        self._end(summary, context["ti"])
+        try:
+            self._end(summary, context["ti"])
+        except AirflowException:
+            context["ti"].xcom_push(key="return_value", value=summary)  # what it did, it did
+            raise
         for asset in self.outlets:
             context["outlet_events"][asset].extra.update(summary)
         return summary
@@ -173,7 +179,7 @@ class PipelineJob(SparkSubmitOperator):
         if outcome not in (DONE, self.goes_on_with):
             at_once = outcome == STOPPED or summary["exit_code"] == WRONG_SETTING  # another try would end alike
             raise (AirflowFailException if at_once else AirflowException)(sentence)
-        if outcome == MISSING and task.try_number <= self.retries:
+        if outcome == MISSING and task.try_number <= task.max_tries:
             raise AirflowException(sentence)
         before = [task.xcom_pull(task_ids=name) or {} for name in self.verdict_of]
         if stopped := [each["stopped"] for each in before if each.get("outcome") == STOPPED]:

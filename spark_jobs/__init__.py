@@ -1,5 +1,7 @@
 """Raw shop events to recommender-ready tables: jobs, the rules they apply and the tables they write."""
 
+from __future__ import annotations  # an older Python shall get as far as to be refused
+
 import os
 import sys
 from types import TracebackType

@@ -62,7 +62,7 @@ def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, argument
     begun = time.monotonic()
     window = windows.parse(arguments.pop("start"), arguments.pop("end"), unit, now())
     settings = load(arguments.pop("set"))
-    with _failure_in_metrics(settings.paths.metrics, name, begun):
+    with failure_in_metrics(settings.paths.metrics, name):
         if judges:
             quality.preload()
         spark = spark_session(name)
@@ -75,8 +75,9 @@ def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, argument
 
 
 @contextmanager
-def _failure_in_metrics(folder: str, name: str, begun: float) -> Iterator[None]:
+def failure_in_metrics(folder: str, name: str) -> Iterator[None]:
     """A job that fails within leaves how, when and after how long; an interrupt is no failure."""
+    begun = time.monotonic()
     try:
         yield
     except Exception as error:

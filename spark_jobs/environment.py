@@ -10,7 +10,6 @@ import shlex
 import socket
 import sys
 import sysconfig
-import tomllib
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -21,7 +20,7 @@ from spark_jobs.errors import SettingsError
 
 # What a run means must not depend on the language, the encoding or the time zone of a machine.
 PINNED = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "TZ": "UTC"}
-# Read by PySpark or Spark, and meant for another Spark or another Python.
+# Read by PySpark or Spark, and meant for another Spark or another Python: removed, and named once.
 FOREIGN = (
     "PYSPARK_DRIVER_PYTHON_OPTS",
     "PYTHONHOME",
@@ -33,14 +32,14 @@ FOREIGN = (
     "SPARK_REMOTE",
     "SPARK_TESTING",
 )
-SILENT = ("LANGUAGE", "PYTHONIOENCODING", "PYTHONWARNINGS")  # dropping them needs no word
+REMOVED = ("LANGUAGE", "PYTHONIOENCODING", "PYTHONWARNINGS", "SPARK_ENV_LOADED")  # without a word
 JAVA_OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "SPARK_SUBMIT_OPTS")
 JAVA_TOKEN = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
 # Options of Java that the pipeline decides; everything else (agents, certificates, proxies) is handed on.
 JAVA_LANGUAGE = re.compile(
     r"-D(user\.(language|country|variant|script|region|extensions|timezone)(\.\w+)?|(\w+\.)*encoding)="
 )
-JAVA_MEMORY = re.compile(r"-Xm[sx]|-XX:[+-]Use\w+GC$|-XX:(Max|Initial)(HeapSize|RAMPercentage)=|-Djava\.io\.tmpdir=")
+JAVA_MEMORY = re.compile(r"-Xm[nsx]|-XX:[+-]Use\w+GC$|-XX:(Max|Initial)(HeapSize|RAMPercentage)=|-Djava\.io\.tmpdir=")
 LOOPBACK = "127.0.0.1"
 # Without a cluster a path without a scheme is a local file, whatever file system HADOOP_CONF_DIR makes the default one.
 LOCAL_FILES = {"spark.hadoop.fs.defaultFS": "file:///"}
@@ -65,16 +64,13 @@ def say_unused(names: Sequence[str]) -> None:
 def decide(environment: Mapping[str, str], root: Path, python: str, spark_home: str | None = None) -> Decision:
     """What to change in `environment` so that Spark starts as this project needs it.
 
-    `python` is the interpreter of the project and `spark_home` the folder of its Spark; None where it is already
-    chosen. The result changes nothing in an environment that was decided before.
+    `python` is the interpreter of the project. `spark_home` is the folder of its Spark; None under a spark-submit,
+    which has chosen one already. To decide again changes nothing.
     """
     made = Decision()
     variables = made.variables
-    for name in FOREIGN + SILENT:
-        if name in environment:
-            variables[name] = None
-            if name not in SILENT:
-                made.unused.append(name)
+    made.unused += [name for name in FOREIGN if name in environment]
+    variables |= {name: None for name in FOREIGN + REMOVED if name in environment}
     variables |= PINNED | {"PIPELINE_HOME": str(root)}
     _replace("PYTHONPATH", str(root), environment, made)
     for name in JAVA_OPTIONS:
@@ -101,6 +97,8 @@ def logs(environment: Mapping[str, str], root: Path) -> Path:
     """The folder of the logs: PIPELINE_LOGS, else the one that the settings name, as far as they can be read."""
     if named := environment.get("PIPELINE_LOGS"):
         return Path(named)
+    import tomllib  # late: an older Python shall get as far as to be refused
+
     file = Path(environment.get("PIPELINE_SETTINGS") or root / "conf" / "settings.toml")
     try:
         found = Path(tomllib.loads(file.expanduser().read_text(encoding="utf-8"))["paths"]["logs"])

@@ -1,5 +1,7 @@
 """What can go wrong, each with the exit code that a scheduler sees and one sentence for the person who reads it."""
 
+from __future__ import annotations  # an older Python shall get as far as to be refused
+
 from collections.abc import Mapping
 from typing import Any
 

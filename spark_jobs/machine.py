@@ -4,8 +4,11 @@ One job is a JVM with its heap, what the JVM needs beside it, and Python workers
 of events (`make bench WHAT=day ROWS=42000000`).
 """
 
+from __future__ import annotations  # an older Python shall get as far as to be refused
+
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 GIB = 1 << 30
@@ -56,6 +59,12 @@ def jobs_at_once(memory_bytes: int, core_count: int) -> int:
     return max(1, min(core_count // CORES_OF_A_JOB, int(memory_bytes / GIB // LEAST_MEMORY_GIB)))
 
 
+def jobs_chosen(environment: Mapping[str, str]) -> int:
+    """PIPELINE_JOBS_AT_ONCE where it is a number above 0; else what memory and cores of this machine are enough for."""
+    named = environment.get("PIPELINE_JOBS_AT_ONCE", "")
+    return int(named) if named.isdigit() and int(named) else jobs_at_once(memory(), cores())
+
+
 def heap_mib(memory_bytes: int, jobs: int) -> int:
     """The heap of one of `jobs` jobs that run side by side, in MiB: what its share of the memory allows, 1 to 4 GiB."""
     share = memory_bytes / GIB / jobs
@@ -64,4 +73,4 @@ def heap_mib(memory_bytes: int, jobs: int) -> int:
 
 
 if __name__ == "__main__":  # for docker/worker.sh
-    sys.stdout.write(f"{jobs_at_once(memory(), cores())}\n")
+    sys.stdout.write(f"{jobs_chosen(os.environ)}\n")

@@ -88,7 +88,7 @@ class UserItemMatrix:
 def opened(*settings: str) -> Iterator[UserItemMatrix]:
     """The matrix of the warehouse that the settings (`section.key=value` overrides some) name, until it is left.
 
-    A session that is there already is used as it is and goes on; one that is started here ends with the matrix. The
+    A session that is there already goes on, with its settings; one that is started here ends with the matrix. The
     variables and the clock of the process stay as they are. Raises PipelineError where there is no matrix yet, or where
     the session cannot read Delta.
     """

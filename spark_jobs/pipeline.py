@@ -68,7 +68,8 @@ def run(ctx: Context, console: Console) -> int:
         begun = time.monotonic()
         with console.step(name, ctx.spark):
             try:
-                summaries[name] = ctx.run(job, window)
+                with command_line.failure_in_metrics(ctx.settings.paths.metrics, name):
+                    summaries[name] = ctx.run(job, window)
             except QualityError as error:
                 stopped.append(f"{name}: {error}")
         seconds[name] = time.monotonic() - begun

@@ -1,5 +1,7 @@
 """What no process can change about its own start: checked first, and refused in one sentence."""
 
+from __future__ import annotations  # an older Python shall get as far as to be refused
+
 import os
 import pwd
 import re

@@ -55,7 +55,8 @@ def spark_session(name: str, **options: str) -> SparkSession:
 
 
 def found_session() -> SparkSession | None:
-    """A session that somebody else has started in this process, as it is; None where there is none.
+    """A session beside the one that somebody else has started in this process, whose settings stay as they are; None
+    where there is none.
 
     Raises PipelineError where it cannot read Delta tables.
     """
@@ -68,7 +69,11 @@ def found_session() -> SparkSession | None:
             f"this Spark session cannot read Delta tables: spark.sql.extensions lacks {extension}; start it with the "
             "settings of conf/spark-defaults.conf, or stop it first, so that one is started that can."
         )
-    return spark
+    beside = spark.newSession()
+    for key, value in REQUIRED.items():
+        if beside.conf.isModifiable(key):
+            beside.conf.set(key, value)
+    return beside
 
 
 def in_utc() -> None:

@@ -268,12 +268,18 @@ def ended(pipeline_job, folder, monkeypatch, outcome: str, attempt: int = 1, bef
     submit_is((f"echo '{whole}' > $PIPELINE_SUMMARY\n" if summary else "") + f"exit {code}", folder, monkeypatch)
     task = pipeline_job.PipelineJob(job="some_job", retries=2, **options)
     earlier = {name: OUTCOMES[state][1] | {"outcome": state} for name, state in dict(before).items()}
-    instance = SimpleNamespace(try_number=attempt, xcom_pull=lambda task_ids: earlier.get(task_ids))
-    events = {task.outlets[0]: SimpleNamespace(extra={})}
+    instance = SimpleNamespace(
+        try_number=attempt,
+        max_tries=2,
+        xcom_pull=lambda task_ids: earlier.get(task_ids),
+        xcom_push=lambda key, value: pushed.append((key, value)),
+    )
+    events, pushed = {task.outlets[0]: SimpleNamespace(extra={})}, []
     try:
         returned = task.execute({"ti": instance, "outlet_events": events})
     except Exception as error:
         assert not events[task.outlets[0]].extra
+        assert pushed == ([("return_value", json.loads(whole))] if summary else [])
         return f"{type(error).__name__}: {error}"
     assert events[task.outlets[0]].extra == returned == json.loads(whole)
     return "success"

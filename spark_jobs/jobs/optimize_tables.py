@@ -7,7 +7,7 @@ part meanwhile.
 import sys
 
 from spark_jobs import upkeep
-from spark_jobs.command_line import guarded, handed_over, leased, parser
+from spark_jobs.command_line import failure_in_metrics, guarded, handed_over, leased, parser
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 
@@ -18,7 +18,11 @@ def main() -> int:
     options.add_argument("--part", choices=tuple(upkeep.OF_DAYS), required=True, help="whose tables")
     arguments = options.parse_args()
     chosen = upkeep.OF_DAYS[arguments.part]
-    with leased(load(arguments.set), spark_session("optimize_tables"), [arguments.part]) as ctx:
+    settings, name = load(arguments.set), f"optimize_{arguments.part}"
+    with (
+        failure_in_metrics(settings.paths.metrics, name),
+        leased(settings, spark_session(name), [arguments.part]) as ctx,
+    ):
         before = upkeep.sizes(ctx, chosen)
         done = upkeep.optimize(ctx, arguments.part)
         after = upkeep.sizes(ctx, chosen)

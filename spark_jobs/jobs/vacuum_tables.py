@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 
 from spark_jobs import upkeep
-from spark_jobs.command_line import guarded, handed_over, parser
+from spark_jobs.command_line import failure_in_metrics, guarded, handed_over, parser
 from spark_jobs.console import Console
 from spark_jobs.context import context
 from spark_jobs.session import spark_session
@@ -17,10 +17,11 @@ from spark_jobs.settings import load
 def main() -> int:
     """Prints what each table takes before and after, then one line of JSON with the same figures."""
     settings = load(parser("spark-submit spark_jobs/jobs/vacuum_tables.py", __doc__).parse_args().set)
-    ctx = context(settings, spark_session("vacuum_tables"))
-    before = upkeep.sizes(ctx)
-    done = upkeep.tidy(ctx)
-    after = upkeep.sizes(ctx)
+    with failure_in_metrics(settings.paths.metrics, "vacuum_tables"):
+        ctx = context(settings, spark_session("vacuum_tables"))
+        before = upkeep.sizes(ctx)
+        done = upkeep.tidy(ctx)
+        after = upkeep.sizes(ctx)
     Console().out.print(upkeep.told(before, after))
     held = {name: {"before": asdict(before[name]), "after": asdict(after[name])} for name in after}
     sys.stdout.write(handed_over({"job": "vacuum_tables"} | done | {"tables": held}) + "\n")

@@ -8,7 +8,7 @@ import sys
 import webbrowser
 
 from spark_jobs import tables
-from spark_jobs.command_line import guarded, handed_over, parser
+from spark_jobs.command_line import failure_in_metrics, guarded, handed_over, parser
 from spark_jobs.context import context
 from spark_jobs.errors import PipelineError
 from spark_jobs.report import page
@@ -21,10 +21,12 @@ def main() -> int:
     options = parser("spark-submit spark_jobs/jobs/write_report.py", __doc__)
     options.add_argument("--open", action="store_true", help="show it where there is a screen")
     arguments = options.parse_args()
-    ctx = context(load(arguments.set), spark_session("write_report"))
-    if not ctx.storage.exists(tables.HOUR_STATUS):
-        raise PipelineError(f"{ctx.settings.paths.warehouse}: there is nothing to report yet; make run first.")
-    path = page.write(ctx)
+    settings = load(arguments.set)
+    with failure_in_metrics(settings.paths.metrics, "write_report"):
+        ctx = context(settings, spark_session("write_report"))
+        if not ctx.storage.exists(tables.HOUR_STATUS):
+            raise PipelineError(f"{settings.paths.warehouse}: there is nothing to report yet; make run first.")
+        path = page.write(ctx)
     handed_over({"job": "write_report", "page": path})
     sys.stdout.write(f"{path}\n")
     if arguments.open and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):

