@@ -42,18 +42,18 @@ major=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -
 [ "$major" = 17 ] || [ "$major" = 25 ] || echo "setup: Java $major is accepted; tested are Java 17 and 25."
 
 : > "$log"
+before=$(cat .venv/.ready 2>/dev/null || true)
 rm -f .venv/.ready .venv/.dev
 echo "setup: installing packages (about a minute) …"
 # An environment of another version than the named one, or of a checkout that has moved, is made anew.
 present=$(version_of .venv/bin/python)
-before=$(cat .venv/lib/python3.*/site-packages/pipeline.pth 2>/dev/null || true)
 if [ -z "$present" ] || { [ -n "${PYTHON:-}" ] && [ "$present" != "$version" ]; } || [ "${before:-$root}" != "$root" ]; then
   quietly "$python" -E -m venv --clear .venv
 fi
 quietly .venv/bin/python -E -m pip install --quiet --disable-pip-version-check uv
 packages requirements.lock
 site=$(.venv/bin/python -E -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-echo "$root" > "$site/pipeline.pth"
+echo ../../../.. > "$site/pipeline.pth" # this folder; by name, Python could not read it in every language
 ln -sfn "$root/conf" "$site/pyspark/conf"
 # Spark forgets quotes around the path of spark-env.sh, and would not find it below a folder with a blank in its name.
 sed -i 's|^\( *\)\. ${SPARK_ENV_SH}$|\1. "${SPARK_ENV_SH}"|' "$site/pyspark/bin/load-spark-env.sh"
