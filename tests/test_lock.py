@@ -146,3 +146,21 @@ def test_only_the_latest_lease_commits_to_postgres(database, postgres):
         second.unstage()
     with pytest.raises(DatabaseError, match=r"another warehouse, tested .* this one is another "):
         Warehouse(url, lease.Lease("collection", 1, "another"))
+
+
+def test_a_warehouse_damaged_in_a_language_with_digits_of_its_own_is_repaired_by_the_next_run(spark, tmp_path):
+    def warehouse() -> str:
+        spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+        taken = lease.take(Storage(spark, str(tmp_path)), [lock.Hold(lease.COLLECTION, unclean=False)])
+        return taken[lease.COLLECTION].warehouse
+
+    first = warehouse()
+    log, arabic = tmp_path / "leases" / "_delta_log", str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+    files = [path for path in log.iterdir() if path.is_file()]
+    for path in files:
+        path.rename(path.with_name(path.name.translate(arabic)))
+    assert warehouse() == first  # the row of the first lease is there
+    (log / "00000000000000000000.json".translate(arabic)).touch()
+    assert warehouse() == first
+    assert all(path.name.isascii() for path in log.iterdir())
+    assert len(list(log.glob("*.json"))) == len([path for path in files if path.suffix == ".json"]) + 2
