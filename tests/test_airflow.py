@@ -192,7 +192,8 @@ def folder() -> Iterator[Path]:
 
 def reader(spark, folder: Path) -> Pipeline:
     """Reads the warehouse in the folder."""
-    return Pipeline(spark, Path(tempfile.mkdtemp(dir=folder)), "", f"paths.warehouse='{folder / 'warehouse'}'")
+    database, warehouse = str(folder / "postgres"), f"paths.warehouse='{folder / 'warehouse'}'"
+    return Pipeline(spark, Path(tempfile.mkdtemp(dir=folder)), database, warehouse)
 
 
 def tables_of(spark, folder: Path, chosen: Iterable[tables.Table] = COMPARED) -> dict[str, list[tuple]]:
