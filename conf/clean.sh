@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 shopt -s nullglob
-places=(data/warehouse data/warehouse.key data/postgres data/.postgres.lock data/quality data/processed data/reports data/metrics data/lineage data/logs data/airflow data/raw/sample-*.csv data/raw/feed-*.csv)
+places=(data/warehouse data/warehouse.key data/postgres data/.postgres.lock data/quality data/processed data/reports data/metrics data/lineage data/logs data/airflow data/scratch data/raw/sample-*.csv data/raw/feed-*.csv)
 found=()
 # The database of root's runs may be elsewhere (spark_jobs/postgres/embedded.py): only its user's own folder is removed.
 elsewhere=$(cat data/postgres/place 2>/dev/null || true)
