@@ -20,7 +20,7 @@ DAY_ROWS = [ROW.format(time=f"0{hour}:0{user}", kind="view", user=user) for hour
 
 def flow(pipeline) -> dict:
     """The report's flow; check and report have no complaint."""
-    assert len(list(identities(pipeline.ctx()))) == 2
+    assert len(list(identities(pipeline.ctx()))) == 3
     found = gathered(pipeline.ctx(), {})
     pipeline.facts = found
     return {name: count for name, count in found["flow"].items() if count}
