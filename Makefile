@@ -127,6 +127,6 @@ audit: .venv/.ready ## known vulnerabilities of the pinned packages, by pip-audi
 lint: .venv/.dev ## style
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
-lock: .venv/.ready ## both locks anew, each for Python 3.11 to 3.13: requirements.lock to run, requirements-dev.lock to develop
+lock: .venv/.ready ## both locks again, each for Python 3.11 to 3.13: requirements.lock to run, requirements-dev.lock to develop
 	@$(COMPILE) requirements.txt -o requirements.lock
 	@$(COMPILE) -c requirements.lock tests/requirements.txt -o requirements-dev.lock

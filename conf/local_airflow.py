@@ -96,7 +96,7 @@ def _without_another_airflow() -> dict[str, str]:
 
 
 def _near(address: str) -> dict[str, str]:
-    """No proxy stands between the parts of this Airflow."""
+    """The parts of this Airflow reach each other without a proxy."""
     before = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     named = ",".join(filter(None, [before, *dict.fromkeys(["localhost", ports.LOCAL, "::1", address])]))
     return {"no_proxy": named, "NO_PROXY": named}

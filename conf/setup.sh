@@ -45,7 +45,7 @@ major=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -
 before=$(cat .venv/.ready 2>/dev/null || true)
 rm -f .venv/.ready .venv/.dev
 echo "setup: installing packages (about a minute) …"
-# An environment of another version than the named one, or of a checkout that has moved, is made anew.
+# An environment of another version than the named one, or of a checkout that has moved, is made again.
 present=$(version_of .venv/bin/python)
 if [ -z "$present" ] || { [ -n "${PYTHON:-}" ] && [ "$present" != "$version" ]; } || [ "${before:-$root}" != "$root" ]; then
   quietly "$python" -E -m venv --clear .venv

@@ -76,7 +76,8 @@ def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, argument
 
 @contextmanager
 def failure_in_metrics(folder: str, name: str) -> Iterator[None]:
-    """A job that fails within leaves how, when and after how long; an interrupt is no failure."""
+    """A job that fails within leaves how, when and after how long; a success ends the count.
+    An interrupt is neither."""
     begun = time.monotonic()
     try:
         yield
@@ -84,6 +85,7 @@ def failure_in_metrics(folder: str, name: str) -> Iterator[None]:
         kind = error.outcome if isinstance(error, PipelineError) else outcome.Outcome.ERROR
         metrics.record_failure(folder, name, kind, time.monotonic() - begun)
         raise
+    metrics.end_failures(folder, name)
 
 
 @contextmanager

@@ -136,8 +136,7 @@ def _java_options(name: str, environment: Mapping[str, str], made: Decision) -> 
 
 
 def _heap(environment: Mapping[str, str]) -> int:
-    jobs = environment.get("PIPELINE_JOBS_AT_ONCE", "")
-    return machine.heap_mib(machine.memory(), int(jobs) if jobs.isdigit() and int(jobs) else 1)
+    return machine.heap_mib(machine.memory(), machine.jobs_named(environment) or 1)
 
 
 def _resolves(host: str) -> bool:

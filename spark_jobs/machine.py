@@ -59,10 +59,15 @@ def jobs_at_once(memory_bytes: int, core_count: int) -> int:
     return max(1, min(core_count // CORES_OF_A_JOB, int(memory_bytes / GIB // LEAST_MEMORY_GIB)))
 
 
+def jobs_named(environment: Mapping[str, str]) -> int:
+    """PIPELINE_JOBS_AT_ONCE; 0 where it is not a number above 0."""
+    named = environment.get("PIPELINE_JOBS_AT_ONCE", "")
+    return int(named) if named.isdigit() else 0
+
+
 def jobs_chosen(environment: Mapping[str, str]) -> int:
     """PIPELINE_JOBS_AT_ONCE where it is a number above 0; else what memory and cores of this machine are enough for."""
-    named = environment.get("PIPELINE_JOBS_AT_ONCE", "")
-    return int(named) if named.isdigit() and int(named) else jobs_at_once(memory(), cores())
+    return jobs_named(environment) or jobs_at_once(memory(), cores())
 
 
 def heap_mib(memory_bytes: int, jobs: int) -> int:

@@ -23,7 +23,7 @@ LATEST = "latest_hour"  # of a summary: the start of an hour, here as seconds si
 
 def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float) -> None:
     """Writes `<folder>/<job>.prom` in one move: how long the job took, when it ended, and each number of its summary
-    (label `count`; of a count by kind, as `count` and `kind`). Its failures are over, and their file goes."""
+    (label `count`; of a count by kind, as `count` and `kind`)."""
     registry = CollectorRegistry()
     Gauge(SECONDS, "How long the job's latest run took, seconds.", ["job"], registry=registry).labels(job).set(seconds)
     finished = Gauge(FINISHED, "When that run ended, seconds since 1970.", ["job"], registry=registry)
@@ -34,7 +34,6 @@ def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float) ->
     with _never_in_the_way(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         write_to_textfile(str(Path(folder) / f"{job}.prom"), registry)
-        _of_failures(folder, job).unlink(missing_ok=True)
 
 
 def record_failure(folder: str, job: str, outcome: Outcome, seconds: float) -> None:
@@ -52,6 +51,12 @@ def record_failure(folder: str, job: str, outcome: Outcome, seconds: float) -> N
         before = sum(value for name, _, value in _samples(path) if name == FAILURES) if path.exists() else 0
         counted.labels(job).set(before + (outcome is not Outcome.MISSING))
         write_to_textfile(str(path), registry)
+
+
+def end_failures(folder: str, job: str) -> None:
+    """Removes the file of a job's failures once a run has ended well, so that their count begins again."""
+    with _never_in_the_way(folder):
+        _of_failures(folder, job).unlink(missing_ok=True)
 
 
 def _of_failures(folder: str, job: str) -> Path:

@@ -66,8 +66,8 @@ def found_session() -> SparkSession | None:
     extension = REQUIRED["spark.sql.extensions"]
     if extension not in (spark.conf.get("spark.sql.extensions", None) or ""):
         raise PipelineError(
-            f"this Spark session cannot read Delta tables: spark.sql.extensions lacks {extension}; start it with the "
-            "settings of conf/spark-defaults.conf, or stop it first, so that one is started that can."
+            f"this Spark session cannot read Delta tables: spark.sql.extensions does not name {extension}; start it "
+            "with the settings of conf/spark-defaults.conf, or stop it first, so that one is started that can."
         )
     beside = spark.newSession()
     for key, value in REQUIRED.items():

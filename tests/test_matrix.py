@@ -84,7 +84,9 @@ def test_a_notebook_without_a_session_gets_one_and_one_without_delta_is_told_so(
     shape = matrix.of_warehouse(seeded.ctx()).shape()
     first, second, third, fourth = done.stdout.splitlines()
     assert (first, second, fourth) == (f"{shape} True KST", "None", "3 True")
-    assert third.startswith("this Spark session cannot read Delta tables: spark.sql.extensions lacks io.delta.sql.")
+    assert third.startswith(
+        "this Spark session cannot read Delta tables: spark.sql.extensions does not name io.delta.sql."
+    )
 
 
 def test_a_matrix_larger_than_the_limit_is_refused_before_it_is_read(seeded):

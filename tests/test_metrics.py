@@ -51,7 +51,7 @@ def test_failures_in_a_row_are_counted_beside_the_metrics_of_the_last_success(tm
         assert f'{metrics.FAILED}{{job="a",outcome="{outcome}"}}' in (tmp_path / "a-failure.prom").read_text()
     assert (tmp_path / "a.prom").read_text() == before
     assert metrics.seconds(folder) == {"a": 1.5}
-    metrics.record(folder, "a", SUMMARY, 1.5)
+    metrics.end_failures(folder, "a")
     assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
 
 
