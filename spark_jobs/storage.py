@@ -30,6 +30,7 @@ ATTEMPTS = 5  # at a commit that other writers keep getting ahead of
 # What Delta raises when another writer was faster. PySpark raises these classes only once `captured` is imported, and
 # nothing in Delta's own package imports it.
 CONFLICTS = tuple(getattr(captured, name) for name in exceptions.__all__)
+_CREATING = Lock()  # a creation that sees the begun log of another one is refused, or removes it
 
 
 class Storage:
@@ -58,9 +59,12 @@ class Storage:
 
     def create(self, table: Table) -> None:
         """Creates the table, with comments and properties, where there is none."""
-        if self.exists(table):
-            return
-        self._clear_begun(table)
+        with _CREATING:
+            if not self.exists(table):
+                self._clear_begun(table)
+                self._create(table)
+
+    def _create(self, table: Table) -> None:
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).comment(table.comment)
         for field in table.fields:
             builder = builder.addColumn(field.name, field.type, nullable=field.nullable, comment=field.comment)
@@ -70,8 +74,8 @@ class Storage:
             builder = builder.property(key, value)
         try:
             builder.execute()
-        except CONFLICTS:
-            if not self.exists(table):  # created by another part at the same moment
+        except (*CONFLICTS, AnalysisException):
+            if not self.exists(table):  # created by another process at the same moment
                 raise
 
     def remove(self, name: str) -> bool:
