@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from spark_jobs import tables
-from spark_jobs.errors import BusyError, LayoutError
+from spark_jobs.delta_log import CONFLICTS
+from spark_jobs.errors import BusyError, LayoutError, SupersededError
 from spark_jobs.lock import Hold
 from spark_jobs.session import now
-from spark_jobs.storage import CONFLICTS, Storage
+from spark_jobs.storage import Storage
 from spark_jobs.storage_files import name_in_ascii
 from spark_jobs.windows import HOUR
 
@@ -65,10 +66,10 @@ def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> di
     host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock knows of this machine only
     _one_machine(storage, before.values(), host)
     rows = [vars(lease) | {"host": host, "taken_at": now(), "layout": tables.LAYOUT} for lease in leases.values()]
-    named = ", ".join(f"'{part}'" for part in leases)
+    epochs = {part: lease.epoch for part, lease in leases.items()}
     try:
-        storage.replace(tables.LEASES, storage.frame(tables.LEASES, rows).coalesce(1), f"part IN ({named})")
-    except CONFLICTS as error:
+        storage.put_rows(tables.LEASES, rows, leases, numbers=epochs, again=bool(before))
+    except (*CONFLICTS, SupersededError) as error:
         raise BusyError(f"{storage.warehouse}: another run starts at this moment; run this again.") from error
     for part, lease in leases.items():
         storage.epochs[part] = lease.epoch

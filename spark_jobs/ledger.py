@@ -9,10 +9,11 @@ from datetime import date, datetime
 from typing import Any
 
 from spark_jobs import states, tables, versions
+from spark_jobs.delta_log import CONFLICTS
 from spark_jobs.errors import BusyError
 from spark_jobs.session import now
 from spark_jobs.states import Unit
-from spark_jobs.storage import CONFLICTS, Storage
+from spark_jobs.storage import Storage
 from spark_jobs.tables import Table
 from spark_jobs.versions import NOTHING
 from spark_jobs.windows import Window
@@ -155,7 +156,7 @@ class Ledger:
             fresh = states.day_status(units, self._rows(tables.DAY_BUILDS), states.latest_hour(units, now()))
             try:
                 if fresh != self.days():
-                    self._replace(tables.DAY_STATUS, fresh, None, again=False)
+                    self.storage.put_rows(tables.DAY_STATUS, fresh, again=False)
             except CONFLICTS:
                 continue
             if seen == [self.storage.version(table) for table in sources]:
@@ -183,16 +184,12 @@ class Ledger:
             return
         rows = {_key(table, row): row for row in self._rows(table)} | new
         rows = {key: row for key, row in rows.items() if key not in outdated}
-        written, where = rows, None
+        written, touched = rows, None
         if table.partition is not None:
             touched = {row[table.partition] for row in new.values()}
             written = {key: row for key, row in rows.items() if row[table.partition] in touched}
-            where = f"{table.partition} IN ({', '.join(repr(value) for value in sorted(touched))})"
-        self._replace(table, list(written.values()), where)
+        self.storage.put_rows(table, written.values(), touched)
         self._held[table.name] = (self.storage.version(table), list(rows.values()))
-
-    def _replace(self, table: Table, rows: list[dict[str, Any]], where: str | None, again: bool = True) -> None:
-        self.storage.replace(table, self.storage.frame(table, rows).coalesce(1), where, again=again)
 
 
 def _key(table: Table, row: dict[str, Any]) -> tuple:

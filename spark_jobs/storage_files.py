@@ -10,8 +10,9 @@ from fnmatch import fnmatchcase
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
+from spark_jobs.delta_log import CONFLICTS
 from spark_jobs.predicates import in_days
-from spark_jobs.storage import CONFLICTS, Storage
+from spark_jobs.storage import Storage
 from spark_jobs.tables import Table
 
 FEW_FILES = 4

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from spark_jobs import landing, lease, lock, storage_files, tables
+from spark_jobs.delta_log import ATTEMPTS, CONFLICTS, DeltaLog
 from spark_jobs.errors import BusyError, SupersededError
-from spark_jobs.storage import ATTEMPTS, CONFLICTS, Storage
+from spark_jobs.storage import Storage
 from spark_jobs.storage_files import compact
 from tests.conftest import HEAD
 
@@ -55,6 +56,13 @@ class Gate:
             yield from batches
 
         return frame.mapInArrow(wait, frame.schema)
+
+    def wait(self) -> None:
+        """Waits at the gate here, in the driver."""
+        with self.reached.open("a") as file:
+            file.write("x")
+        while not self.opened.exists():
+            time.sleep(0.02)
 
     def runs(self) -> int:
         return len(self.reached.read_text()) if self.reached.exists() else 0
@@ -188,10 +196,16 @@ def test_a_table_that_two_parts_create_at_the_same_moment_is_created(spark, tmp_
 
 def test_a_lease_that_another_takes_at_the_same_moment_is_refused(spark, tmp_path, gate, monkeypatch):
     attempt(spark, tmp_path)
-    late, frame = Storage(spark, str(tmp_path / "warehouse")), Storage.frame
-    monkeypatch.setattr(
-        late, "frame", lambda *arguments: gate.before(frame(late, *arguments).coalesce(1)), raising=False
-    )
+    late = Storage(spark, str(tmp_path / "warehouse"))
+    begin = DeltaLog.begin
+
+    def late_begin(log: DeltaLog, **options):
+        begun = begin(log, **options)
+        if log is late.log(tables.LEASES):
+            gate.wait()
+        return begun
+
+    monkeypatch.setattr(DeltaLog, "begin", late_begin)
     failed = gate.meanwhile(
         lambda: lease.take(late, [lock.Hold(lease.COLLECTION, unclean=False)]), lambda: attempt(spark, tmp_path)
     )

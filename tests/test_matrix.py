@@ -19,7 +19,7 @@ from spark_jobs.commands.split import split
 from spark_jobs.errors import PipelineError
 from spark_jobs.processed import whole
 from spark_jobs.settings import ROOT
-from spark_jobs.storage import schema
+from spark_jobs.table_schema import schema
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD, Pipeline
 

@@ -20,8 +20,9 @@ from spark_jobs.errors import PipelineError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
-from spark_jobs.storage import Storage, properties, schema
+from spark_jobs.storage import Storage
 from spark_jobs.storage_files import last_note
+from spark_jobs.table_schema import properties, schema
 from spark_jobs.tables import Table
 
 NOTED = {  # the tables whose commits had a digest

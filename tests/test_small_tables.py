@@ -1,0 +1,138 @@
+"""Small tables: what the driver writes, Spark reads, and the other way round; no query runs for either."""
+
+import dataclasses
+import threading
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+
+from spark_jobs import lease, lock, tables
+from spark_jobs.delta_log import CONFLICTS, DeltaLog
+from spark_jobs.errors import SupersededError
+from spark_jobs.storage import Storage
+
+NONE = dict.fromkeys(tables.HOUR_STATUS.columns)
+HOUR = NONE | {
+    **{"unit": "2019-10-01T05", "month": "2019-10", "hour": datetime(2019, 10, 1, 5), "status": "loaded"},
+    **{"raw_rows": 3, "raw_digest": "3:1:2", "valid_rows": 2, "rejected_rows": 1, "content_digest": "2:1:2"},
+    **{"reasons": {"bad_price": 1}, "types": {"view": 2}, "mean_price": Decimal("1.2500"), "warnings": ["a", "b"]},
+    **{"updated_at": datetime(2020, 1, 2, 3, 4, 5, 6), "writes": {"user_events": 4}},
+}
+FILE = dict.fromkeys(tables.LANDED_FILES.columns) | {
+    **{"file_id": 1, "path": "/Räume/a b.csv", "status": "landed", "size": 9, "modified": 1, "part": 1, "rows": 2},
+    **{"header": ["x", "y"], "landed_at": datetime(2020, 1, 2), "raw_version": 7},
+    "hours": [
+        {"hour": datetime(2019, 10, 1, 5), "rows": 1, "low": -(2**62), "high": 2**62, "unfinished": False},
+        {"hour": None, "rows": 1, "low": 0, "high": 0, "unfinished": True},
+    ],
+}
+
+
+@pytest.fixture
+def storage(spark, tmp_path) -> Storage:
+    return Storage(spark, str(tmp_path / "ware house%20é"))
+
+
+def jobs(spark) -> int:
+    """How many Spark jobs there were."""
+    return spark.sparkContext._jsc.sc().dagScheduler().numTotalJobs()
+
+
+@pytest.mark.parametrize(("table", "row"), [(tables.HOUR_STATUS, HOUR), (tables.LANDED_FILES, FILE)])
+def test_what_the_driver_writes_it_reads_back_and_spark_reads_the_same(storage, table, row):
+    storage.put_rows(table, [row])
+    assert storage.rows(table) == [row]
+    (found,) = storage.read(table).collect()
+    assert found.asDict(recursive=True) == row
+
+
+@pytest.mark.parametrize(("table", "row"), [(tables.HOUR_STATUS, HOUR), (tables.LANDED_FILES, FILE)])
+def test_the_driver_reads_what_spark_wrote(storage, table, row):
+    storage.replace(table, storage.frame(table, [row]), None)
+    assert storage.rows(table) == [row]
+
+
+def test_a_small_table_is_made_with_its_first_rows_and_has_comments_properties_and_required_columns(spark, storage):
+    storage.put_rows(tables.HOUR_STATUS, [HOUR])
+    assert storage.version(tables.HOUR_STATUS) == 0
+    detail = spark.sql(f"DESCRIBE DETAIL delta.`{storage.path(tables.HOUR_STATUS)}`").first()
+    assert (detail.description, detail.partitionColumns) == (tables.HOUR_STATUS.comment, ["month"])
+    assert detail.properties["delta.checkpointInterval"] == "20"
+    fields = storage.read(tables.HOUR_STATUS).schema.fields
+    assert [field.metadata["comment"] for field in fields] == [field.comment for field in tables.HOUR_STATUS.fields]
+    with pytest.raises(ValueError, match="status"):
+        storage.put_rows(tables.HOUR_STATUS, [HOUR | {"status": None}])
+
+
+def test_rows_take_the_place_of_those_of_their_partitions_and_of_no_others(storage):
+    november = HOUR | {"unit": "2019-11-01T05", "month": "2019-11", "hour": datetime(2019, 11, 1, 5)}
+    storage.put_rows(tables.HOUR_STATUS, [HOUR, november])
+    changed = HOUR | {"status": "stopped"}
+    storage.put_rows(tables.HOUR_STATUS, [changed], ["2019-10"])
+    assert sorted(storage.rows(tables.HOUR_STATUS), key=lambda row: row["unit"]) == [changed, november]
+    storage.put_rows(tables.HOUR_STATUS, [])
+    assert storage.rows(tables.HOUR_STATUS) == []
+
+
+def test_no_job_runs_to_read_write_count_or_name_versions(spark, storage):
+    storage.put_rows(tables.HOUR_STATUS, [HOUR])
+    before = jobs(spark)
+    for _ in range(3):
+        storage.put_rows(tables.HOUR_STATUS, [HOUR], ["2019-10"])
+        assert len(storage.rows(tables.HOUR_STATUS)) == 1
+        version = storage.version(tables.HOUR_STATUS)
+        assert storage.count(tables.HOUR_STATUS, version) == 1
+        assert storage.held(tables.HOUR_STATUS)[0] == 1
+    assert jobs(spark) == before
+
+
+def test_a_column_that_a_table_does_not_have_yet_is_added_and_is_null_in_older_rows(storage):
+    columns = [field for field in tables.LEASES.fields if field.name != "layout"]
+    row = {"part": "matrix", "epoch": 1, "warehouse": "w", "host": "h", "taken_at": datetime(2020, 1, 1)}
+    storage.put_rows(dataclasses.replace(tables.LEASES, fields=tuple(columns)), [row])
+    later = row | {"part": "features", "layout": 4}
+    storage.put_rows(tables.LEASES, [later], ["features"])
+    assert sorted(storage.rows(tables.LEASES), key=lambda row: row["part"]) == [later, row | {"layout": None}]
+    assert {(found.part, found.layout) for found in storage.read(tables.LEASES).collect()} == {
+        ("matrix", None),
+        ("features", 4),
+    }
+
+
+def test_only_the_latest_attempt_writes_rows(spark, storage):
+    def attempt() -> Storage:
+        other = Storage(spark, storage.warehouse)
+        lease.take(other, [lock.Hold(lease.COLLECTION, unclean=False)])
+        other.part = lease.COLLECTION
+        return other
+
+    first = attempt()
+    first.put_rows(tables.HOUR_STATUS, [HOUR])
+    second = attempt()
+    second.put_rows(tables.HOUR_STATUS, [HOUR | {"status": "committed"}])
+    for write in (first.put_rows, first.add_rows):
+        with pytest.raises(SupersededError, match="hour_status was not written"):
+            write(tables.HOUR_STATUS, [HOUR])
+    assert [row["status"] for row in second.rows(tables.HOUR_STATUS)] == ["committed"]
+
+
+def test_rows_of_a_whole_table_that_another_has_written_meanwhile_are_a_conflict(spark, storage, monkeypatch):
+    day = {"day": date(2019, 10, 1)} | dict.fromkeys(("hours_loaded", "hours_empty"), 1)
+    day |= {"hours_stopped": 0, "hours_missing": 22, "complete": False, "dirty": False, "built": False}
+    storage.put_rows(tables.DAY_STATUS, [])
+    begin, other = DeltaLog.begin, Storage(spark, storage.warehouse)
+
+    def another_is_faster(log: DeltaLog, **options):
+        begun = begin(log, **options)
+        if threading.current_thread() is threading.main_thread():
+            beside = threading.Thread(target=lambda: other.put_rows(tables.DAY_STATUS, [day | {"dirty": True}]))
+            beside.start()
+            beside.join()
+        return begun
+
+    monkeypatch.setattr(DeltaLog, "begin", another_is_faster)
+    with pytest.raises(CONFLICTS):
+        storage.put_rows(tables.DAY_STATUS, [day], again=False)
+    monkeypatch.undo()
+    assert [row["dirty"] for row in storage.rows(tables.DAY_STATUS)] == [True]
