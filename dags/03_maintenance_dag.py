@@ -1,10 +1,11 @@
 """
 ### Data maintenance: every Sunday, what keeps years of hourly runs as fast as the first
 
-**What it does.** `optimize_collection` and `optimize_preprocessing` join the small files of closed days, each in the
-pool of those who write its tables; the first takes back what a killed landing left, if there is any. `vacuum_tables`
-removes files that no table needs and no rebuild may ask for, old logs of these four DAGs (of no others), lineage,
-verdicts and Data Docs, and lets PostgreSQL's planner learn what there is.
+**What it does.** `wait_for_runs` lets the runs of collection and preprocessing end first, above all those that are due
+when Airflow starts on a later day than Sunday. `optimize_collection` and `optimize_preprocessing` join the small files
+of closed days, each in the pool of those who write its tables; the first takes back what a killed landing left, if
+there is any. `vacuum_tables` removes files that no table needs and no rebuild may ask for, old logs of these four DAGs
+(of no others), lineage, verdicts and Data Docs, and lets PostgreSQL's planner learn what there is.
 
 **Who cares.** Nobody who reads: every row stays as it is. Whoever pays for the disk, and whoever waits for a query.
 
@@ -18,7 +19,7 @@ week without it harms nothing.
 """
 
 from airflow.sdk import DAG, CronTriggerTimetable
-from pipeline_job import DEFAULTS, PipelineJob
+from pipeline_job import DEFAULTS, PipelineJob, WaitForRuns
 
 with DAG(
     "data_maintenance_pipeline",
@@ -36,4 +37,5 @@ with DAG(
         )
         for part, slots in (("collection", 1), ("preprocessing", 2))
     ]
-    joined >> PipelineJob(job="vacuum_tables")
+    writers = ["data_collection_pipeline", "data_preprocessing_pipeline"]
+    WaitForRuns(task_id="wait_for_runs", dag_ids=writers) >> joined >> PipelineJob(job="vacuum_tables")

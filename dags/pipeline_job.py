@@ -17,7 +17,7 @@ from airflow.providers.common.compat.openlineage.utils.spark import (
 )
 from airflow.providers.openlineage import conf as openlineage
 from airflow.providers.standard.sensors.bash import BashSensor
-from airflow.sdk import Asset, Context, Param
+from airflow.sdk import Asset, BaseSensorOperator, Context, Param
 from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
@@ -32,6 +32,7 @@ SPELLED = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
 WRONG_SETTING, NOT_ARRIVED = 2, 4  # exit codes of the jobs; README
 DONE, MISSING, STOPPED = "done", "missing", "stopped"  # outcomes of the jobs; spark_jobs/outcome.py
 POKE, POKE_MOST, PATIENCE = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=6)
+SETTLING = timedelta(minutes=2)  # after a start, Airflow makes the runs that are due within this time
 LISTENER = "io.openlineage.spark.agent.OpenLineageSparkListener"
 API_KEY = "spark.openlineage.transport.auth.apiKey"
 RUNS = 4  # a run that waits for its hours does not hold up one that is triggered by hand; the pools keep order
@@ -215,3 +216,29 @@ def wait_for_hours(pool: str) -> WaitForHours:
         timeout=PATIENCE.total_seconds(),
         pool=pool,
     )
+
+
+class WaitForRuns(BaseSensorOperator):
+    """Wait until no run of these DAGs is queued or running; after PATIENCE, go on beside them.
+
+    After a start, everything that was missed is due at the same moment: their runs come first.
+    """
+
+    def __init__(self, *, dag_ids: Sequence[str], **kwargs: Any) -> None:
+        wait = {"mode": "reschedule", "poke_interval": POKE.total_seconds(), "timeout": PATIENCE.total_seconds()}
+        super().__init__(**wait | kwargs)
+        self.dag_ids = dag_ids
+
+    def poke(self, context: Context) -> bool:
+        """Whether the runs that were due at the start are there by now, and all have ended."""
+        if datetime.now(UTC) - context["dag_run"].start_date < SETTLING:
+            return False
+        count = context["ti"].get_dr_count
+        return not any(count(dag_id=name, states=["queued", "running"]) for name in self.dag_ids)
+
+    def execute(self, context: Context) -> Any:
+        """Asks once and is scheduled again, until the answer is yes."""
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout:
+            self.log.warning("runs of %s have not ended for %s; going on beside them.", self.dag_ids, PATIENCE)

@@ -83,6 +83,7 @@ def test_tasks_and_edges_are_those_of_the_design(described):
         "feature_engineering": [],
     }
     assert described["dags"]["data_maintenance_pipeline"]["tasks"] == {
+        "wait_for_runs": ["optimize_collection", "optimize_preprocessing"],
         "optimize_collection": ["vacuum_tables"],
         "optimize_preprocessing": ["vacuum_tables"],
         "vacuum_tables": [],
@@ -329,3 +330,24 @@ def test_the_operator_knows_the_outcomes_and_exit_codes_of_the_jobs(pipeline_job
     assert tuple(outcome.Outcome)[:3] == (pipeline_job.DONE, pipeline_job.MISSING, pipeline_job.STOPPED)
     assert errors.SettingsError.exit_code == pipeline_job.WRONG_SETTING
     assert errors.NotArrivedError.exit_code == pipeline_job.NOT_ARRIVED
+
+
+@pytest.mark.parametrize(
+    ("age", "running", "goes_on"),
+    [
+        (timedelta(seconds=30), {}, False),  # the runs that are due at a start may not be there yet
+        (timedelta(minutes=3), {"data_preprocessing_pipeline": 1}, False),
+        (timedelta(minutes=3), {"data_maintenance_pipeline": 1}, True),  # its own
+    ],
+)
+def test_maintenance_waits_for_the_runs_of_those_who_write(pipeline_job, age, running, goes_on):
+    asked = []
+
+    def count(dag_id: str, states: list[str]) -> int:
+        asked.append(tuple(states))
+        return running.get(dag_id, 0)
+
+    wait = pipeline_job.WaitForRuns(task_id="wait", dag_ids=["data_collection_pipeline", "data_preprocessing_pipeline"])
+    run = SimpleNamespace(start_date=datetime.now(UTC) - age)
+    assert wait.poke({"dag_run": run, "ti": SimpleNamespace(get_dr_count=count)}) is goes_on
+    assert set(asked) <= {("queued", "running")}
