@@ -53,7 +53,7 @@ class DeltaLog:
 
     def last_number(self, application: str) -> int:
         """The number of the application's last commit; -1 where it made none."""
-        return self._log.startTransaction(self._none, self._none).txnVersion(application)
+        return self._last_number(self._snapshot(), application)
 
     def begin(self, reads_all: bool = False) -> "Transaction":
         """A transaction on the latest version. `reads_all`: any row that another adds meanwhile is a conflict."""
@@ -67,6 +67,11 @@ class DeltaLog:
         same = version is None or version == latest.version()
         return latest if same else self._log.getSnapshotAt(version, self._none, self._none, False)
 
+    def _last_number(self, snapshot: Any, application: str) -> int:
+        known = self._kept(snapshot, "setTransactions") if snapshot.version() >= 0 else []
+        found = self._in_java(snapshot.setTransactions()) if known is None else known
+        return max((each.version() for each in found if each.appId() == application), default=-1)
+
     def _files(self, snapshot: Any) -> list[Action]:
         known = self._known_files(snapshot)
         return self._actions(snapshot.allFiles().collectAsList(), "add") if known is None else known
@@ -74,9 +79,14 @@ class DeltaLog:
     def _known_files(self, snapshot: Any) -> list[Action] | None:
         if snapshot.version() < 0:
             return []
+        kept = self._kept(snapshot, "allFiles")
+        return None if kept is None else self._actions(kept, "add")
+
+    def _kept(self, snapshot: Any, name: str) -> Any:
+        """What the version's checksum file keeps under a name; None where it does not."""
         checksum = snapshot.checksumOpt()
-        found = checksum.get().allFiles() if checksum.isDefined() else checksum
-        return self._actions(self._in_java(found.get()), "add") if found.isDefined() else None
+        found = getattr(checksum.get(), name)() if checksum.isDefined() else checksum
+        return self._in_java(found.get()) if found.isDefined() else None
 
     def _in_java(self, found: Any) -> Any:
         return self._jvm.scala.jdk.javaapi.CollectionConverters.asJava(found)
@@ -93,7 +103,8 @@ class Transaction:
 
     def last_number(self, application: str) -> int:
         """As of the log. A commit of the application that comes meanwhile is a conflict from here on."""
-        return self._transaction.txnVersion(application)
+        self._transaction.readTxn().addOne(application)  # as Delta's own `txnVersion`, which runs two queries
+        return self._log._last_number(self._transaction.snapshot(), application)
 
     def files(self) -> list[Action]:
         """The data files of the version that the transaction began with."""
