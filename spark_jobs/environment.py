@@ -162,10 +162,18 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
 
 def is_local(root: Path) -> bool:
     """Whether conf/spark-defaults.conf has Spark run on this machine, without a cluster."""
-    file = root / "conf" / "spark-defaults.conf"
-    text = file.read_text(encoding="utf-8") if file.exists() else ""  # a cluster's driver may have no conf folder
-    found = re.findall(r"^\s*spark\.master[\s=:]+(\S+)", text, re.MULTILINE)
+    found = re.findall(r"^\s*spark\.master[\s=:]+(\S+)", _defaults(root), re.MULTILINE)
     return not found or found[-1].startswith("local")
+
+
+def has_default(root: Path, prefix: str) -> bool:
+    """Whether conf/spark-defaults.conf sets an option whose name begins like this."""
+    return re.search(rf"^\s*{re.escape(prefix)}", _defaults(root), re.MULTILINE) is not None
+
+
+def _defaults(root: Path) -> str:
+    file = root / "conf" / "spark-defaults.conf"
+    return file.read_text(encoding="utf-8") if file.exists() else ""  # a cluster's driver may have no conf folder
 
 
 def own_spark() -> Path:

@@ -21,14 +21,16 @@ def to_parquet(table: Table, rows: Iterable[Row]) -> bytes:
 
 
 def from_parquet(table: Table, content: bytes, partition: Mapping[str, str]) -> list[Row]:
-    """The rows of a Parquet file of the table, with the values of its partition. A column that it lacks is null.
-
-    Times are in UTC, naive.
-    """
+    """The rows of a Parquet file of the table, with the values of its partition."""
     found = pq.read_table(pa.BufferReader(content), partitioning=None)
+    return [row | partition for row in to_rows(table, found)]
+
+
+def to_rows(table: Table, found: pa.Table) -> list[Row]:
+    """Arrow's rows as plain values. A column that is missing there is null. Times are in UTC, naive."""
     naive = pa.schema(_naive(field) for field in found.schema)
     rows = found.cast(naive).to_pylist(maps_as_pydicts="strict")
-    return [{name: row.get(name, partition.get(name)) for name in table.columns} for row in rows]
+    return [{name: row.get(name) for name in table.columns} for row in rows]
 
 
 def _stored(table: Table) -> pa.Schema:

@@ -10,10 +10,10 @@ from rich.table import Table
 from spark_jobs import tables, windows
 from spark_jobs.command_line import guarded, parser
 from spark_jobs.console import Console
-from spark_jobs.context import Context, context
+from spark_jobs.context import Context
+from spark_jobs.ledger_reader import read_ledger
 from spark_jobs.outdated import describe_outdated
 from spark_jobs.postgres.embedded import other_place
-from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.suppressed_users import unfinished
 from spark_jobs.windows import DAY, HOUR
@@ -25,7 +25,7 @@ def main() -> int:
     """Reads the ledger and prints it; changes nothing."""
     settings = load(parser("make status", __doc__).parse_args().set)
     console = Console()
-    show(context(settings, spark_session("status")), console)
+    show(read_ledger(settings, "status", console.say), console)
     if place := other_place(Path(settings.paths.database)):
         console.say(f"the embedded database is in {place}: its server does not reach {settings.paths.database}.")
     return 0
