@@ -2,6 +2,7 @@
 
 WHAT=rows (default): beside DuckDB and psql's COPY. WHAT=hour, day, skew: an hour's jobs beside an empty session, one
 more day beside thirty, an uneven file beside an even one. WHAT=year: what a year of hourly runs leaves in the logs.
+WHAT=overhead: what a small run costs whatever is in it, by step.
 WHAT=growth: each step at 1, 10 and 42 million rows, as far as ROWS goes, and for one more day on top of the last.
 Prints ratios with machine, versions and input, and keeps them in data/bench. Nothing else should run on the machine
 meanwhile.
@@ -26,7 +27,7 @@ from spark_jobs.command_line import guarded
 from spark_jobs.sample.generate import MOST_ROWS, Span, generate
 from spark_jobs.settings import ROOT
 from tests.arguments import within
-from tests.bench import day, first_drafts, growth, hour, process, rows, skew, year
+from tests.bench import day, first_drafts, growth, hour, overhead, process, rows, skew, year
 from tests.bench.chart import draw
 from tests.bench.table import profile
 
@@ -154,7 +155,23 @@ def _year(arguments: argparse.Namespace, scratch: Path, console: Console) -> dic
     return {"found": {name: {day: vars(one) for day, one in days.items()} for name, days in found.items()}}
 
 
-MEASURES = {"rows": _rows, "hour": _hour, "day": _day, "skew": _skew, "year": _year, "growth": _growth}
+def _overhead(arguments: argparse.Namespace, scratch: Path, console: Console) -> dict[str, Any]:
+    console.print(_line(_facts()))
+    found = overhead.measured(scratch)
+    for name, run in found.items():
+        console.print(overhead.as_table(name, run))
+    return {"found": found}
+
+
+MEASURES = {
+    "rows": _rows,
+    "hour": _hour,
+    "day": _day,
+    "skew": _skew,
+    "year": _year,
+    "growth": _growth,
+    "overhead": _overhead,
+}
 
 if __name__ == "__main__":
     sys.exit(guarded("bench", main))

@@ -2,8 +2,9 @@
 last step.
 
 Of each step in bytes: `read`, `shuffled` (written for shuffles) and `peak` (memory of all processes). In seconds of a
-core, of which each second has as many as there are cores: `tasks` (what they used in Spark's process), `compiler`
-(Java's own) and `processors` (all that all processes used).
+core, of which each second has as many as there are cores: `used` (by tasks in Spark's process), `compiler` (Java's own)
+and `processors` (all that all processes used). Counts: `executions`, `jobs`, `tasks` and `commits`. `whole`: the counts
+and the processors of all of the run, its start and its report too.
 """
 
 import json
@@ -12,13 +13,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import psutil
+from pyspark.sql import SparkSession
 
 from spark_jobs import pipeline, quality
 from spark_jobs.command_line import guarded
+from tests import counting
 from tests.bench.memory import Watch
 
 
@@ -32,11 +35,15 @@ def main() -> int:
         verdicts[suite.name] = verdicts.get(suite.name, 0) + time.monotonic() - begun
         return verdict
 
-    quality.judge = timed
+    quality.judge, before = timed, counting.commits(_warehouse())
     found = {name: {} for name in (*MEASURED, "peak")}
     for job in pipeline.JOBS:
         job.run = _measured(job, found)
     code = pipeline.main()
+    ctx = SimpleNamespace(spark=SparkSession.getActiveSession(), storage=SimpleNamespace(warehouse=_warehouse()))
+    whole = {name: MEASURED[name](ctx) for name in WHOLE}
+    whole["commits"] -= before
+    found["whole"] = whole
     path = Path(os.environ["PIPELINE_SUMMARY"])
     path.write_text(json.dumps(json.loads(path.read_text()) | {"verdicts": verdicts} | found))
     return code
@@ -75,7 +82,13 @@ def _compiler(ctx: Any) -> float:
     return ctx.spark._jvm.java.lang.management.ManagementFactory.getCompilationMXBean().getTotalCompilationTime() / 1e3
 
 
-def _tasks(ctx: Any) -> float:
+def _warehouse() -> str:
+    """Where the command line puts it."""
+    (name,) = (each for each in sys.argv if each.startswith("paths.warehouse="))
+    return name.partition("=")[2].strip("'")
+
+
+def _used(ctx: Any) -> float:
     source = ctx.spark._jvm.org.apache.spark.SparkEnv.get().metricsSystem().getSourcesByName("executor").head()
     return source.METRIC_CPU_TIME().getCount() / 1e9
 
@@ -95,10 +108,15 @@ def _jvm(ctx: Any) -> psutil.Process:
 MEASURED = {
     "read": _read,
     "shuffled": _shuffled,
-    "tasks": _tasks,
+    "used": _used,
     "compiler": _compiler,
     "processors": _processors,
+    "executions": lambda ctx: counting.executions(ctx.spark),
+    "jobs": lambda ctx: counting.jobs(ctx.spark),
+    "tasks": lambda ctx: counting.tasks(ctx.spark),
+    "commits": lambda ctx: counting.commits(ctx.storage.warehouse),
 }
+WHOLE = ("processors", "executions", "jobs", "tasks", "commits")
 
 if __name__ == "__main__":
     sys.exit(guarded("pipeline", main))

@@ -26,7 +26,7 @@ def profile(found: Mapping[str, Any], cores: int) -> Table:
     for heading in ("step", "seconds", "tasks", "compiler", "processors", "busy", "MB read", "MB shuffled"):
         table.add_column(heading, justify="left" if heading == "step" else "right")
     for step, seconds in found["seconds"].items():
-        tasks, compiler, processors = (found[name][step] for name in ("tasks", "compiler", "processors"))
+        tasks, compiler, processors = (found[name][step] for name in ("used", "compiler", "processors"))
         figures = f"{seconds:.1f}", f"{tasks:.1f}", f"{compiler:.1f}", f"{processors:.1f}"
         moved = (f"{found[name][step] / 1e6:,.0f}" for name in ("read", "shuffled"))
         table.add_row(step, *figures, f"{processors / seconds / cores:.0%}", *moved)
