@@ -9,6 +9,7 @@ import pytest
 
 from spark_jobs import metrics, tables
 from spark_jobs.report import charts, page
+from spark_jobs.report import facts as facts_module
 
 SECONDS = {"extract_events": 1.5, "validate_data_quality": 2.25}
 
@@ -50,6 +51,27 @@ def test_the_figures_are_those_of_the_tables(seeded, facts):
     reasons = {row["reason"]: row["rows"] for row in facts["rejected"]}
     assert reasons == {"event_type_unknown": 2, "price_negative": 1, "malformed_record": 1}
     assert {row["name"]: row["rows"] for row in facts["tables"]}["user_events"] == len(events)
+
+
+def test_a_report_of_unchanged_tables_runs_no_query_and_says_the_same(seeded, reports):
+    tracker = seeded.spark.sparkContext._jsc.sc().dagScheduler()
+    before = tracker.numTotalJobs()
+    page.write(seeded.ctx(), SECONDS)
+    assert tracker.numTotalJobs() == before
+    first, *_, last = (json.loads(path.read_text()) for path in sorted(reports.glob("*.json")))
+    assert {name: last[name] for name in last if name != "made_at"} == {
+        name: first[name] for name in first if name != "made_at"
+    }
+    pages = sorted(reports.glob("2*.html"))
+    assert re.findall("<svg.*?</svg>", pages[-1].read_text(), re.S) == re.findall(
+        "<svg.*?</svg>", pages[0].read_text(), re.S
+    )
+
+
+def test_a_figure_is_counted_again_once_its_table_has_changed():
+    before = {"versions": {"users": {"a": 1}, "items": {"b": 1}}, "users": {"bins": {"0": 4}}, "items": {"bins": {}}}
+    assert facts_module._known(before, {"users": {"a": 1}, "items": {"b": 2}}) == {"users": {"bins": {0: 4}}}
+    assert facts_module._known({}, {"users": {"a": 1}}) == {}
 
 
 def test_the_page_is_whole_and_asks_for_nothing(reports):

@@ -2,17 +2,18 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import identity, matrix, tables
 from spark_jobs.at_once import at_once
 from spark_jobs.context import Context
 from spark_jobs.jobs.handle_missing_values import PRICE_SOURCES
+from spark_jobs.predicates import in_days
 from spark_jobs.session import now
 from spark_jobs.states import unit_name
 from spark_jobs.tables import Table
@@ -24,29 +25,51 @@ Facts = dict[str, Any]
 BINS_A_DECADE = 5  # of the logarithmic distributions
 MOST_SHOWN = 12
 MOST_EXAMPLES = 60  # characters of a rejected row
+COUNTED = 1  # rises when a figure is counted in another way
 
 
-def gathered(ctx: Context, seconds: Mapping[str, float]) -> Facts:
-    """Everything that the page shows, but the comparison. `seconds`: of each step of the run that is reported."""
+def gathered(ctx: Context, seconds: Mapping[str, float], before: Facts | None = None) -> Facts:
+    """Everything that the page shows, but the comparison. `seconds`: of each step of the run that is reported.
+
+    A figure of `before`, the facts of an earlier report, is taken again where the tables behind it have not changed.
+    """
     ctx = ctx.pinned()
-    counted = {
-        "flow": lambda: flow(ctx),
-        "verdicts": lambda: verdicts(Path(ctx.settings.paths.quality)),
-        "tables": lambda: [sizes(ctx, table) for table in tables.ALL if ctx.ledger.version(table) != NOTHING],
-        "hours": lambda: hours(ctx),
-        "rejected": lambda: rejected(ctx.read(tables.REJECTED_EVENTS)),
+    asked = {name: count for name, (count, tables_of) in QUERIES.items() if _are_there(ctx, tables_of)}
+    versions = {name: {table.name: _state(ctx, table) for table in QUERIES[name][1]} for name in asked}
+    known = _known(before or {}, versions)
+    asked = {name: count for name, count in asked.items() if name not in known}
+    counted = at_once(ctx.spark, *(lambda count=count: count(ctx) for count in asked.values())) if asked else []
+    found = {
+        "made_at": f"{now():%Y-%m-%d %H:%M:%S} UTC",
+        "warehouse": ctx.settings.paths.warehouse,
+        "versions": versions,
+        "seconds": dict(seconds),
+        "flow": flow(ctx),
+        "verdicts": verdicts(Path(ctx.settings.paths.quality)),
+        "tables": [sizes(ctx, table) for table in tables.ALL if ctx.ledger.version(table) != NOTHING],
     }
-    if ctx.ledger.version(tables.USER_FEATURES) != NOTHING:
-        counted |= {
-            "dropped": lambda: dropped(ctx),
-            "prices": lambda: prices(ctx.read(tables.CLEANED_EVENTS)),
-            "users": lambda: users(ctx.read(tables.USER_FEATURES)),
-            "items": lambda: items(ctx.read(tables.ITEM_FEATURES)),
-            "matrix": lambda: shape(ctx),
-        }
-    found = dict(zip(counted, at_once(ctx.spark, *counted.values()), strict=True))
-    told = {"made_at": f"{now():%Y-%m-%d %H:%M:%S} UTC", "warehouse": ctx.settings.paths.warehouse}
-    return told | {"seconds": dict(seconds)} | found
+    return found | known | dict(zip(asked, counted, strict=True))
+
+
+def _are_there(ctx: Context, of: Sequence[Table]) -> bool:
+    """Whether these tables are written; what comes from the days is shown once there are features."""
+    daily = of not in ((tables.USER_EVENTS,), (tables.REJECTED_EVENTS,))
+    return not daily or ctx.ledger.version(tables.USER_FEATURES) != NOTHING
+
+
+def _state(ctx: Context, table: Table) -> str:
+    """What a figure rests on: the way it is counted, and what a table holds."""
+    return f"{COUNTED}:{ctx.storage.fingerprint(table, ctx.ledger.version(table))}"
+
+
+def _known(before: Facts, versions: Mapping[str, Any]) -> Facts:
+    """The figures of an earlier report that rest on the same; its JSON has the numbers of bins as text."""
+    earlier = before.get("versions", {})
+    known = {name: before[name] for name, now in versions.items() if name in before and earlier.get(name) == now}
+    for fact in known.values():
+        if "bins" in fact:
+            fact["bins"] = {int(place): count for place, count in fact["bins"].items()}
+    return known
 
 
 def flow(ctx: Context) -> dict[str, int]:
@@ -77,10 +100,11 @@ def hours(ctx: Context) -> dict[str, Any]:
     return {"at": [unit_name(hour) for hour in at], "counts": counts, "gaps": empty, "types": totals}
 
 
-def rejected(rows: DataFrame) -> list[dict[str, Any]]:
+def rejected(ctx: Context) -> list[dict[str, Any]]:
     """Each reason with its rows, files and an example (the first by its text), the most frequent first."""
     by_reason = (
-        rows.select(F.explode("reasons").alias("reason"), "raw_text", "file_name")
+        ctx.read(tables.REJECTED_EVENTS)
+        .select(F.explode("reasons").alias("reason"), "raw_text", "file_name")
         .groupBy("reason")
         .agg(
             F.count("*").alias("rows"), F.count_distinct("file_name").alias("files"), F.min("raw_text").alias("example")
@@ -92,8 +116,8 @@ def rejected(rows: DataFrame) -> list[dict[str, Any]]:
 
 def dropped(ctx: Context) -> dict[str, int]:
     """Duplicates dropped, by event type: valid events of days that are built, less those kept."""
-    days = ctx.read(tables.DEDUPED_EVENTS).select("event_date").distinct()
-    held = ctx.read(tables.USER_EVENTS).join(F.broadcast(days), "event_date", "left_semi")
+    days = [day for day, row in ctx.ledger.builds("remove_duplicates").items() if row["rows_out"]]
+    held = ctx.read(tables.USER_EVENTS).where(in_days(days))
     before, after = (
         {row.event_type: row["count"] for row in events.groupBy("event_type").count().collect()}
         for events in (held, ctx.read(tables.DEDUPED_EVENTS))
@@ -101,9 +125,10 @@ def dropped(ctx: Context) -> dict[str, int]:
     return {name: before[name] - after.get(name, 0) for name in TYPES if name in before}
 
 
-def prices(cleaned: DataFrame) -> dict[str, Any]:
+def prices(ctx: Context) -> dict[str, Any]:
     """Events by the source of their price, and the distribution of prices on a logarithmic axis."""
     place = F.when(F.col("price") > 0, F.floor(F.log10(F.col("price").cast("double")) * BINS_A_DECADE))
+    cleaned = ctx.read(tables.CLEANED_EVENTS)
     counted = cleaned.groupBy("price_source", place.alias("bin")).count().collect()
     sources, bins = Counter(), Counter()
     for row in counted:
@@ -113,28 +138,30 @@ def prices(cleaned: DataFrame) -> dict[str, Any]:
     return {"sources": {name: sources[name] for name in PRICE_SOURCES}, "bins": _dense(bins)}
 
 
-def users(features: DataFrame) -> dict[str, Any]:
+def users(ctx: Context) -> dict[str, Any]:
     """How many users there are, reach each step of the funnel, and have so many events."""
-    reach = features.agg(*(F.count_if(F.col(f"{name}_count") > 0).alias(name) for name in TYPES)).first().asDict()
-    return {"count": features.count(), "reach": reach, "bins": _activity(features)}
+    reach = [F.count_if(F.col(f"{name}_count") > 0).alias(name) for name in TYPES]
+    counted = _activity(ctx.read(tables.USER_FEATURES), *reach)
+    found = {name: sum(row[name] for row in counted) for name in TYPES}
+    return {"count": sum(row.rows for row in counted), "reach": found, "bins": _bins(counted)}
 
 
-def items(features: DataFrame) -> dict[str, Any]:
+def items(ctx: Context) -> dict[str, Any]:
     """How many items there are and have so many events; the categories and brands with the most events."""
-    top = {}
+    features, top = ctx.read(tables.ITEM_FEATURES), {}
     for name, column in (("categories", "category_code"), ("brands", "brand")):
         sums = features.groupBy(F.coalesce(column, F.lit("(none)")).alias("name")).agg(F.sum("total_events").alias("n"))
         top[name] = {row.name: row.n for row in sums.orderBy(F.desc("n"), "name").limit(MOST_SHOWN).collect()}
-    return {"count": features.count(), "bins": _activity(features)} | top
+    counted = _activity(features)
+    return {"count": sum(row.rows for row in counted), "bins": _bins(counted)} | top
 
 
 def shape(ctx: Context) -> dict[str, Any]:
     """Rows, columns and cells of the matrix; none where features were built before the first matrix."""
     if ctx.ledger.version(tables.USER_ITEM_MATRIX) == NOTHING:
         return {"rows": 0, "columns": 0, "cells": 0}
-    made = matrix.of_warehouse(ctx)
-    rows, columns = made.shape()
-    return {"rows": rows, "columns": columns, "cells": made.cells.count()}
+    rows, columns = matrix.of_warehouse(ctx).shape()
+    return {"rows": rows, "columns": columns, "cells": ctx.count(tables.USER_ITEM_MATRIX)}
 
 
 def sizes(ctx: Context, table: Table) -> dict[str, Any]:
@@ -166,11 +193,28 @@ def verdicts(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _activity(features: DataFrame) -> dict[int, int]:
+def _activity(features: DataFrame, *further: Column) -> list[Any]:
+    """Rows by the bin of their events, and `further` aggregates of each bin."""
     place = F.floor(F.log10("total_events") * BINS_A_DECADE).alias("bin")
-    return _dense({row.bin: row["count"] for row in features.groupBy(place).count().collect()})
+    return features.groupBy(place).agg(F.count("*").alias("rows"), *further).collect()
+
+
+def _bins(counted: Sequence[Any]) -> dict[int, int]:
+    return _dense({row.bin: row.rows for row in counted})
 
 
 def _dense(bins: Mapping[int, int]) -> dict[int, int]:
     """The same with its empty bins between the first and the last."""
     return {place: bins.get(place, 0) for place in range(min(bins), max(bins) + 1)} if bins else {}
+
+
+# Each figure that takes a query, and the tables that it rests on.
+QUERIES: dict[str, tuple[Callable[[Context], Any], Sequence[Table]]] = {
+    "hours": (hours, (tables.USER_EVENTS,)),
+    "rejected": (rejected, (tables.REJECTED_EVENTS,)),
+    "dropped": (dropped, (tables.USER_EVENTS, tables.DEDUPED_EVENTS)),
+    "prices": (prices, (tables.CLEANED_EVENTS,)),
+    "users": (users, (tables.USER_FEATURES,)),
+    "items": (items, (tables.ITEM_FEATURES,)),
+    "matrix": (shape, (tables.USER_ITEM_MATRIX, tables.USER_INDEX, tables.ITEM_INDEX)),
+}

@@ -29,7 +29,7 @@ def write(ctx: Context, seconds: Mapping[str, float] | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     last = max(folder.glob("*.json"), default=None)
     before = json.loads(last.read_text(encoding="utf-8")) if last else None
-    facts = gathered(ctx, metrics.seconds(ctx.settings.paths.metrics) if seconds is None else seconds)
+    facts = gathered(ctx, metrics.seconds(ctx.settings.paths.metrics) if seconds is None else seconds, before)
     name = f"{now():%Y-%m-%dT%H-%M-%S}"
     (folder / f"{name}.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
     page = rendered(facts, before, folder)
