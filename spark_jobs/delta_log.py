@@ -23,7 +23,7 @@ Action = dict[str, Any]  # one line of Delta's log: {"add": …}, {"remove": …
 def file_system(spark: SparkSession, address: str) -> tuple[Any, Any]:
     """Hadoop's file system of an address, and the address as its path."""
     path = spark._jvm.org.apache.hadoop.fs.Path(address)
-    return path.getFileSystem(spark._jsc.hadoopConfiguration()), path
+    return path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf()), path
 
 
 class DeltaLog:
@@ -116,7 +116,7 @@ class Transaction:
         return json.loads(snapshot.metadata().json())["metaData"] if snapshot.version() >= 0 else None
 
     def commit(self, actions: Sequence[Action]) -> None:
-        """Commit lines of the log. Raises what Delta raises where another writer was faster (`storage.CONFLICTS`)."""
+        """Commit lines of the log. Raises what Delta raises where another writer was faster (CONFLICTS)."""
         companion = getattr(self._log._delta.actions, "Action$")
         parsed = self._log._jvm.java.util.ArrayList()
         for action in actions:

@@ -18,6 +18,7 @@ from spark_jobs.lock import Hold
 from spark_jobs.session import now
 from spark_jobs.storage import Storage
 from spark_jobs.storage_files import name_in_ascii
+from spark_jobs.versions import NOTHING
 from spark_jobs.windows import HOUR
 
 COLLECTION, PREPROCESSING, MATRIX, FEATURES = PARTS = ("collection", "preprocessing", "matrix", "features")
@@ -67,8 +68,10 @@ def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> di
     _one_machine(storage, before.values(), host)
     rows = [vars(lease) | {"host": host, "taken_at": now(), "layout": tables.LAYOUT} for lease in leases.values()]
     epochs = {part: lease.epoch for part, lease in leases.items()}
+    # Before the first lease of all, nobody else may take one meanwhile: the name of the warehouse is drawn with it.
+    seen = {part: before[part]["epoch"] if part in before else NOTHING for part in (leases if before else PARTS)}
     try:
-        storage.put_rows(tables.LEASES, rows, leases, numbers=epochs, again=bool(before))
+        storage.put_leases(tables.LEASES, rows, epochs, seen)
     except (*CONFLICTS, SupersededError) as error:
         raise BusyError(f"{storage.warehouse}: another run starts at this moment; run this again.") from error
     for part, lease in leases.items():

@@ -14,6 +14,7 @@ from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.row_files import Row, from_parquet, to_parquet
 from spark_jobs.table_schema import declared, properties
 from spark_jobs.tables import Table
+from spark_jobs.versions import NOTHING
 
 
 class RowTable:
@@ -33,15 +34,20 @@ class RowTable:
         rows: Iterable[Row],
         replaced: Collection[str] | None,
         again: bool = True,
+        seen: Mapping[str, int] | None = None,
     ) -> None:
         """Commit rows in the place of those in the partitions `replaced`; the table is made where there is none.
 
-        Raises SupersededError, nothing is written, where a number is not above the last one of its application.
+        Raises SupersededError, nothing is written, where a number is not above the last one of its application, or
+        where one that `seen` names has another last number than that (none at all is right, too).
         """
         new = self._write_files(rows)
         for _ in range(ATTEMPTS):
             transaction = self._log.begin(reads_all=replaced is None)
-            if late := [part for part, number in numbers.items() if transaction.last_number(part) >= number]:
+            last = {part: transaction.last_number(part) for part in {**numbers, **(seen or {})}}
+            late = [part for part, number in numbers.items() if last[part] >= number]
+            late += [part for part, number in (seen or {}).items() if last[part] not in (NOTHING, number)]
+            if late:
                 raise SupersededError(superseded(late[0], self._table))
             old = _of_partitions(transaction, self._table, replaced)
             lines = [*_metadata(self._table, transaction), *map(delta_log.removed, old), *new]
@@ -49,8 +55,8 @@ class RowTable:
             try:
                 if lines:  # another has made the table meanwhile
                     transaction.commit(lines)
-            except captured.ConcurrentTransactionException as error:
-                raise SupersededError(superseded(next(iter(numbers)), self._table)) from error
+            except captured.ConcurrentTransactionException:  # of this part: which attempt is later decides
+                continue
             except CONFLICTS:
                 if not again:
                     raise

@@ -1,6 +1,9 @@
 """The Delta tables at their addresses: read them, replace a window of rows."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from threading import Lock
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +17,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from spark_jobs import delta_log
 from spark_jobs.delta_log import ATTEMPTS, CONFLICTS, DeltaLog, file_system
 from spark_jobs.errors import BusyError, SupersededError
+from spark_jobs.predicates import in_days
 from spark_jobs.row_table import Row, RowTable, superseded
 from spark_jobs.table_schema import schema
 from spark_jobs.tables import Table
@@ -119,15 +123,18 @@ class Storage:
         table: Table,
         rows: Iterable[Row],
         partitions: Collection[str] | None = None,
-        numbers: Mapping[str, int] | None = None,
         again: bool = True,
     ) -> None:
         """One commit in which `rows` take the place of all in these partitions of a small table (None: of all rows).
 
-        Costs no query. `numbers` of applications stand in for the lease's; `again`: as for `replace`.
+        Costs no query. `again`: as for `replace`.
         """
-        numbers = self._numbers(self.part) if numbers is None else numbers
-        self._few(table).commit(numbers, rows, partitions, again)
+        self._few(table).commit(self._numbers(self.part), rows, partitions, again)
+
+    def put_leases(self, table: Table, rows: Iterable[Row], epochs: Mapping[str, int], seen: Mapping[str, int]) -> None:
+        """The rows of `leases` for the parts of `epochs`. Raises SupersededError where a part has not the number that
+        was `seen`."""
+        self._few(table).commit(epochs, rows, epochs, seen=seen)
 
     def add_rows(self, table: Table, rows: Iterable[Row]) -> None:
         """Adds rows to a small table, in one commit. Costs no query."""
@@ -175,8 +182,10 @@ class Storage:
         for _ in range(ATTEMPTS):
             try:
                 writer.save(self.path(table))
-            except captured.ConcurrentTransactionException as error:
-                raise SupersededError(superseded(part, table)) from error
+            except captured.ConcurrentTransactionException as error:  # of this part: which attempt is later decides
+                if self.log(table).last_number(part) >= number:
+                    raise SupersededError(superseded(part, table)) from error
+                continue
             except CONFLICTS:
                 if not again:
                     raise
@@ -201,6 +210,24 @@ class Storage:
             found = None if known is None else delta_log.rows_of(known)
             self._counts[table.name] = (version, self.read(table, version).count() if found is None else found)
         return self._counts[table.name][1]
+
+    def count_by_day(self, table: Table, days: Collection[datetime]) -> dict[str, int]:
+        """Rows of each of these days in the latest version; from Delta's log where that keeps its files at hand."""
+        known = self.log(table).known_files()
+        if known is None or delta_log.rows_of(known) is None:
+            counted = self.read(table).where(in_days(days)).groupBy("event_date").count().collect()
+            return {str(row.event_date): row["count"] for row in counted}
+        found: Counter[str] = Counter()
+        for file in known:
+            found[file["partitionValues"]["event_date"]] += delta_log.rows_of([file])
+        return dict(found)
+
+    def fingerprint(self, table: Table, version: int) -> str:
+        """The same for the same content of a table, and another one for another: also where a table was put back to an
+        earlier state and went on from there."""
+        known = [] if version == NOTHING else self.log(table).known_files(version)
+        files = sorted(file["path"] for file in known) if known is not None else self.held(table, version)
+        return hashlib.sha256(f"{version}|{files}".encode()).hexdigest()[:16]
 
     def version(self, table: Table) -> int:
         """The latest version; -1 where the table does not exist."""

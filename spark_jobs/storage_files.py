@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
+from urllib.parse import unquote
 
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
@@ -108,12 +109,10 @@ def compact(storage: Storage, table: Table, days: Iterable[datetime]) -> int:
 
 
 def _with_many_files(storage: Storage, table: Table, days: list[datetime]) -> list[datetime]:
-    names = {f"/{table.partition}={day:%Y-%m-%d}/": day for day in days}
-    found = storage.read(table).where(in_days(names.values())).inputFiles() if days else []
-    counts = Counter(part for file in found if (part := _partition(file)) in names)
-    return sorted(names[name] for name, count in counts.items() if count > FEW_FILES)
-
-
-def _partition(file: str) -> str:
-    """The folder of a data file, between slashes."""
-    return f"/{file.split('/')[-2]}/"
+    known = storage.log(table).known_files() if days else []
+    if known is None:
+        found = (unquote(file.split("/")[-2]) for file in storage.read(table).where(in_days(days)).inputFiles())
+    else:
+        found = (f"{table.partition}={file['partitionValues'][table.partition]}" for file in known)
+    counts = Counter(found)
+    return sorted(day for day in days if counts[f"{table.partition}={day:%Y-%m-%d}"] > FEW_FILES)

@@ -1,15 +1,17 @@
 """Small tables: what the driver writes, Spark reads, and the other way round; no query runs for either."""
 
 import dataclasses
+import shutil
 import threading
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from spark_jobs import lease, lock, tables
 from spark_jobs.delta_log import CONFLICTS, DeltaLog
-from spark_jobs.errors import SupersededError
+from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.storage import Storage
 
 NONE = dict.fromkeys(tables.HOUR_STATUS.columns)
@@ -120,6 +122,77 @@ def test_only_the_latest_attempt_writes_rows(spark, storage):
         with pytest.raises(SupersededError, match="hour_status was not written"):
             write(tables.HOUR_STATUS, [HOUR])
     assert [row["status"] for row in second.rows(tables.HOUR_STATUS)] == ["committed"]
+
+
+def lease_of(spark, storage, part: str, **beside) -> dict:
+    """The lease that a new attempt at the part takes; `beside` are acts of others at moments on the way, by name."""
+    attempt = Storage(spark, storage.warehouse)
+    if "rows" in beside:
+        found = attempt.rows
+        attempt.rows = lambda table: (found(table), beside["rows"]())[0]
+    if "begin" in beside:
+        log = attempt.log(tables.LEASES)
+        begin = log.begin
+        log.begin = lambda **options: (begin(**options), beside.pop("begin", lambda: None)())[0]
+    return lease.take(attempt, [lock.Hold(part, unclean=False)])
+
+
+@pytest.mark.parametrize("moment", ["rows", "begin"])
+def test_an_attempt_at_another_part_that_starts_meanwhile_is_no_conflict(spark, storage, moment):
+    lease_of(spark, storage, lease.COLLECTION)
+    lease_of(spark, storage, lease.MATRIX, **{moment: lambda: lease_of(spark, storage, lease.COLLECTION)})
+    assert {row["part"] for row in storage.rows(tables.LEASES)} == {lease.COLLECTION, lease.MATRIX}
+    assert len({row["warehouse"] for row in storage.rows(tables.LEASES)}) == 1
+
+
+@pytest.mark.parametrize("moment", ["rows", "begin"])
+def test_of_two_attempts_at_a_part_that_start_at_the_same_moment_one_is_refused(spark, storage, moment):
+    lease_of(spark, storage, lease.COLLECTION)
+    taken = []
+    with pytest.raises(BusyError, match="another run starts at this moment"):
+        lease_of(
+            spark,
+            storage,
+            lease.COLLECTION,
+            **{moment: lambda: taken.append(lease_of(spark, storage, lease.COLLECTION))},
+        )
+    assert [row["epoch"] for row in storage.rows(tables.LEASES)] == [taken[0][lease.COLLECTION].epoch]
+
+
+@pytest.mark.parametrize("moment", ["rows", "begin"])
+def test_a_new_warehouse_gets_one_name_from_two_first_attempts(spark, storage, moment):
+    with pytest.raises(BusyError, match="another run starts at this moment"):
+        lease_of(spark, storage, lease.MATRIX, **{moment: lambda: lease_of(spark, storage, lease.COLLECTION)})
+    assert [row["part"] for row in storage.rows(tables.LEASES)] == [lease.COLLECTION]
+
+
+def test_rows_are_counted_by_day_from_the_log_or_where_there_are_many_files_by_a_query(spark, storage):
+    day = HOUR["hour"].date()
+    row = {"event_date": day, "hour": HOUR["hour"], "reasons": ["x"], "raw_text": "r", "file_name": "f", "file_id": 1}
+    frame = storage.frame(tables.REJECTED_EVENTS, [row])
+    storage.append(tables.REJECTED_EVENTS, frame.repartition(1))
+    assert storage.count_by_day(tables.REJECTED_EVENTS, [datetime(2019, 10, 1)]) == {"2019-10-01": 1}
+    many = storage.frame(tables.REJECTED_EVENTS, [row] * 60).repartition(60)
+    storage.append(tables.REJECTED_EVENTS, many)
+    assert storage.log(tables.REJECTED_EVENTS).known_files() is None
+    assert storage.count_by_day(tables.REJECTED_EVENTS, [datetime(2019, 10, 1)]) == {"2019-10-01": 61}
+    assert storage.count_by_day(tables.REJECTED_EVENTS, [datetime(2019, 10, 2)]) == {}
+    assert storage.count(tables.REJECTED_EVENTS, storage.version(tables.REJECTED_EVENTS)) == 61
+
+
+def test_a_fingerprint_tells_a_version_from_one_of_the_same_number_after_a_return_to_an_earlier_state(spark, storage):
+    storage.put_rows(tables.HOUR_STATUS, [HOUR])
+    before = shutil.copytree(storage.path(tables.HOUR_STATUS), f"{storage.warehouse}/copy")
+    storage.put_rows(tables.HOUR_STATUS, [HOUR | {"raw_rows": 4}])
+    first = storage.fingerprint(tables.HOUR_STATUS, 1)
+    assert storage.fingerprint(tables.HOUR_STATUS, 1) == first != storage.fingerprint(tables.HOUR_STATUS, 0)
+    shutil.rmtree(storage.path(tables.HOUR_STATUS))
+    Path(before).rename(storage.path(tables.HOUR_STATUS))
+    spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+    again = Storage(spark, storage.warehouse)
+    again.put_rows(tables.HOUR_STATUS, [HOUR | {"raw_rows": 4}])
+    assert again.version(tables.HOUR_STATUS) == 1
+    assert again.fingerprint(tables.HOUR_STATUS, 1) != first
 
 
 def test_rows_of_a_whole_table_that_another_has_written_meanwhile_are_a_conflict(spark, storage, monkeypatch):

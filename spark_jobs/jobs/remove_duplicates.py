@@ -99,9 +99,8 @@ def _summary(by_type: pd.DataFrame) -> Summary:
 
 
 def _prove(ctx: Context, passing: list, counts: dict[str, dict]) -> None:
-    """user_events = deduped_events + dropped, with the rows that the table really holds."""
-    held = ctx.storage.read(tables.DEDUPED_EVENTS).where(in_days(passing)).groupBy("event_date").count().collect()
-    found = {str(row.event_date): row["count"] for row in held}
+    """user_events = deduped_events + dropped, with the rows that Delta has committed."""
+    found = ctx.storage.count_by_day(tables.DEDUPED_EVENTS, passing)
     for day in (str(day.date()) for day in passing):
         due = counts.get(day, {"rows_out": 0})["rows_out"]
         if found.get(day, 0) != due:

@@ -30,8 +30,8 @@ def warm(spark: SparkSession) -> None:
     """Writes and reads a table in a warehouse of this process's own, which goes with its scratch."""
     storage = Storage(spark, f"{os.environ['SPARK_LOCAL_DIRS']}/warm")
     row = {"part": "warm", "epoch": 1, "warehouse": "warm", "host": "here", "taken_at": now(), "layout": tables.LAYOUT}
-    storage.put_rows(tables.LEASES, [row], ["warm"])
-    storage.rows(tables.LEASES)
+    storage.replace(tables.LEASES, storage.frame(tables.LEASES, [row]).coalesce(1), "part = 'warm'")
+    storage.read(tables.LEASES).collect()
 
 
 if __name__ == "__main__":
