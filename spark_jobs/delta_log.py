@@ -117,15 +117,20 @@ class Transaction:
 
     def commit(self, actions: Sequence[Action]) -> None:
         """Commit lines of the log. Raises what Delta raises where another writer was faster (CONFLICTS)."""
-        companion = getattr(self._log._delta.actions, "Action$")
+        companion = getattr(getattr(self._log._delta.actions, "Action$"), "MODULE$")
         parsed = self._log._jvm.java.util.ArrayList()
         for action in actions:
-            parsed.add(getattr(companion, "MODULE$").fromJson(json.dumps(action)))
+            parsed.add(companion.fromJson(json.dumps(action)))
         lines = self._log._jvm.scala.jdk.javaapi.CollectionConverters.asScala(parsed).toSeq()
-        self._transaction.commit(lines, self._operation())
+        only_made = [each.keys() for each in actions] == [{"metaData"}]
+        self._transaction.commit(lines, self._made(parsed[0]) if only_made else self._written())
 
-    def _operation(self) -> Any:
-        """What the table's history calls the commit. Of a "manual update" Delta would derive no checksum."""
+    def _made(self, metadata: Any) -> Any:
+        """What the table's history calls a commit that makes it."""
+        return getattr(self._log._delta, "DeltaOperations$CreateTable")(metadata, False, False, self._log._none)
+
+    def _written(self) -> Any:
+        """What it calls every other one. Of a "manual update" Delta would derive no checksum."""
         write = getattr(self._log._delta, "DeltaOperations$Write")
         return write(self._log._jvm.org.apache.spark.sql.SaveMode.Append, *[self._log._none] * 8)
 
