@@ -72,7 +72,8 @@ def _is_at_hand(warehouse: str) -> bool:
     """Whether a warehouse is a folder of this machine, or on S3 by the environment's variables."""
     if S3.match(warehouse):
         return not environment.has_default(ROOT, "spark.hadoop.fs.s3a.")
-    return not is_remote(warehouse) and environment.is_local(ROOT)
+    there = not is_remote(warehouse) and environment.is_local(ROOT)
+    return there and "%" not in warehouse  # deltalake takes %20 in a folder's name for a blank
 
 
 def _is_table(folder: str) -> bool:

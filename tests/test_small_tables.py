@@ -172,7 +172,7 @@ def test_rows_are_counted_by_day_from_the_log_or_where_there_are_many_files_by_a
     frame = storage.frame(tables.REJECTED_EVENTS, [row])
     storage.append(tables.REJECTED_EVENTS, frame.repartition(1))
     assert storage.count_by_day(tables.REJECTED_EVENTS, [datetime(2019, 10, 1)]) == {"2019-10-01": 1}
-    many = storage.frame(tables.REJECTED_EVENTS, [row] * 60).repartition(60)
+    many = spark.range(0, 60, 1, 60).crossJoin(frame).drop("id")  # a file for each task
     storage.append(tables.REJECTED_EVENTS, many)
     assert storage.log(tables.REJECTED_EVENTS).known_files() is None
     assert storage.count_by_day(tables.REJECTED_EVENTS, [datetime(2019, 10, 1)]) == {"2019-10-01": 61}
