@@ -21,6 +21,7 @@ from airflow.sdk import Asset, BaseSensorOperator, Context, Param
 from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
+    AirflowRuntimeError,
     AirflowSensorTimeout,
     AirflowSkipException,
 )
@@ -168,7 +169,10 @@ class PipelineJob(SparkSubmitOperator):
         try:
             self._end(summary, context["ti"])
         except AirflowException:
-            context["ti"].xcom_push(key="return_value", value=summary)  # what it did, it did
+            try:
+                context["ti"].xcom_push(key="return_value", value=summary)  # what it did, it did
+            except AirflowRuntimeError as error:  # the verdict stays the task's end
+                self.log.warning("the summary could not be kept: %s", error)
             raise
         for asset in self.outlets:
             context["outlet_events"][asset].extra.update(summary)

@@ -261,8 +261,11 @@ OUTCOMES = {
 }
 
 
-def ended(pipeline_job, folder, monkeypatch, outcome: str, attempt: int = 1, before=(), **options) -> str:
-    """What the task makes of a real process, submitted by the real hook, that ends with this outcome: its state."""
+def ended(pipeline_job, folder, monkeypatch, outcome: str, attempt: int = 1, before=(), push=None, **options) -> str:
+    """What the task makes of a real process, submitted by the real hook, that ends with this outcome: its state.
+
+    `push` takes the place of Airflow's way to keep a value.
+    """
     code, summary = OUTCOMES[outcome]
     name = outcome if outcome in ("done", "missing", "stopped") else "error"
     whole = json.dumps({"outcome": name, "exit_code": code, **(summary or {})})
@@ -273,14 +276,14 @@ def ended(pipeline_job, folder, monkeypatch, outcome: str, attempt: int = 1, bef
         try_number=attempt,
         max_tries=2,
         xcom_pull=lambda task_ids: earlier.get(task_ids),
-        xcom_push=lambda key, value: pushed.append((key, value)),
+        xcom_push=push or (lambda key, value: pushed.append((key, value))),
     )
     events, pushed = {task.outlets[0]: SimpleNamespace(extra={})}, []
     try:
         returned = task.execute({"ti": instance, "outlet_events": events})
     except Exception as error:
         assert not events[task.outlets[0]].extra
-        assert pushed == ([("return_value", json.loads(whole))] if summary else [])
+        assert push or pushed == ([("return_value", json.loads(whole))] if summary else [])
         return f"{type(error).__name__}: {error}"
     assert events[task.outlets[0]].extra == returned == json.loads(whole)
     return "success"
@@ -322,6 +325,17 @@ def test_the_load_gives_the_verdict_once_it_is_done(pipeline_job, tmp_path, monk
     assert ended(pipeline_job, tmp_path, monkeypatch, "done", before=before, verdict_of=list(before)).startswith(state)
     failed = ended(pipeline_job, tmp_path, monkeypatch, "error", before=before, verdict_of=list(before))
     assert failed == "AirflowException: some_job: the disk is full"
+
+
+def test_a_summary_that_airflow_cannot_keep_leaves_the_end_of_the_task_as_it_is(pipeline_job, tmp_path, monkeypatch):
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    def refuse(key: str, value: dict) -> None:
+        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
+
+    found = ended(pipeline_job, tmp_path, monkeypatch, "wrong setting", push=refuse)
+    assert found == "AirflowFailException: some_job: setting paths.raw is missing"
 
 
 def test_the_operator_knows_the_outcomes_and_exit_codes_of_the_jobs(pipeline_job):
