@@ -55,7 +55,7 @@ LINEAGE = {
         {"user_item_matrix", "user_index", "item_index"},
     ),
     f"{PREPROCESSING}.feature_engineering": (
-        {"daily_interactions", "item_sums"},
+        {"daily_interactions", "daily_items"},
         {"item_sums", "user_features", "item_features"},
     ),
 }
