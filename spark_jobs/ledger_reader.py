@@ -12,12 +12,13 @@ from spark_jobs import environment, tables
 from spark_jobs.addresses import S3, is_remote
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError
-from spark_jobs.ledger import Ledger
+from spark_jobs.ledger import PINNED, Ledger
 from spark_jobs.row_files import Row, to_rows
 from spark_jobs.settings import ROOT, Settings
 from spark_jobs.tables import Table
+from spark_jobs.versions import NOTHING
 
-READ = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY_STATUS, tables.SUPPRESSED_USERS)
+READ = (*PINNED, tables.SUPPRESSED_USERS)
 COMMIT = re.compile(r"[0-9]{20}\.(json|checkpoint.*parquet)")
 
 
@@ -37,7 +38,7 @@ class LedgerReader:
     def version(self, table: Table) -> int:
         """The version that is read: the latest one when the table was first asked for. -1: it does not exist."""
         found = self._table(table)
-        return -1 if found is None else found.version()
+        return NOTHING if found is None else found.version()
 
     def rows(self, table: Table) -> list[Row]:
         """All rows of a small table."""

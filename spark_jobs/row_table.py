@@ -62,7 +62,7 @@ class RowTable:
                     raise
                 continue
             return
-        raise BusyError(f"{self._log.address}: other writers keep changing it; run this again.")
+        raise BusyError(overtaken(self._log.address))
 
     def _write_files(self, rows: Iterable[Row]) -> list[Action]:
         """A data file for each partition that has rows; the lines that add them."""
@@ -98,6 +98,11 @@ def superseded(part: str, table: Table) -> str:
         f"{part}: this attempt has been superseded by a later one; {table.name} was not written, and nothing is "
         "left to do here."
     )
+
+
+def overtaken(address: str) -> str:
+    """The sentence for a table that other writers keep changing first."""
+    return f"{address}: other writers keep changing it; run this again."
 
 
 def _of_partitions(transaction: Transaction, table: Table, partitions: Collection[str] | None) -> list[Action]:

@@ -18,7 +18,7 @@ from spark_jobs import delta_log
 from spark_jobs.delta_log import ATTEMPTS, CONFLICTS, DeltaLog, file_system
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.predicates import in_days
-from spark_jobs.row_table import Row, RowTable, superseded
+from spark_jobs.row_table import Row, RowTable, overtaken, superseded
 from spark_jobs.table_schema import schema
 from spark_jobs.tables import Table
 from spark_jobs.versions import NOTHING
@@ -51,7 +51,7 @@ class Storage:
             self._logs.setdefault(table.name, DeltaLog(self.spark, self.path(table)))
         return self._logs[table.name]
 
-    def _few(self, table: Table) -> RowTable:
+    def _row_table(self, table: Table) -> RowTable:
         return RowTable(self.spark, self.log(table), table)
 
     def exists(self, table: Table) -> bool:
@@ -63,7 +63,7 @@ class Storage:
     def create(self, table: Table) -> None:
         """Creates the table, with comments and properties, where there is none."""
         if not self.exists(table):
-            self._few(table).commit({}, [], ())
+            self._row_table(table).commit({}, [], ())
 
     def remove(self, name: str) -> bool:
         """Removes a table that an earlier version of the project had, with all history. True if it was there."""
@@ -116,7 +116,7 @@ class Storage:
 
     def rows(self, table: Table) -> list[Row]:
         """All rows of a small table, as values for the driver. Costs no query."""
-        return self._few(table).rows()
+        return self._row_table(table).rows()
 
     def put_rows(
         self,
@@ -129,16 +129,16 @@ class Storage:
 
         Costs no query. `again`: as for `replace`.
         """
-        self._few(table).commit(self._numbers(self.part), rows, partitions, again)
+        self._row_table(table).commit(self._numbers(self.part), rows, partitions, again)
 
     def put_leases(self, table: Table, rows: Iterable[Row], epochs: Mapping[str, int], seen: Mapping[str, int]) -> None:
-        """The rows of `leases` for the parts of `epochs`. Raises SupersededError where a part has not the number that
-        was `seen`."""
-        self._few(table).commit(epochs, rows, epochs, seen=seen)
+        """The rows of `leases` for the parts of `epochs`. Raises SupersededError where the last number of a part is
+        not the one that was `seen`."""
+        self._row_table(table).commit(epochs, rows, epochs, seen=seen)
 
     def add_rows(self, table: Table, rows: Iterable[Row]) -> None:
         """Adds rows to a small table, in one commit. Costs no query."""
-        self._few(table).commit(self._numbers(self.part), rows, ())
+        self._row_table(table).commit(self._numbers(self.part), rows, ())
 
     def replace(
         self, table: Table, frame: DataFrame, where: str | None, note: str | None = None, again: bool = True
@@ -163,7 +163,7 @@ class Storage:
 
     def seal(self, table: Table, part: str) -> None:
         """A commit without rows, after which no earlier attempt at `part` can commit to the table."""
-        self._few(table).commit(self._numbers(part), [], ())
+        self._row_table(table).commit(self._numbers(part), [], ())
 
     def _save(self, writer: DataFrameWriter, table: Table, part: str | None, again: bool = True) -> None:
         """Commits under the lease of `part`. Raises SupersededError, nothing is written, where it is not the latest.
@@ -193,7 +193,7 @@ class Storage:
             if self.log(table).last_number(part) != number:
                 raise SupersededError(superseded(part, table))
             return
-        raise BusyError(f"{self.path(table)}: other writers keep changing it; run this again.")
+        raise BusyError(overtaken(self.path(table)))
 
     def _numbers(self, part: str | None) -> dict[str, int]:
         """The number of the next commit under the lease of `part`; none where nothing is leased."""

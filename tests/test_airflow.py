@@ -250,9 +250,9 @@ def test_the_dags_become_green_by_themselves_and_make_the_tables_of_the_oracle(s
         metadata = running.rows(METADATA)[0]  # the hour may turn meanwhile, and another run begin
         assert (metadata[0]["hours_loaded"], metadata[0]["rows_loaded"]) == (72, 100_000)
     assert "create_user_item_matrix" in (folder / "reports" / "latest.html").read_text()  # with its seconds
-    told = lineage(folder)
+    reported = lineage(folder)
     for task, (read, written) in LINEAGE.items():
-        assert told[task][0] >= read and told[task][1] == written, (task, told[task])
+        assert reported[task][0] >= read and reported[task][1] == written, (task, reported[task])
     (sample,) = (folder / "raw").glob("sample-*.csv")
     day = f"{now() - timedelta(days=1):%Y-%m-%d}"
     header, *lines = sample.read_text().splitlines(keepends=True)

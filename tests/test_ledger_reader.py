@@ -50,7 +50,7 @@ def test_a_folder_of_any_name_is_read(spark, tmp_path):
     assert LedgerReader(folder).rows(tables.HOUR_STATUS) == [HOUR | {"status": "stopped"}]
 
 
-def test_a_checkpoint_stands_in_for_the_log_before_it(spark, tmp_path):
+def test_a_checkpoint_replaces_the_log_before_it(spark, tmp_path):
     storage = Storage(spark, str(tmp_path))
     for number in range(22):  # a checkpoint every 20
         storage.put_rows(tables.HOUR_STATUS, [HOUR | {"raw_rows": number}], ["2019-10"])

@@ -10,6 +10,7 @@ import pytest
 from spark_jobs import metrics, tables
 from spark_jobs.report import charts, page
 from spark_jobs.report import facts as facts_module
+from tests.counting import jobs
 
 SECONDS = {"extract_events": 1.5, "validate_data_quality": 2.25}
 
@@ -54,10 +55,9 @@ def test_the_figures_are_those_of_the_tables(seeded, facts):
 
 
 def test_a_report_of_unchanged_tables_runs_no_query_and_says_the_same(seeded, reports):
-    tracker = seeded.spark.sparkContext._jsc.sc().dagScheduler()
-    before = tracker.numTotalJobs()
+    before = jobs(seeded.spark)
     page.write(seeded.ctx(), SECONDS)
-    assert tracker.numTotalJobs() == before
+    assert jobs(seeded.spark) == before
     first, *_, last = (json.loads(path.read_text()) for path in sorted(reports.glob("*.json")))
     assert {name: last[name] for name in last if name != "made_at"} == {
         name: first[name] for name in first if name != "made_at"

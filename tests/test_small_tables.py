@@ -13,6 +13,7 @@ from spark_jobs import lease, lock, tables
 from spark_jobs.delta_log import CONFLICTS, DeltaLog
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.storage import Storage
+from tests.counting import jobs
 
 NONE = dict.fromkeys(tables.HOUR_STATUS.columns)
 HOUR = NONE | {
@@ -34,11 +35,6 @@ FILE = dict.fromkeys(tables.LANDED_FILES.columns) | {
 @pytest.fixture
 def storage(spark, tmp_path) -> Storage:
     return Storage(spark, str(tmp_path / "ware house%20é"))
-
-
-def jobs(spark) -> int:
-    """How many Spark jobs there were."""
-    return spark.sparkContext._jsc.sc().dagScheduler().numTotalJobs()
 
 
 @pytest.mark.parametrize(("table", "row"), [(tables.HOUR_STATUS, HOUR), (tables.LANDED_FILES, FILE)])
