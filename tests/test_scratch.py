@@ -139,12 +139,12 @@ def test_a_folder_that_is_not_ones_own_is_refused_in_one_sentence(shared, tmp_pa
 
 def test_a_command_of_make_ends_with_that_sentence_too(shared, tmp_path):
     scratch(shared).symlink_to(tmp_path)
-    command = [sys.executable, "-m", "spark_jobs.commands.status", *places(tmp_path)]
+    command = [sys.executable, "-m", "spark_jobs.commands.export", *places(tmp_path)]
     variables = os.environ | {"TMPDIR": str(shared), "PIPELINE_LOGS": str(tmp_path / "logs")}
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"status: Spark's JVM did not start: {scratch(shared)}: this folder for temporary files is not a folder of "
+        f"export: Spark's JVM did not start: {scratch(shared)}: this folder for temporary files is not a folder of "
         f"your own; set PIPELINE_SCRATCH to one. ({tmp_path / 'logs' / 'jvm.log'})\n"
     )
 
