@@ -18,6 +18,7 @@ from spark_jobs.predicates import in_units
 from spark_jobs.rule_versions import VERSIONS
 from spark_jobs.sources.header import OPTIONAL
 from spark_jobs.states import NO_CONTENT, Unit
+from spark_jobs.tables import Table
 from spark_jobs.transforms.digest import spelled
 from spark_jobs.transforms.hours import hour_measures, unit_of
 from spark_jobs.transforms.measure import broken_rows
@@ -150,11 +151,13 @@ def commit(ctx: Context, judged: Judged, accepted: str | None) -> None:
         bad = _rejected(judged, chosen)
         dated = [unit for unit in passing if unit.hour is not None]
         if dated:
-            ctx.storage.replace(tables.USER_EVENTS, good, _rows_of(dated, "timestamp"))
+            are_new = _are_new(ctx, tables.USER_EVENTS, dated)
+            ctx.storage.replace(tables.USER_EVENTS, good, _rows_of(dated, "timestamp"), are_new=are_new)
             written.append(tables.USER_EVENTS)
         failpoints.reached("judging.events")
         if any(unit.rejected_rows or _count(judged, unit, "rejected_rows") for unit in passing):
-            ctx.storage.replace(tables.REJECTED_EVENTS, bad, _rows_of(passing, "hour"))
+            are_new = _are_new(ctx, tables.REJECTED_EVENTS, passing)
+            ctx.storage.replace(tables.REJECTED_EVENTS, bad, _rows_of(passing, "hour"), are_new=are_new)
             written.append(tables.REJECTED_EVENTS)
     reasons = _reasons(ctx, [unit for unit in passing if _count(judged, unit, "rejected_rows")])
     rows = [_ledger_row(judged, unit, reasons.get(unit.unit, {}), accepted) for unit in judged.units]
@@ -162,6 +165,11 @@ def commit(ctx: Context, judged: Judged, accepted: str | None) -> None:
     writes = ctx.ledger.writes((tables.USER_EVENTS, tables.REJECTED_EVENTS), written)
     ctx.ledger.record_hours(row | {"writes": writes} for row in rows)
     failpoints.reached("judging.recorded")
+
+
+def _are_new(ctx: Context, table: Table, units: list[Unit]) -> bool:
+    """Whether the table has no row of these units: none was ever judged, and no attempt left any behind."""
+    return all(unit.status is None for unit in units) and ctx.ledger.named_version(table) is not None
 
 
 def _rows_of(units: list[Unit], time: str) -> str:

@@ -127,7 +127,8 @@ class Storage:
     ) -> None:
         """One commit in which `rows` take the place of all in these partitions of a small table (None: of all rows).
 
-        Costs no query. `again`: as for `replace`.
+        Costs no query. `again`: whether the same rows are right after another writer's commit too; if not, the
+        conflict is raised.
         """
         self._row_table(table).commit(self._numbers(self.part), rows, partitions, again)
 
@@ -141,20 +142,31 @@ class Storage:
         self._row_table(table).commit(self._numbers(self.part), rows, ())
 
     def replace(
-        self, table: Table, frame: DataFrame, where: str | None, note: str | None = None, again: bool = True
+        self, table: Table, frame: DataFrame, where: str | None, note: str | None = None, are_new: bool = False
     ) -> None:
         """One commit in which `frame` takes the place of all rows that `where` names (None: of all rows).
 
-        A failure on the way leaves the table as it was. `note` is kept with the commit. `again`: whether the same
-        rows are right after another writer's commit too; if not, the conflict is raised.
+        A failure on the way leaves the table as it was. `note` is kept with the commit. `are_new`: the table has no
+        such rows, so none are looked for.
         """
         self.create(table)
-        writer = table.conform(frame).write.format("delta").mode("overwrite")
-        if where is not None:
-            writer = writer.option("replaceWhere", where)
+        writer = table.conform(frame).write.format("delta")
+        if are_new or self.log(table).known_files() == []:
+            writer = writer.mode("append")
+        else:
+            writer = writer.mode("overwrite")
+            if where is not None:
+                writer = writer.option("replaceWhere", where)
         if note is not None:
             writer = writer.option("userMetadata", note)
-        self._save(writer, table, self.part, again)
+        self._save(writer, table, self.part)
+
+    def replace_days(self, table: Table, frame: DataFrame, days: Collection[datetime]) -> None:
+        """One commit in which `frame` takes the place of all rows of these days, of which there is at least one."""
+        files = self.log(table).known_files() if self.exists(table) else []
+        held = None if files is None else {file["partitionValues"][table.partition] for file in files}
+        are_new = held is not None and held.isdisjoint(str(day.date()) for day in days)
+        self.replace(table, frame, in_days(days), are_new=are_new)
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Adds rows; for tables whose rows are given once and never change."""
@@ -165,7 +177,7 @@ class Storage:
         """A commit without rows, after which no earlier attempt at `part` can commit to the table."""
         self._row_table(table).commit(self._numbers(part), [], ())
 
-    def _save(self, writer: DataFrameWriter, table: Table, part: str | None, again: bool = True) -> None:
+    def _save(self, writer: DataFrameWriter, table: Table, part: str | None) -> None:
         """Commits under the lease of `part`. Raises SupersededError, nothing is written, where it is not the latest.
 
         Delta refuses a commit that began before another of the same application id, and skips one whose version is
@@ -187,8 +199,6 @@ class Storage:
                     raise SupersededError(superseded(part, table)) from error
                 continue
             except CONFLICTS:
-                if not again:
-                    raise
                 continue
             if self.log(table).last_number(part) != number:
                 raise SupersededError(superseded(part, table))

@@ -63,12 +63,12 @@ def _write(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: int) ->
     if not days:
         return
     where = in_days(days)
-    ctx.storage.replace(tables.CLEANED_EVENTS, cleaned.where(where), where)
+    ctx.storage.replace_days(tables.CLEANED_EVENTS, cleaned.where(where), days)
     written = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
     at_once(
         ctx.spark,
-        lambda: ctx.storage.replace(tables.INTERACTIONS, daily_interactions(written, days, rows), where),
-        lambda: ctx.storage.replace(tables.ITEM_DAYS, daily_items(written), where),
+        lambda: ctx.storage.replace_days(tables.INTERACTIONS, daily_interactions(written, days, rows), days),
+        lambda: ctx.storage.replace_days(tables.ITEM_DAYS, daily_items(written), days),
     )
 
 

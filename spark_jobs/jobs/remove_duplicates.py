@@ -52,7 +52,7 @@ def run(ctx: Context, days: Window) -> Summary:
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         if passing:
-            ctx.storage.replace(table, deduped.where(in_days(passing)), in_days(passing))
+            ctx.storage.replace_days(table, deduped.where(in_days(passing)), passing)
         counts = _counts(by_type, spelled_keys(found))
         building.record(ctx, work, verdict, counts, [table], written=bool(passing))
         _prove(ctx, passing, counts)

@@ -1,0 +1,62 @@
+"""What a small run costs whatever is in it: queries, jobs and commits. A change that adds some fails here."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+from spark_jobs import lease, pipeline
+from spark_jobs.console import Console
+from spark_jobs.context import Context
+from spark_jobs.jobs import extract_events, load_to_database, validate_data_quality
+from spark_jobs.lock import Hold
+from spark_jobs.sample.generate import Span, generate
+from spark_jobs.windows import HOUR
+from tests import counting
+from tests.conftest import HEAD, Pipeline
+
+FIRST, HOURS, ROWS = datetime(2019, 10, 1), 3, 3_000
+Costs = dict[str, dict[str, int]]
+
+
+@pytest.fixture(scope="module")
+def costs(spark, tmp_path_factory, database) -> Costs:
+    """Queries, jobs and commits of a first run, of the same again, and of each hourly job for one more hour."""
+    small, found = Pipeline(spark, tmp_path_factory.mktemp("overhead"), database), {}
+    generate(Span(ROWS, HOURS, FIRST), small.raw, seed=11)
+    small.put("bad.csv", f"{HEAD},view,1001,77,,,1,501,s\n")
+
+    def measure(name: str, work: Callable[[Context], object]) -> None:
+        ctx, before = small.ctx(), so_far()
+        ctx.leases = lease.take(ctx.storage, [Hold(part, unclean=False) for part in lease.PARTS])
+        work(ctx)
+        found[name] = {kind: count - before[kind] for kind, count in so_far().items()}
+
+    def so_far() -> dict[str, int]:
+        commits = counting.commits(small.settings.paths.warehouse)
+        return {"queries": counting.executions(spark), "jobs": counting.jobs(spark), "commits": commits}
+
+    measure("first", lambda ctx: pipeline.run(ctx, Console()))
+    measure("again", lambda ctx: pipeline.run(ctx, Console()))
+    generate(Span(ROWS // HOURS, 1, FIRST + HOURS * HOUR), small.raw, seed=12)
+    for job in (extract_events, validate_data_quality, load_to_database):
+        measure(job.__name__.rpartition(".")[2], lambda ctx, job=job: ctx.run(job, extract_events.landed_hours(ctx)))
+    return found
+
+
+def test_a_run_that_finds_nothing_new_asks_spark_nothing(costs):
+    assert costs["again"] == {"queries": 0, "jobs": 0, "commits": 1}  # its leases
+
+
+@pytest.mark.parametrize(
+    ("name", "queries", "jobs", "commits"),
+    [
+        ("first", 90, 275, 40),
+        ("extract_events", 3, 8, 5),
+        ("validate_data_quality", 3, 7, 4),
+        ("load_to_database", 4, 16, 4),
+    ],
+)
+def test_a_small_run_costs_no_more_than_it_did(costs, name, queries, jobs, commits):
+    found = costs[name]
+    assert found["queries"] <= queries and found["jobs"] <= jobs and found["commits"] <= commits, found
