@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
+import pytest
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import DEDUPED_EVENTS, USER_EVENTS
@@ -106,6 +107,20 @@ def test_a_missing_price_is_the_median_of_its_item_else_its_category_else_the_da
         (5, Decimal("2.68"), "day", None, "none"),
         (6, Decimal("9.00"), "given", None, "none"),
     ]
+
+
+@pytest.mark.parametrize("lacking", [(), ("price",), ("rating",)])
+def test_what_no_event_lacks_need_not_be_looked_for(spark, lacking):
+    frame = events(
+        spark,
+        {"user_id": 1, "event_type": "rating", "rating": "4", "price": "1"},
+        {"user_id": 2, "price": "3"},
+        *([{"user_id": 3}] if "price" in lacking else []),
+        *([{"user_id": 4, "event_type": "rating", "price": "1"}] if "rating" in lacking else []),
+    )
+    whole, less = repair(frame, fills(frame)), repair(frame, fills(frame, lacking))
+    assert less.schema == whole.schema
+    assert less.orderBy("user_id").collect() == whole.orderBy("user_id").collect()
 
 
 def test_nothing_is_invented_where_nothing_is_known(spark):

@@ -19,7 +19,7 @@ from spark_jobs.context import Context, Summary
 from spark_jobs.jobs import remove_duplicates
 from spark_jobs.predicates import in_days
 from spark_jobs.states import LAST_DAILY_STEP as STEP
-from spark_jobs.transforms.impute import Fills, fills, repair
+from spark_jobs.transforms.impute import LACKING, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.unrecorded import take_back
@@ -43,7 +43,8 @@ def run(ctx: Context, days: Window) -> Summary:
     source = tables.DEDUPED_EVENTS
     work = replace(work, reads=building.reading(ctx, source))
     events = ctx.storage.read(source, work.reads[source.name]).where(in_days(work.days))
-    stand_ins = Fills(*(frame.persist() for frame in fills(events)))  # small; used by the verdict and by the write
+    stand_ins = fills(events, _lacking(work.days, built))
+    persisted = [frame.persist() for frame in stand_ins if frame is not None]  # small; for the verdict and the write
     try:
         cleaned = repair(events, stand_ins)
         found = _measures(cleaned, built)
@@ -54,9 +55,15 @@ def run(ctx: Context, days: Window) -> Summary:
         ctx.ledger.refresh_days()
         building.finish(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
     finally:
-        for frame in stand_ins:
+        for frame in persisted:
             frame.unpersist()
     return {"days_built": len(passing)} | _summary(found)
+
+
+def _lacking(days: list[datetime], built: dict) -> list[str]:
+    """The columns in which these days' deduplicated events lack a value, by what was counted when they were built."""
+    counts = [built[day]["counts"] if day in built else {} for day in days]
+    return [name for name in LACKING if any(row.get(f"without_{name}") != "0" for row in counts)]
 
 
 def _write(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: int) -> None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 import pandas as pd
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from expectations import deduped_events as suite
 from spark_jobs import building, command_line, lease, tables
@@ -20,6 +21,7 @@ from spark_jobs.errors import IdentityError
 from spark_jobs.predicates import in_days
 from spark_jobs.storage_files import compact
 from spark_jobs.transforms.dedupe import drops, kept, placed
+from spark_jobs.transforms.impute import LACKING
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import DAY, Window, floor
@@ -53,7 +55,7 @@ def run(ctx: Context, days: Window) -> Summary:
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         if passing:
             ctx.storage.replace_days(table, deduped.where(in_days(passing)), passing)
-        counts = _counts(by_type, spelled_keys(found))
+        counts = _counts(found)
         building.record(ctx, work, verdict, counts, [table], written=bool(passing))
         _prove(ctx, passing, counts)
         ctx.ledger.refresh_days()
@@ -70,7 +72,8 @@ def _rows(ctx: Context, days: list[datetime]) -> int:
 
 def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
     table = tables.DEDUPED_EVENTS
-    found = measures(kept, table, suite.RULES, ["event_date"], key_sums(table), keys=False).toPandas()
+    lacking = [F.count_if(F.expr(broken)).alias(f"without_{name}") for name, broken in LACKING.items()]
+    found = measures(kept, table, suite.RULES, ["event_date"], [*key_sums(table), *lacking], keys=False).toPandas()
     counts = ["rows", "kept", "keys_lost", "repeated_keys"]
     days = by_type.groupby("event_date", as_index=False)[counts].sum()
     days["dropped"] = days["rows"] - days["kept"]
@@ -78,11 +81,13 @@ def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
     return found.merge(days.rename(columns={"rows": "rows_in"}), on="event_date", how="right")
 
 
-def _counts(by_type: pd.DataFrame, keys: dict[str, str]) -> dict[str, dict]:
-    days = by_type.groupby("event_date")[["rows", "kept"]].sum()
+def _counts(found: pd.DataFrame) -> dict[str, dict]:
+    keys, wanting = spelled_keys(found), [f"without_{name}" for name in LACKING]
     return {
-        str(day): {"rows_in": int(row["rows"]), "rows_out": int(row["kept"]), "keys": keys.get(str(day))}
-        for day, row in days.iterrows()
+        (day := str(row["event_date"])): {"rows_in": int(row["rows_in"]), "rows_out": int(row["kept"])}
+        | {"keys": keys.get(day)}
+        | {name: int(row[name]) for name in wanting}
+        for row in found.to_dict("records")
     }
 
 

@@ -1,6 +1,6 @@
 """Repair of missing prices and ratings, from the same day's deduplicated events alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
@@ -11,37 +11,49 @@ from spark_jobs.tables.model import PRICE
 
 PRICE_KEY = ("event_date", "item_id", "category_id")
 RATING_KEY = ("event_date", "item_id")
+LACKING = {  # the events that need a value, as SQL
+    "price": "price IS NULL OR price = 0",
+    "rating": "event_type = 'rating' AND rating IS NULL",
+}
 
 
 class Fills(NamedTuple):
     """What stands in for missing values: one row for each (day, item, category) that lacks a price, with `price_fill`
-    and `price_from`; one for each (day, item) that lacks a rating, with `rating_fill` and `rating_from`. Small."""
+    and `price_from`; one for each (day, item) that lacks a rating, with `rating_fill` and `rating_from`. Small.
+    None: no event lacks one."""
 
-    prices: DataFrame
-    ratings: DataFrame
+    prices: DataFrame | None
+    ratings: DataFrame | None
 
 
-def fills(events: DataFrame) -> Fills:
+def fills(events: DataFrame, lacking: Collection[str] = tuple(LACKING)) -> Fills:
     """The medians and means that repair deduplicated events, computed only for the items, categories and days in need.
 
-    One pass over the events for each level, of which only the rows of the needy are shuffled.
+    `lacking`: the columns, of price and rating, that an event may lack. One pass over the events for each level, of
+    which only the rows of the needy are shuffled.
     """
-    cents = events.where("price > 0").withColumn("cents", (F.col("price") * 100).cast("bigint"))
-    lacking = events.where("price IS NULL OR price = 0").select(*PRICE_KEY).distinct()
-    prices = _filled(lacking, cents, _median(), "price", (("item", "item_id"), ("category", "category_id"), ("day",)))
-    rated = events.where("rating IS NOT NULL")
-    unrated = events.where("event_type = 'rating' AND rating IS NULL").select(*RATING_KEY).distinct()
-    ratings = _filled(unrated, rated, _mean(), "rating", (("item", "item_id"), ("day",)))
-    return Fills(prices, ratings)
+    return Fills(_prices(events) if "price" in lacking else None, _ratings(events) if "rating" in lacking else None)
+
+
+def _prices(events: DataFrame) -> DataFrame:
+    known = events.where("price > 0").withColumn("cents", (F.col("price") * 100).cast("bigint"))
+    needy = events.where(LACKING["price"]).select(*PRICE_KEY).distinct()
+    return _filled(needy, known, _median(), "price", (("item", "item_id"), ("category", "category_id"), ("day",)))
+
+
+def _ratings(events: DataFrame) -> DataFrame:
+    needy = events.where(LACKING["rating"]).select(*RATING_KEY).distinct()
+    return _filled(needy, events.where("rating IS NOT NULL"), _mean(), "rating", (("item", "item_id"), ("day",)))
 
 
 def repair(events: DataFrame, found: Fills) -> DataFrame:
     """Deduplicated events to `cleaned_events`: missing prices and ratings filled, each with its source. No shuffle."""
-    lacks_price = F.coalesce(F.col("price") == 0, F.lit(True))
-    lacks_rating = (F.col("event_type") == "rating") & F.col("rating").isNull()
+    lacks_price = F.expr(LACKING["price"])
+    lacks_rating = F.expr(LACKING["rating"])
     rated = F.when(F.col("rating").isNotNull(), F.lit("given"))
+    priced = _joined(events, found.prices, PRICE_KEY, "price")
     return CLEANED_EVENTS.conform(
-        _joined(_joined(events, found.prices, PRICE_KEY), found.ratings, RATING_KEY)
+        _joined(priced, found.ratings, RATING_KEY, "rating")
         .withColumn("rating_source", F.coalesce(rated, F.when(lacks_rating, F.col("rating_from")), F.lit("none")))
         .withColumn("rating", F.coalesce("rating", F.when(lacks_rating, F.col("rating_fill"))))
         .withColumn("price_source", F.when(lacks_price, F.coalesce("price_from", F.lit("none"))).otherwise("given"))
@@ -49,8 +61,11 @@ def repair(events: DataFrame, found: Fills) -> DataFrame:
     )
 
 
-def _joined(events: DataFrame, found: DataFrame, key: Sequence[str]) -> DataFrame:
+def _joined(events: DataFrame, found: DataFrame | None, key: Sequence[str], name: str) -> DataFrame:
     """`found` beside the events by `key`, where a null is a value like any other."""
+    if found is None:
+        nothing = {f"{name}_fill": F.lit(None).cast(PRICE), f"{name}_from": F.lit(None).cast("string")}
+        return events.withColumns(nothing)
     other = F.broadcast(found.select(*(F.col(name).alias(f"_{name}") for name in key), *found.columns[len(key) :]))
     same = [events[name].eqNullSafe(other[f"_{name}"]) for name in key]
     return events.join(other, same, "left").drop(*(f"_{name}" for name in key))
