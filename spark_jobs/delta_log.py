@@ -1,4 +1,5 @@
-"""Delta's log as the driver reads and writes it: the files of a version, and commits of them. No Spark job runs.
+"""Delta's log as the driver reads and writes it: the files of a version, and commits of them. No Spark job runs where
+a version's checksum file has what is asked for.
 
 Commits go through Delta's own transactions: its checks for conflicts and its log stores hold as for Spark's writer.
 """

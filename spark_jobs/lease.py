@@ -50,12 +50,12 @@ class Lease:
 def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> dict[str, Lease]:
     """The leases of these parts, in one commit; from here on `storage` writes under them.
 
-    Where the attempt before did not end by itself, or ran elsewhere, every table that it may still write is closed to
-    it first. Raises BusyError where another attempt takes one at the same moment, LayoutError where the tables are of
-    another version of the project.
+    If the attempt before may still be alive (it did not end by itself, or ran on another machine), every table of its
+    part is closed to it before this returns. Raises BusyError where another attempt takes one at the same moment,
+    LayoutError where the tables are of another version of the project.
     """
     name_in_ascii(storage, tables.LEASES)  # before anybody reads them
-    unclean = {hold.part: hold.unclean for hold in holds}
+    holds = list(holds)
     before = {row["part"]: row for row in storage.rows(tables.LEASES)}
     if (found := layout(storage, before.values())) < tables.LAYOUT and not upgrading:
         raise LayoutError(
@@ -63,22 +63,26 @@ def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> di
             f"{tables.LAYOUT}: run make upgrade once."
         )
     warehouse = next((row["warehouse"] for row in before.values()), uuid.uuid4().hex[:12])
-    leases = {part: Lease(part, _next(before.get(part, {"epoch": 0})["epoch"]), warehouse) for part in unclean}
+    parts = [hold.part for hold in holds]
+    leases = {part: Lease(part, _next(before.get(part, {"epoch": 0})["epoch"]), warehouse) for part in parts}
     host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock knows of this machine only
     _one_machine(storage, before.values(), host)
     rows = [vars(lease) | {"host": host, "taken_at": now(), "layout": tables.LAYOUT} for lease in leases.values()]
     epochs = {part: lease.epoch for part, lease in leases.items()}
     # Before the first lease of all, nobody else may take one meanwhile: the name of the warehouse is drawn with it.
     seen = {part: before[part]["epoch"] if part in before else NOTHING for part in (leases if before else PARTS)}
+    for hold in holds:
+        hold.unclean |= remote and before.get(hold.part, {"host": host})["host"] != host
     try:
         storage.put_leases(tables.LEASES, rows, epochs, seen)
     except (*CONFLICTS, SupersededError) as error:
         raise BusyError(f"{storage.warehouse}: another run starts at this moment; run this again.") from error
-    for part, lease in leases.items():
-        storage.epochs[part] = lease.epoch
-        if unclean[part] or (remote and before.get(part, {"host": host})["host"] != host):
-            for table in WRITES[part]:
-                storage.seal(table, part)
+    storage.epochs |= epochs
+    for hold in holds:
+        if hold.unclean:
+            for table in WRITES[hold.part]:
+                storage.seal(table, hold.part)
+        hold.unclean = False
     return leases
 
 

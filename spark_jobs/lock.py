@@ -23,12 +23,14 @@ from spark_jobs.errors import BusyError, PipelineError
 
 BEAT_SECONDS = 2.0
 SILENT_SECONDS = 60.0
+NOT_CLOSED = "the tables are not closed to an earlier run"  # what a lock that was given back says; else nothing
 SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT" in os.environ  # then the JVM is this process's parent
 
 
-@dataclass(frozen=True)
+@dataclass
 class Hold:
-    """A lock that is held. `unclean`: whoever held it before did not give it back; it may have died, or may wake."""
+    """A lock that is held. `unclean`: an earlier holder did not give it back. It may have died, or may wake, and the
+    tables are not closed to it yet."""
 
     part: str
     unclean: bool
@@ -36,7 +38,7 @@ class Hold:
 
 @contextmanager
 def hold(warehouse: str, part: str) -> Iterator[Hold]:
-    """Holds `part` (collection or preprocessing) of a warehouse. Raises BusyError naming who holds it.
+    """Holds a `part` of a warehouse (`lease.PARTS`). Raises BusyError naming who holds it.
 
     For a warehouse in another file system the lock lies on this machine: it guards against a second run here, and the
     lease (see lease.py) against one elsewhere.
@@ -58,7 +60,7 @@ def hold(warehouse: str, part: str) -> Iterator[Hold]:
             yield held
         finally:
             ended.set()
-            _sign(file, "")
+            _sign(file, NOT_CLOSED if held.unclean else "")
 
 
 def _make_own(folder: Path) -> None:

@@ -29,7 +29,8 @@ COMMITS_OF_AN_ATTEMPT = 1_000_000  # more than any attempt makes
 class Storage:
     """The tables below one warehouse address.
 
-    `epochs` are the leases held, by part of the warehouse, `part` the one that writes now: none, and writes are free.
+    `epochs`: the number of each lease that is held, by part of the warehouse. `part`: the part that writes now. Without
+    a lease, writes are not fenced.
     """
 
     def __init__(self, spark: SparkSession, warehouse: str):
@@ -127,8 +128,8 @@ class Storage:
     ) -> None:
         """One commit in which `rows` take the place of all in these partitions of a small table (None: of all rows).
 
-        Costs no query. `again`: whether the same rows are right after another writer's commit too; if not, the
-        conflict is raised.
+        Costs no query. `again`: try again after another writer's commit. If not, the conflict is raised, for the rows
+        depend on what that writer changed.
         """
         self._row_table(table).commit(self._numbers(self.part), rows, partitions, again)
 
@@ -151,18 +152,15 @@ class Storage:
         """
         self.create(table)
         writer = table.conform(frame).write.format("delta")
-        if are_new or self.log(table).known_files() == []:
-            writer = writer.mode("append")
-        else:
-            writer = writer.mode("overwrite")
-            if where is not None:
-                writer = writer.option("replaceWhere", where)
+        appends = are_new or self.log(table).known_files() == []
+        if not appends and where is not None:
+            writer = writer.option("replaceWhere", where)
         if note is not None:
             writer = writer.option("userMetadata", note)
-        self._save(writer, table, self.part)
+        self._save(writer, table, self.part, appends)
 
     def replace_days(self, table: Table, frame: DataFrame, days: Collection[datetime]) -> None:
-        """One commit in which `frame` takes the place of all rows of these days, of which there is at least one."""
+        """One commit in which `frame` takes the place of all rows of `days`, which are not empty."""
         files = self.log(table).known_files() if self.exists(table) else []
         held = None if files is None else {file["partitionValues"][table.partition] for file in files}
         are_new = held is not None and held.isdisjoint(str(day.date()) for day in days)
@@ -171,20 +169,21 @@ class Storage:
     def append(self, table: Table, frame: DataFrame) -> None:
         """Adds rows; for tables whose rows are given once and never change."""
         self.create(table)
-        self._save(table.conform(frame).write.format("delta").mode("append"), table, self.part)
+        self._save(table.conform(frame).write.format("delta"), table, self.part, appends=True)
 
     def seal(self, table: Table, part: str) -> None:
         """A commit without rows, after which no earlier attempt at `part` can commit to the table."""
         self._row_table(table).commit(self._numbers(part), [], ())
 
-    def _save(self, writer: DataFrameWriter, table: Table, part: str | None) -> None:
+    def _save(self, writer: DataFrameWriter, table: Table, part: str | None, appends: bool) -> None:
         """Commits under the lease of `part`. Raises SupersededError, nothing is written, where it is not the latest.
 
         Delta refuses a commit that began before another of the same application id, and skips one whose version is
         not above the table's last. Only the holder of the lease writes these rows: any other conflict means that
         another part wrote its own rows, or that files were joined, and the commit is tried again. Raises BusyError
-        after ATTEMPTS conflicts.
+        after ATTEMPTS conflicts, and where `appends` would stand beside rows that an earlier attempt just wrote.
         """
+        writer = writer.mode("append" if appends else "overwrite")
         writer = writer.option("mergeSchema", "true")  # a column that this version of the project added
         if part not in self.epochs:
             writer.save(self.path(table))
@@ -195,8 +194,12 @@ class Storage:
             try:
                 writer.save(self.path(table))
             except captured.ConcurrentTransactionException as error:  # of this part: which attempt is later decides
-                if self.log(table).last_number(part) >= number:
+                if (last := self.log(table).last_number(part)) > number:
                     raise SupersededError(superseded(part, table)) from error
+                if last == number:
+                    return  # it is committed, and the log store's answer was lost
+                if appends:
+                    raise BusyError(overtaken(self.path(table))) from error
                 continue
             except CONFLICTS:
                 continue
@@ -222,7 +225,7 @@ class Storage:
         return self._counts[table.name][1]
 
     def count_by_day(self, table: Table, days: Collection[datetime]) -> dict[str, int]:
-        """Rows of each of these days in the latest version; from Delta's log where that keeps its files at hand."""
+        """Rows of at least these days in the latest version; from Delta's log where that keeps its files at hand."""
         known = self.log(table).known_files()
         if known is None or delta_log.rows_of(known) is None:
             counted = self.read(table).where(in_days(days)).groupBy("event_date").count().collect()
@@ -233,8 +236,7 @@ class Storage:
         return dict(found)
 
     def fingerprint(self, table: Table, version: int) -> str:
-        """The same for the same content of a table, and another one for another: also where a table was put back to an
-        earlier state and went on from there."""
+        """A name for the state of a table: its version and files. One that was put back and went on has another."""
         known = [] if version == NOTHING else self.log(table).known_files(version)
         files = sorted(file["path"] for file in known) if known is not None else self.held(table, version)
         return hashlib.sha256(f"{version}|{files}".encode()).hexdigest()[:16]

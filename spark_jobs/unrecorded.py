@@ -10,13 +10,16 @@ from spark_jobs.tables import Table
 CREATED = 0  # the version of a table without rows
 
 
-def take_back(ctx: Context, *of: Table) -> None:
-    """Take back every change of these tables that is later than the version that the ledger names.
+def take_back(ctx: Context, *of: Table) -> list[Table]:
+    """Take back every change of these tables that is later than the version that the ledger names; those that had one.
 
-    Nothing is known, and nothing taken back, of a table that an older version of the project wrote last. Raises
+    A table whose version the ledger does not name, for an older version of the project wrote it, is left alone. Raises
     PipelineError where the rows before the change are gone.
     """
+    undone = []
     for table in of:
         version = ctx.ledger.named_version(table)
-        if version is not None and ctx.storage.exists(table):
-            undo_after(ctx.storage, table, max(version, CREATED))
+        known = version is not None and ctx.storage.exists(table)
+        if known and undo_after(ctx.storage, table, max(version, CREATED)):
+            undone.append(table)
+    return undone

@@ -13,12 +13,13 @@ from pathlib import Path
 from rich import box
 from rich.table import Table as Printed
 
-from spark_jobs import landing, lease, quality, tables
+from spark_jobs import lease, quality, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.postgres.database import opened
 from spark_jobs.session import now
 from spark_jobs.settings_types import Paths
 from spark_jobs.storage_files import Held, compact, held, vacuum
+from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import DAY, floor, parse_day
 
 # The tables that are written a part of a day at a time, by who writes them.
@@ -36,10 +37,9 @@ GROWING = "airflow.ndjson"  # of the events, the file that Airflow appends to; S
 def optimize(ctx: Context, part: str) -> Summary:
     """Join the small files of the part's closed days: complete, and before today. The caller holds the part.
 
-    What a killed landing left is taken back first, while the files that this needs are still there.
+    What a killed attempt left is taken back first, while the files that this needs are still there.
     """
-    if part == lease.COLLECTION:
-        landing.undo(ctx)
+    take_back(ctx, *OF_DAYS[part])
     today = floor(now(), DAY)
     days = [day for row in ctx.ledger.days() if row["complete"] and (day := parse_day(row["day"])) < today]
     return {"days_joined": sum(compact(ctx.storage, table, days) for table in OF_DAYS[part])}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from spark_jobs import landing, lease, lock, storage_files, tables
-from spark_jobs.delta_log import ATTEMPTS, CONFLICTS, DeltaLog
+from spark_jobs.delta_log import ATTEMPTS, DeltaLog
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.storage import Storage
 from spark_jobs.storage_files import compact
@@ -213,15 +213,12 @@ def test_a_lease_that_another_takes_at_the_same_moment_is_refused(spark, tmp_pat
     assert "another run starts at this moment" in str(failed[0])
 
 
-def test_what_rests_on_the_rows_of_others_is_not_written_again_but_reported(spark, tmp_path, gate):
-    collection, daily = attempt(spark, tmp_path), attempt(spark, tmp_path, lease.PREPROCESSING)
-    collection.append(TABLE, rows(collection, 1))
-    frame = gate.before(rows(collection, 2))
-    failed = gate.meanwhile(
-        lambda: collection.replace(TABLE, frame, None, again=False), lambda: daily.replace(TABLE, rows(daily, 3), None)
-    )
-    assert len(failed) == 1 and isinstance(failed[0], CONFLICTS)
-    assert ids(collection) == [3]
+def test_rows_are_not_added_beside_those_of_an_earlier_attempt(spark, tmp_path, gate):
+    earlier, later = attempt(spark, tmp_path), attempt(spark, tmp_path)  # nothing closes the tables to the earlier one
+    frame = gate.before(rows(later, 2))
+    failed = gate.meanwhile(lambda: later.append(TABLE, frame), lambda: earlier.append(TABLE, rows(earlier, 1)))
+    assert [type(error) for error in failed] == [BusyError]
+    assert ids(later) == [1]
 
 
 def test_a_write_that_others_keep_getting_ahead_of_ends_in_one_sentence(spark, tmp_path, monkeypatch):

@@ -52,6 +52,7 @@ def test_a_second_one_is_refused_by_name_and_a_killed_one_leaves_only_its_mark(t
     holder.wait()
     with lock.hold(str(tmp_path), "collection") as held:
         assert held.unclean
+        held.unclean = False  # as a lease does that has closed the tables
     with lock.hold(str(tmp_path), "collection") as held:
         assert not held.unclean
 
@@ -62,6 +63,7 @@ def test_a_frozen_holder_is_replaced_and_ends_itself_when_it_wakes(tmp_path, hol
     time.sleep(0.7)
     with lock.hold(str(tmp_path), "collection") as held:
         assert held.unclean
+        held.unclean = False  # as a lease does that has closed the tables
         os.kill(holder.pid, signal.SIGCONT)
         assert holder.wait(10) == BusyError.exit_code
     assert holder.stderr.read() == (
@@ -132,6 +134,24 @@ def test_only_the_latest_lease_commits_to_delta(spark, tmp_path):
     assert second.read(tables.HOUR_STATUS).count() == 1
     second.append(tables.HOUR_STATUS, frame)
     assert second.read(tables.HOUR_STATUS).count() == 2
+
+
+def test_the_tables_stay_open_to_an_earlier_attempt_until_a_run_has_closed_them(spark, tmp_path, monkeypatch):
+    warehouse, part = str(tmp_path), lease.COLLECTION
+    (tmp_path / f".{part}.lock").write_text("process 1")  # it did not give the lock back
+    with lock.hold(warehouse, part) as first:
+        pass  # ends before it takes a lease
+    assert first.unclean
+    with lock.hold(warehouse, part) as second, monkeypatch.context() as patched:
+        patched.setattr(Storage, "seal", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            lease.take(Storage(spark, warehouse), [second])
+    with lock.hold(warehouse, part) as third:
+        assert third.unclean
+        lease.take(Storage(spark, warehouse), [third])
+        assert not third.unclean
+    with lock.hold(warehouse, part) as fourth:
+        assert not fourth.unclean
 
 
 def test_only_the_latest_lease_commits_to_postgres(database, postgres):

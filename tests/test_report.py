@@ -47,6 +47,12 @@ def test_the_figures_are_those_of_the_tables(seeded, facts):
     assert facts["users"]["reach"]["purchase"] == bought.user_id.nunique()
     brands = cleaned.brand.fillna("(none)").value_counts()
     assert facts["items"]["brands"]["(none)"] >= brands["(none)"]
+    features = seeded.read(tables.ITEM_FEATURES).toPandas()
+    for name, column in (("categories", "category_code"), ("brands", "brand")):
+        sums = features.assign(**{column: features[column].fillna("(none)")}).groupby(column).total_events.sum()
+        top = sorted(sums.items(), key=lambda each: (-each[1], each[0]))[:12]
+        assert list(facts["items"][name].items()) == top
+    assert sum(facts["items"]["bins"].values()) == facts["items"]["count"] == len(features)
     assert facts["matrix"]["cells"] == cleaned.groupby(["user_id", "item_id"]).ngroups
     assert facts["seconds"] == SECONDS
     reasons = {row["reason"]: row["rows"] for row in facts["rejected"]}

@@ -4,10 +4,12 @@ from datetime import datetime
 
 import pytest
 
-from spark_jobs import identity, tables
+from spark_jobs import identity, lease, tables, upkeep
+from spark_jobs.command_line import leased
 from spark_jobs.jobs import feature_engineering, remove_duplicates
 from spark_jobs.ledger import Ledger
 from spark_jobs.pipeline import DAILY
+from spark_jobs.storage_files import vacuum
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import DAY_1, HEAD, OCTOBER_1
 
@@ -55,6 +57,24 @@ def test_a_day_of_a_killed_build_is_in_no_snapshot_until_it_is_built(pipeline, m
     pipeline.daily(DAY_2)
     assert pipeline.values(tables.USER_ITEM_MATRIX, "user_id", "score") == [(501, 1.0), (502, 1.0)]
     assert feature_engineering.run(pipeline.ctx(), DAY_2)["unchanged"]
+
+
+def test_upkeep_takes_back_a_killed_build_while_the_files_before_it_are_there(pipeline, monkeypatch):
+    pipeline.put("a.csv", HEAD + ROW.format(day=1, hour=9, user=501, brand="x"))
+    pipeline.land()
+    pipeline.judge()
+    pipeline.daily()
+    pipeline.put("b.csv", HEAD + ROW.format(day=1, hour=10, user=502, brand="x"))
+    pipeline.land()
+    pipeline.judge()
+    killed(monkeypatch, "record_builds", lambda: remove_duplicates.run(pipeline.ctx(), DAY_1))
+    assert pipeline.values(tables.DEDUPED_EVENTS, "user_id") == [(501,), (502,)]
+    with leased(pipeline.settings, pipeline.spark, [lease.PREPROCESSING]) as ctx:
+        upkeep.optimize(ctx, lease.PREPROCESSING)
+    assert pipeline.values(tables.DEDUPED_EVENTS, "user_id") == [(501,)]
+    vacuum(pipeline.ctx().storage, tables.DEDUPED_EVENTS, 0)
+    pipeline.daily()
+    assert pipeline.values(tables.CLEANED_EVENTS, "user_id") == [(501,), (502,)]
 
 
 def test_an_item_keeps_what_a_stopped_hour_of_the_day_said_of_it(pipeline, postgres):

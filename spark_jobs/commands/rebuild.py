@@ -28,6 +28,7 @@ from spark_jobs.transforms.dedupe import kept, placed
 from spark_jobs.transforms.digest import sums
 from spark_jobs.transforms.impute import Fills, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
+from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import DAY, name, parse, parse_day
 
 Build = Mapping[str, Any]
@@ -63,13 +64,14 @@ def rebuild(ctx: Context, day: datetime) -> Iterator[str]:
 def _events(ctx: Context, day: datetime) -> Iterator[str]:
     exempt, where = ctx.settings.duplicates.exempt_types, in_days([day])
     ctx.storage.part = lease.PREPROCESSING
-    first = _built(ctx, remove_duplicates.STEP, day)
+    first, second = (_built(ctx, job.STEP, day) for job in (remove_duplicates, handle_missing_values))
+    yield from _taken_back(ctx, first, tables.DEDUPED_EVENTS)
+    yield from _taken_back(ctx, second, *handle_missing_values.TABLES)
     _same_settings(day, first["input_digest"] == _digest_of(first, first["counts"]["source"], exempt))
     current = ctx.ledger.day_inputs().get(day) == first["counts"]["source"]
     events = _read(ctx, tables.USER_EVENTS, first, where, current)
     deduped = kept(placed(events, tables.DEDUPED_EVENTS.key_columns(), [day], first["rows_in"]), exempt)
     yield _put(ctx, tables.DEDUPED_EVENTS, deduped, where, first, first["rows_out"])
-    second = _built(ctx, handle_missing_values.STEP, day)
     current = second["input_digest"] == _digest_of(second, first["output_digest"], exempt)
     events = _read(ctx, tables.DEDUPED_EVENTS, second, where, current)
     repaired = repair(events, Fills(*fills(events)))
@@ -124,6 +126,13 @@ def _read(ctx: Context, table: Table, build: Build, where: str, current: bool) -
         f"is no longer kept: builds can be repeated for {ctx.settings.retention.rebuild_days} days. The daily jobs "
         "build the day from what there is now."
     )
+
+
+def _taken_back(ctx: Context, build: Build, *of: Table) -> Iterator[str]:
+    """Undoes changes without an entry in the ledger, of every day: else the row of this build would name them too."""
+    for table in take_back(ctx, *of):
+        ctx.ledger.renew_writes(build["step"], parse_day(build["day"]), table)
+        yield f"{table.name}: it was changed without an entry in the ledger; put right."
 
 
 def _put(ctx: Context, table: Table, rows: DataFrame, where: str | None, build: Build, due: int | None = None) -> str:

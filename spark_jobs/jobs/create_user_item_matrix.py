@@ -38,9 +38,10 @@ BASES = (tables.INTERACTIONS,)
 
 
 class Due(NamedTuple):
-    """How many cells are `kept`, and the `score` that those made now must have, in whole millionths: that of the new
-    days, and of the earlier cells that are not kept."""
+    """Rows of interactions that the matrix rests on; how many cells are `kept`; and the `score` that those made now
+    must have, in whole millionths: that of the new days, and of the earlier cells that are not kept."""
 
+    rows_in: int
     kept: int
     score: Decimal
 
@@ -79,21 +80,20 @@ def run(ctx: Context, days: Window) -> Summary:
     within = trailing(interactions, state.as_of, trailing_days)
     came = within.where(in_days(added)) if added else within
     seen = came if added else interactions  # an id has a number beyond the window too
-    earlier = (state.earlier(ctx, TABLE) if added else ctx.storage.frame(TABLE, [])).drop("as_of", "built_at")
-    kept = of_others(earlier, came, "user_id") if added else earlier
+    earlier = state.earlier(ctx, TABLE).drop("as_of", "built_at") if added else None
+    kept = None if earlier is None else of_others(earlier, came, "user_id")
     with ExitStack() as held:
-        users, items, due, rows_in = at_once(
+        users, items, due = at_once(
             ctx.spark,
             lambda: _numbered(ctx, held, seen, tables.USER_INDEX),
             lambda: _numbered(ctx, held, seen, tables.ITEM_INDEX),
-            lambda: _due(ctx, came, earlier, kept),
-            lambda: within.count(),
+            lambda: _due(ctx, within, came, earlier, kept),
         )
-        made = _made(came, earlier if added else None, weights, users, items)
+        made = _made(came, earlier, weights, users, items)
         made = building.stamped(TABLE, made, state).persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
         held.callback(made.unpersist)
-        cells = made.unionByName(building.stamped(TABLE, kept, state))
-        found = _replace(ctx, state, cells, (users, items), _measures(made, users, items, due), rows_in)
+        cells = made if kept is None else made.unionByName(building.stamped(TABLE, kept, state))
+        found = _replace(ctx, state, cells, (users, items), _measures(made, users, items, due), due.rows_in)
     grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
     numbers = {"users": users.free, "items": items.free}
     return grown | numbers | {"cells": int(found["rows"].iloc[0]), "new_users": users.count, "new_items": items.count}
@@ -114,25 +114,32 @@ def trailing(interactions: DataFrame, as_of: datetime, days: int) -> DataFrame:
 def _numbered(ctx: Context, held: ExitStack, interactions: DataFrame, table: tables.Table) -> Index:
     """Number the ids that have no number yet, also not from an attempt that ended before its row in the ledger."""
     number, name, _ = table.columns
-    index = ctx.storage.read(table, ctx.storage.version(table))  # as it is before the append
+    version = ctx.storage.version(table)
+    index = ctx.storage.read(table, version)  # as it is before the append
+    is_begun = ctx.storage.count(table, version) > 0
     fresh = new_ids(interactions, index, name).persist()  # counted by day, joined, then written
     held.callback(fresh.unpersist)
     by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
-    free, count = index.agg(first_free(number)).first()[0], sum(by_day.values())
+    free, count = index.agg(first_free(number)).first()[0] if is_begun else 0, sum(by_day.values())
     return Index(table, index, numbered(fresh, offsets(by_day, free), name, number), count, free + count)
 
 
-def _due(ctx: Context, came: DataFrame, earlier: DataFrame, kept: DataFrame) -> Due:
+def _due(ctx: Context, within: DataFrame, came: DataFrame, earlier: DataFrame | None, kept: DataFrame | None) -> Due:
     def counted(cells: DataFrame, of: Column) -> tuple[int, Decimal]:
         return cells.agg(F.count("*"), total(of)).first()
 
-    (_, new), (_, before), (rows, stays) = at_once(
+    new_score = score(chosen(ctx)[0])
+    if earlier is None or kept is None:
+        rows_in, new = counted(came, new_score)
+        return Due(rows_in, 0, new)
+    rows_in, (_, new), (_, before), (rows, stays) = at_once(
         ctx.spark,
-        lambda: counted(came, score(chosen(ctx)[0])),
+        within.count,
+        lambda: counted(came, new_score),
         lambda: counted(earlier, from_score("score")),
         lambda: counted(kept, from_score("score")),
     )
-    return Due(rows, new + before - stays)
+    return Due(rows_in, rows, new + before - stays)
 
 
 def _made(

@@ -41,17 +41,17 @@ LEVEL = StorageLevel.MEMORY_AND_DISK
 
 @dataclass(frozen=True)
 class Output:
-    """A table to write: rows `made` now, which its suite judges, and rows `kept` from the last snapshot."""
+    """A table to write: rows `made` now, which its suite judges, and `kept` rows of the last snapshot (None: none)."""
 
     table: Table
     suite: ModuleType
     made: DataFrame
-    kept: DataFrame
+    kept: DataFrame | None
 
     @property
     def rows(self) -> DataFrame:
         """All rows of the table."""
-        return self.made.unionByName(self.kept)
+        return self.made if self.kept is None else self.made.unionByName(self.kept)
 
 
 def chosen(ctx: Context) -> tuple:
@@ -117,8 +117,10 @@ def _users(
 ) -> Output:
     """user_features: of active users from their `sums`, of the others the rows of the last snapshot."""
     table = tables.USER_FEATURES
-    others = of_others(state.earlier(ctx, table), came, "user_id") if days else ctx.storage.frame(table, [])
     made = _kept(held, building.stamped(table, user_features(sums, chosen(ctx)[0]), state))
+    if not days:
+        return Output(table, user_suite, made, None)
+    others = of_others(state.earlier(ctx, table), came, "user_id")
     return Output(table, user_suite, made, building.stamped(table, others, state))
 
 
@@ -126,19 +128,23 @@ def _items(ctx: Context, state: Snapshot, held: ExitStack, sums: DataFrame, know
     """item_features, from the sums of all items."""
     table, (_, limits, popularity) = tables.ITEM_FEATURES, chosen(ctx)
     made = _kept(held, building.stamped(table, item_features(sums, known, limits, popularity), state))
-    return Output(table, item_suite, made, ctx.storage.frame(table, []))
+    return Output(table, item_suite, made, None)
 
 
 def _measured(ctx: Context, state: Snapshot, output: Output) -> pd.DataFrame:
     """The measures of the rows made now; the kept ones were judged when they were made, and are only counted."""
     total = F.sum("total_events").alias("events")
-    found, others = at_once(
-        ctx.spark,
-        lambda: measures(output.made, output.table, output.suite.RULES, further=[total]).toPandas(),
-        lambda: output.kept.agg(F.count("*").alias("rows"), total).first(),
-    )
-    found["rows"] += others.rows
-    found["events_lost"] = (found["events"] + (others.events or 0) - state.events).abs()
+
+    def of_made() -> pd.DataFrame:
+        return measures(output.made, output.table, output.suite.RULES, further=[total]).toPandas()
+
+    def of_kept() -> tuple[int, int]:
+        rows, events = output.kept.agg(F.count("*"), total).first() if output.kept is not None else (0, 0)
+        return rows, events or 0
+
+    found, (rows, events) = at_once(ctx.spark, of_made, of_kept)
+    found["rows"] += rows
+    found["events_lost"] = (found["events"] + events - state.events).abs()
     return found
 
 

@@ -16,10 +16,12 @@ from expectations import cleaned_events as suite
 from spark_jobs import building, command_line, lease, tables
 from spark_jobs.at_once import at_once
 from spark_jobs.context import Context, Summary
+from spark_jobs.errors import IdentityError
 from spark_jobs.jobs import remove_duplicates
 from spark_jobs.predicates import in_days
+from spark_jobs.rule_versions import VERSIONS
 from spark_jobs.states import LAST_DAILY_STEP as STEP
-from spark_jobs.transforms.impute import LACKING, fills, repair
+from spark_jobs.transforms.impute import LACKING, Fills, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.unrecorded import take_back
@@ -48,6 +50,7 @@ def run(ctx: Context, days: Window) -> Summary:
     try:
         cleaned = repair(events, stand_ins)
         found = _measures(cleaned, built)
+        _prove_none_lacks(found, stand_ins)
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         _write(ctx, cleaned, passing, int(found["rows"].sum()))
@@ -61,9 +64,20 @@ def run(ctx: Context, days: Window) -> Summary:
 
 
 def _lacking(days: list[datetime], built: dict) -> list[str]:
-    """The columns in which these days' deduplicated events lack a value, by what was counted when they were built."""
+    """The columns in which these days' deduplicated events may lack a value: all, but those of which today's rules
+    counted no such event when the days were built."""
     counts = [built[day]["counts"] if day in built else {} for day in days]
-    return [name for name in LACKING if any(row.get(f"without_{name}") != "0" for row in counts)]
+    if any(row.get("repair_rules") != str(VERSIONS["repair"]) for row in counts):
+        return list(LACKING)
+    return [name for name in LACKING if any(row[f"without_{name}"] != "0" for row in counts)]
+
+
+def _prove_none_lacks(found: pd.DataFrame, stand_ins: Fills) -> None:
+    for name, frame in zip(LACKING, stand_ins, strict=True):
+        if frame is None and (rows := int(found[f"{name}_none"].sum())):
+            raise IdentityError(
+                f"cleaned_events: {rows:,} events lack a {name}, but remove_duplicates counted no such event."
+            )
 
 
 def _write(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: int) -> None:

@@ -5,6 +5,7 @@ Reads user_events; writes deduped_events, day_builds, day_status; joins small fi
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +20,7 @@ from spark_jobs import building, command_line, lease, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import IdentityError
 from spark_jobs.predicates import in_days
+from spark_jobs.rule_versions import VERSIONS
 from spark_jobs.storage_files import compact
 from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.impute import LACKING
@@ -28,6 +30,7 @@ from spark_jobs.windows import DAY, Window, floor
 
 STEP = "remove_duplicates"
 PART = lease.PREPROCESSING
+DROPPED = "dropped_"  # before an event type, in the counts of a build
 COLLECTED = (tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS)
 
 
@@ -55,7 +58,7 @@ def run(ctx: Context, days: Window) -> Summary:
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         if passing:
             ctx.storage.replace_days(table, deduped.where(in_days(passing)), passing)
-        counts = _counts(found)
+        counts = _counts(found, by_type)
         building.record(ctx, work, verdict, counts, [table], written=bool(passing))
         _prove(ctx, passing, counts)
         ctx.ledger.refresh_days()
@@ -81,14 +84,22 @@ def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
     return found.merge(days.rename(columns={"rows": "rows_in"}), on="event_date", how="right")
 
 
-def _counts(found: pd.DataFrame) -> dict[str, dict]:
+def _counts(found: pd.DataFrame, by_type: pd.DataFrame) -> dict[str, dict]:
     keys, wanting = spelled_keys(found), [f"without_{name}" for name in LACKING]
-    return {
+    counts = {
         (day := str(row["event_date"])): {"rows_in": int(row["rows_in"]), "rows_out": int(row["kept"])}
-        | {"keys": keys.get(day)}
+        | {"keys": keys.get(day), "repair_rules": VERSIONS["repair"]}
         | {name: int(row[name]) for name in wanting}
         for row in found.to_dict("records")
     }
+    for row in by_type.to_dict("records"):
+        counts[str(row["event_date"])][f"{DROPPED}{row['event_type']}"] = int(row["rows"] - row["kept"])
+    return counts
+
+
+def drops_by_type(counts: Mapping[str, str]) -> dict[str, int]:
+    """The duplicates that a build dropped, by event type, as its row in the ledger has them; empty in an old row."""
+    return {name.removeprefix(DROPPED): int(count) for name, count in counts.items() if name.startswith(DROPPED)}
 
 
 def _summary(by_type: pd.DataFrame) -> Summary:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
+from pyspark.sql import Window as Rows
 from pyspark.sql import functions as F
 
 from spark_jobs import identity, matrix, tables
 from spark_jobs.at_once import at_once
 from spark_jobs.context import Context
 from spark_jobs.jobs.handle_missing_values import PRICE_SOURCES
+from spark_jobs.jobs.remove_duplicates import drops_by_type
 from spark_jobs.predicates import in_days
 from spark_jobs.session import now
 from spark_jobs.states import unit_name
@@ -25,7 +27,7 @@ Facts = dict[str, Any]
 BINS_A_DECADE = 5  # of the logarithmic distributions
 MOST_SHOWN = 12
 MOST_EXAMPLES = 60  # characters of a rejected row
-COUNTED = 1  # rises when a figure is counted in another way
+COUNTED = 2  # rises when a figure is counted in another way
 
 
 def gathered(ctx: Context, seconds: Mapping[str, float], before: Facts | None = None) -> Facts:
@@ -115,9 +117,13 @@ def rejected(ctx: Context) -> list[dict[str, Any]]:
 
 
 def dropped(ctx: Context) -> dict[str, int]:
-    """Duplicates dropped, by event type: valid events of days that are built, less those kept."""
-    days = [day for day, row in ctx.ledger.builds("remove_duplicates").items() if row["rows_out"]]
-    held = ctx.read(tables.USER_EVENTS).where(in_days(days))
+    """Duplicates dropped, by event type: valid events of days that are built, less those kept. Each build has counted
+    its own. The tables are asked only where an older version of the project built a day."""
+    builds = {day: row for day, row in ctx.ledger.builds("remove_duplicates").items() if row["rows_out"]}
+    counted = [drops_by_type(row["counts"]) for row in builds.values()]
+    if all(counted):
+        return {name: sum(of.get(name, 0) for of in counted) for name in TYPES if any(name in of for of in counted)}
+    held = ctx.read(tables.USER_EVENTS).where(in_days(builds))
     before, after = (
         {row.event_type: row["count"] for row in events.groupBy("event_type").count().collect()}
         for events in (held, ctx.read(tables.DEDUPED_EVENTS))
@@ -148,11 +154,19 @@ def users(ctx: Context) -> dict[str, Any]:
 
 def items(ctx: Context) -> dict[str, Any]:
     """How many items there are and have so many events; the categories and brands with the most events."""
-    features, top = ctx.read(tables.ITEM_FEATURES), {}
-    for name, column in (("categories", "category_code"), ("brands", "brand")):
-        sums = features.groupBy(F.coalesce(column, F.lit("(none)")).alias("name")).agg(F.sum("total_events").alias("n"))
-        top[name] = {row.name: row.n for row in sums.orderBy(F.desc("n"), "name").limit(MOST_SHOWN).collect()}
-    counted = _activity(features)
+    names = {"categories": "category_code", "brands": "brand"}
+    features = ctx.read(tables.ITEM_FEATURES).select(
+        _place().alias("bin"),
+        *(F.coalesce(column, F.lit("(none)")).alias(name) for name, column in names.items()),
+        "total_events",
+    )
+    sums = F.count("*").alias("rows"), F.sum("total_events").alias("n")
+    by_set = features.groupingSets([["bin"], *([name] for name in names)], "bin", *names).agg(*sums)
+    first = Rows.partitionBy(*(F.col(name).isNull() for name in names)).orderBy(F.desc("n"), *names)
+    shown = by_set.withColumn("place", F.row_number().over(first))
+    found = shown.where(F.col("bin").isNotNull() | (F.col("place") <= MOST_SHOWN)).orderBy("place").collect()
+    top = {name: {row[name]: row.n for row in found if row[name] is not None} for name in names}
+    counted = [row for row in found if row.bin is not None]
     return {"count": sum(row.rows for row in counted), "bins": _bins(counted)} | top
 
 
@@ -195,8 +209,12 @@ def verdicts(folder: Path) -> list[dict[str, Any]]:
 
 def _activity(features: DataFrame, *further: Column) -> list[Any]:
     """Rows by the bin of their events, and `further` aggregates of each bin."""
-    place = F.floor(F.log10("total_events") * BINS_A_DECADE).alias("bin")
-    return features.groupBy(place).agg(F.count("*").alias("rows"), *further).collect()
+    return features.groupBy(_place().alias("bin")).agg(F.count("*").alias("rows"), *further).collect()
+
+
+def _place() -> Column:
+    """The bin of a number of events."""
+    return F.floor(F.log10("total_events") * BINS_A_DECADE)
 
 
 def _bins(counted: Sequence[Any]) -> dict[int, int]:

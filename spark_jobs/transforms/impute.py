@@ -76,7 +76,7 @@ def _filled(
 ) -> DataFrame:
     """`needy` with `<name>_fill` and `<name>_from` of the first level (name, column) at which anything is known.
 
-    A level is computed for those only that no level before it has served: mostly none.
+    Each level is computed only for keys that earlier levels could not fill. Usually there are none.
     """
     key = needy.columns
     frame = needy
