@@ -56,6 +56,10 @@ class DeltaLog:
         """The number of the application's last commit; -1 where it made none."""
         return self._last_number(self._snapshot(), application)
 
+    def properties(self) -> dict[str, str]:
+        """The properties of the latest version; none where there is no table."""
+        return (_metadata(self._snapshot()) or {}).get("configuration", {})
+
     def begin(self, reads_all: bool = False) -> "Transaction":
         """A transaction on the latest version. `reads_all`: any row that another adds meanwhile is a conflict."""
         transaction = self._log.startTransaction(self._none, self._none)
@@ -113,8 +117,7 @@ class Transaction:
 
     def metadata(self) -> Action | None:
         """The table's schema and properties; None where there is no table."""
-        snapshot = self._transaction.snapshot()
-        return json.loads(snapshot.metadata().json())["metaData"] if snapshot.version() >= 0 else None
+        return _metadata(self._transaction.snapshot())
 
     def commit(self, actions: Sequence[Action]) -> None:
         """Commit lines of the log. Raises what Delta raises where another writer was faster (CONFLICTS)."""
@@ -165,6 +168,10 @@ def rows_of(files: Iterable[Action]) -> int | None:
     """Rows in data files, by their statistics; None where one has none."""
     counts = [json.loads(file.get("stats") or "{}").get("numRecords") for file in files]
     return None if None in counts else sum(counts)
+
+
+def _metadata(snapshot: Any) -> Action | None:
+    return json.loads(snapshot.metadata().json())["metaData"] if snapshot.version() >= 0 else None
 
 
 def _milliseconds() -> int:

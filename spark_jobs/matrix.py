@@ -22,9 +22,9 @@ from pyspark.sql import functions as F
 from spark_jobs import tables
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError
+from spark_jobs.given_numbers import kept_number
 from spark_jobs.session import found_session, in_utc, spark_session, unchanged_process
 from spark_jobs.settings import load
-from spark_jobs.transforms.indexing import first_free
 from spark_jobs.versions import NOTHING
 
 if TYPE_CHECKING:
@@ -39,18 +39,21 @@ BYTES_OF_A_CELL = 44
 class UserItemMatrix:
     """Scores as triples (user_index, item_index, score), and the ids behind the numbers.
 
-    `limit_gb`: what the driver may hold of it at once, in gigabytes (10^9 bytes).
+    `limit_gb`: what the driver may hold of it at once, in gigabytes (10^9 bytes). `given`: how many numbers users and
+    items had when somebody was forgotten last.
     """
 
     cells: DataFrame
     users: DataFrame
     items: DataFrame
     limit_gb: float
+    given: tuple[int, int] = (0, 0)
 
     def shape(self) -> tuple[int, int]:
         """Rows and columns: one for each number that was ever given, with cells or without."""
-        last = (index.agg(first_free(index.columns[0])).first()[0] for index in (self.users, self.items))
-        return tuple(last)
+        last = (index.agg(F.max(index.columns[0])).first()[0] for index in (self.users, self.items))
+        rows, columns = (max(given, 0 if top is None else top + 1) for top, given in zip(last, self.given, strict=True))
+        return rows, columns
 
     def triples(self) -> DataFrame:
         """user_index, item_index (bigint) and score (double): what ALS takes."""
@@ -110,5 +113,7 @@ def of_warehouse(ctx: Context) -> UserItemMatrix:
     ctx = ctx.pinned()
     if ctx.ledger.version(tables.USER_ITEM_MATRIX) == NOTHING:
         raise PipelineError(f"{ctx.settings.paths.warehouse}: there is no matrix yet; make run first.")
-    cells, users, items = map(ctx.read, (tables.USER_ITEM_MATRIX, tables.USER_INDEX, tables.ITEM_INDEX))
-    return UserItemMatrix(cells, users, items, ctx.settings.export.max_matrix_gb)
+    indexes = tables.USER_INDEX, tables.ITEM_INDEX
+    cells, users, items = map(ctx.read, (tables.USER_ITEM_MATRIX, *indexes))
+    given = tuple(kept_number(ctx.storage, index) for index in indexes)
+    return UserItemMatrix(cells, users, items, ctx.settings.export.max_matrix_gb, given)

@@ -35,8 +35,10 @@ class RowTable:
         replaced: Collection[str] | None,
         again: bool = True,
         seen: Mapping[str, int] | None = None,
+        properties: Mapping[str, str] | None = None,
     ) -> None:
         """Commit rows in the place of those in the partitions `replaced`; the table is made where there is none.
+        `properties` are added to those of the table.
 
         Raises SupersededError, nothing is written, where a number is not above the last one of its application, or
         where an application that `seen` names has since committed under another number.
@@ -52,7 +54,7 @@ class RowTable:
             if late:
                 raise SupersededError(superseded(late[0], self._table))
             old = _of_partitions(transaction, self._table, replaced)
-            lines = [*_metadata(self._table, transaction), *map(delta_log.removed, old), *new]
+            lines = [*_metadata(self._table, transaction, properties or {}), *map(delta_log.removed, old), *new]
             lines += [delta_log.numbered(part, number) for part, number in numbers.items()]
             try:
                 if lines:  # another has made the table meanwhile
@@ -115,14 +117,19 @@ def _of_partitions(transaction: Transaction, table: Table, partitions: Collectio
     return [file for file in files if file["partitionValues"][table.partition] in partitions]
 
 
-def _metadata(table: Table, transaction: Transaction) -> list[Action]:
-    """The line that makes the table where there is none, or adds columns that this version of the project added."""
+def _metadata(table: Table, transaction: Transaction, further: Mapping[str, str]) -> list[Action]:
+    """The line that makes the table where there is none, or adds properties (`further`), or columns that this version
+    of the project added."""
     there = transaction.metadata()
     if there is None:
         partition = [table.partition] if table.partition else []
-        return [delta_log.created(declared(table).json(), partition, table.comment, properties(table))]
+        return [delta_log.created(declared(table).json(), partition, table.comment, properties(table) | further)]
     fields = json.loads(there["schemaString"])
     names = {field["name"] for field in fields["fields"]}
     new = [field for field in declared(table).jsonValue()["fields"] if field["name"] not in names]
     fields["fields"] += [field | {"nullable": True} for field in new]
-    return [{"metaData": there | {"schemaString": json.dumps(fields)}}] if new else []
+    if not new and further.items() <= there["configuration"].items():
+        return []
+    return [
+        {"metaData": there | {"schemaString": json.dumps(fields), "configuration": there["configuration"] | further}}
+    ]

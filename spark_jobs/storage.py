@@ -171,9 +171,9 @@ class Storage:
         self.create(table)
         self._save(table.conform(frame).write.format("delta"), table, self.part, appends=True)
 
-    def seal(self, table: Table, part: str) -> None:
-        """A commit without rows, after which no earlier attempt at `part` can commit to the table."""
-        self._row_table(table).commit(self._numbers(part), [], ())
+    def seal(self, table: Table, part: str, properties: Mapping[str, str] | None = None) -> None:
+        """A commit without rows, but `properties`, after which no earlier attempt at `part` can commit to the table."""
+        self._row_table(table).commit(self._numbers(part), [], (), properties=properties)
 
     def _save(self, writer: DataFrameWriter, table: Table, part: str | None, appends: bool) -> None:
         """Commits under the lease of `part`. Raises SupersededError, nothing is written, where it is not the latest.

@@ -105,6 +105,10 @@ def test_the_only_user_leaves_empty_tables_behind(pipeline, postgres):
     emptied = [table for step in forget.SNAPSHOTS.values() for table in step]
     assert {ctx.ledger.version(table) - ctx.storage.version(table) for table in emptied} == {0}
     assert postgres("SELECT count(*) FROM items") == [(0,)]
+    pipeline.put("new.csv", HEAD + LINE.format(time="06:00:00", price="1.00", user=USER + 1))
+    run(pipeline)
+    assert pipeline.values(tables.USER_INDEX, "user_id", "user_index") == [(USER + 1, 1)]  # 0 is never given again
+    assert of_warehouse(pipeline.ctx()).shape()[0] == 2
 
 
 def test_the_log_of_no_table_keeps_users():

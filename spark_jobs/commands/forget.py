@@ -17,6 +17,7 @@ from spark_jobs.command_line import guarded, leased, parser
 from spark_jobs.console import Console
 from spark_jobs.context import Context
 from spark_jobs.errors import PipelineError, SettingsError
+from spark_jobs.given_numbers import keep_number
 from spark_jobs.jobs import (
     create_user_item_matrix,
     feature_engineering,
@@ -188,6 +189,7 @@ def _build(ctx: Context, user: int) -> None:
     ctx.storage.part = lease.MATRIX
     index = ctx.storage.read(tables.USER_INDEX)
     if index.where(users.typed(user)).count():
+        keep_number(ctx.storage, tables.USER_INDEX, lease.MATRIX)
         ctx.storage.replace(tables.USER_INDEX, index.where(~users.typed(user)), None)
         _renew(ctx, create_user_item_matrix.STEP, tables.USER_INDEX)
     if any(row["rows_out"] for row in ctx.ledger.builds(LAST_DAILY_STEP).values()):

@@ -22,9 +22,10 @@ from spark_jobs import building, command_line, failpoints, lease, tables
 from spark_jobs.at_once import at_once
 from spark_jobs.building import Snapshot
 from spark_jobs.context import Context, Summary
+from spark_jobs.given_numbers import numbers_given
 from spark_jobs.predicates import in_days
 from spark_jobs.transforms.came import of_others, of_those
-from spark_jobs.transforms.indexing import first_free, new_ids, numbered, offsets
+from spark_jobs.transforms.indexing import new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import more_cells, pair_scores, score
 from spark_jobs.transforms.measure import measures
 from spark_jobs.transforms.scores import from_score, total
@@ -116,11 +117,10 @@ def _numbered(ctx: Context, held: ExitStack, interactions: DataFrame, table: tab
     number, name, _ = table.columns
     version = ctx.storage.version(table)
     index = ctx.storage.read(table, version)  # as it is before the append
-    is_begun = ctx.storage.count(table, version) > 0
     fresh = new_ids(interactions, index, name).persist()  # counted by day, joined, then written
     held.callback(fresh.unpersist)
     by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
-    free, count = index.agg(first_free(number)).first()[0] if is_begun else 0, sum(by_day.values())
+    free, count = numbers_given(ctx.storage, table, version), sum(by_day.values())
     return Index(table, index, numbered(fresh, offsets(by_day, free), name, number), count, free + count)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 
@@ -13,11 +13,6 @@ def new_ids(interactions: DataFrame, index: DataFrame, name: str) -> DataFrame:
     fresh = seen.join(index.select(name), name, "left_anti")
     window = Window.partitionBy("first_day").orderBy(name).rowsBetween(Window.unboundedPreceding, Window.currentRow)
     return fresh.withColumn("place", F.row_number().over(window).cast("bigint") - 1)
-
-
-def first_free(number: str) -> Column:
-    """Aggregate: the number after the largest that was given; those of forgotten users are not given again."""
-    return F.coalesce(F.max(number) + 1, F.lit(0).cast("bigint"))
 
 
 def offsets(new_by_day: Mapping[date, int], first_free: int) -> dict[date, int]:

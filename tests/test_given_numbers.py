@@ -1,0 +1,41 @@
+"""The numbers of an index table: a number whose row has left is not given again, the largest one neither."""
+
+from datetime import datetime
+
+import pytest
+
+from spark_jobs import lease, tables
+from spark_jobs.given_numbers import keep_number, kept_number, numbers_given
+from spark_jobs.lock import Hold
+from spark_jobs.storage import Storage
+
+DAY = datetime(2019, 10, 1).date()
+INDEX = tables.USER_INDEX
+
+
+@pytest.fixture
+def storage(spark, tmp_path) -> Storage:
+    made = Storage(spark, str(tmp_path / "warehouse"))
+    lease.take(made, [Hold(lease.MATRIX, unclean=False)])
+    made.part = lease.MATRIX
+    return made
+
+
+def given(storage: Storage) -> int:
+    return numbers_given(storage, INDEX, storage.version(INDEX))
+
+
+def test_the_largest_number_is_not_given_again_once_its_row_has_left(storage):
+    assert (given(storage), kept_number(storage, INDEX)) == (0, 0)
+    users = storage.frame(INDEX, [{"user_index": n, "user_id": 500 + n, "first_day": DAY} for n in range(3)])
+    storage.append(INDEX, users)
+    assert (given(storage), kept_number(storage, INDEX)) == (3, 0)
+    for left in (2, 1, 0):
+        keep_number(storage, INDEX, lease.MATRIX)
+        storage.replace(INDEX, users.where(f"user_index < {left}"), None)
+        assert (given(storage), kept_number(storage, INDEX)) == (3, 3)
+    storage.append(INDEX, storage.frame(INDEX, [{"user_index": 3, "user_id": 600, "first_day": DAY}]))
+    assert given(storage) == 4
+    described = storage.spark.sql(f"DESCRIBE DETAIL delta.`{storage.path(INDEX)}`").first()
+    assert described.properties["pipeline.numbersGiven"] == "3"
+    assert described.properties["delta.enableDeletionVectors"] == "false"
