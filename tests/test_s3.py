@@ -58,6 +58,15 @@ def submitted(*command: object) -> str:
     return done.stdout
 
 
+def status(*settings: str) -> str:
+    """What `make status` prints; it reads the ledger without Spark."""
+    asked = [sys.executable, "-m", "spark_jobs.commands.status", *settings]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    assert "starting Spark" not in done.stdout
+    return done.stdout
+
+
 @pytest.mark.long
 def test_the_tables_on_s3_are_those_in_a_folder(store):
     folder = Path(tempfile.mkdtemp(prefix="pipeline-s3-"))
@@ -74,7 +83,7 @@ def test_the_tables_on_s3_are_those_in_a_folder(store):
     ) as out:
         out.write(path.read_bytes())
     try:
-        found = {}
+        found, statuses = {}, {}
         for name, base in (("local", str(folder)), ("s3", "s3a://shop")):
             own = [f"paths.{place}={folder / name / place}" for place in NAMES if place != "warehouse"]
             own += [f"paths.raw={base}/raw", f"paths.warehouse={base}/warehouse"]
@@ -84,9 +93,11 @@ def test_the_tables_on_s3_are_those_in_a_folder(store):
             assert again.count("nothing to do") == 6, again  # the load counts what it found unchanged
             answer = submitted(*options, "tests/torture/digests.py", f"{base}/warehouse")
             found[name] = json.loads(answer.splitlines()[-1])
+            statuses[name] = status(*settings)
         addresses = ("landed_files",)  # which hold where a file lies
         local, s3 = ({k: v for k, v in found[name].items() if k not in addresses} for name in ("local", "s3"))
         assert local["user_events"][0] == 2_000
         assert local == s3
+        assert statuses["local"] == statuses["s3"]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
