@@ -36,8 +36,9 @@ JARS = {
 # Hadoop's S3 client with the parts of Amazon's library that it uses, in place of the whole bundle that it declares.
 S3 = (
     "org.apache.hadoop:hadoop-aws:3.4.3?transitive=false",
-    "software.amazon.awssdk:s3-transfer-manager:2.29.52?transitive=true",
-    "software.amazon.awssdk:sts:2.29.52?transitive=true",
+    "software.amazon.awssdk:s3-transfer-manager:2.35.4?transitive=true",
+    "software.amazon.awssdk:sts:2.35.4?transitive=true",
+    "software.amazon.s3.analyticsaccelerator:analyticsaccelerator-s3:1.3.1?transitive=false",
 )
 SPARKS_OWN = ("io.netty_", "org.slf4j_", "commons-codec_", "commons-logging_")  # Spark brings these
 
