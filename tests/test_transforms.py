@@ -109,16 +109,16 @@ def test_a_missing_price_is_the_median_of_its_item_else_its_category_else_the_da
     ]
 
 
-@pytest.mark.parametrize("lacking", [(), ("price",), ("rating",)])
-def test_what_no_event_lacks_need_not_be_looked_for(spark, lacking):
+@pytest.mark.parametrize("missing", [(), ("price",), ("rating",)])
+def test_fills_are_looked_for_only_where_a_value_may_be_missing(spark, missing):
     frame = events(
         spark,
         {"user_id": 1, "event_type": "rating", "rating": "4", "price": "1"},
         {"user_id": 2, "price": "3"},
-        *([{"user_id": 3}] if "price" in lacking else []),
-        *([{"user_id": 4, "event_type": "rating", "price": "1"}] if "rating" in lacking else []),
+        *([{"user_id": 3}] if "price" in missing else []),
+        *([{"user_id": 4, "event_type": "rating", "price": "1"}] if "rating" in missing else []),
     )
-    whole, less = repair(frame, fills(frame)), repair(frame, fills(frame, lacking))
+    whole, less = repair(frame, fills(frame)), repair(frame, fills(frame, missing))
     assert less.schema == whole.schema
     assert less.orderBy("user_id").collect() == whole.orderBy("user_id").collect()
 

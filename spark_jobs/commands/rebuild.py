@@ -26,7 +26,7 @@ from spark_jobs.settings import load
 from spark_jobs.tables import Table
 from spark_jobs.transforms.dedupe import kept, placed
 from spark_jobs.transforms.digest import sums
-from spark_jobs.transforms.impute import Fills, fills, repair
+from spark_jobs.transforms.impute import fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import DAY, name, parse, parse_day
@@ -74,7 +74,7 @@ def _events(ctx: Context, day: datetime) -> Iterator[str]:
     yield _put(ctx, tables.DEDUPED_EVENTS, deduped, where, first, first["rows_out"])
     current = second["input_digest"] == _digest_of(second, first["output_digest"], exempt)
     events = _read(ctx, tables.DEDUPED_EVENTS, second, where, current)
-    repaired = repair(events, Fills(*fills(events)))
+    repaired = repair(events, fills(events))
     yield _put(ctx, tables.CLEANED_EVENTS, repaired, where, second, second["rows_out"])
     cleaned = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
     yield _put(ctx, tables.INTERACTIONS, daily_interactions(cleaned, [day], second["rows_out"]), where, second)

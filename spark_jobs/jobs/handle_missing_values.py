@@ -5,6 +5,7 @@ Takes the days of the range and built days whose deduplicated events changed sin
 """
 
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,12 +17,12 @@ from expectations import cleaned_events as suite
 from spark_jobs import building, command_line, lease, tables
 from spark_jobs.at_once import at_once
 from spark_jobs.context import Context, Summary
+from spark_jobs.day_counts import columns_to_fill
 from spark_jobs.errors import IdentityError
 from spark_jobs.jobs import remove_duplicates
 from spark_jobs.predicates import in_days
-from spark_jobs.rule_versions import VERSIONS
 from spark_jobs.states import LAST_DAILY_STEP as STEP
-from spark_jobs.transforms.impute import LACKING, Fills, fills, repair
+from spark_jobs.transforms.impute import MISSING, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.unrecorded import take_back
@@ -45,12 +46,13 @@ def run(ctx: Context, days: Window) -> Summary:
     source = tables.DEDUPED_EVENTS
     work = replace(work, reads=building.reading(ctx, source))
     events = ctx.storage.read(source, work.reads[source.name]).where(in_days(work.days))
-    stand_ins = fills(events, _lacking(work.days, built))
-    persisted = [frame.persist() for frame in stand_ins if frame is not None]  # small; for the verdict and the write
+    columns = columns_to_fill(built[day]["counts"] if day in built else {} for day in work.days)
+    found_fills = fills(events, columns)
+    persisted = [frame.persist() for frame in found_fills if frame is not None]  # small; for the verdict and the write
     try:
-        cleaned = repair(events, stand_ins)
+        cleaned = repair(events, found_fills)
         found = _measures(cleaned, built)
-        _prove_none_lacks(found, stand_ins)
+        _prove_filled(found, columns)
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         _write(ctx, cleaned, passing, int(found["rows"].sum()))
@@ -63,20 +65,12 @@ def run(ctx: Context, days: Window) -> Summary:
     return {"days_built": len(passing)} | _summary(found)
 
 
-def _lacking(days: list[datetime], built: dict) -> list[str]:
-    """The columns in which these days' deduplicated events may lack a value: all, but those of which today's rules
-    counted no such event when the days were built."""
-    counts = [built[day]["counts"] if day in built else {} for day in days]
-    if any(row.get("repair_rules") != str(VERSIONS["repair"]) for row in counts):
-        return list(LACKING)
-    return [name for name in LACKING if any(row[f"without_{name}"] != "0" for row in counts)]
-
-
-def _prove_none_lacks(found: pd.DataFrame, stand_ins: Fills) -> None:
-    for name, frame in zip(LACKING, stand_ins, strict=True):
-        if frame is None and (rows := int(found[f"{name}_none"].sum())):
+def _prove_filled(found: pd.DataFrame, columns: Collection[str]) -> None:
+    """Raises IdentityError where a value is missing in a column that remove_duplicates counted as complete."""
+    for name in MISSING:
+        if name not in columns and (rows := int(found[f"{name}_none"].sum())):
             raise IdentityError(
-                f"cleaned_events: {rows:,} events lack a {name}, but remove_duplicates counted no such event."
+                f"cleaned_events: {rows:,} events have no {name}, but remove_duplicates counted no such event."
             )
 
 

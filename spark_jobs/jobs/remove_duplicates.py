@@ -5,7 +5,6 @@ Reads user_events; writes deduped_events, day_builds, day_status; joins small fi
 """
 
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -18,19 +17,18 @@ from pyspark.sql import functions as F
 from expectations import deduped_events as suite
 from spark_jobs import building, command_line, lease, tables
 from spark_jobs.context import Context, Summary
+from spark_jobs.day_counts import to_counts
 from spark_jobs.errors import IdentityError
 from spark_jobs.predicates import in_days
-from spark_jobs.rule_versions import VERSIONS
 from spark_jobs.storage_files import compact
 from spark_jobs.transforms.dedupe import drops, kept, placed
-from spark_jobs.transforms.impute import LACKING
+from spark_jobs.transforms.impute import MISSING
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import DAY, Window, floor
 
 STEP = "remove_duplicates"
 PART = lease.PREPROCESSING
-DROPPED = "dropped_"  # before an event type, in the counts of a build
 COLLECTED = (tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS)
 
 
@@ -75,8 +73,8 @@ def _rows(ctx: Context, days: list[datetime]) -> int:
 
 def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
     table = tables.DEDUPED_EVENTS
-    lacking = [F.count_if(F.expr(broken)).alias(f"without_{name}") for name, broken in LACKING.items()]
-    found = measures(kept, table, suite.RULES, ["event_date"], [*key_sums(table), *lacking], keys=False).toPandas()
+    missing = [F.count_if(F.expr(condition)).alias(f"no_{name}") for name, condition in MISSING.items()]
+    found = measures(kept, table, suite.RULES, ["event_date"], [*key_sums(table), *missing], keys=False).toPandas()
     counts = ["rows", "kept", "keys_lost", "repeated_keys"]
     days = by_type.groupby("event_date", as_index=False)[counts].sum()
     days["dropped"] = days["rows"] - days["kept"]
@@ -85,21 +83,14 @@ def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counts(found: pd.DataFrame, by_type: pd.DataFrame) -> dict[str, dict]:
-    keys, wanting = spelled_keys(found), [f"without_{name}" for name in LACKING]
-    counts = {
-        (day := str(row["event_date"])): {"rows_in": int(row["rows_in"]), "rows_out": int(row["kept"])}
-        | {"keys": keys.get(day), "repair_rules": VERSIONS["repair"]}
-        | {name: int(row[name]) for name in wanting}
-        for row in found.to_dict("records")
-    }
-    for row in by_type.to_dict("records"):
-        counts[str(row["event_date"])][f"{DROPPED}{row['event_type']}"] = int(row["rows"] - row["kept"])
+    keys, counts = spelled_keys(found), {}
+    for row in found.to_dict("records"):
+        types = by_type[by_type["event_date"] == row["event_date"]]
+        dropped = dict(zip(types["event_type"], (types["rows"] - types["kept"]).astype(int), strict=True))
+        day, missing = str(row["event_date"]), {name: int(row[f"no_{name}"]) for name in MISSING}
+        counts[day] = {"rows_in": int(row["rows_in"]), "rows_out": int(row["kept"]), "keys": keys.get(day)}
+        counts[day] |= to_counts(dropped, missing)
     return counts
-
-
-def drops_by_type(counts: Mapping[str, str]) -> dict[str, int]:
-    """The duplicates that a build dropped, by event type, as its row in the ledger has them; empty in an old row."""
-    return {name.removeprefix(DROPPED): int(count) for name, count in counts.items() if name.startswith(DROPPED)}
 
 
 def _summary(by_type: pd.DataFrame) -> Summary:

@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 from spark_jobs import identity, matrix, tables
 from spark_jobs.at_once import at_once
 from spark_jobs.context import Context
+from spark_jobs.day_counts import dropped_by_type
 from spark_jobs.jobs.handle_missing_values import PRICE_SOURCES
-from spark_jobs.jobs.remove_duplicates import drops_by_type
 from spark_jobs.predicates import in_days
 from spark_jobs.session import now
 from spark_jobs.states import unit_name
@@ -120,7 +120,7 @@ def dropped(ctx: Context) -> dict[str, int]:
     """Duplicates dropped, by event type: valid events of days that are built, less those kept. Each build has counted
     its own. The tables are asked only where an older version of the project built a day."""
     builds = {day: row for day, row in ctx.ledger.builds("remove_duplicates").items() if row["rows_out"]}
-    counted = [drops_by_type(row["counts"]) for row in builds.values()]
+    counted = [dropped_by_type(row["counts"]) for row in builds.values()]
     if all(counted):
         return {name: sum(of.get(name, 0) for of in counted) for name in TYPES if any(name in of for of in counted)}
     held = ctx.read(tables.USER_EVENTS).where(in_days(builds))

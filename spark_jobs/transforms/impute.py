@@ -11,53 +11,53 @@ from spark_jobs.tables.model import PRICE
 
 PRICE_KEY = ("event_date", "item_id", "category_id")
 RATING_KEY = ("event_date", "item_id")
-LACKING = {  # the events that need a value, as SQL
+MISSING = {  # the events that need a value, as SQL
     "price": "price IS NULL OR price = 0",
     "rating": "event_type = 'rating' AND rating IS NULL",
 }
 
 
 class Fills(NamedTuple):
-    """What stands in for missing values: one row for each (day, item, category) that lacks a price, with `price_fill`
-    and `price_from`; one for each (day, item) that lacks a rating, with `rating_fill` and `rating_from`. Small.
-    None: no event lacks one."""
+    """Values for missing ones: one row for each (day, item, category) without a price, with `price_fill` and
+    `price_from`; one for each (day, item) without a rating, with `rating_fill` and `rating_from`. Small. None: none is
+    missing."""
 
     prices: DataFrame | None
     ratings: DataFrame | None
 
 
-def fills(events: DataFrame, lacking: Collection[str] = tuple(LACKING)) -> Fills:
+def fills(events: DataFrame, columns: Collection[str] = tuple(MISSING)) -> Fills:
     """The medians and means that repair deduplicated events, computed only for the items, categories and days in need.
 
-    `lacking`: the columns, of price and rating, that an event may lack. One pass over the events for each level, of
-    which only the rows of the needy are shuffled.
+    `columns`: of price and rating, those that may be missing. One pass over the events for each level, of which only
+    the rows of the needy are shuffled.
     """
-    return Fills(_prices(events) if "price" in lacking else None, _ratings(events) if "rating" in lacking else None)
+    return Fills(_prices(events) if "price" in columns else None, _ratings(events) if "rating" in columns else None)
 
 
 def _prices(events: DataFrame) -> DataFrame:
     known = events.where("price > 0").withColumn("cents", (F.col("price") * 100).cast("bigint"))
-    needy = events.where(LACKING["price"]).select(*PRICE_KEY).distinct()
+    needy = events.where(MISSING["price"]).select(*PRICE_KEY).distinct()
     return _filled(needy, known, _median(), "price", (("item", "item_id"), ("category", "category_id"), ("day",)))
 
 
 def _ratings(events: DataFrame) -> DataFrame:
-    needy = events.where(LACKING["rating"]).select(*RATING_KEY).distinct()
+    needy = events.where(MISSING["rating"]).select(*RATING_KEY).distinct()
     return _filled(needy, events.where("rating IS NOT NULL"), _mean(), "rating", (("item", "item_id"), ("day",)))
 
 
 def repair(events: DataFrame, found: Fills) -> DataFrame:
     """Deduplicated events to `cleaned_events`: missing prices and ratings filled, each with its source. No shuffle."""
-    lacks_price = F.expr(LACKING["price"])
-    lacks_rating = F.expr(LACKING["rating"])
+    no_price = F.expr(MISSING["price"])
+    no_rating = F.expr(MISSING["rating"])
     rated = F.when(F.col("rating").isNotNull(), F.lit("given"))
     priced = _joined(events, found.prices, PRICE_KEY, "price")
     return CLEANED_EVENTS.conform(
         _joined(priced, found.ratings, RATING_KEY, "rating")
-        .withColumn("rating_source", F.coalesce(rated, F.when(lacks_rating, F.col("rating_from")), F.lit("none")))
-        .withColumn("rating", F.coalesce("rating", F.when(lacks_rating, F.col("rating_fill"))))
-        .withColumn("price_source", F.when(lacks_price, F.coalesce("price_from", F.lit("none"))).otherwise("given"))
-        .withColumn("price", F.when(lacks_price, F.col("price_fill")).otherwise(F.col("price")))
+        .withColumn("rating_source", F.coalesce(rated, F.when(no_rating, F.col("rating_from")), F.lit("none")))
+        .withColumn("rating", F.coalesce("rating", F.when(no_rating, F.col("rating_fill"))))
+        .withColumn("price_source", F.when(no_price, F.coalesce("price_from", F.lit("none"))).otherwise("given"))
+        .withColumn("price", F.when(no_price, F.col("price_fill")).otherwise(F.col("price")))
     )
 
 

@@ -1,0 +1,48 @@
+"""What remove_duplicates counts of a day, as later steps and the report read it."""
+
+import pandas as pd
+import pytest
+
+from spark_jobs import day_counts
+from spark_jobs.day_counts import columns_to_fill, dropped_by_type, to_counts
+from spark_jobs.errors import IdentityError
+from spark_jobs.jobs.handle_missing_values import _prove_filled
+
+DROPPED = {"view": 3, "cart": 0}
+
+
+def recorded(price: int, rating: int) -> dict[str, str]:
+    """A day's counts as the ledger has them: text."""
+    return {name: str(count) for name, count in to_counts(DROPPED, {"price": price, "rating": rating}).items()}
+
+
+def test_dropped_rows_are_read_as_they_were_counted():
+    assert dropped_by_type(recorded(0, 0)) == DROPPED
+    assert dropped_by_type({"source": "x", "keys": "y"}) == {}  # built by an older version of the project
+
+
+@pytest.mark.parametrize(
+    ("days", "columns"),
+    [
+        ([(0, 0)], []),
+        ([(1, 0)], ["price"]),
+        ([(0, 0), (0, 2)], ["rating"]),
+        ([(1, 0), (0, 2)], ["price", "rating"]),
+    ],
+)
+def test_a_column_is_left_out_only_where_no_day_has_an_event_without_a_value(days, columns):
+    assert columns_to_fill(recorded(*day) for day in days) == columns
+
+
+def test_every_column_is_searched_where_other_rules_counted_or_none(monkeypatch):
+    before = recorded(0, 0)
+    assert columns_to_fill([before, {}]) == ["price", "rating"]
+    monkeypatch.setattr(day_counts, "VERSIONS", {"repair": 2})
+    assert columns_to_fill([before]) == ["price", "rating"]
+
+
+def test_a_value_that_is_missing_in_a_column_counted_as_complete_stops_the_build():
+    found = pd.DataFrame({"price_none": [0, 2], "rating_none": [1, 0]})
+    _prove_filled(found, ["price", "rating"])
+    with pytest.raises(IdentityError, match="2 events have no price, but remove_duplicates counted no such event"):
+        _prove_filled(found, ["rating"])
