@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.transforms import came, features, indexing, interactions, items, sums
+from spark_jobs.transforms import features, indexing, interactions, items, shared_keys, sums
 from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.impute import Fills, fills, repair
 from spark_jobs.transforms.measure import measures
@@ -115,7 +115,8 @@ def test_sums_shuffle_what_they_group_and_no_more(stored, plan, make, exchanges)
     assert plan(make(stored))[0] == exchanges
 
 
-def test_a_day_is_added_without_a_shuffle_of_those_who_did_not_come(stored, plan):
+def test_a_day_is_added_without_a_shuffle_of_users_without_new_rows(stored, plan):
     new, standing = stored(tables.INTERACTIONS), stored(tables.USER_FEATURES)
-    assert plan(came.of_others(standing, new, "user_id")) == (1, 0)  # of the day's users, to make them distinct
-    assert plan(came.of_those(standing, new, "user_id")) == (1, 0)
+    # The one shuffle is of the day's users, to make them distinct.
+    assert plan(shared_keys.not_sharing_key(standing, new, "user_id")) == (1, 0)
+    assert plan(shared_keys.sharing_key(standing, new, "user_id")) == (1, 0)

@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 from spark_jobs import tables
 from spark_jobs.table_schema import schema
 from spark_jobs.transforms import features, scores
-from spark_jobs.transforms.came import of_others, of_those
 from spark_jobs.transforms.interactions import more_cells, pair_scores, pairs, score
+from spark_jobs.transforms.shared_keys import not_sharing_key, sharing_key
 from spark_jobs.transforms.sums import item_sums, more_item_sums, user_sums
 
 WEIGHTS = {"view": 1.0, "cart": 3.25, "rating": 4.0, "purchase": 5.0}
@@ -54,16 +54,16 @@ def rows(frame) -> list:
 
 
 def test_item_sums_grown_by_a_day_are_those_of_all_days(interactions):
-    before, came = split(interactions)
-    theirs = of_those(interactions, came, "user_id")
-    day = item_sums(came, pairs(theirs, F.expr(NOW)))
-    grown = more_item_sums(item_sums(before, pairs(before)), day, came)
+    before, new_rows = split(interactions)
+    theirs = sharing_key(interactions, new_rows, "user_id")
+    day = item_sums(new_rows, pairs(theirs, F.expr(NOW)))
+    grown = more_item_sums(item_sums(before, pairs(before)), day, new_rows)
     assert rows(grown) == rows(item_sums(interactions, pairs(interactions)))
 
 
-def test_users_who_came_are_told_as_among_all(interactions):
-    _, came = split(interactions)
-    theirs = of_those(interactions, came, "user_id")
+def test_users_with_new_rows_are_found_as_among_all(interactions):
+    _, new_rows = split(interactions)
+    theirs = sharing_key(interactions, new_rows, "user_id")
     whole = of_user(user_sums(interactions, pairs(interactions)))
     told = of_user(user_sums(theirs, pairs(theirs, F.expr(NOW))))
     assert NEWCOMER in told and len(told) < len(whole)
@@ -75,9 +75,9 @@ def of_user(sums) -> dict:
 
 
 def test_a_pair_is_met_once_and_bought_for_the_first_time_once(interactions):
-    before, came = split(interactions)
+    before, new_rows = split(interactions)
     first, whole = pairs(before), pairs(interactions)
-    then = pairs(of_those(interactions, came, "user_id"), F.expr(NOW))
+    then = pairs(sharing_key(interactions, new_rows, "user_id"), F.expr(NOW))
     both = rows(first.unionByName(then).groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
     assert both == rows(whole.groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
     assert {row.met for row in whole.collect()} == {1}
@@ -89,14 +89,14 @@ AWKWARD = {"view": 0.3, "cart": 0.1, "rating": 0.000001, "purchase": 12345.67890
 
 @pytest.mark.parametrize("weights", [WEIGHTS, AWKWARD], ids=["plain", "awkward"])
 def test_scores_grown_by_a_day_are_those_of_all_days_to_the_last_bit(interactions, weights):
-    before, came = split(interactions)
+    before, new_rows = split(interactions)
     standing, new = (
         pair_scores(days, weights).selectExpr("*", "user_id AS user_index", "item_id AS item_index")
-        for days in (before, came)
+        for days in (before, new_rows)
     )
-    touched = more_cells(of_those(standing, came, "user_id").unionByName(new))
+    touched = more_cells(sharing_key(standing, new_rows, "user_id").unionByName(new))
     grown = touched.select("user_id", "item_id", "score").unionByName(
-        of_others(standing, came, "user_id").select("user_id", "item_id", "score")
+        not_sharing_key(standing, new_rows, "user_id").select("user_id", "item_id", "score")
     )
     assert rows(grown) == rows(pair_scores(interactions, weights))
 

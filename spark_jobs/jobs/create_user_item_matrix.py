@@ -24,11 +24,11 @@ from spark_jobs.building import Snapshot
 from spark_jobs.context import Context, Summary
 from spark_jobs.given_numbers import numbers_given
 from spark_jobs.predicates import in_days
-from spark_jobs.transforms.came import of_others, of_those
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import more_cells, pair_scores, score
 from spark_jobs.transforms.measure import measures
 from spark_jobs.transforms.scores import from_score, total
+from spark_jobs.transforms.shared_keys import not_sharing_key, sharing_key
 from spark_jobs.windows import DAY, Window
 
 STEP = "create_user_item_matrix"
@@ -79,18 +79,18 @@ def run(ctx: Context, days: Window) -> Summary:
     (interactions,) = state.bases(ctx, *BASES)
     added = None if trailing_days else state.added_to(ctx, TABLE)
     within = trailing(interactions, state.as_of, trailing_days)
-    came = within.where(in_days(added)) if added else within
-    seen = came if added else interactions  # an id has a number beyond the window too
+    new_rows = within.where(in_days(added)) if added else within
+    seen = new_rows if added else interactions  # an id has a number beyond the window too
     earlier = state.earlier(ctx, TABLE).drop("as_of", "built_at") if added else None
-    kept = None if earlier is None else of_others(earlier, came, "user_id")
+    kept = None if earlier is None else not_sharing_key(earlier, new_rows, "user_id")
     with ExitStack() as held:
         users, items, due = at_once(
             ctx.spark,
             lambda: _numbered(ctx, held, seen, tables.USER_INDEX),
             lambda: _numbered(ctx, held, seen, tables.ITEM_INDEX),
-            lambda: _due(ctx, within, came, earlier, kept),
+            lambda: _due(ctx, within, new_rows, earlier, kept),
         )
-        made = _made(came, earlier, weights, users, items)
+        made = _made(new_rows, earlier, weights, users, items)
         made = building.stamped(TABLE, made, state).persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
         held.callback(made.unpersist)
         cells = made if kept is None else made.unionByName(building.stamped(TABLE, kept, state))
@@ -124,18 +124,20 @@ def _numbered(ctx: Context, held: ExitStack, interactions: DataFrame, table: tab
     return Index(table, index, numbered(fresh, offsets(by_day, free), name, number), count, free + count)
 
 
-def _due(ctx: Context, within: DataFrame, came: DataFrame, earlier: DataFrame | None, kept: DataFrame | None) -> Due:
+def _due(
+    ctx: Context, within: DataFrame, new_rows: DataFrame, earlier: DataFrame | None, kept: DataFrame | None
+) -> Due:
     def counted(cells: DataFrame, of: Column) -> tuple[int, Decimal]:
         return cells.agg(F.count("*"), total(of)).first()
 
     new_score = score(chosen(ctx)[0])
     if earlier is None or kept is None:
-        rows_in, new = counted(came, new_score)
+        rows_in, new = counted(new_rows, new_score)
         return Due(rows_in, 0, new)
     rows_in, (_, new), (_, before), (rows, stays) = at_once(
         ctx.spark,
         within.count,
-        lambda: counted(came, new_score),
+        lambda: counted(new_rows, new_score),
         lambda: counted(earlier, from_score("score")),
         lambda: counted(kept, from_score("score")),
     )
@@ -143,13 +145,13 @@ def _due(ctx: Context, within: DataFrame, came: DataFrame, earlier: DataFrame | 
 
 
 def _made(
-    came: DataFrame, earlier: DataFrame | None, weights: dict[str, float], users: Index, items: Index
+    new_rows: DataFrame, earlier: DataFrame | None, weights: dict[str, float], users: Index, items: Index
 ) -> DataFrame:
-    """The cells of the users who came, those that `earlier` has of them included; None: everybody's, from scratch."""
+    """The cells of users with new rows, those that `earlier` has of them included; None: everybody's, from scratch."""
     if earlier is None:
-        return scored(came, weights, users.rows, items.rows)
-    new = scored(came, weights, F.broadcast(of_those(users.rows, came, "user_id")), items.rows)
-    return more_cells(of_those(earlier, came, "user_id").unionByName(new))
+        return scored(new_rows, weights, users.rows, items.rows)
+    new = scored(new_rows, weights, F.broadcast(sharing_key(users.rows, new_rows, "user_id")), items.rows)
+    return more_cells(sharing_key(earlier, new_rows, "user_id").unionByName(new))
 
 
 def scored(interactions: DataFrame, weights: dict[str, float], users: DataFrame, items: DataFrame) -> DataFrame:

@@ -25,10 +25,10 @@ from spark_jobs.building import Snapshot
 from spark_jobs.context import Context, Summary
 from spark_jobs.predicates import in_days
 from spark_jobs.tables import Table
-from spark_jobs.transforms.came import of_others, of_those
 from spark_jobs.transforms.features import item_features, user_features
 from spark_jobs.transforms.interactions import pairs
 from spark_jobs.transforms.measure import measures
+from spark_jobs.transforms.shared_keys import not_sharing_key, sharing_key
 from spark_jobs.transforms.sums import item_sums, more_item_sums, user_sums
 from spark_jobs.windows import DAY, Window
 
@@ -72,13 +72,14 @@ def run(ctx: Context, days: Window) -> Summary:
         return {"unchanged": True, "as_of": state.as_of.date()}
     interactions, items = state.bases(ctx, *BASES)
     new_days = state.added_to(ctx, tables.ITEM_SUMS, tables.USER_FEATURES)
-    came = interactions.where(in_days(new_days)) if new_days else interactions
+    new_rows = interactions.where(in_days(new_days)) if new_days else interactions
     with ExitStack() as held:
-        theirs = _kept(held, of_those(interactions, came, "user_id")) if new_days else interactions
+        theirs = _kept(held, sharing_key(interactions, new_rows, "user_id")) if new_days else interactions
         met = _kept(held, pairs(theirs, F.expr(in_days(new_days)) if new_days else None))  # both tables count them
-        sums = _kept(held, _item_sums(ctx, state, came, item_sums(came, met), new_days))  # judged by what follows
+        added = item_sums(new_rows, met)
+        sums = _kept(held, _item_sums(ctx, state, new_rows, added, new_days))  # judged by what follows
         outputs = [
-            _users(ctx, state, held, came, user_sums(theirs, met), new_days),
+            _users(ctx, state, held, new_rows, user_sums(theirs, met), new_days),
             _items(ctx, state, held, sums, items),
         ]
         found = at_once(ctx.spark, *(partial(_measured, ctx, state, output) for output in outputs))
@@ -107,20 +108,20 @@ def _kept(held: ExitStack, rows: DataFrame) -> DataFrame:
 
 
 def _item_sums(
-    ctx: Context, state: Snapshot, came: DataFrame, sums: DataFrame, days: list[datetime] | None
+    ctx: Context, state: Snapshot, new_rows: DataFrame, sums: DataFrame, days: list[datetime] | None
 ) -> DataFrame:
-    return more_item_sums(state.earlier(ctx, tables.ITEM_SUMS), sums, came) if days else sums
+    return more_item_sums(state.earlier(ctx, tables.ITEM_SUMS), sums, new_rows) if days else sums
 
 
 def _users(
-    ctx: Context, state: Snapshot, held: ExitStack, came: DataFrame, sums: DataFrame, days: list[datetime] | None
+    ctx: Context, state: Snapshot, held: ExitStack, new_rows: DataFrame, sums: DataFrame, days: list[datetime] | None
 ) -> Output:
     """user_features: of active users from their `sums`, of the others the rows of the last snapshot."""
     table = tables.USER_FEATURES
     made = _kept(held, building.stamped(table, user_features(sums, chosen(ctx)[0]), state))
     if not days:
         return Output(table, user_suite, made, None)
-    others = of_others(state.earlier(ctx, table), came, "user_id")
+    others = not_sharing_key(state.earlier(ctx, table), new_rows, "user_id")
     return Output(table, user_suite, made, building.stamped(table, others, state))
 
 
