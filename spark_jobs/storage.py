@@ -151,8 +151,8 @@ class Storage:
         such rows, so none are looked for.
         """
         self.create(table)
-        writer = table.conform(frame).write.format("delta")
         appends = are_new or self.log(table).known_files() == []
+        writer = table.conform(frame).write.format("delta")
         if not appends and where is not None:
             writer = writer.option("replaceWhere", where)
         if note is not None:
@@ -161,9 +161,8 @@ class Storage:
 
     def replace_days(self, table: Table, frame: DataFrame, days: Collection[datetime]) -> None:
         """One commit in which `frame` takes the place of all rows of `days`, which are not empty."""
-        files = self.log(table).known_files() if self.exists(table) else []
-        held = None if files is None else {file["partitionValues"][table.partition] for file in files}
-        are_new = held is not None and held.isdisjoint(str(day.date()) for day in days)
+        files, chosen = self.log(table).known_files(), {str(day.date()) for day in days}
+        are_new = files is not None and all(file["partitionValues"][table.partition] not in chosen for file in files)
         self.replace(table, frame, in_days(days), are_new=are_new)
 
     def append(self, table: Table, frame: DataFrame) -> None:
@@ -172,7 +171,7 @@ class Storage:
         self._save(table.conform(frame).write.format("delta"), table, self.part, appends=True)
 
     def seal(self, table: Table, part: str, properties: Mapping[str, str] | None = None) -> None:
-        """A commit without rows, but `properties`, after which no earlier attempt at `part` can commit to the table."""
+        """A commit without rows, after which no earlier attempt at `part` can commit; it adds `properties`."""
         self._row_table(table).commit(self._numbers(part), [], (), properties=properties)
 
     def _save(self, writer: DataFrameWriter, table: Table, part: str | None, appends: bool) -> None:
@@ -181,7 +180,7 @@ class Storage:
         Delta refuses a commit that began before another of the same application id, and skips one whose version is
         not above the table's last. Only the holder of the lease writes these rows: any other conflict means that
         another part wrote its own rows, or that files were joined, and the commit is tried again. Raises BusyError
-        after ATTEMPTS conflicts, and where `appends` would stand beside rows that an earlier attempt just wrote.
+        after ATTEMPTS conflicts, and where rows would be added beside those that an earlier attempt just wrote.
         """
         writer = writer.mode("append" if appends else "overwrite")
         writer = writer.option("mergeSchema", "true")  # a column that this version of the project added

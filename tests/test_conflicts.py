@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from delta.exceptions import captured
+from pyspark.sql import DataFrameWriter
 
 from spark_jobs import landing, lease, lock, storage_files, tables
-from spark_jobs.delta_log import ATTEMPTS, DeltaLog
+from spark_jobs.delta_log import ATTEMPTS, DeltaLog, Transaction
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.storage import Storage
 from spark_jobs.storage_files import compact
@@ -219,6 +221,27 @@ def test_rows_are_not_added_beside_those_of_an_earlier_attempt(spark, tmp_path, 
     failed = gate.meanwhile(lambda: later.append(TABLE, frame), lambda: earlier.append(TABLE, rows(earlier, 1)))
     assert [type(error) for error in failed] == [BusyError]
     assert ids(later) == [1]
+
+
+def test_a_commit_whose_answer_is_lost_is_no_conflict(spark, tmp_path, monkeypatch):
+    """A log store that wrote the commit and then finds its own file there when it tries again."""
+    storage = attempt(spark, tmp_path)
+
+    def then_lost(write: Callable[..., Any]) -> Callable[..., Any]:
+        def lost(*arguments: Any) -> None:
+            write(*arguments)
+            raise captured.ConcurrentTransactionException("lost", "")
+
+        return lost
+
+    storage.create(TABLE)
+    monkeypatch.setattr(DataFrameWriter, "save", then_lost(DataFrameWriter.save))
+    storage.append(TABLE, rows(storage, 1))
+    storage.replace(TABLE, rows(storage, 2), None)
+    monkeypatch.setattr(Transaction, "commit", then_lost(Transaction.commit))
+    leases = storage.rows(tables.LEASES)
+    storage.add_rows(tables.LEASES, leases)
+    assert ids(storage) == [2] and storage.rows(tables.LEASES) == leases * 2
 
 
 def test_a_write_that_others_keep_getting_ahead_of_ends_in_one_sentence(spark, tmp_path, monkeypatch):
