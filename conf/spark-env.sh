@@ -10,7 +10,7 @@ if [ ! -x "$python" ]; then # an image, or a cluster's machine
   }
 fi
 # The rules are in spark_jobs/environment.py, for the commands that start Spark themselves as well.
-decided=$("$python" -E -P -X utf8 -m spark_jobs.environment "$root" "$python") || exit $?
+decided=$("$python" -E -P -X utf8 -m spark_jobs.environment "$root" "$python" "$@") || exit $?
 eval "$decided"
 . "$here/scratch.sh"
 # No logging setting reaches what the JVM says at its start: of its own parts that Spark uses, and of variables that hold

@@ -60,24 +60,36 @@ def _java(environment: Mapping[str, str]) -> None:
     """Look at Java's own `release` file: to start Java takes longer."""
     home = environment.get("JAVA_HOME")
     named = f"JAVA_HOME={home}" if home else "java on PATH"
-    program = shutil.which(f"{home}/bin/java" if home else "java", path=environment.get("PATH"))
-    if program is None:
+    if _java_program(environment) is None:
         what = f"{named} has no program bin/java" if home else "no program java is on PATH"
         raise SettingsError(f"{what}; install Java 17 or later, and name its folder in JAVA_HOME.")
-    found = java_version(Path(program))
+    found = java_version(java_release(environment))
     if found is not None and found < LEAST_JAVA:
         raise SettingsError(
             f"{named} is Java {found}, and Spark needs Java {LEAST_JAVA} or later; name a newer one in JAVA_HOME."
         )
 
 
-def java_version(program: Path) -> int | None:
-    """The main version of the Java that `program` belongs to; None where it does not say."""
-    release = program.resolve().parent.parent / "release"
+def _java_program(environment: Mapping[str, str]) -> str | None:
+    """The Java that Spark's scripts start; None where there is none."""
+    home = environment.get("JAVA_HOME")
+    return shutil.which(f"{home}/bin/java" if home else "java", path=environment.get("PATH"))
+
+
+def java_release(environment: Mapping[str, str]) -> str:
+    """The file `release` of the Java that Spark's scripts start: which build it is. Empty where there is none."""
+    program = _java_program(environment)
+    if program is None:
+        return ""
+    release = Path(program).resolve().parent.parent / "release"
     if not release.exists():  # Java 8: in jre/bin below the folder with the file
         release = release.parent.parent / "release"
-    text = release.read_text(encoding="utf-8", errors="replace") if release.exists() else ""
-    found = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', text, re.MULTILINE)
+    return release.read_text(encoding="utf-8", errors="replace") if release.exists() else ""
+
+
+def java_version(release: str) -> int | None:
+    """The main version of a Java, of which this is the file `release`; None where it does not say."""
+    found = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', release, re.MULTILINE)
     return int(found[1]) if found else None
 
 

@@ -1,0 +1,63 @@
+"""Makes the archive of Java's classes (spark_jobs/class_archive.py): a small run of each job that needs no PostgreSQL,
+whose JVM writes down what it has loaded. Set-up calls it; without an archive everything works, and starts slower.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from spark_jobs import class_archive, environment
+
+PLACES = ("raw", "warehouse", "database", "quality", "reports", "metrics", "logs")
+ROWS, HOURS, FIRST = 3_000, 3, datetime(2019, 10, 1)
+
+
+def main() -> int:
+    """Makes the archive in the place of all others; returns 0 where there is one now, or where this Java gets none."""
+    environment.prepare()
+    spark = environment.own_spark()
+    archive = class_archive.find_archive(spark, os.environ)
+    if archive is None:
+        return 0
+    for outdated in spark.glob("classes-*"):
+        outdated.unlink()
+    made = archive.with_name(f"{archive.stem}.new")
+    with tempfile.TemporaryDirectory() as folder:
+        configured = [f"-Dlog4j2.configurationFile={(spark / 'conf' / 'log4j2.properties').as_uri()}"]
+        options = class_archive.to_make(made, spark, os.environ) + configured
+        own = {"SPARK_SUBMIT_OPTS": class_archive.quoted(options), "PIPELINE_LOGS": f"{folder}/logs"}
+        done = subprocess.run([spark / "bin" / "spark-submit", __file__, folder], env=os.environ | own, check=False)
+    if done.returncode or not made.exists():
+        return 1
+    made.replace(archive)
+    return 0
+
+
+def train(folder: Path) -> None:
+    """Run the jobs over a few generated events."""
+    from spark_jobs import lease, pipeline
+    from spark_jobs.command_line import leased
+    from spark_jobs.jobs import load_to_database
+    from spark_jobs.sample.generate import Span, generate
+    from spark_jobs.session import spark_session
+    from spark_jobs.settings import load
+    from spark_jobs.windows import DAY, HOUR, Window
+
+    generate(Span(ROWS, HOURS, FIRST), folder / "raw")
+    settings = load([f"paths.{name}={json.dumps(str(folder / name))}" for name in PLACES])
+    hours, days = Window(FIRST, FIRST + HOURS * HOUR, HOUR), Window(FIRST, FIRST + DAY, DAY)
+    with leased(settings, spark_session("classes"), lease.PARTS) as ctx:
+        for job in pipeline.JOBS:
+            if job is not load_to_database:
+                ctx.run(job, days if job in pipeline.DAILY else hours)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        train(Path(sys.argv[1]))
+    else:
+        sys.exit(main())
