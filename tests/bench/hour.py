@@ -1,4 +1,4 @@
-"""One hour of events through the three collection jobs by spark-submit, beside an empty session's start and stop.
+"""One hour of events through the three collection jobs by spark-submit, beside an empty session of Spark as it comes.
 
 The hour is the second one: each later hour finds tables and database as it does.
 """
@@ -6,12 +6,14 @@ The hour is the second one: each later hour finds tables and database as it does
 import statistics
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from spark_jobs.environment import own_spark
 from spark_jobs.errors import PipelineError
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
@@ -29,7 +31,7 @@ def measured(scratch: Path) -> dict[str, float]:
     """Seconds of the empty session, and of each job for the second hour in a new folder."""
     folder = process.folder(scratch)
     _landed(folder, FIRST)
-    return {"empty session": _submitted(folder, EMPTY)} | _landed(folder, FIRST + HOUR)
+    return {"empty session": _of_an_empty_session(folder)} | _landed(folder, FIRST + HOUR)
 
 
 def _landed(folder: Path, hour: datetime) -> dict[str, float]:
@@ -55,10 +57,20 @@ def told(medians: dict[str, Any]) -> Table:
 
 
 def _submitted(folder: Path, script: str, *options: str) -> float:
+    return _timed([SUBMIT, script, *options], environment(folder))
+
+
+def _of_an_empty_session(folder: Path) -> float:
+    """Spark's own script with a configuration folder that is empty: none of this project's settings, no archive."""
+    spark, conf = own_spark(), folder / "no-settings"
+    conf.mkdir()
+    variables = environment(folder) | {"SPARK_HOME": str(spark), "SPARK_CONF_DIR": str(conf)}
+    return _timed([spark / "bin" / "spark-submit", EMPTY], variables)
+
+
+def _timed(command: Sequence[object], variables: Mapping[str, str]) -> float:
     begun = time.monotonic()
-    command = [SUBMIT, script, *options]
-    variables = environment(folder)
-    done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([*map(str, command)], env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise PipelineError(f"{script} failed: {done.stderr[-300:]}")
+        raise PipelineError(f"{command[1]} failed: {done.stderr[-300:]}")
     return time.monotonic() - begun
