@@ -1,5 +1,6 @@
 """The DuckDB oracle against the figures of the cases, written here by hand. Needs no Spark (`--noconftest` will do)."""
 
+import json
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from spark_jobs.sample.generate import Span, generate
+from tests.bench import by_duckdb
 from tests.oracle_duckdb import Oracle, compute
 from tests.oracle_duckdb.reader import split_record
 from tests.oracle_duckdb.rows import judge, parse_time
@@ -234,3 +237,12 @@ def test_times_have_one_grammar(text, moment):
 def test_reasons(change, reasons):
     good = {"user_id": "1", "item_id": "2", "event_type": "view", "timestamp": "2019-10-01 00:00:00 UTC"}
     assert judge(good | change)[1] == reasons
+
+
+def test_the_script_of_the_benchmark_makes_as_many_rows_as_the_oracle(tmp_path, capsys):
+    source = generate(Span(2_000, 24, datetime(2019, 10, 1)), tmp_path)[0]
+    by_duckdb.main(str(source), str(tmp_path), 1, "2019-10-01")
+    found, oracle = json.loads(capsys.readouterr().out)["rows"], compute([source])
+    assert found["user_events"] == 2_000
+    for name in ("user_events", "deduped_events", "cleaned_events", "user_item_matrix", "user_features"):
+        assert found[name] == getattr(oracle, name).num_rows, name

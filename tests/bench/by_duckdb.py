@@ -101,6 +101,7 @@ def main(source: str, out: str, threads: int, day: str) -> None:
     seconds, rows = {}, {}
     with duckdb.connect(config={"threads": threads}) as db:
         db.execute(tables.MACROS)
+        db.execute(tables.weight(tables.WEIGHTS))
         for step, (statements, written) in STEPS.items():
             begun = time.monotonic()
             for sql in statements:
