@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from spark_jobs import class_archive, machine, outcome, preflight
+from spark_jobs import class_archive, compilation, machine, outcome, preflight
 from spark_jobs.errors import SettingsError
 
 # What a run means must not depend on the language, the encoding or the time zone of a machine.
@@ -195,17 +195,19 @@ def main() -> int:
         outcome.write({"sentence": str(error)}, error.outcome, error.exit_code)
         return error.exit_code
     decision = decide(os.environ, Path(root), python)
-    _add_class_archive(decision, Path(root), arguments)
+    _add_java_options(decision, Path(root), arguments)
     for name, value in decision.variables.items():
         sys.stdout.write(f"unset {name}\n" if value is None else f"export {name}={shlex.quote(value)}\n")
     say_unused(decision.unused)
     return 0
 
 
-def _add_class_archive(decision: Decision, root: Path, arguments: Sequence[str]) -> None:
-    """Have the JVM take its classes from the archive, where there is one that fits."""
+def _add_java_options(decision: Decision, root: Path, arguments: Sequence[str]) -> None:
+    """What this start of Java needs: the archive of classes, and the compilers. Options of the user come after them."""
     decided = {name: value for name, value in (os.environ | decision.variables).items() if value}
-    if options := class_archive.to_use(decided, arguments, _defaults(root)):
+    options = class_archive.to_use(decided, arguments, _defaults(root))
+    options += compilation.java_options(arguments)
+    if options:
         given = decided.get("SPARK_SUBMIT_OPTS", "")
         decision.variables["SPARK_SUBMIT_OPTS"] = f"{class_archive.quoted(options)} {given}".strip()
 
