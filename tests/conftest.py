@@ -16,6 +16,7 @@ if "PIPELINE_POSTGRES" not in os.environ:  # where databases of root's runs are 
 import pytest
 from pyspark.sql import SparkSession
 
+from spark_jobs.compilation import FIRST_ONLY
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError
 from spark_jobs.jobs import extract_events, load_to_database, validate_data_quality
@@ -49,7 +50,9 @@ def spark() -> SparkSession:
         "spark.sql.codegen.wholeStage": "false",
     }
     options |= {"spark.sql.codegen.factoryMode": "NO_CODEGEN"}  # to compile takes longer than a few rows
+    os.environ["SPARK_SUBMIT_OPTS"] = FIRST_ONLY  # and so does a second compilation
     session = spark_session("tests", **options)
+    del os.environ["SPARK_SUBMIT_OPTS"]
     yield session
     session.stop()
 

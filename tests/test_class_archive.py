@@ -92,6 +92,7 @@ def test_options_reach_the_shell_as_they_are(made, tmp_path):
 
 def test_the_session_takes_its_classes_from_the_archive(spark):
     archive = class_archive.find_archive(environment.own_spark(), os.environ)
-    assert archive is not None and archive.exists(), f"make setup makes it; see {ROOT / 'data' / 'logs' / 'setup.log'}"
-    maps = Path(f"/proc/{spark.sparkContext._gateway.proc.pid}/maps").read_text()
-    assert str(archive) in maps
+    if archive is None:
+        pytest.skip("this Java does not say which build it is, so it gets no archive")
+    assert archive.exists(), f"make setup makes it; see {ROOT / 'data' / 'logs' / 'setup.log'}"
+    assert str(archive) in Path(f"/proc/{spark.sparkContext._gateway.proc.pid}/maps").read_text()
