@@ -48,7 +48,7 @@ report: .venv/.ready ## the last run in pictures, made again and opened: data/re
 requeue: .venv/.ready ## rejected rows once more, after you mended their file in data/raw or a rule in conf/settings.toml
 	@$(PY) -m spark_jobs.pipeline --requeue $${INPUT:+--input "$$INPUT"} $(sets)
 
-test: .venv/.dev ## the tests, about 20 minutes on two cores
+test: .venv/.dev ## the tests, about a quarter of an hour on two cores
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-all: .venv/.dev ## the tests, long ones too

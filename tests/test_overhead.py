@@ -51,10 +51,10 @@ def test_a_run_that_finds_nothing_new_asks_spark_nothing(costs):
 @pytest.mark.parametrize(
     ("name", "queries", "jobs", "commits"),
     [
-        ("first", 90, 275, 40),
-        ("extract_events", 3, 8, 5),
-        ("validate_data_quality", 3, 7, 4),
-        ("load_to_database", 4, 16, 4),
+        ("first", 75, 250, 37),
+        ("extract_events", 2, 8, 4),
+        ("validate_data_quality", 2, 7, 3),
+        ("load_to_database", 3, 15, 3),
     ],
 )
 def test_a_small_run_costs_no_more_than_it_did(costs, name, queries, jobs, commits):
