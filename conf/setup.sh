@@ -60,7 +60,7 @@ sed -i 's|^\( *\)\. ${SPARK_ENV_SH}$|\1. "${SPARK_ENV_SH}"|' "$site/pyspark/bin/
 for tool in spark-submit spark-sql; do ln -sf "$root/conf/spark-tool.sh" ".venv/bin/$tool"; done
 echo "setup: fetching the jars …"
 quietly .venv/bin/python -E -X utf8 conf/jars.py
-echo "setup: making an archive of Java's classes, for faster starts (about a minute) …"
+echo "setup: making an archive of Java's classes, for faster starts (one or two minutes) …"
 .venv/bin/python -E -X utf8 conf/make_class_archive.py >>"$log" 2>&1 ||
   echo "setup: the archive could not be made (see $log); everything works without it, and starts slower."
 echo "$root" > .venv/.ready # make sets up again where the checkout has moved

@@ -11,7 +11,7 @@ from pathlib import Path
 from spark_jobs import preflight
 
 FIRST_WITH_CACHE = 25  # from here on Java's archive keeps methods' profiles too, and its options have other names
-# Options with which somebody decides the class path or the archive himself.
+# Options of the user that decide the class path or the archive.
 OWN = ("-cp", "-classpath", "--class-path", "-Xshare", "-XX:SharedArchiveFile", "-XX:ArchiveClasses", "-XX:AOT")
 FOLDERS = ("SPARK_CONF_DIR", "HADOOP_CONF_DIR", "YARN_CONF_DIR")  # which Spark has in its class path
 OWN_CLASS_PATH = ("--driver-class-path", "spark.driver.extraClassPath")
@@ -31,7 +31,7 @@ def to_make(archive: Path, spark: Path, environment: Mapping[str, str]) -> list[
 
 
 def to_use(environment: Mapping[str, str], arguments: Sequence[str], defaults: str) -> list[str]:
-    """Java's options that use the archive; none where there is none, or where the class path is somebody's own.
+    """Java's options that use the archive; none where there is none, or where the user chose another class path.
 
     `arguments` are those of spark-submit, `defaults` the text of the configuration. The class path is Spark's with the
     folders behind the jars: Java takes the archive where the path begins with the one that it was made with.
@@ -43,9 +43,7 @@ def to_use(environment: Mapping[str, str], arguments: Sequence[str], defaults: s
         return []
     if any(name in text for name in OWN_CLASS_PATH for text in [*arguments, defaults]):
         return []
-    folders = [
-        environment[name] for name in ("SPARK_CONF_DIR", "HADOOP_CONF_DIR", "YARN_CONF_DIR") if environment.get(name)
-    ]
+    folders = [environment[name] for name in FOLDERS if environment.get(name)]
     kind, log = ("AOTCache", "aot") if _has_cache(environment) else ("SharedArchiveFile", "cds")
     return ["-cp", ":".join([f"{spark}/jars/*", *folders]), f"-XX:{kind}={archive}", f"-Xlog:{log}*=off"]
 

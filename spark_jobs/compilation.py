@@ -14,7 +14,7 @@ from spark_jobs.errors import SettingsError
 from spark_jobs.windows import HOUR
 
 HOURLY = ("extract_events.py", "validate_data_quality.py", "load_to_database.py")
-ANY_TIME = datetime.max  # stands for the present: without a start it is one hour, whichever
+ANY_TIME = datetime.max  # in place of the present, which only chooses the hour where no start is given
 FIRST_ONLY = "-XX:TieredStopAtLevel=1"
 
 

@@ -44,8 +44,8 @@ class LedgerReader:
     def rows(self, table: Table) -> list[Row]:
         """All rows of a small table, in no order.
 
-        By deltalake's own query engine. Its `to_pyarrow_table` leaves threads that abort one process of six at its end
-        where the table is on S3.
+        By deltalake's own query engine: for a table on S3 its `to_pyarrow_table` leaves threads that abort some
+        processes at their end.
         """
         found = self._table(table)
         if found is None:

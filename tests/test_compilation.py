@@ -2,7 +2,8 @@
 
 import pytest
 
-from spark_jobs.compilation import FIRST_ONLY, java_options
+from spark_jobs import pipeline
+from spark_jobs.compilation import FIRST_ONLY, HOURLY, java_options
 
 SUBMIT = ["org.apache.spark.deploy.SparkSubmit", "--conf", "spark.app.name=x"]
 EXTRACT = "spark_jobs/jobs/extract_events.py"
@@ -38,3 +39,8 @@ def test_everything_else_gets_both(arguments):
 @pytest.mark.parametrize("wrong", [["--start", "yesterday"], ["--start"], ["--end", "2019-10-01T05"]])
 def test_wrong_arguments_are_left_to_the_job(wrong):
     assert java_options([EXTRACT, *wrong]) == []
+
+
+def test_the_jobs_of_an_hour_are_those_that_do_not_build_days():
+    hourly = [job for job in pipeline.JOBS if job not in pipeline.DAILY]
+    assert sorted(HOURLY) == sorted(f"{job.__name__.rpartition('.')[2]}.py" for job in hourly)
