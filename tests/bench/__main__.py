@@ -68,14 +68,16 @@ def _rows(arguments: argparse.Namespace, scratch: Path, console: Console) -> dic
     medians = rows.medians(rounds)
     console.print(rows.told(medians))
     console.print(profile(rounds[-1]["pipeline"], os.cpu_count() or 1))
-    drafts = []
-    if arguments.naive:
-        (scratch / "naive").mkdir()
-        found = first_drafts.by_spark(scratch / "naive", path), first_drafts.by_pandas(scratch)
-        drafts = first_drafts.told(*found, medians["CSV to all Delta tables"]["pipeline"])
-    for line in drafts:
+    result = {"input": _told(arguments, path), "rounds": rounds, "medians": medians}
+    return result | (_drafts(rounds[-1]["pipeline"], path, scratch, console) if arguments.naive else {})
+
+
+def _drafts(ours: dict[str, Any], path: Path, scratch: Path, console: Console) -> dict[str, Any]:
+    (scratch / "naive").mkdir()
+    spark, pandas = first_drafts.by_spark(scratch / "naive", path), first_drafts.by_pandas(scratch)
+    for line in (*first_drafts.beside_spark(spark, ours), first_drafts.of_pandas(pandas)):
         console.print(line)
-    return {"input": _told(arguments, path), "rounds": rounds, "medians": medians, "first drafts": drafts}
+    return {"first drafts": {"spark": spark, "pandas": pandas}}
 
 
 def _hour(arguments: argparse.Namespace, scratch: Path, console: Console) -> dict[str, Any]:

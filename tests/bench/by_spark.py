@@ -9,8 +9,11 @@ import os
 import sys
 import time
 
+import psutil
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
+
+from tests.bench.resources import core_seconds
 
 SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -92,7 +95,7 @@ def _cleaned(spark: SparkSession, out: str) -> DataFrame:
 
 
 def main(source: str, out: str) -> None:
-    """Runs every step; prints the seconds of each."""
+    """Runs every step; prints the seconds of each, and the core-seconds of all processes."""
     os.environ["SPARK_CONF_DIR"] = out  # not this project's
     builder = SparkSession.builder
     for name, value in SETTINGS.items():
@@ -104,8 +107,10 @@ def main(source: str, out: str) -> None:
         begun = time.monotonic()
         step(spark, source, out)
         seconds[step.__name__] = time.monotonic() - begun
+    us = psutil.Process()
+    processors = core_seconds([us, *us.children(recursive=True)])  # before the JVM ends
     spark.stop()
-    sys.stdout.write(json.dumps({"seconds": seconds}) + "\n")
+    sys.stdout.write(json.dumps({"seconds": seconds, "processors": processors}) + "\n")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 from spark_jobs import pipeline, quality
 from spark_jobs.command_line import guarded
 from tests import counting
-from tests.bench.memory import Watch
+from tests.bench.resources import Watch, core_seconds
 
 
 def main() -> int:
@@ -74,8 +74,7 @@ def _read(ctx: Any) -> int:
 
 def _processors(ctx: Any) -> float:
     """Seconds that the processors worked for Spark's process, its workers and this one."""
-    parts = [psutil.Process(), _jvm(ctx), *_jvm(ctx).children(recursive=True)]
-    return sum(sum(part.cpu_times()[:4]) for part in parts)  # user, system, and both of children that have ended
+    return core_seconds([psutil.Process(), _jvm(ctx), *_jvm(ctx).children(recursive=True)])
 
 
 def _compiler(ctx: Any) -> float:

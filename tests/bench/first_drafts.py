@@ -1,18 +1,22 @@
 """What a first draft costs: a PySpark script without care, once; the pandas way, up to where it dies."""
 
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from spark_jobs.sample.generate import Span, generate
 from tests.bench.process import answer
+from tests.bench.table import ratios
 
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 
 
 def by_spark(folder: Path, path: Path) -> dict[str, Any]:
-    """Seconds of each step of the script, and of all of it with its session."""
+    """Seconds of each step of the script; seconds (`all`) and core-seconds (`processors`) of its whole run."""
     begun = time.monotonic()
     found = answer("by_spark", path, folder)
     return found | {"all": time.monotonic() - begun}
@@ -29,10 +33,31 @@ def by_pandas(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def told(spark: dict[str, Any], pandas: list[dict[str, Any]], ours: float) -> list[str]:
-    """Both in sentences; `ours` are the pipeline's seconds from CSV to all Delta tables."""
-    lines = [f"naive PySpark, once: {spark['all']:.1f} s, {spark['all'] / ours:.2f} times this pipeline's {ours:.1f} s"]
-    last = pandas[-1]
+def beside_spark(spark: Mapping[str, Any], ours: Mapping[str, Any]) -> list[Table]:
+    """The pipeline's run beside the script's: seconds by step and in all, then core-seconds in all.
+
+    Core-seconds are those of all processes but PostgreSQL. What the script does not do is left out line by line:
+    the load, then the start, the proofs and the report.
+    """
+    steps = {name: (ours["seconds"][name], seconds) for name, seconds in spark["seconds"].items()}
+    six = tuple(map(sum, zip(*steps.values(), strict=True)))
+    run = {"the six steps": six, "the whole run, load, proofs and report too": (ours["all"], spark["all"])}
+    cores = ours["processors"]
+    whole, load = ours["whole"]["processors"], cores["load_to_database"]
+    used = {
+        "the whole run": whole,
+        "without the load": whole - load,
+        "without start, proofs and report too": sum(cores.values()) - load,
+    }
+    return [
+        ratios("seconds beside a first draft in PySpark, once", "the draft", steps | run),
+        ratios("core-seconds", "the draft", {name: (part, spark["processors"]) for name, part in used.items()}),
+    ]
+
+
+def of_pandas(found: list[dict[str, Any]]) -> str:
+    """Where the pandas way ended, as a sentence."""
+    last = found[-1]
     cells = f"{last['users']:,} users by {last['items']:,} items, {last['users'] * last['items'] * 8 / 1e9:,.0f} GB"
     verb = "dies" if last["died"] else "still runs"
-    return [*lines, f"pandas' dense pivot {verb} at {last['rows']:,} rows ({cells} of doubles)"]
+    return f"pandas' dense pivot {verb} at {last['rows']:,} rows ({cells} of doubles)"

@@ -10,7 +10,7 @@ from typing import Any
 
 from spark_jobs.errors import PipelineError
 from spark_jobs.settings import ROOT
-from tests.bench.memory import Watch
+from tests.bench.resources import Watch
 from tests.process import command, environment
 
 

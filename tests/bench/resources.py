@@ -1,6 +1,6 @@
-"""Peak memory of a process and all that it started."""
+"""Peak memory and core-seconds of processes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 import psutil
@@ -48,3 +48,8 @@ def _resident(process: psutil.Process) -> int:
         found = process.memory_info()
         return found.rss - found.shared
     return 0
+
+
+def core_seconds(processes: Iterable[psutil.Process]) -> float:
+    """Seconds that the cores worked for them so far, and for those of their children that have ended."""
+    return sum(sum(process.cpu_times()[:4]) for process in processes)  # user, system, and both of ended children
