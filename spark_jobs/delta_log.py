@@ -14,6 +14,7 @@ from delta import exceptions
 from delta.exceptions import captured
 from pyspark.sql import SparkSession
 
+NOTHING = -1  # the version of a table of which nothing is committed
 ATTEMPTS = 5  # at a commit that other writers keep getting ahead of
 # What Delta raises when another writer was faster. PySpark raises these classes only once `captured` is imported, and
 # nothing in Delta's own package imports it.

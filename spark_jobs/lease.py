@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from spark_jobs import tables
-from spark_jobs.delta_log import CONFLICTS
+from spark_jobs.delta_log import CONFLICTS, NOTHING
 from spark_jobs.errors import BusyError, LayoutError, SupersededError
 from spark_jobs.lock import Hold
 from spark_jobs.session import now
 from spark_jobs.storage import Storage
 from spark_jobs.storage_files import name_in_ascii
-from spark_jobs.versions import NOTHING
 from spark_jobs.windows import HOUR
 
 COLLECTION, PREPROCESSING, MATRIX, FEATURES = PARTS = ("collection", "preprocessing", "matrix", "features")

@@ -9,13 +9,12 @@ from datetime import date, datetime
 from typing import Any
 
 from spark_jobs import states, tables, versions
-from spark_jobs.delta_log import CONFLICTS
+from spark_jobs.delta_log import CONFLICTS, NOTHING
 from spark_jobs.errors import BusyError
 from spark_jobs.session import now
 from spark_jobs.states import Unit
 from spark_jobs.storage import Storage
 from spark_jobs.tables import Table
-from spark_jobs.versions import NOTHING
 from spark_jobs.windows import Window
 
 ATTEMPTS = 5

@@ -12,12 +12,12 @@ from deltalake.exceptions import DeltaProtocolError
 from spark_jobs import environment, tables
 from spark_jobs.addresses import S3, is_remote
 from spark_jobs.context import Context, context
+from spark_jobs.delta_log import NOTHING
 from spark_jobs.errors import PipelineError
 from spark_jobs.ledger import PINNED, Ledger
 from spark_jobs.row_files import Row, to_rows
 from spark_jobs.settings import ROOT, Settings
 from spark_jobs.tables import Table
-from spark_jobs.versions import NOTHING
 
 READ = (*PINNED, tables.SUPPRESSED_USERS)
 COMMIT = re.compile(r"[0-9]{20}\.(json|checkpoint.*parquet)")

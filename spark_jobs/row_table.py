@@ -9,12 +9,11 @@ from delta.exceptions import captured
 from pyspark.sql import SparkSession
 
 from spark_jobs import delta_log
-from spark_jobs.delta_log import ATTEMPTS, CONFLICTS, Action, DeltaLog, Transaction, file_system
+from spark_jobs.delta_log import ATTEMPTS, CONFLICTS, NOTHING, Action, DeltaLog, Transaction, file_system
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.row_files import Row, from_parquet, to_parquet
 from spark_jobs.table_schema import declared, properties
 from spark_jobs.tables import Table
-from spark_jobs.versions import NOTHING
 
 
 class RowTable:

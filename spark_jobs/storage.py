@@ -15,13 +15,12 @@ from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from spark_jobs import delta_log
-from spark_jobs.delta_log import ATTEMPTS, CONFLICTS, DeltaLog, file_system
+from spark_jobs.delta_log import ATTEMPTS, CONFLICTS, NOTHING, DeltaLog, file_system
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.predicates import in_days
 from spark_jobs.row_table import Row, RowTable, overtaken, superseded
 from spark_jobs.table_schema import schema
 from spark_jobs.tables import Table
-from spark_jobs.versions import NOTHING
 
 COMMITS_OF_AN_ATTEMPT = 1_000_000  # more than any attempt makes
 

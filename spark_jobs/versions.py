@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spark_jobs import tables
+from spark_jobs.delta_log import NOTHING
 from spark_jobs.states import LAST_DAILY_STEP
 from spark_jobs.tables import Table
 
-NOTHING = -1  # the version of a table of which nothing is committed
 # The ledger table, and the step in day_builds, whose rows name the versions of these tables.
 NAMED_BY = {
     (tables.LANDED_FILES, None): (tables.RAW_EVENTS,),

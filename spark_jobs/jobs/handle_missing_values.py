@@ -22,7 +22,7 @@ from spark_jobs.errors import IdentityError
 from spark_jobs.jobs import remove_duplicates
 from spark_jobs.predicates import in_days
 from spark_jobs.states import LAST_DAILY_STEP as STEP
-from spark_jobs.transforms.impute import MISSING, fills, repair
+from spark_jobs.transforms.impute import MISSING, PRICE_SOURCES, RATING_SOURCES, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
 from spark_jobs.unrecorded import take_back
@@ -30,8 +30,6 @@ from spark_jobs.windows import DAY, Window
 
 PART = lease.PREPROCESSING
 TABLES = (tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS)
-PRICE_SOURCES = ("given", "item", "category", "day", "none")
-RATING_SOURCES = ("given", "item", "day", "none")
 
 
 def run(ctx: Context, days: Window) -> Summary:

@@ -14,13 +14,13 @@ from spark_jobs import identity, matrix, tables
 from spark_jobs.at_once import at_once
 from spark_jobs.context import Context
 from spark_jobs.day_counts import dropped_by_type
-from spark_jobs.jobs.handle_missing_values import PRICE_SOURCES
+from spark_jobs.delta_log import NOTHING
 from spark_jobs.predicates import in_days
 from spark_jobs.session import now
 from spark_jobs.states import unit_name
 from spark_jobs.tables import Table
+from spark_jobs.transforms.impute import PRICE_SOURCES
 from spark_jobs.transforms.interactions import TYPES
-from spark_jobs.versions import NOTHING
 from spark_jobs.windows import HOUR, Window, describe_windows, gaps
 
 Facts = dict[str, Any]

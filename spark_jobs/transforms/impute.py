@@ -9,6 +9,8 @@ from pyspark.sql import functions as F
 from spark_jobs.tables import CLEANED_EVENTS
 from spark_jobs.tables.model import PRICE
 
+PRICE_SOURCES = ("given", "item", "category", "day", "none")
+RATING_SOURCES = ("given", "item", "day", "none")
 PRICE_KEY = ("event_date", "item_id", "category_id")
 RATING_KEY = ("event_date", "item_id")
 MISSING = {  # the events that need a value, as SQL
