@@ -116,7 +116,7 @@ def jars():
 def memory():
     """What this machine or container has, and the heap that a job gets of it."""
     sys.path.append(str(ROOT))
-    from spark_jobs import machine
+    from spark_jobs.runtime import machine
 
     found = machine.memory()
     size = f"{found / machine.GIB:.1f} GiB"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyspark
 from pyspark.sql import SparkSession
 
-from spark_jobs import environment
+from spark_jobs.runtime import environment
 
 PLACE = Path(pyspark.__file__).parent / "jars"
 JARS = {

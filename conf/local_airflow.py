@@ -20,11 +20,12 @@ from pathlib import Path
 
 import ports
 
-from spark_jobs import environment, lock, machine
 from spark_jobs.command_line import guarded
+from spark_jobs.coordination import lock
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.postgres.connection import connect
 from spark_jobs.postgres.database import embedded
+from spark_jobs.runtime import environment, machine
 from spark_jobs.sample.feed import begin
 from spark_jobs.settings import ROOT, Settings, load
 

@@ -1,5 +1,6 @@
-"""Makes the archive of Java's classes (spark_jobs/class_archive.py): a small run of each job that needs no PostgreSQL,
-whose JVM writes down what it has loaded. Set-up calls it; without an archive everything works, and starts slower.
+"""Makes the archive of Java's classes (spark_jobs/runtime/class_archive.py): a small run of each job that needs no
+PostgreSQL, whose JVM writes down what it has loaded. Set-up calls it; without an archive everything works, and starts
+slower.
 """
 
 import json
@@ -10,7 +11,7 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from spark_jobs import class_archive, environment
+from spark_jobs.runtime import class_archive, environment
 
 PLACES = ("raw", "warehouse", "database", "quality", "reports", "metrics", "logs")
 ROWS, HOURS, FIRST = 3_000, 3, datetime(2019, 10, 1)
@@ -39,8 +40,9 @@ def main() -> int:
 
 def train(folder: Path) -> None:
     """Run the jobs over a few generated events."""
-    from spark_jobs import lease, pipeline
+    from spark_jobs import pipeline
     from spark_jobs.command_line import leased
+    from spark_jobs.coordination import lease
     from spark_jobs.jobs import load_to_database
     from spark_jobs.sample.generate import Span, generate
     from spark_jobs.session import spark_session

@@ -9,8 +9,8 @@ if [ ! -x "$python" ]; then # an image, or a cluster's machine
     exit 2
   }
 fi
-# The rules are in spark_jobs/environment.py, for the commands that start Spark themselves as well.
-decided=$("$python" -E -P -X utf8 -m spark_jobs.environment "$root" "$python" "$@") || exit $?
+# The rules are in spark_jobs/runtime/environment.py, for the commands that start Spark themselves as well.
+decided=$("$python" -E -P -X utf8 -m spark_jobs.runtime.environment "$root" "$python" "$@") || exit $?
 eval "$decided"
 . "$here/scratch.sh"
 # No logging setting reaches what the JVM says at its start: of its own parts that Spark uses, and of variables that hold

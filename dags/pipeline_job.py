@@ -31,7 +31,7 @@ JOBS = Path(__file__).resolve().parents[1] / "spark_jobs" / "jobs"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SPELLED = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
 WRONG_SETTING, NOT_ARRIVED = 2, 4  # exit codes of the jobs; README
-DONE, MISSING, STOPPED = "done", "missing", "stopped"  # outcomes of the jobs; spark_jobs/outcome.py
+DONE, MISSING, STOPPED = "done", "missing", "stopped"  # outcomes of the jobs; spark_jobs/observability/outcome.py
 POKE, POKE_MOST, PATIENCE = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=6)
 SETTLING = timedelta(minutes=2)  # after a start, Airflow makes the runs that are due within this time
 LISTENER = "io.openlineage.spark.agent.OpenLineageSparkListener"

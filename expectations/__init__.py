@@ -1,4 +1,4 @@
-"""One Great Expectations suite for each table. Only `spark_jobs.quality` runs them.
+"""One Great Expectations suite for each table. Only `spark_jobs.validation.quality` runs them.
 
 A suite judges *measures*: one row for each unit (hour, day or snapshot) with counts of the rows that break each rule,
 taken in one pass over the events. `critical` keeps the unit out, `warning` is reported; these are Great Expectations'

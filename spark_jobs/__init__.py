@@ -18,6 +18,6 @@ if sys.argv[:1] == ["-m"]:  # a command that still imports its modules: Ctrl-C i
     sys.excepthook = _say_interrupted
 
 if "PYSPARK_GATEWAY_PORT" in os.environ and os.path.join("spark_jobs", "jobs") in sys.argv[0]:  # noqa: PTH118
-    from spark_jobs import preflight
+    from spark_jobs.runtime import preflight
 
     preflight.check_or_exit()  # before any import that fails with another Spark or another Python

@@ -15,12 +15,16 @@ from typing import Any
 from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 
-from spark_jobs import environment, lease, lock, metrics, outcome, preflight, quality, windows
+from spark_jobs import windows
 from spark_jobs.context import Context, Summary, context
+from spark_jobs.coordination import lease, lock
 from spark_jobs.errors import PipelineError, SettingsError
-from spark_jobs.redaction import redacted
+from spark_jobs.observability import metrics, outcome
+from spark_jobs.observability.redaction import redacted
+from spark_jobs.runtime import environment, preflight
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import ROOT, Settings, load
+from spark_jobs.validation import quality
 
 INTERRUPTED = 130  # as a shell has it
 Run = Callable[[Context, windows.Window], Summary]

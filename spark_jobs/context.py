@@ -8,10 +8,10 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_jobs.lease import Lease
-from spark_jobs.ledger import Ledger
+from spark_jobs.coordination.lease import Lease
+from spark_jobs.delta.storage import Storage
+from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.settings import Settings
-from spark_jobs.storage import Storage
 from spark_jobs.tables import Table
 from spark_jobs.windows import Window
 

@@ -5,7 +5,7 @@ from __future__ import annotations  # an older Python shall get as far as to be 
 from collections.abc import Mapping
 from typing import Any
 
-from spark_jobs.outcome import Outcome
+from spark_jobs.observability.outcome import Outcome
 
 
 class PipelineError(Exception):

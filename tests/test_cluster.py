@@ -11,11 +11,12 @@ from pathlib import Path
 import pyspark
 import pytest
 
-from spark_jobs import lease, tables
+from spark_jobs import tables
 from spark_jobs.commands.package import package
+from spark_jobs.coordination import lease
+from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError
 from spark_jobs.settings import ROOT, load
-from spark_jobs.storage import Storage
 
 PAGE = (ROOT / "docs" / "cluster.md").read_text().replace("\\\n", " ")
 COMMANDS = re.findall(r"^spark-submit (--master.*)$", PAGE, re.MULTILINE)
@@ -49,10 +50,10 @@ def test_spark_submit_and_the_job_understand_the_command(command):
 
 def test_the_package_holds_all_that_an_executor_imports(tmp_path):
     path = package(tmp_path)
-    assert {"spark_jobs/landing.py", "spark_jobs/sources/records.py", "expectations/__init__.py"} <= set(
+    assert {"spark_jobs/ingest/landing.py", "spark_jobs/sources/records.py", "expectations/__init__.py"} <= set(
         zipfile.ZipFile(path).namelist()
     )
-    program = f"import sys; sys.path.insert(0, {str(path)!r}); import spark_jobs.landing as m; print(m.__file__)"
+    program = f"import sys; sys.path.insert(0, {str(path)!r}); import spark_jobs.ingest.landing as m; print(m.__file__)"
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.strip().startswith(str(path)), done.stderr
 

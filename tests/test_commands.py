@@ -14,7 +14,7 @@ import pytest
 from spark_jobs import pipeline as whole
 from spark_jobs import tables
 from spark_jobs.commands import status
-from spark_jobs.console import Console
+from spark_jobs.observability.console import Console
 from spark_jobs.sample import Span, generate
 from tests.conftest import CASES, HEAD
 from tests.oracle_duckdb import compute

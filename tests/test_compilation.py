@@ -3,7 +3,7 @@
 import pytest
 
 from spark_jobs import pipeline
-from spark_jobs.compilation import FIRST_ONLY, HOURLY, java_options
+from spark_jobs.runtime.compilation import FIRST_ONLY, HOURLY, java_options
 
 SUBMIT = ["org.apache.spark.deploy.SparkSubmit", "--conf", "spark.app.name=x"]
 EXTRACT = "spark_jobs/jobs/extract_events.py"

@@ -12,11 +12,14 @@ import pytest
 from delta.exceptions import captured
 from pyspark.sql import DataFrameWriter
 
-from spark_jobs import landing, lease, lock, storage_files, tables
-from spark_jobs.delta_log import ATTEMPTS, DeltaLog, Transaction
+from spark_jobs import tables
+from spark_jobs.coordination import lease, lock
+from spark_jobs.delta import storage_files
+from spark_jobs.delta.delta_log import ATTEMPTS, DeltaLog, Transaction
+from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.storage_files import compact
 from spark_jobs.errors import BusyError, SupersededError
-from spark_jobs.storage import Storage
-from spark_jobs.storage_files import compact
+from spark_jobs.ingest import landing
 from tests.conftest import HEAD
 
 DAY = datetime(2019, 10, 1)

@@ -14,11 +14,11 @@ import pytest
 from spark_jobs.command_line import sentence
 from spark_jobs.commands import psql
 from spark_jobs.errors import DatabaseError, SettingsError
+from spark_jobs.observability.redaction import hide, redacted
 from spark_jobs.postgres.connection import connect, for_psql, parts
 from spark_jobs.postgres.database import address
 from spark_jobs.postgres.errors import named
 from spark_jobs.postgres.warehouse import Warehouse
-from spark_jobs.redaction import hide, redacted
 from spark_jobs.settings import ROOT
 from tests.test_doctor import ask
 

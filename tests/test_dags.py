@@ -238,7 +238,7 @@ def test_a_server_that_airflow_tells_its_lineage_is_told_by_the_job_too(told):
 
 
 def test_the_sensor_waits_longer_than_any_setting_lets_a_day_wait(pipeline_job):
-    from spark_jobs.settings_types import Schedule
+    from spark_jobs.settings.types import Schedule
 
     (limit,) = Schedule.__annotations__["wait_hours"].__metadata__
     assert timedelta(hours=limit.most) < pipeline_job.PATIENCE
@@ -339,7 +339,8 @@ def test_a_summary_that_airflow_cannot_keep_leaves_the_end_of_the_task_as_it_is(
 
 
 def test_the_operator_knows_the_outcomes_and_exit_codes_of_the_jobs(pipeline_job):
-    from spark_jobs import errors, outcome
+    from spark_jobs import errors
+    from spark_jobs.observability import outcome
 
     assert tuple(outcome.Outcome)[:3] == (pipeline_job.DONE, pipeline_job.MISSING, pipeline_job.STOPPED)
     assert errors.SettingsError.exit_code == pipeline_job.WRONG_SETTING

@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from spark_jobs import day_counts
-from spark_jobs.day_counts import columns_to_fill, dropped_by_type, to_counts
 from spark_jobs.errors import IdentityError
 from spark_jobs.jobs.handle_missing_values import _prove_filled
+from spark_jobs.ledger import day_counts
+from spark_jobs.ledger.day_counts import columns_to_fill, dropped_by_type, to_counts
 
 DROPPED = {"view": 3, "cart": 0}
 

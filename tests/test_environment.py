@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import machine, preflight
-from spark_jobs.environment import LOOPBACK, decide
 from spark_jobs.errors import SettingsError
+from spark_jobs.runtime import machine, preflight
+from spark_jobs.runtime.environment import LOOPBACK, decide
 from spark_jobs.settings import ROOT
 
 PYTHON = "/project/.venv/bin/python"

@@ -16,11 +16,12 @@ from expectations import (
     user_features,
     user_item_matrix,
 )
-from spark_jobs import quality, settings, tables
-from spark_jobs.building import examples
-from spark_jobs.storage import Storage
+from spark_jobs import settings, tables
+from spark_jobs.builds.building import examples
+from spark_jobs.delta.storage import Storage
 from spark_jobs.transforms.hours import hour_measures
 from spark_jobs.transforms.measure import measures
+from spark_jobs.validation import quality
 
 EVENT = {
     "user_id": 1,

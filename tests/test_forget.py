@@ -4,9 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from spark_jobs import lease, tables
+from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.commands import forget
+from spark_jobs.coordination import lease
 from spark_jobs.matrix import of_warehouse
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window

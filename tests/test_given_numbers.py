@@ -4,10 +4,11 @@ from datetime import datetime
 
 import pytest
 
-from spark_jobs import lease, tables
-from spark_jobs.given_numbers import keep_number, kept_number, numbers_given
-from spark_jobs.lock import Hold
-from spark_jobs.storage import Storage
+from spark_jobs import tables
+from spark_jobs.builds.given_numbers import keep_number, kept_number, numbers_given
+from spark_jobs.coordination import lease
+from spark_jobs.coordination.lock import Hold
+from spark_jobs.delta.storage import Storage
 
 DAY = datetime(2019, 10, 1).date()
 INDEX = tables.USER_INDEX

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_jobs import tables
-from spark_jobs.known_files import known_files
-from spark_jobs.landed_rows import Reading, ledger_rows
-from spark_jobs.landing import _replaced
-from spark_jobs.landing_plan import plan_landing
+from spark_jobs.ingest.landed_rows import Reading, ledger_rows
+from spark_jobs.ingest.landing import _replaced
+from spark_jobs.ingest.landing_plan import plan_landing
+from spark_jobs.ledger.known_files import known_files
 from spark_jobs.sources import files, records
 from spark_jobs.sources.decide import READS, Action, to_parts
 from spark_jobs.sources.listing import list_files

@@ -10,10 +10,10 @@ from rich.console import Console as RichConsole
 
 from spark_jobs import session, tables
 from spark_jobs.commands import status
-from spark_jobs.console import Console
-from spark_jobs.ledger_reader import LedgerReader, read_ledger
+from spark_jobs.delta.storage import Storage
+from spark_jobs.inspection.ledger_reader import LedgerReader, read_ledger
+from spark_jobs.observability.console import Console
 from spark_jobs.settings import ROOT
-from spark_jobs.storage import Storage
 from tests.conftest import HEAD
 from tests.test_small_tables import HOUR
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from spark_jobs import lease, lock, tables
+from spark_jobs import tables
+from spark_jobs.coordination import lease, lock
+from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError, DatabaseError, PipelineError, SupersededError
 from spark_jobs.postgres.database import address
 from spark_jobs.postgres.warehouse import Warehouse
 from spark_jobs.settings import ROOT
-from spark_jobs.storage import Storage
 
 HOLDS = """
 import sys, time

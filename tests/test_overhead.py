@@ -5,11 +5,12 @@ from datetime import datetime
 
 import pytest
 
-from spark_jobs import lease, pipeline
-from spark_jobs.console import Console
+from spark_jobs import pipeline
 from spark_jobs.context import Context
+from spark_jobs.coordination import lease
+from spark_jobs.coordination.lock import Hold
 from spark_jobs.jobs import extract_events, load_to_database, validate_data_quality
-from spark_jobs.lock import Hold
+from spark_jobs.observability.console import Console
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.windows import HOUR
 from tests import counting

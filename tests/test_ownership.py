@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import lease
 from spark_jobs.command_line import leased
 from spark_jobs.commands import check, handover
 from spark_jobs.context import Context, context
+from spark_jobs.coordination import lease
 from spark_jobs.errors import DatabaseError
 from spark_jobs.jobs import load_to_database
 from spark_jobs.postgres import ownership

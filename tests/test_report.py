@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import metrics, tables
+from spark_jobs import tables
+from spark_jobs.observability import metrics
 from spark_jobs.report import charts, page
 from spark_jobs.report import facts as facts_module
 from tests.counting import jobs

@@ -8,10 +8,12 @@ from datetime import datetime
 import pytest
 from pyspark.sql import DataFrame
 
-from spark_jobs import building, rule_versions, tables
-from spark_jobs.outdated import describe_outdated
-from spark_jobs.rule_versions import VERSIONS, build_digest
-from spark_jobs.states import fingerprint
+from spark_jobs import tables
+from spark_jobs.builds import building
+from spark_jobs.inspection.outdated import describe_outdated
+from spark_jobs.ledger import rule_versions
+from spark_jobs.ledger.rule_versions import VERSIONS, build_digest
+from spark_jobs.ledger.states import fingerprint
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import DAY_1, HEAD, OCTOBER_1
 

@@ -9,8 +9,8 @@ import pytest
 
 from spark_jobs.errors import SettingsError
 from spark_jobs.settings import ROOT, load
-from spark_jobs.settings_rules import Range
-from spark_jobs.settings_types import Settings
+from spark_jobs.settings.rules import Range
+from spark_jobs.settings.types import Settings
 from spark_jobs.windows import DAY, HOUR, Window, describe, parse, ranges
 
 NOW = datetime(2026, 11, 25, 5, 42)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import lease, lock, tables
-from spark_jobs.delta_log import CONFLICTS, DeltaLog
+from spark_jobs import tables
+from spark_jobs.coordination import lease, lock
+from spark_jobs.delta.delta_log import CONFLICTS, DeltaLog
+from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError, SupersededError
-from spark_jobs.storage import Storage
 from tests.counting import jobs
 
 NONE = dict.fromkeys(tables.HOUR_STATUS.columns)

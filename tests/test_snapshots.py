@@ -7,7 +7,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from expectations import Suite, at_most
-from spark_jobs import failpoints, tables
+from spark_jobs import tables
+from spark_jobs.coordination import failpoints
 from spark_jobs.errors import QualityError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering, handle_missing_values, remove_duplicates
 from spark_jobs.sample import Span, generate

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 import pytest
 
+from spark_jobs.coordination.lease import Lease
 from spark_jobs.errors import IdentityError
-from spark_jobs.lease import Lease
 from spark_jobs.postgres.connection import connect
 from spark_jobs.postgres.database import address
 from spark_jobs.postgres.staging import Staged

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from spark_jobs.states import (
+from spark_jobs.ledger.states import (
     LAST_DAILY_STEP,
     NO_CONTENT,
     Unit,

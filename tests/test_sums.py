@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.table_schema import schema
+from spark_jobs.delta.table_schema import schema
 from spark_jobs.transforms import features, scores
 from spark_jobs.transforms.interactions import more_cells, pair_scores, pairs, score
 from spark_jobs.transforms.shared_keys import not_sharing_key, sharing_key

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_jobs import identity, lease, suppressed_users, tables, user_traces
+from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.commands import forget
+from spark_jobs.coordination import lease
+from spark_jobs.erasure import suppressed_users, user_traces
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
+from spark_jobs.inspection import identity
 from spark_jobs.settings import load
 from spark_jobs.sources import plain
 from spark_jobs.sources.header import columns

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import building, tables
+from spark_jobs import tables
+from spark_jobs.builds import building
+from spark_jobs.delta.storage_files import compact
 from spark_jobs.matrix import of_warehouse
 from spark_jobs.sample import Span, generate
-from spark_jobs.storage_files import compact
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import CASES, Pipeline
 from tests.oracle_duckdb import Oracle, compute

@@ -4,12 +4,15 @@ from datetime import datetime
 
 import pytest
 
-from spark_jobs import identity, lease, tables, upkeep
+from spark_jobs import tables
 from spark_jobs.command_line import leased
+from spark_jobs.coordination import lease
+from spark_jobs.delta.storage_files import vacuum
+from spark_jobs.inspection import identity
 from spark_jobs.jobs import feature_engineering, remove_duplicates
-from spark_jobs.ledger import Ledger
+from spark_jobs.ledger.ledger import Ledger
+from spark_jobs.maintenance import upkeep
 from spark_jobs.pipeline import DAILY
-from spark_jobs.storage_files import vacuum
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import DAY_1, HEAD, OCTOBER_1
 

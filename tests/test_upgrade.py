@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import lease, lock, tables
+from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.commands.upgrade import NOTED, conform, upgrade
+from spark_jobs.coordination import lease, lock
+from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import LayoutError, PipelineError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering, validate_data_quality
-from spark_jobs.storage import Storage
 from spark_jobs.tables import Field
 from spark_jobs.windows import DAY, Window
 from tests.conftest import HEAD, OCTOBER_1

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import lease, lock, tables, upkeep
+from spark_jobs import tables
 from spark_jobs.command_line import leased
+from spark_jobs.coordination import lease, lock
+from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.storage_files import held, vacuum
+from spark_jobs.delta.table_schema import PROPERTIES
 from spark_jobs.errors import BusyError
+from spark_jobs.maintenance import upkeep
 from spark_jobs.settings import ROOT
-from spark_jobs.storage import Storage
-from spark_jobs.storage_files import held, vacuum
-from spark_jobs.table_schema import PROPERTIES
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD
 from tests.test_tables import multiset

@@ -6,10 +6,11 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 
-from spark_jobs import judging, tables, usual
+from spark_jobs import tables
 from spark_jobs.jobs import validate_data_quality
+from spark_jobs.ledger.states import unit_name
 from spark_jobs.settings import load
-from spark_jobs.states import unit_name
+from spark_jobs.validation import judging, usual
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD, Pipeline
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from spark_jobs import matrix, tables
 from spark_jobs.command_line import guarded, parser
-from spark_jobs.console import Console
 from spark_jobs.context import Context, context
-from spark_jobs.delta_log import NOTHING
+from spark_jobs.delta.delta_log import NOTHING
 from spark_jobs.errors import PipelineError
+from spark_jobs.observability.console import Console
 from spark_jobs.processed import whole, written
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load

@@ -11,13 +11,16 @@ from pathlib import Path
 
 from pyspark.sql import Column
 
-from spark_jobs import judging, landing, lease, suppressed_users, tables, user_traces, windows
-from spark_jobs.closing import identities
+from spark_jobs import tables, windows
+from spark_jobs.builds.given_numbers import keep_number
 from spark_jobs.command_line import guarded, leased, parser
-from spark_jobs.console import Console
 from spark_jobs.context import Context
+from spark_jobs.coordination import lease
+from spark_jobs.delta.predicates import in_days
+from spark_jobs.delta.storage_files import vacuum
+from spark_jobs.erasure import suppressed_users, user_traces
 from spark_jobs.errors import PipelineError, SettingsError
-from spark_jobs.given_numbers import keep_number
+from spark_jobs.ingest import landing
 from spark_jobs.jobs import (
     create_user_item_matrix,
     feature_engineering,
@@ -25,17 +28,18 @@ from spark_jobs.jobs import (
     load_to_database,
     remove_duplicates,
 )
-from spark_jobs.known_files import READ_AGAIN
+from spark_jobs.ledger.known_files import READ_AGAIN
+from spark_jobs.ledger.states import LAST_DAILY_STEP
+from spark_jobs.observability.console import Console
+from spark_jobs.observability.wording import name_first
 from spark_jobs.postgres.database import opened
-from spark_jobs.predicates import in_days
+from spark_jobs.report.closing import identities
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
-from spark_jobs.states import LAST_DAILY_STEP
-from spark_jobs.storage_files import vacuum
 from spark_jobs.tables import Table
 from spark_jobs.transforms import users
+from spark_jobs.validation import judging
 from spark_jobs.windows import Window, parse_day
-from spark_jobs.wording import name_first
 
 HELD_BY = tuple(table for table in tables.ALL if {"user_id", "raw_text"} & set(table.columns))
 SNAPSHOTS = {  # but the index tables, whose numbers stay

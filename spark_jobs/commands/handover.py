@@ -7,10 +7,10 @@ from this warehouse, and the earlier owner is refused.
 import os
 import sys
 
-from spark_jobs import lease
 from spark_jobs.command_line import guarded, leased, parser
-from spark_jobs.console import Console
 from spark_jobs.context import Context
+from spark_jobs.coordination import lease
+from spark_jobs.observability.console import Console
 from spark_jobs.postgres import ownership
 from spark_jobs.postgres.database import address
 from spark_jobs.postgres.ownership import Owner

@@ -13,14 +13,17 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs import building, lease, tables
+from spark_jobs import tables
+from spark_jobs.builds import building
 from spark_jobs.command_line import guarded, leased, parser
-from spark_jobs.console import Console
 from spark_jobs.context import Context
+from spark_jobs.coordination import lease
+from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering, handle_missing_values, remove_duplicates
-from spark_jobs.predicates import in_days
-from spark_jobs.rule_versions import build_digest
+from spark_jobs.ledger.rule_versions import build_digest
+from spark_jobs.observability.console import Console
+from spark_jobs.recovery.unrecorded import take_back
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
 from spark_jobs.tables import Table
@@ -28,7 +31,6 @@ from spark_jobs.transforms.dedupe import kept, placed
 from spark_jobs.transforms.digest import sums
 from spark_jobs.transforms.impute import fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
-from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import DAY, name, parse, parse_day
 
 Build = Mapping[str, Any]

@@ -11,9 +11,10 @@ import tempfile
 from itertools import islice
 from pathlib import Path
 
-from spark_jobs import environment, settings, tables
+from spark_jobs import settings, tables
 from spark_jobs.command_line import guarded, parser
 from spark_jobs.errors import PipelineError
+from spark_jobs.runtime import environment
 
 BOOK = settings.ROOT / "conf" / "queries"
 ADDRESS = "spark.pipeline.warehouse"  # where queries of the book find the address of the tables

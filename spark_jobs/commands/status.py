@@ -9,13 +9,13 @@ from rich.table import Table
 
 from spark_jobs import tables, windows
 from spark_jobs.command_line import guarded, parser
-from spark_jobs.console import Console
 from spark_jobs.context import Context
-from spark_jobs.ledger_reader import read_ledger
-from spark_jobs.outdated import describe_outdated
+from spark_jobs.erasure.suppressed_users import unfinished
+from spark_jobs.inspection.ledger_reader import read_ledger
+from spark_jobs.inspection.outdated import describe_outdated
+from spark_jobs.observability.console import Console
 from spark_jobs.postgres.embedded import other_place
 from spark_jobs.settings import load
-from spark_jobs.suppressed_users import unfinished
 from spark_jobs.windows import DAY, HOUR
 
 SUBMIT = "spark-submit spark_jobs/jobs"

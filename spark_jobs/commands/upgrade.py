@@ -12,17 +12,18 @@ from contextlib import ExitStack
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
-from spark_jobs import lease, lock, tables
+from spark_jobs import tables
 from spark_jobs.command_line import guarded, parser
-from spark_jobs.console import Console
 from spark_jobs.context import Context, context
+from spark_jobs.coordination import lease, lock
+from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.storage_files import last_note
+from spark_jobs.delta.table_schema import properties, schema
 from spark_jobs.errors import PipelineError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering
+from spark_jobs.observability.console import Console
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
-from spark_jobs.storage import Storage
-from spark_jobs.storage_files import last_note
-from spark_jobs.table_schema import properties, schema
 from spark_jobs.tables import Table
 
 NOTED = {  # the tables whose commits had a digest

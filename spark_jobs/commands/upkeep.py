@@ -2,11 +2,11 @@
 
 import sys
 
-from spark_jobs import upkeep
 from spark_jobs.command_line import guarded, leased, parser
-from spark_jobs.console import Console
 from spark_jobs.context import context
 from spark_jobs.errors import BusyError
+from spark_jobs.maintenance import upkeep
+from spark_jobs.observability.console import Console
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 

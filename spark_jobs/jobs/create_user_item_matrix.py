@@ -18,12 +18,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations import user_item_matrix as suite
-from spark_jobs import building, command_line, failpoints, lease, tables
-from spark_jobs.at_once import at_once
-from spark_jobs.building import Snapshot
+from spark_jobs import command_line, tables
+from spark_jobs.builds import building
+from spark_jobs.builds.building import Snapshot
+from spark_jobs.builds.given_numbers import numbers_given
 from spark_jobs.context import Context, Summary
-from spark_jobs.given_numbers import numbers_given
-from spark_jobs.predicates import in_days
+from spark_jobs.coordination import failpoints, lease
+from spark_jobs.coordination.at_once import at_once
+from spark_jobs.delta.predicates import in_days
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import more_cells, pair_scores, score
 from spark_jobs.transforms.measure import measures

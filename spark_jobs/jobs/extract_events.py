@@ -6,10 +6,12 @@ Exit code 4 when an hour of the range has not arrived yet.
 
 import sys
 
-from spark_jobs import command_line, identity, lease, windows
+from spark_jobs import command_line, windows
 from spark_jobs.context import Context, Summary
+from spark_jobs.coordination import lease
 from spark_jobs.errors import NotArrivedError, SourceError
-from spark_jobs.landing import land
+from spark_jobs.ingest.landing import land
+from spark_jobs.inspection import identity
 from spark_jobs.sources.decide import READS, Action, Decision
 from spark_jobs.windows import HOUR, Window
 

@@ -19,11 +19,13 @@ from pyspark.sql import functions as F
 
 from expectations import item_features as item_suite
 from expectations import user_features as user_suite
-from spark_jobs import building, command_line, failpoints, lease, tables
-from spark_jobs.at_once import at_once
-from spark_jobs.building import Snapshot
+from spark_jobs import command_line, tables
+from spark_jobs.builds import building
+from spark_jobs.builds.building import Snapshot
 from spark_jobs.context import Context, Summary
-from spark_jobs.predicates import in_days
+from spark_jobs.coordination import failpoints, lease
+from spark_jobs.coordination.at_once import at_once
+from spark_jobs.delta.predicates import in_days
 from spark_jobs.tables import Table
 from spark_jobs.transforms.features import item_features, user_features
 from spark_jobs.transforms.interactions import pairs

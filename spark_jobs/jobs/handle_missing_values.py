@@ -14,18 +14,20 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import cleaned_events as suite
-from spark_jobs import building, command_line, lease, tables
-from spark_jobs.at_once import at_once
+from spark_jobs import command_line, tables
+from spark_jobs.builds import building
 from spark_jobs.context import Context, Summary
-from spark_jobs.day_counts import columns_to_fill
+from spark_jobs.coordination import lease
+from spark_jobs.coordination.at_once import at_once
+from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError
 from spark_jobs.jobs import remove_duplicates
-from spark_jobs.predicates import in_days
-from spark_jobs.states import LAST_DAILY_STEP as STEP
+from spark_jobs.ledger.day_counts import columns_to_fill
+from spark_jobs.ledger.states import LAST_DAILY_STEP as STEP
+from spark_jobs.recovery.unrecorded import take_back
 from spark_jobs.transforms.impute import MISSING, PRICE_SOURCES, RATING_SOURCES, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
-from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import DAY, Window
 
 PART = lease.PREPROCESSING

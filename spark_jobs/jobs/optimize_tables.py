@@ -6,8 +6,8 @@ part meanwhile.
 
 import sys
 
-from spark_jobs import upkeep
 from spark_jobs.command_line import failure_in_metrics, guarded, handed_over, leased, parser
+from spark_jobs.maintenance import upkeep
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 

@@ -15,16 +15,18 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import deduped_events as suite
-from spark_jobs import building, command_line, lease, tables
+from spark_jobs import command_line, tables
+from spark_jobs.builds import building
 from spark_jobs.context import Context, Summary
-from spark_jobs.day_counts import to_counts
+from spark_jobs.coordination import lease
+from spark_jobs.delta.predicates import in_days
+from spark_jobs.delta.storage_files import compact
 from spark_jobs.errors import IdentityError
-from spark_jobs.predicates import in_days
-from spark_jobs.storage_files import compact
+from spark_jobs.ledger.day_counts import to_counts
+from spark_jobs.recovery.unrecorded import take_back
 from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.impute import MISSING
 from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
-from spark_jobs.unrecorded import take_back
 from spark_jobs.windows import DAY, Window, floor
 
 STEP = "remove_duplicates"

@@ -6,10 +6,10 @@ Reads every table's log and changes no row; safe beside running jobs.
 import sys
 from dataclasses import asdict
 
-from spark_jobs import upkeep
 from spark_jobs.command_line import failure_in_metrics, guarded, handed_over, parser
-from spark_jobs.console import Console
 from spark_jobs.context import context
+from spark_jobs.maintenance import upkeep
+from spark_jobs.observability.console import Console
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 

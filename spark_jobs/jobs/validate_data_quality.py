@@ -6,12 +6,15 @@ Reads raw_events; writes user_events, rejected_events, hour_status, day_status.
 
 import sys
 
-from spark_jobs import command_line, identity, judging, lease
+from spark_jobs import command_line
 from spark_jobs.context import Context, Summary
+from spark_jobs.coordination import lease
 from spark_jobs.errors import QualityError
-from spark_jobs.states import Unit
+from spark_jobs.inspection import identity
+from spark_jobs.ledger.states import Unit
+from spark_jobs.observability.wording import name_first
+from spark_jobs.validation import judging
 from spark_jobs.windows import HOUR, Window
-from spark_jobs.wording import name_first
 
 PART = lease.COLLECTION
 

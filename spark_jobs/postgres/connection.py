@@ -7,10 +7,10 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from spark_jobs.environment import say_unused
 from spark_jobs.errors import DatabaseError, SettingsError
+from spark_jobs.observability.redaction import hide, hide_password
 from spark_jobs.postgres.errors import named
-from spark_jobs.redaction import hide, hide_password
+from spark_jobs.runtime.environment import say_unused
 
 # SQLAlchemy adds its driver to the scheme.
 SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)

@@ -7,10 +7,10 @@ is ever logged.
 import os
 from pathlib import Path
 
-from spark_jobs import lease
 from spark_jobs.context import Context
+from spark_jobs.coordination import lease
+from spark_jobs.coordination.lease import COLLECTION
 from spark_jobs.errors import DatabaseError
-from spark_jobs.lease import COLLECTION
 from spark_jobs.postgres.connection import parts
 from spark_jobs.postgres.embedded import data_folder, started
 from spark_jobs.postgres.ownership import Owner

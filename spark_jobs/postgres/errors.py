@@ -8,7 +8,7 @@ import psycopg2
 from pyspark.errors.exceptions.captured import CapturedException
 
 from spark_jobs.errors import DatabaseError
-from spark_jobs.redaction import redacted
+from spark_jobs.observability.redaction import redacted
 
 # An executor raises the sentence itself; its traceback ends with it.
 FROM_AN_EXECUTOR = re.compile(r"\bspark_jobs\.[\w.]+Error: (PostgreSQL .*)")

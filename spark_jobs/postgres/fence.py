@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from spark_jobs.coordination.lease import Lease
 from spark_jobs.errors import SupersededError
-from spark_jobs.lease import Lease
 from spark_jobs.postgres import ownership
 from spark_jobs.postgres.ownership import Owner
 

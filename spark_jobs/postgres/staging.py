@@ -18,7 +18,7 @@ from pyspark import TaskContext
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs import failpoints
+from spark_jobs.coordination import failpoints
 from spark_jobs.postgres import schema
 from spark_jobs.postgres.connection import connect
 from spark_jobs.postgres.errors import named

@@ -10,8 +10,8 @@ from typing import Any
 from psycopg2.extras import execute_values
 from pyspark.sql import Column, DataFrame
 
-from spark_jobs import failpoints
-from spark_jobs.lease import Lease
+from spark_jobs.coordination import failpoints
+from spark_jobs.coordination.lease import Lease
 from spark_jobs.postgres import schema, staging
 from spark_jobs.postgres.comparison import compare_items, same
 from spark_jobs.postgres.connection import connect, require_utf8

@@ -10,14 +10,15 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import Window as Rows
 from pyspark.sql import functions as F
 
-from spark_jobs import identity, matrix, tables
-from spark_jobs.at_once import at_once
+from spark_jobs import matrix, tables
 from spark_jobs.context import Context
-from spark_jobs.day_counts import dropped_by_type
-from spark_jobs.delta_log import NOTHING
-from spark_jobs.predicates import in_days
+from spark_jobs.coordination.at_once import at_once
+from spark_jobs.delta.delta_log import NOTHING
+from spark_jobs.delta.predicates import in_days
+from spark_jobs.inspection import identity
+from spark_jobs.ledger.day_counts import dropped_by_type
+from spark_jobs.ledger.states import unit_name
 from spark_jobs.session import now
-from spark_jobs.states import unit_name
 from spark_jobs.tables import Table
 from spark_jobs.transforms.impute import PRICE_SOURCES
 from spark_jobs.transforms.interactions import TYPES

@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from spark_jobs import metrics
 from spark_jobs.context import Context
+from spark_jobs.observability import metrics
 from spark_jobs.report import charts
 from spark_jobs.report.facts import Facts, gathered
 from spark_jobs.session import now

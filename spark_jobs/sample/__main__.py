@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from spark_jobs.command_line import guarded
-from spark_jobs.console import Console
+from spark_jobs.observability.console import Console
 from spark_jobs.sample.figures import figures
 from spark_jobs.sample.generate import DAYS, ROWS, SEED, Span, generate
 from spark_jobs.session import now

@@ -8,8 +8,8 @@ from pyarrow import fs
 
 from spark_jobs.addresses import base_name, canonical, is_remote
 from spark_jobs.errors import SourceError
+from spark_jobs.observability.wording import name_first
 from spark_jobs.sources.file_systems import file_system
-from spark_jobs.wording import name_first
 
 CATALOG = "items.csv"  # in the raw folder: not events, but what the shop says of its items
 

@@ -22,8 +22,8 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from spark_jobs import machine
 from spark_jobs.command_line import guarded
+from spark_jobs.runtime import machine
 from spark_jobs.sample.generate import MOST_ROWS, Span, generate
 from spark_jobs.settings import ROOT
 from tests.arguments import within

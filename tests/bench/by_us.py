@@ -19,8 +19,9 @@ from typing import Any
 import psutil
 from pyspark.sql import SparkSession
 
-from spark_jobs import pipeline, quality
+from spark_jobs import pipeline
 from spark_jobs.command_line import guarded
+from spark_jobs.validation import quality
 from tests import counting
 from tests.bench.resources import Watch, core_seconds
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from rich.table import Table
 
-from spark_jobs.environment import own_spark
 from spark_jobs.errors import PipelineError
+from spark_jobs.runtime.environment import own_spark
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
 from spark_jobs.windows import HOUR

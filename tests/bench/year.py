@@ -14,9 +14,9 @@ from rich import box
 from rich.table import Table as Printed
 
 from spark_jobs import tables
+from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.storage_files import Held, held
 from spark_jobs.session import spark_session
-from spark_jobs.storage import Storage
-from spark_jobs.storage_files import Held, held
 from spark_jobs.windows import DAY
 
 START = datetime(2019, 1, 1, tzinfo=UTC)

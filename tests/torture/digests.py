@@ -9,10 +9,11 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType
 
-from spark_jobs import tables, versions
-from spark_jobs.ledger import Ledger
+from spark_jobs import tables
+from spark_jobs.delta.storage import Storage
+from spark_jobs.ledger import versions
+from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.session import spark_session
-from spark_jobs.storage import Storage
 
 Query = Callable[[str], list[tuple]]
 Hours = dict[str, tuple]

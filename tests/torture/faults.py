@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import psutil
 
-from spark_jobs import lock
+from spark_jobs.coordination import lock
 from tests.torture.attempt import Attempt
 from tests.torture.stage import Stage
 

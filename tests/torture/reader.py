@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import psycopg2
 
-from spark_jobs import lease, tables
+from spark_jobs import tables
+from spark_jobs.coordination import lease
 from tests.repeated import Repeated
 from tests.torture.digests import Hours
 from tests.torture.stage import JOBS, Stage

@@ -10,9 +10,10 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from spark_jobs import failpoints, tables
+from spark_jobs import tables
+from spark_jobs.coordination import failpoints
+from spark_jobs.delta.storage import Storage
 from spark_jobs.session import now, spark_session
-from spark_jobs.storage import Storage
 
 BEGUN = "begun"
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from spark_jobs import lease, pipeline, tables
+from spark_jobs import pipeline, tables
 from spark_jobs.command_line import leased
+from spark_jobs.coordination import lease
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR, Window

@@ -1,0 +1,1 @@
+"""Which days and snapshots are built again, and what the ledger says of a build."""

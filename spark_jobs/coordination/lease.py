@@ -1,0 +1,130 @@
+"""Leases: each attempt at a part of the warehouse takes the next number in the ledger, and only the latest may commit.
+
+Delta keeps the number with each table (a transaction's application id and version): a commit of an earlier attempt is
+refused by the table itself, whenever that attempt wakes. PostgreSQL is asked within each transaction.
+"""
+
+import socket
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spark_jobs import tables
+from spark_jobs.coordination.lock import Hold
+from spark_jobs.delta.delta_log import CONFLICTS, NOTHING
+from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.storage_files import name_in_ascii
+from spark_jobs.errors import BusyError, LayoutError, SupersededError
+from spark_jobs.session import now
+from spark_jobs.windows import HOUR
+
+COLLECTION, PREPROCESSING, MATRIX, FEATURES = PARTS = ("collection", "preprocessing", "matrix", "features")
+WRITES = {
+    COLLECTION: (
+        *(tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS),
+        *(tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_STATUS, tables.SUPPRESSED_USERS),
+    ),
+    PREPROCESSING: (
+        *(tables.DEDUPED_EVENTS, tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS),
+        *(tables.DAY_BUILDS, tables.DAY_STATUS),
+    ),
+    MATRIX: (tables.USER_INDEX, tables.ITEM_INDEX, tables.USER_ITEM_MATRIX, tables.DAY_BUILDS),
+    FEATURES: (tables.ITEM_SUMS, tables.USER_FEATURES, tables.ITEM_FEATURES, tables.DAY_BUILDS),
+}
+
+AWAY = 6 * HOUR  # as long as a run may take (dags/pipeline_job.py)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write one part of a warehouse until another attempt takes the next number."""
+
+    part: str
+    epoch: int
+    warehouse: str
+
+
+def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> dict[str, Lease]:
+    """The leases of these parts, in one commit; from here on `storage` writes under them.
+
+    If the attempt before may still be alive (it did not end by itself, or ran on another machine), every table of its
+    part is closed to it before this returns. Raises BusyError where another attempt takes one at the same moment,
+    LayoutError where the tables are of another version of the project.
+    """
+    name_in_ascii(storage, tables.LEASES)  # before anybody reads them
+    holds = list(holds)
+    before = {row["part"]: row for row in storage.rows(tables.LEASES)}
+    if (found := layout(storage, before.values())) < tables.LAYOUT and not upgrading:
+        raise LayoutError(
+            f"{storage.warehouse}: its tables are of layout {found}, and this version of the project writes "
+            f"{tables.LAYOUT}: run make upgrade once."
+        )
+    warehouse = next((row["warehouse"] for row in before.values()), uuid.uuid4().hex[:12])
+    parts = [hold.part for hold in holds]
+    leases = {part: Lease(part, _next(before.get(part, {"epoch": 0})["epoch"]), warehouse) for part in parts}
+    host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock knows of this machine only
+    _one_machine(storage, before.values(), host)
+    rows = [vars(lease) | {"host": host, "taken_at": now(), "layout": tables.LAYOUT} for lease in leases.values()]
+    epochs = {part: lease.epoch for part, lease in leases.items()}
+    # Before the first lease of all, nobody else may take one meanwhile: the name of the warehouse is drawn with it.
+    seen = {part: before[part]["epoch"] if part in before else NOTHING for part in (leases if before else PARTS)}
+    for hold in holds:
+        hold.unclean |= remote and before.get(hold.part, {"host": host})["host"] != host
+    try:
+        storage.put_leases(tables.LEASES, rows, epochs, seen)
+    except (*CONFLICTS, SupersededError) as error:
+        raise BusyError(f"{storage.warehouse}: another run starts at this moment; run this again.") from error
+    storage.epochs |= epochs
+    for hold in holds:
+        if hold.unclean:
+            for table in WRITES[hold.part]:
+                storage.seal(table, hold.part)
+        hold.unclean = False
+    return leases
+
+
+def warehouse_name(storage: Storage) -> str | None:
+    """Return the id of the warehouse, which was drawn once and does not change; None before its first lease."""
+    return (
+        next((row["warehouse"] for row in storage.rows(tables.LEASES)), None) if storage.exists(tables.LEASES) else None
+    )
+
+
+def _one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: str) -> None:
+    """On S3 Delta's own log store keeps the writers of one machine apart, no others: two would lose commits.
+
+    Raises BusyError where another machine wrote there lately, unless a log store for several writers is set.
+    """
+    scheme = storage.warehouse.partition("://")[0]
+    chosen = storage.spark.conf.get(f"spark.delta.logStore.{scheme}.impl", "SingleDriver")
+    if scheme not in ("s3", "s3a", "s3n") or "SingleDriver" not in chosen:
+        return
+    for row in before:
+        if row["host"] != host and now() - row["taken_at"] < AWAY:
+            raise BusyError(
+                f"{storage.warehouse}: {row['host']} wrote here at {row['taken_at']:%Y-%m-%d %H:%M} UTC, and on S3 "
+                f"only one machine may write: run this there, wait {AWAY // HOUR} hours, or set a log store for "
+                "several writers (docs/cluster.md)."
+            )
+
+
+def layout(storage: Storage, rows: Iterable[Mapping[str, Any]]) -> int:
+    """The version of the layout that the tables are of, told by the rows of `leases`; today's where nobody wrote yet.
+
+    Raises LayoutError where it is later than this project's.
+    """
+    oldest = min((row.get("layout") or 1 for row in rows), default=tables.LAYOUT)
+    if oldest > tables.LAYOUT:
+        raise LayoutError(
+            f"{storage.warehouse}: its tables are of layout {oldest}, made by a later version of this project, and "
+            f"this one knows {tables.LAYOUT}: run the later one."
+        )
+    return oldest
+
+
+def _next(epoch: int) -> int:
+    """Rises with each attempt, and also where a warehouse is put back to an earlier state beside a database that is
+    not: seconds since 1970, or one more than the last."""
+    return max(epoch + 1, int(time.time()))

@@ -1,0 +1,1 @@
+"""The Delta tables: read, replaced, compacted. The only place that knows Delta and Spark's JVM."""

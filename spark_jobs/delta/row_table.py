@@ -1,0 +1,134 @@
+"""A table whose rows are few: the driver reads and writes it, and runs no query for it."""
+
+import json
+import uuid
+from collections.abc import Collection, Iterable, Mapping
+from urllib.parse import unquote
+
+from delta.exceptions import captured
+from pyspark.sql import SparkSession
+
+from spark_jobs.delta import delta_log
+from spark_jobs.delta.delta_log import ATTEMPTS, CONFLICTS, NOTHING, Action, DeltaLog, Transaction, file_system
+from spark_jobs.delta.row_files import Row, from_parquet, to_parquet
+from spark_jobs.delta.table_schema import declared, properties
+from spark_jobs.errors import BusyError, SupersededError
+from spark_jobs.tables import Table
+
+
+class RowTable:
+    """One such table, by its log."""
+
+    def __init__(self, spark: SparkSession, log: DeltaLog, table: Table):
+        self._spark, self._log, self._table = spark, log, table
+
+    def rows(self) -> list[Row]:
+        """All rows."""
+        found = ((file, self._content(unquote(file["path"]))) for file in self._log.files())
+        return [row for file, content in found for row in from_parquet(self._table, content, file["partitionValues"])]
+
+    def commit(
+        self,
+        numbers: Mapping[str, int],
+        rows: Iterable[Row],
+        replaced: Collection[str] | None,
+        again: bool = True,
+        seen: Mapping[str, int] | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
+        """Commit rows in the place of those in the partitions `replaced`; the table is made where there is none.
+        `properties` are added to those of the table.
+
+        Raises SupersededError, nothing is written, where a number is not above the last one of its application, or
+        where an application that `seen` names has since committed under another number.
+        """
+        new = self._write_files(rows)
+        for attempt in range(ATTEMPTS):
+            transaction = self._log.begin(reads_all=replaced is None)
+            last = {part: transaction.last_number(part) for part in {**numbers, **(seen or {})}}
+            if attempt and not seen and numbers and numbers.items() <= last.items():
+                return  # the first attempt did commit, and the log store's answer was lost
+            late = [part for part, number in numbers.items() if last[part] >= number]
+            late += [part for part, number in (seen or {}).items() if last[part] not in (NOTHING, number)]
+            if late:
+                raise SupersededError(superseded(late[0], self._table))
+            old = _of_partitions(transaction, self._table, replaced)
+            lines = [*_metadata(self._table, transaction, properties or {}), *map(delta_log.removed, old), *new]
+            lines += [delta_log.numbered(part, number) for part, number in numbers.items()]
+            try:
+                if lines:  # another has made the table meanwhile
+                    transaction.commit(lines)
+            except captured.ConcurrentTransactionException:  # of this part: which attempt is later decides
+                continue
+            except CONFLICTS:
+                if not again:
+                    raise
+                continue
+            return
+        raise BusyError(overtaken(self._log.address))
+
+    def _write_files(self, rows: Iterable[Row]) -> list[Action]:
+        """A data file for each partition that has rows; the lines that add them."""
+        groups: dict[str | None, list[Row]] = {}
+        partition = self._table.partition
+        for row in rows:
+            groups.setdefault(row[partition] if partition else None, []).append(row)
+        return [self._write_file(value, group) for value, group in groups.items()]
+
+    def _write_file(self, value: str | None, rows: list[Row]) -> Action:
+        content, name = to_parquet(self._table, rows), f"part-00000-{uuid.uuid4()}.c000.snappy.parquet"
+        name = name if value is None else f"{self._table.partition}={value}/{name}"
+        files, path = file_system(self._spark, f"{self._log.address}/{name}")
+        stream = files.create(path, False)
+        try:
+            stream.write(bytearray(content))
+        finally:
+            stream.close()
+        return delta_log.added(name, len(content), len(rows), {} if value is None else {self._table.partition: value})
+
+    def _content(self, name: str) -> bytes:
+        files, path = file_system(self._spark, f"{self._log.address}/{name}")
+        stream = files.open(path)
+        try:
+            return self._spark._jvm.org.apache.commons.io.IOUtils.toByteArray(stream)
+        finally:
+            stream.close()
+
+
+def superseded(part: str, table: Table) -> str:
+    """The sentence for an attempt that is not the latest one."""
+    return (
+        f"{part}: this attempt has been superseded by a later one; {table.name} was not written, and nothing is "
+        "left to do here."
+    )
+
+
+def overtaken(address: str) -> str:
+    """The sentence for a table that other writers keep changing first."""
+    return f"{address}: other writers keep changing it; run this again."
+
+
+def _of_partitions(transaction: Transaction, table: Table, partitions: Collection[str] | None) -> list[Action]:
+    """The data files in these partitions; None: in any."""
+    if partitions is None:
+        return transaction.files()
+    files = transaction.files() if partitions else []
+    return [file for file in files if file["partitionValues"][table.partition] in partitions]
+
+
+def _metadata(table: Table, transaction: Transaction, further: Mapping[str, str]) -> list[Action]:
+    """The line that makes the table where there is none, or adds properties (`further`), or columns that this version
+    of the project added."""
+    there = transaction.metadata()
+    if there is None:
+        partition = [table.partition] if table.partition else []
+        return [delta_log.created(declared(table).json(), partition, table.comment, properties(table) | further)]
+    fields = json.loads(there["schemaString"])
+    names = {field["name"] for field in fields["fields"]}
+    new = [field for field in declared(table).jsonValue()["fields"] if field["name"] not in names]
+    fields["fields"] += [field | {"nullable": True} for field in new]
+    if not new and further.items() <= there["configuration"].items():
+        return []
+    return [
+        {"metaData": there | {"schemaString": json.dumps(fields), "configuration": there["configuration"] | further}}
+    ]

@@ -1,0 +1,118 @@
+"""The files behind the tables: small ones joined, unneeded ones removed, what there is of them counted."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from urllib.parse import unquote
+
+from delta.tables import DeltaTable
+from pyspark.sql import functions as F
+
+from spark_jobs.delta.delta_log import CONFLICTS
+from spark_jobs.delta.predicates import in_days
+from spark_jobs.delta.storage import Storage
+from spark_jobs.tables import Table
+
+FEW_FILES = 4
+VACUUMING = {
+    "spark.databricks.delta.retentionDurationCheck.enabled": "false",  # it knows the table's retention, not who asks
+    "spark.databricks.delta.vacuum.logging.enabled": "false",  # a commit that changes nothing
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",  # 10,000 tasks to list a few folders otherwise
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a table takes: data files and bytes of its latest version, bytes of all data files in its folder, entries
+    of its log, bytes of the log's latest checkpoint."""
+
+    files: int
+    bytes: int
+    on_disk: int
+    log_entries: int
+    checkpoint_bytes: int
+
+
+def held(storage: Storage, table: Table) -> Held:
+    """What the table takes; nothing where it does not exist."""
+    if not storage.exists(table):
+        return Held(0, 0, 0, 0, 0)
+    files, path = storage.file_system(storage.path(table))
+    _, log_path = storage.file_system(f"{storage.path(table)}/_delta_log")
+    summary = files.getContentSummary
+    on_disk = summary(path).getLength() - summary(log_path).getLength()
+    sizes = {status.getPath().getName(): status.getLen() for status in files.listStatus(log_path)}
+    entries = sum(fnmatchcase(name, "*.json") for name in sizes)
+    return Held(*storage.held(table), on_disk, entries, _latest_checkpoint(sizes))
+
+
+def _latest_checkpoint(sizes: Mapping[str, int]) -> int:
+    """Bytes of the latest checkpoint, whose parts begin with the number of its version."""
+    found = [name for name in sizes if fnmatchcase(name, "*.checkpoint*.parquet")]
+    last = max((name.partition(".")[0] for name in found), default=None)
+    return sum(sizes[name] for name in found if name.partition(".")[0] == last)
+
+
+def vacuum(storage: Storage, table: Table, hours: float) -> None:
+    """Removes the files that no version of the last `hours` needs: from then on no older one can be read."""
+    if not storage.exists(table):
+        return
+    for name, value in VACUUMING.items():
+        storage.spark.conf.set(name, value)
+    try:
+        DeltaTable.forPath(storage.spark, storage.path(table)).vacuum(hours)
+    finally:
+        for name in VACUUMING:
+            storage.spark.conf.unset(name)
+
+
+def last_note(storage: Storage, table: Table) -> tuple[int, str] | None:
+    """The version of the last commit that has a note, and the note; None where no commit in the log has one."""
+    if not storage.exists(table):
+        return None
+    history = DeltaTable.forPath(storage.spark, storage.path(table)).history()
+    noted = history.where("userMetadata IS NOT NULL").orderBy(F.desc("version")).first()
+    return (noted.version, noted.userMetadata) if noted else None
+
+
+def name_in_ascii(storage: Storage, table: Table) -> None:
+    """Give entries of the log the names that Delta knows where a run in a language with digits of its own wrote them.
+
+    Such a run ended at its first commit. An entry whose version exists by now is removed.
+    """
+    files, log = storage.file_system(f"{storage.path(table)}/_delta_log")
+    names = [status.getPath().getName() for status in files.listStatus(log)] if files.exists(log) else []
+    for name in names:
+        plain = "".join(str(unicodedata.digit(letter, letter)) for letter in name)
+        if plain != name and not name.isascii():
+            (_, old), (_, new) = (
+                storage.file_system(f"{storage.path(table)}/_delta_log/{each}") for each in (name, plain)
+            )
+            files.delete(old, False) if files.exists(new) else files.rename(old, new)
+
+
+def compact(storage: Storage, table: Table, days: Iterable[datetime]) -> int:
+    """Joins the small files of closed days; rows stay as they are. Returns the number of days that were joined; one
+    where another writer was faster is left for next time."""
+    joined = 0
+    for day in _with_many_files(storage, table, list(days)) if storage.exists(table) else []:
+        where = f"{table.partition} = DATE '{day:%Y-%m-%d}'"
+        try:
+            DeltaTable.forPath(storage.spark, storage.path(table)).optimize().where(where).executeCompaction()
+        except CONFLICTS:
+            continue
+        joined += 1
+    return joined
+
+
+def _with_many_files(storage: Storage, table: Table, days: list[datetime]) -> list[datetime]:
+    known = storage.log(table).known_files() if days else []
+    if known is None:
+        found = (unquote(file.split("/")[-2]) for file in storage.read(table).where(in_days(days)).inputFiles())
+    else:
+        found = (f"{table.partition}={file['partitionValues'][table.partition]}" for file in known)
+    counts = Counter(found)
+    return sorted(day for day in days if counts[f"{table.partition}={day:%Y-%m-%d}"] > FEW_FILES)

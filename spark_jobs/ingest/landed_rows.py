@@ -1,0 +1,101 @@
+"""The ledger's rows of files after a landing: what each gave, or why it gave nothing. Plain values in and out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from spark_jobs.ingest.landing_plan import Plan
+from spark_jobs.ledger.known_files import KnownFiles
+from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
+from spark_jobs.sources.decide import Action, Decision
+from spark_jobs.sources.file_rows import Row
+
+REPEATED = {"status": "duplicate", "rows": 0, "hours": [], "records": None, "suppressed": None}
+REPEATED |= {"sentence": "landed under another path before; its rows were removed."}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read of a file now: rows and digest by hour; how many records of erased users were left out, and whether
+    the unfinished last line was one of them."""
+
+    hours: list[Row] = field(default_factory=list)
+    suppressed: int = 0
+    suppressed_unfinished: bool = False
+
+
+NOTHING = Reading()
+
+
+def ledger_rows(plan: Plan, ledger: KnownFiles, readings: Mapping[int, Reading]) -> tuple[list[Row], set[str]]:
+    """The rows to write, and the paths whose rows go. A file under another spelling of its path gets its identity.
+
+    Where the ledger has a file twice, the one that counts has the identity afterwards, and the other one the spelling
+    that is free then.
+    """
+    decided = [
+        landed_row(each, plan.known.get(each.file.path), readings.get(each.file_id, NOTHING)) for each in plan.decisions
+    ]
+    rows = {row["path"]: row for row in [*decided, *(vanished_row(plan.known[path]) for path in plan.gone)]}
+    for repeated in (row for row in ledger.repeated if row["rows"]):
+        path = repeated["path"]
+        if path in plan.known:
+            rows.setdefault(path, plan.known[path])
+            path = ledger.spelled[path]
+        rows[path] = repeated | REPEATED | {"path": path}
+    outdated = {ledger.spelled[path] for path in rows if path in ledger.spelled} - rows.keys()
+    return list(rows.values()), outdated
+
+
+def vanished_row(row: Row) -> Row:
+    """The row of a file that is no longer there. Its rows are kept, unless they moved with it."""
+    sentence = "the file has vanished; its rows are kept." if row["rows"] else "the file has vanished."
+    return row | {"status": "vanished", "sentence": row["sentence"] if row["digest"] is None else sentence}
+
+
+def landed_row(decision: Decision, old: Row | None, reading: Reading) -> Row:
+    """The ledger row after a decision. A file that is refused after it landed keeps the rows it gave before."""
+    file, examined = decision.file, decision.examined
+    looked = {"path": file.path, "size": file.size, "modified": file.modified, "sentence": decision.sentence}
+    empty = {"file_id": decision.file_id, "part": decision.part, "rows": 0, "hours": [], "name": file.name}
+    if decision.action is Action.REFUSED:
+        return empty | (old or {}) | looked | {"status": "refused"}
+    if decision.action is Action.SAME:
+        return old | looked | {"status": "landed"}
+    read = {
+        "digest": examined.digest,
+        "content_bytes": examined.content_bytes,
+        "header": list(decision.columns),
+        "unfinished_from": examined.unfinished_from,
+    }
+    if decision.action is Action.DUPLICATE:
+        return empty | looked | read | {"status": "duplicate"}
+    return empty | looked | read | _given(decision, old, reading) | {"status": "landed"}
+
+
+def _given(decision: Decision, old: Row | None, reading: Reading) -> Row:
+    """What a file gives that was read. To one that has grown what it gave before is added, but its unfinished line."""
+    hours, suppressed = reading.hours, reading.suppressed
+    records, version = decision.examined.records, VERSIONS["parsing"]
+    if decision.action is Action.GREW:
+        hours = _add([part for part in old["hours"] if not part["unfinished"]], hours)
+        suppressed += (old["suppressed"] or 0) - bool(old["suppressed_unfinished"])
+        records = None if old["records"] is None else records
+        version = min(version, FIRST if old["rule_version"] is None else old["rule_version"])
+    return {
+        "hours": hours,
+        "rows": sum(part["rows"] for part in hours),
+        "records": records,
+        "suppressed": suppressed,
+        "suppressed_unfinished": reading.suppressed_unfinished,
+        "rule_version": version,
+    }
+
+
+def _add(before: Iterable[Row], new: Iterable[Row]) -> list[Row]:
+    """Join the entries of the same hour by adding: digests are sums."""
+    joined: dict[tuple, Row] = {}
+    for part in (*before, *new):
+        key = (part["hour"], part["unfinished"])
+        old = joined.get(key, {"rows": 0, "low": 0, "high": 0})
+        joined[key] = part | {name: old[name] + part[name] for name in ("rows", "low", "high")}
+    return list(joined.values())

@@ -1,0 +1,171 @@
+"""Files into raw_events: one commit for all rows that come and go, one for the ledger.
+
+Digests are taken and records are read by executors; the driver handles one line for each file.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import reduce
+from typing import Any
+
+import pyarrow as pa
+from pyspark import Accumulator
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
+
+from spark_jobs import tables
+from spark_jobs.context import Context
+from spark_jobs.coordination import failpoints
+from spark_jobs.delta.predicates import in_units
+from spark_jobs.erasure.erased_records import CountByPart, PartCounts, count_by_file, leave_out
+from spark_jobs.erasure.suppressed_users import load_suppression
+from spark_jobs.ingest.landed_rows import Reading, ledger_rows
+from spark_jobs.ingest.landing_plan import Plan, plan_landing
+from spark_jobs.ledger.known_files import KnownFiles, known_files
+from spark_jobs.recovery.unrecorded import take_back
+from spark_jobs.session import now
+from spark_jobs.sources import files, plain, records
+from spark_jobs.sources.decide import READS, Action, Decision, to_parts
+from spark_jobs.sources.file_rows import Row
+from spark_jobs.sources.listing import list_files
+from spark_jobs.sources.records import Header, Part
+from spark_jobs.sources.suppression import Suppression
+from spark_jobs.transforms.digest import sums
+from spark_jobs.transforms.parse import parse
+from spark_jobs.windows import HOUR, ranges
+
+LARGEST_PART = 64 << 20
+
+
+def land(ctx: Context, rehash: bool, again: bool = False) -> list[Decision]:
+    """Land every new or changed file of the raw folder; returns what was decided about each file looked at.
+
+    `again`: files that older rules parsed are read again too.
+    A killed attempt left at most rows without a ledger entry; they are taken back first. Raises SourceError only
+    where the folder itself cannot be read.
+    """
+    undo(ctx)
+    listing = list_files(ctx.settings.paths.raw)
+    for line in listing.describe_skipped():
+        ctx.say(f"note: {line}")
+    ledger = known_files(ctx.ledger.files())
+    suppression = load_suppression(ctx)
+    plan = plan_landing(ctx, listing.files, ledger, rehash, again)
+    failpoints.reached("landing.read")
+    readings = _write(ctx, plan, suppression)
+    failpoints.reached("landing.written")
+    _record(ctx, plan, ledger, readings)
+    failpoints.reached("landing.recorded")
+    return plan.decisions
+
+
+def undo(ctx: Context) -> None:
+    """Take back what a killed attempt did to raw_events without an entry in the ledger."""
+    take_back(ctx, tables.RAW_EVENTS)
+
+
+def _write(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[int, Reading]:
+    """Write the records to raw_events, but those of erased users; returns what was read of each file."""
+    ctx.storage.create(tables.RAW_EVENTS)
+    reading = [decision for decision in plan.decisions if decision.action in READS]
+    gone = [sql for each in plan.decisions if (sql := _replaced(each, plan.known.get(each.file.path)))]
+    gone += [f"(file_id = {file_id})" for file_id in plan.replaced]
+    if not reading and not gone:
+        return {}
+    erased = ctx.spark.sparkContext.accumulator({}, CountByPart())
+    frames = [_parsed(ctx, group, suppression, erased) for group in _by_header(reading)]
+    frames = frames or [ctx.storage.frame(tables.RAW_EVENTS, [])]
+    rows = reduce(DataFrame.unionByName, frames)
+    if gone:
+        ctx.storage.replace(tables.RAW_EVENTS, rows, " OR ".join(gone))
+    else:
+        ctx.storage.append(tables.RAW_EVENTS, rows)
+    suppressed = count_by_file(erased.value)
+    hours = _digests(ctx, reading)
+    return {each.file_id: Reading(hours.get(each.file_id, []), *suppressed[each.file_id]) for each in reading}
+
+
+def _replaced(decision: Decision, old: Row | None) -> str | None:
+    """SQL for the rows that a decision takes away: all of a changed file's, a grown file's unfinished last line."""
+    if old is None or not old["rows"]:
+        return None
+    if decision.action in (Action.CHANGED, Action.DUPLICATE):
+        return f"(file_id = {decision.file_id})"
+    if decision.action is Action.GREW:
+        hours = [part["hour"] for part in old["hours"] if part["unfinished"]]
+        where = in_units(ranges(hours, HOUR)) if hours and hours[0] else "event_date IS NULL"
+        return f"(file_id = {decision.file_id} AND unfinished AND ({where}))" if hours else None
+    return None
+
+
+def _by_header(reading: list[Decision]) -> list[list[Decision]]:
+    groups: dict[tuple, list[Decision]] = {}
+    for decision in reading:
+        groups.setdefault((decision.examined.header, decision.columns), []).append(decision)
+    return list(groups.values())
+
+
+def _parsed(
+    ctx: Context, group: list[Decision], suppression: Suppression | None, erased: Accumulator[PartCounts]
+) -> DataFrame:
+    """The records of files with the same header as raw_events rows; each part of a file is a task.
+
+    Records of erased users are left out, and counted in `erased`.
+    """
+    header = Header(group[0].examined.header, group[0].columns)
+    every = _bytes_a_task(ctx, group)
+    parts = [tuple(asdict(part).values()) for decision in group for part in to_parts(decision, every)]
+    tasks = ctx.spark.sparkContext.parallelize(parts, max(1, len(parts)))
+    frame = ctx.spark.createDataFrame(
+        tasks, "file_id INT, part INT, path STRING, start BIGINT, end BIGINT, last BOOLEAN, packed BOOLEAN"
+    )
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                part = Part(**row)
+                with files.open_content(part.path, part.start, part.packed) as stream:
+                    typed = (plain.typed(each, header.columns) for each in records.read(part, stream, header))
+                    yield from typed if suppression is None else leave_out(suppression, typed, part, erased)
+
+    schema = from_arrow_schema(records.schema(header))
+    for name, kind in plain.fields(header.columns).items():
+        schema = schema.add(name, from_arrow_type(kind))
+    return parse(frame.mapInArrow(read, schema), header.columns)
+
+
+def _bytes_a_task(ctx: Context, group: list[Decision]) -> int:
+    """Small files are cut so that every core has work, large ones into parts of LARGEST_PART."""
+    total = sum(decision.examined.content_bytes - decision.read_from for decision in group)
+    return min(LARGEST_PART, total // ctx.spark.sparkContext.defaultParallelism)
+
+
+def _digests(ctx: Context, reading: list[Decision]) -> dict[int, list[dict[str, Any]]]:
+    """Rows and digest by file and hour of what was read now."""
+    files_by_part: dict[int, list[int]] = {}
+    for decision in reading:
+        files_by_part.setdefault(decision.part, []).append(decision.file_id)
+    where = " OR ".join(
+        f"(part = {part} AND file_id IN ({', '.join(map(str, ids))}))" for part, ids in files_by_part.items()
+    )
+    return content(ctx, where or "false")
+
+
+def content(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
+    """For each file, rows and digest by hour of the rows of raw_events that `where` names; one scan of those rows."""
+    hour = F.when(F.col("event_date").isNotNull(), F.date_trunc("hour", "timestamp")).alias("hour")
+    columns = [*tables.USER_EVENTS.columns[:10], "faults", "raw_text"]
+    rows = ctx.storage.read(tables.RAW_EVENTS).where(where)
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows.groupBy("file_id", hour, "unfinished").agg(F.count("*").alias("rows"), *sums(columns)).collect():
+        entry = row.asDict()
+        found.setdefault(entry.pop("file_id"), []).append(entry)
+    return found
+
+
+def _record(ctx: Context, plan: Plan, ledger: KnownFiles, readings: dict[int, Reading]) -> None:
+    """Write what became of each file."""
+    stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
+    rows, outdated = ledger_rows(plan, ledger, readings)
+    ctx.ledger.record_files([row | stamp for row in rows], outdated)

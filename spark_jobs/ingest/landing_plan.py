@@ -1,0 +1,87 @@
+"""What a landing is going to do: which files are looked at, which moved, and what is decided about each."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from pyspark.sql import SparkSession
+
+from spark_jobs.addresses import base_name, canonical
+from spark_jobs.context import Context
+from spark_jobs.ingest.file_examination import examine_files
+from spark_jobs.ledger.known_files import KnownFiles, missing_files, name_as_landed, to_read_again
+from spark_jobs.sources.decide import Action, Decision, Strict, decide, to_examine, to_examine_too
+from spark_jobs.sources.file_rows import Row, has_grown
+from spark_jobs.sources.listing import Found
+from spark_jobs.sources.moves import Pairs, changed_files, exchange, lost_rows, match_grown, match_whole
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a landing does: a decision for each examined file; the ledger's rows by identity, moves followed; the paths
+    whose files are gone; and the numbers of files whose rows go although no decision is about them."""
+
+    decisions: list[Decision]
+    known: dict[str, Row]
+    gone: list[str]
+    replaced: list[int]
+
+
+def plan_landing(ctx: Context, present: list[Found], ledger: KnownFiles, rehash: bool, again: bool = False) -> Plan:
+    """Look at what may have changed, and decide on the state after the landing. `again`: as for `landing.land`."""
+    folder, rules = ctx.settings.paths.raw, ctx.settings.schema
+    present = name_as_landed(present, ledger.rows)
+    missing = missing_files(ledger.rows, present, folder)
+    pairs = _examine(ctx.spark, present, ledger.rows, missing, rehash, to_read_again(ledger.rows, again))
+    moved = _follow_moves(ctx.spark, pairs, ledger.rows, missing)
+    names = {file.path: file.name for file in present}
+    known, replaced = exchange(ledger.rows, moved, names, ledger.next_id())
+    next_id = replace(ledger, rows=known).next_id()
+    strict = Strict(new_column=rules.new_column == "refuse", lost_column=rules.lost_column == "refuse")
+    decisions = decide(pairs, known, next_id, strict, to_read_again(known, again))
+    inside = canonical(folder).rstrip("/") + "/"
+    gone = {path for path in missing if path.startswith(inside) and known[path]["status"] != "vanished"}
+    gone = {*gone, *moved.values()} - {decision.file.path for decision in decisions}
+    replaced += [row["file_id"] for row in ledger.repeated if row["rows"]]
+    return Plan([_with_move(each, moved) for each in decisions], known, sorted(gone), replaced)
+
+
+def _with_move(decision: Decision, moved: dict[str, str]) -> Decision:
+    """The decision, with a word about the move that led to it."""
+    source = moved.get(decision.file.path)
+    if source is None or decision.action is Action.REFUSED:
+        return decision
+    sentence = f"{decision.file.name}: moved from {base_name(source)}; its rows are kept under the new name."
+    return replace(decision, sentence=" ".join(filter(None, (sentence, decision.sentence))))
+
+
+def _examine(
+    spark: SparkSession,
+    present: list[Found],
+    known: dict[str, Row],
+    missing: Collection[str],
+    rehash: bool,
+    again: Collection[str],
+) -> Pairs:
+    """One pass over each file that may have changed; it may begin with what it gave before."""
+    prefixes = {path: [row["content_bytes"]] for path, row in known.items() if row["content_bytes"]}
+    pairs = examine_files(spark, to_examine(present, known, rehash, missing, again), prefixes)
+    return pairs + examine_files(spark, to_examine_too(present, pairs, known), prefixes)
+
+
+def _follow_moves(spark: SparkSession, pairs: Pairs, known: dict[str, Row], missing: Collection[str]) -> dict[str, str]:
+    """Files that have landed under another path: the path now, to the path before.
+
+    Content that is lost only now may also be the beginning of another file. Where both are left after whole contents
+    were matched, these files are read a second time.
+    """
+    lost = lost_rows(known, pairs, missing)
+    moved = match_whole(pairs, known, lost)
+    new = {path: row for path, row in lost.items() if row["status"] == "landed" and path not in {*moved.values()}}
+    sizes = sorted({row["content_bytes"] for row in new.values()})
+    asked = {
+        file: [size for size in sizes if size < found.content_bytes]
+        for file, found in changed_files(pairs, known)
+        if file.path not in moved and not has_grown(known.get(file.path), found)
+    }
+    grown = examine_files(spark, [file for file in asked if asked[file]], {f.path: of for f, of in asked.items()})
+    return moved | match_grown(grown, known, new)

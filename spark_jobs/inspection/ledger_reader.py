@@ -1,0 +1,95 @@
+"""The ledger without Spark, for commands that only read it: a warehouse on this machine or on S3, by deltalake."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import DeltaProtocolError
+
+from spark_jobs import tables
+from spark_jobs.addresses import S3, is_remote
+from spark_jobs.context import Context, context
+from spark_jobs.delta.delta_log import NOTHING
+from spark_jobs.delta.row_files import Row, to_rows
+from spark_jobs.errors import PipelineError
+from spark_jobs.ledger.ledger import PINNED, Ledger
+from spark_jobs.runtime import environment
+from spark_jobs.settings import ROOT, Settings
+from spark_jobs.tables import Table
+
+READ = (*PINNED, tables.SUPPRESSED_USERS)
+COMMIT = re.compile(r"[0-9]{20}\.(json|checkpoint.*parquet)")
+
+
+class LedgerReader:
+    """Takes the place of `Storage` in a `Ledger` that is only read."""
+
+    def __init__(self, warehouse: str):
+        self.warehouse = warehouse.rstrip("/")
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+        self._options = {"AWS_ALLOW_HTTP": "true"} if endpoint.startswith("http:") else {}
+        self._opened: dict[str, DeltaTable | None] = {}
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table was ever created."""
+        return self._table(table) is not None
+
+    def version(self, table: Table) -> int:
+        """The version that is read: the latest one when the table was first asked for. -1: it does not exist."""
+        found = self._table(table)
+        return NOTHING if found is None else found.version()
+
+    def rows(self, table: Table) -> list[Row]:
+        """All rows of a small table, in no order.
+
+        By deltalake's own query engine: for a table on S3 its `to_pyarrow_table` leaves threads that abort some
+        processes at their end.
+        """
+        found = self._table(table)
+        if found is None:
+            return []
+        answer = QueryBuilder().register("found", found).execute("SELECT * FROM found")
+        return to_rows(table, pa.table(answer.read_all()))
+
+    def _table(self, table: Table) -> DeltaTable | None:
+        if table.name not in self._opened:
+            address = f"{self.warehouse}/{table.name}"
+            there = DeltaTable.is_deltatable(address, self._options) if is_remote(address) else _is_table(address)
+            self._opened[table.name] = DeltaTable(address, storage_options=self._options) if there else None
+        return self._opened[table.name]
+
+
+def read_ledger(settings: Settings, name: str, say: Callable[[str], None]) -> Context:
+    """A context to read the ledger with. Starts Spark, and says so, for a warehouse that only Spark reaches."""
+    reader = LedgerReader(settings.paths.warehouse)
+    try:
+        if _is_at_hand(reader.warehouse):
+            for table in READ:
+                reader.version(table)
+            return Context(settings, None, reader, Ledger(reader))
+    except DeltaProtocolError:  # a feature of the table that only Spark knows
+        pass
+    from spark_jobs.session import spark_session
+
+    say(f"starting Spark, for {reader.warehouse} can be read by Spark only.")
+    return context(settings, spark_session(name))
+
+
+def _is_at_hand(warehouse: str) -> bool:
+    """Whether a warehouse is a folder of this machine, or on S3 by the environment's variables."""
+    if S3.match(warehouse):
+        return not environment.has_default(ROOT, "spark.hadoop.fs.s3a.")
+    there = not is_remote(warehouse) and environment.is_local(ROOT)
+    return there and "%" not in warehouse  # deltalake takes %20 in a folder's name for a blank
+
+
+def _is_table(folder: str) -> bool:
+    try:
+        return any(COMMIT.fullmatch(path.name) for path in Path(folder, "_delta_log").iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise PipelineError(f"{folder}: cannot be read ({error.strerror}).") from error

@@ -1,0 +1,67 @@
+"""What older rules made, and the command that makes it again with those of now."""
+
+from collections.abc import Iterator
+
+from spark_jobs import windows
+from spark_jobs.context import Context
+from spark_jobs.ledger import rule_versions
+from spark_jobs.ledger.known_files import is_parsed_by_older_rules
+from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
+from spark_jobs.observability.wording import MOST_NAMED, name_first
+from spark_jobs.windows import DAY, HOUR, Window
+
+SUBMIT = "spark-submit spark_jobs/jobs"
+SNAPSHOTS = ("create_user_item_matrix", "feature_engineering")
+
+
+def describe_outdated(ctx: Context) -> Iterator[str]:
+    """One sentence for each kind; none where all is made by the rules of now."""
+    yield from _parsed(ctx)
+    yield from _judged(ctx)
+    yield from _built(ctx)
+
+
+def _parsed(ctx: Context) -> Iterator[str]:
+    files = [row for row in ctx.ledger.files() if is_parsed_by_older_rules(row)]
+    gone = [row["path"] for row in files if row["status"] == "vanished"]
+    hours = [part["hour"] for row in files if row["status"] != "vanished" for part in row["hours"] if part["hour"]]
+    if len(files) > len(gone):
+        yield (
+            f"parsed by older rules: {windows.describe(hours, HOUR) or 'undated rows'}; to land them again: "
+            f"{SUBMIT}/extract_events.py --again, then the other jobs"
+        )
+    if gone:
+        yield f"parsed by older rules, and no longer there to be landed again: {name_first(gone)}"
+
+
+def _judged(ctx: Context) -> Iterator[str]:
+    old = [row["hour"] for row in ctx.ledger.hours() if (row["rule_version"] or FIRST) < VERSIONS["validation"]]
+    hours = windows.ranges((hour for hour in old if hour), HOUR)
+    for window in hours[:MOST_NAMED]:
+        command = f"{SUBMIT}/validate_data_quality.py {_span(window)} --again"
+        yield f"judged by older rules: {window}: {command}, then the other jobs"
+    if len(hours) > MOST_NAMED:
+        yield f"judged by older rules: {len(hours) - MOST_NAMED:,} more ranges of hours"
+    if None in old:
+        yield f"undated rows were judged by older rules: {SUBMIT}/validate_data_quality.py --again"
+
+
+def _built(ctx: Context) -> Iterator[str]:
+    for step in rule_versions.OF_STEP:
+        builds = ctx.ledger.builds(step).items()
+        old = [day for day, row in builds if rule_versions.is_outdated(step, row["rule_versions"])]
+        if step in SNAPSHOTS:
+            last = ctx.ledger.last_build(step)
+            if last and rule_versions.is_outdated(step, last["rule_versions"]):
+                yield f"built by older rules: {step} as of {last['day']}: {SUBMIT}/{step}.py builds it again"
+            continue
+        days = windows.ranges(old, DAY)
+        for window in days[:MOST_NAMED]:
+            yield f"built by older rules: {window}: {SUBMIT}/{step}.py {_span(window)}, then the other daily jobs"
+        if len(days) > MOST_NAMED:
+            yield f"built by older rules: {step}: {len(days) - MOST_NAMED:,} more ranges of days"
+
+
+def _span(window: Window) -> str:
+    unit = window.unit
+    return f"--start {windows.name(window.start, unit)} --end {windows.name(window.end, unit)}"

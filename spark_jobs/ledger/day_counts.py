@@ -1,0 +1,28 @@
+"""What remove_duplicates counts of each day for later steps and the report: names and values in `day_builds.counts`."""
+
+from collections.abc import Iterable, Mapping
+
+from spark_jobs.ledger.rule_versions import VERSIONS
+from spark_jobs.transforms.impute import MISSING
+
+DROPPED, WITHOUT = "dropped_", "without_"  # before an event type; before a column
+RULES = "repair_rules"  # the version of the rules that say when a value is missing
+
+
+def to_counts(dropped: Mapping[str, int], missing: Mapping[str, int]) -> dict[str, int]:
+    """A day's counts from its dropped duplicates by event type and its kept events without a value by column."""
+    by_type = {f"{DROPPED}{name}": rows for name, rows in dropped.items()}
+    return by_type | {f"{WITHOUT}{name}": rows for name, rows in missing.items()} | {RULES: VERSIONS["repair"]}
+
+
+def dropped_by_type(counts: Mapping[str, str]) -> dict[str, int]:
+    """The dropped duplicates by event type; empty where an older version of the project built the day."""
+    return {name.removeprefix(DROPPED): int(rows) for name, rows in counts.items() if name.startswith(DROPPED)}
+
+
+def columns_to_fill(days: Iterable[Mapping[str, str]]) -> list[str]:
+    """The columns in which an event of these days may have no value: all, unless today's rules counted none."""
+    days = list(days)
+    if any(counts.get(RULES) != str(VERSIONS["repair"]) for counts in days):
+        return list(MISSING)
+    return [name for name in MISSING if any(counts[f"{WITHOUT}{name}"] != "0" for counts in days)]

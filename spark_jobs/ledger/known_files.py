@@ -1,0 +1,74 @@
+"""The ledger's files by their identity, whatever spelling of their path the ledger has."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from spark_jobs.addresses import base_name, canonical, is_remote
+from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
+from spark_jobs.sources.file_rows import Row
+from spark_jobs.sources.listing import Found
+
+READ_AGAIN = 0  # a rule version: the file is read again by the next landing, whether it changed or not
+
+
+@dataclass(frozen=True)
+class KnownFiles:
+    """Ledger rows by identity; `spelled`: the path under which the ledger has each; `repeated`: further rows of a file
+    that has one already, because an earlier version landed it under two paths."""
+
+    rows: dict[str, Row]
+    spelled: dict[str, str]
+    repeated: list[Row]
+
+    def next_id(self) -> int:
+        """The first number that no file ever had."""
+        return max((row["file_id"] for row in [*self.rows.values(), *self.repeated]), default=0) + 1
+
+
+def known_files(ledger: Iterable[Row]) -> KnownFiles:
+    """The rows of landed_files by identity. Of several rows of a file the first with rows counts."""
+    rows: dict[str, Row] = {}
+    spelled: dict[str, str] = {}
+    repeated: list[Row] = []
+    for row in sorted(ledger, key=lambda row: (not row["rows"], row["file_id"])):
+        identity = canonical(row["path"])
+        if identity in rows:
+            repeated.append(row)
+        else:
+            rows[identity], spelled[identity] = row | {"path": identity, "name": landed_name(row)}, row["path"]
+    return KnownFiles(rows, spelled, repeated)
+
+
+def is_parsed_by_older_rules(row: Row) -> bool:
+    """Whether rows of the file were parsed by older rules than those of now."""
+    version = FIRST if row["rule_version"] is None else row["rule_version"]
+    return row["rows"] > 0 and READ_AGAIN < version < VERSIONS["parsing"]
+
+
+def to_read_again(known: Mapping[str, Row], outdated: bool) -> set[str]:
+    """The files that are read whether they changed or not; with `outdated` also those that older rules parsed."""
+    return {
+        path
+        for path, row in known.items()
+        if row["rule_version"] == READ_AGAIN or (outdated and is_parsed_by_older_rules(row))
+    }
+
+
+def name_as_landed(present: Iterable[Found], known: Mapping[str, Row]) -> list[Found]:
+    """Files under the names by which they first landed: these say whether a file is gzip."""
+    return [
+        replace(file, name=row["name"]) if (row := known.get(file.path)) and row["digest"] else file for file in present
+    ]
+
+
+def landed_name(row: Row) -> str:
+    """The name under which a file first landed."""
+    return row.get("name") or base_name(row["path"])
+
+
+def missing_files(known: Mapping[str, Row], present: Iterable[Found], folder: str) -> set[str]:
+    """Known files that exist no more. Of a remote file that is known only where its folder was listed."""
+    here, inside = {file.path for file in present}, canonical(folder).rstrip("/") + "/"
+    others = [path for path in known if path not in here]
+    return {path for path in others if (path.startswith(inside) if is_remote(path) else not os.access(path, os.F_OK))}

@@ -1,0 +1,200 @@
+"""The ledger: reads and writes of landed_files, hour_status, day_builds and day_status.
+
+Small tables, held in memory until their version changes; a write replaces the month (or the step) that it touches.
+Here it is decided which version of a table a reader takes next to writers: `Ledger.version`.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from spark_jobs import tables
+from spark_jobs.delta.delta_log import CONFLICTS, NOTHING
+from spark_jobs.delta.storage import Storage
+from spark_jobs.errors import BusyError
+from spark_jobs.ledger import states, versions
+from spark_jobs.ledger.states import Unit
+from spark_jobs.session import now
+from spark_jobs.tables import Table
+from spark_jobs.windows import Window
+
+ATTEMPTS = 5
+PINNED = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY_STATUS)
+
+
+class Ledger:
+    """What landed, what was judged, what was loaded, what was built."""
+
+    def __init__(self, storage: Storage):
+        self.storage = storage
+        self._held: dict[str, tuple[int, list[dict[str, Any]]]] = {}
+        self._versions: dict[str, int] | None = None  # of a pinned ledger
+
+    def pinned(self) -> "Ledger":
+        """The ledger as it is now, for a reader next to writers: its rows and the versions that they name stay."""
+        if self._versions is not None:
+            return self
+        pinned = Ledger(self.storage)
+        pinned._held = {table.name: (NOTHING, self._rows(table)) for table in PINNED}
+        pinned._versions = {}
+        return pinned
+
+    def version(self, table: Table) -> int:
+        """The version of a table to read: the one that the ledger's latest rows name; the latest where they name none
+        (an older warehouse, a table of the ledger) or that can no longer be read. NOTHING: nothing is recorded yet."""
+        if self._versions is None:
+            return self._version(table)
+        if table.name not in self._versions:
+            self._versions.setdefault(table.name, self._version(table))  # the first of several threads decides
+        return self._versions[table.name]
+
+    def _version(self, table: Table) -> int:
+        named = self.named_version(table)
+        if named is None or (named != NOTHING and not self.storage.is_readable(table, named)):
+            return self.storage.version(table)
+        return named
+
+    def named_version(self, table: Table) -> int | None:
+        """The version that the ledger's latest rows name; NOTHING: none is recorded yet; None: not kept then."""
+        source = versions.SOURCES.get(table.name)
+        return versions.named(table, self._rows(source[0])) if source else None
+
+    def writes(self, of: Sequence[Table], written: Sequence[Table]) -> dict[str, int] | None:
+        """What a new row says of the tables `of` a writer: the present version of those `written` now, of the others
+        what the ledger named before. None: nothing is written, and an older warehouse named nothing."""
+        before = {table.name: self.named_version(table) for table in of}
+        if not written and None in before.values():
+            return None
+        now = {
+            table.name: self.storage.version(table) for table in of if table in written or before[table.name] is None
+        }
+        return {name: version for name, version in (before | now).items() if version != NOTHING}
+
+    def files(self) -> list[dict[str, Any]]:
+        """All rows of landed_files, by file_id."""
+        return sorted(self._rows(tables.LANDED_FILES), key=lambda row: row["file_id"])
+
+    def record_files(self, rows: Iterable[dict[str, Any]], outdated: Collection[str] = ()) -> None:
+        """Write what became of files. Rows of `outdated` paths go: other rows have taken their place."""
+        self._put(tables.LANDED_FILES, rows, {(path,) for path in outdated})
+
+    def units(self, wanted: Callable[[Unit], bool] = lambda unit: True) -> list[Unit]:
+        """The units that landed or were judged and that are wanted, in order of time."""
+        found = states.units(self._rows(tables.LANDED_FILES), self._rows(tables.HOUR_STATUS))
+        return [unit for unit in found if wanted(unit)]
+
+    def landed_span(self) -> tuple[datetime, datetime] | None:
+        """The first hour with rows, and the latest that is not later than now; None where there is none."""
+        units, present = self.units(), now()
+        hours = [unit.hour for unit in units if unit.hour and unit.landed_rows]
+        latest = states.latest_hour(units, present)
+        return (hours[0], latest) if latest else None
+
+    def first_hour(self) -> datetime | None:
+        """The first hour with rows, also one that is later than now; None where there is none."""
+        return next((unit.hour for unit in self.units() if unit.hour and unit.landed_rows), None)
+
+    def missing_hours(self, hours: Window) -> list[Window]:
+        """The hours of a window that have no rows, where nothing later has landed."""
+        units = self.units()
+        return states.missing_hours(units, hours, states.latest_hour(units, now()))
+
+    def record_hours(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Writes ledger rows of hours; what a row leaves out gets its neutral value."""
+        nothing = {"raw_rows": 0, "valid_rows": 0, "rejected_rows": 0, "reasons": {}, "warnings": []}
+        nothing |= {"raw_digest": states.NO_CONTENT, "content_digest": states.NO_CONTENT, "updated_at": now()}
+        nothing |= {"writes": {}}
+        self._put(tables.HOUR_STATUS, (nothing | row | {"month": states.month_of(row["unit"])} for row in rows))
+
+    def hours(self) -> list[dict[str, Any]]:
+        """All rows of hour_status."""
+        return self._rows(tables.HOUR_STATUS)
+
+    def mark_loaded(self, units: Iterable[str]) -> None:
+        """Record that PostgreSQL has these committed units too."""
+        chosen = set(units)
+        rows = [row for row in self._rows(tables.HOUR_STATUS) if row["unit"] in chosen]
+        self._put(tables.HOUR_STATUS, (row | {"status": "loaded", "updated_at": now()} for row in rows))
+
+    def day_inputs(self) -> dict[datetime, str]:
+        """Each day (midnight, UTC) with committed content, and the digest that a build of it starts from."""
+        return {_midnight(day): digest for day, digest in states.day_inputs(self.units()).items()}
+
+    def builds(self, step: str) -> dict[datetime, dict[str, Any]]:
+        """What `step` last did, by day (midnight, UTC)."""
+        return {_midnight(row["day"]): row for row in self._rows(tables.DAY_BUILDS) if row["step"] == step}
+
+    def last_build(self, step: str) -> dict[str, Any] | None:
+        """What `step` did last of all; None where it never ran."""
+        return max(self.builds(step).values(), key=lambda row: row["built_at"], default=None)
+
+    def record_builds(self, step: str, rows: Iterable[dict[str, Any]]) -> None:
+        """Writes what a step did for each day (key `day`: a date)."""
+        self._put(tables.DAY_BUILDS, ({"step": step, "built_at": now(), "counts": {}} | row for row in rows))
+
+    def renew_writes(self, step: str, day: datetime, *written: Table) -> None:
+        """Write into the row of a build that these of its tables were written once more, and are right now."""
+        row = self.builds(step)[day]
+        if row["writes"] is not None:  # else nothing is named, and readers take the latest
+            again = {table.name: self.storage.version(table) for table in written}
+            self._put(tables.DAY_BUILDS, [row | {"writes": row["writes"] | again}])
+
+    def days(self) -> list[dict[str, Any]]:
+        """All rows of day_status, by day."""
+        return sorted(self._rows(tables.DAY_STATUS), key=lambda row: row["day"])
+
+    def refresh_days(self) -> None:
+        """Derives day_status anew; writes only where something changed.
+
+        Collection and preprocessing may both do so at once: whoever finds that the other has gone on meanwhile looks
+        again, so that the last word rests on all of both. Raises BusyError if that never settles.
+        """
+        sources = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS)
+        for _ in range(ATTEMPTS):
+            seen = [self.storage.version(table) for table in sources]
+            units = self.units()
+            fresh = states.day_status(units, self._rows(tables.DAY_BUILDS), states.latest_hour(units, now()))
+            try:
+                if fresh != self.days():
+                    self.storage.put_rows(tables.DAY_STATUS, fresh, again=False)
+            except CONFLICTS:
+                continue
+            if seen == [self.storage.version(table) for table in sources]:
+                return
+        raise BusyError("day_status: other runs keep changing the ledger; run this again.")
+
+    def _rows(self, table: Table) -> list[dict[str, Any]]:
+        if self._versions is not None and table.name in self._held:
+            return self._held[table.name][1]
+        version = self.storage.version(table)
+        if self._held.get(table.name, (None, []))[0] != version:
+            missing = dict.fromkeys(table.columns)  # in a warehouse that is not upgraded yet
+            self._held[table.name] = (version, [missing | row for row in self.storage.rows(table)])
+        return self._held[table.name][1]
+
+    def _put(self, table: Table, changed: Iterable[dict[str, Any]], outdated: Collection[tuple] = ()) -> None:
+        """Replace rows of the same key, add others, leave out `outdated` keys; the partitions touched are rewritten.
+
+        What a row leaves out is null. What is held stays right without another read: only the holder of the lock
+        writes these partitions.
+        """
+        whole = [{name: row.get(name) for name in table.columns} for row in changed]
+        new = {_key(table, row): row for row in whole}
+        if not new:
+            return
+        rows = {_key(table, row): row for row in self._rows(table)} | new
+        rows = {key: row for key, row in rows.items() if key not in outdated}
+        written, touched = rows, None
+        if table.partition is not None:
+            touched = {row[table.partition] for row in new.values()}
+            written = {key: row for key, row in rows.items() if row[table.partition] in touched}
+        self.storage.put_rows(table, written.values(), touched)
+        self._held[table.name] = (self.storage.version(table), list(rows.values()))
+
+
+def _key(table: Table, row: dict[str, Any]) -> tuple:
+    return tuple(row[name] for name in table.key)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)

@@ -1,0 +1,1 @@
+"""What people, schedulers and Prometheus see of a run, without a password."""

@@ -1,0 +1,99 @@
+"""What each job counted last, as a file that Prometheus collects (node_exporter's textfile collector)."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+from prometheus_client.parser import text_string_to_metric_families
+
+from spark_jobs.observability.outcome import Outcome
+
+SECONDS = "pipeline_job_seconds"
+FINISHED = "pipeline_job_finished_timestamp_seconds"
+COUNTED = "pipeline_job_counted"
+FAILURES = "pipeline_job_failures_in_a_row"
+FAILED_SECONDS = "pipeline_job_failed_seconds"
+FAILED = "pipeline_job_failed_timestamp_seconds"
+LATEST = "latest_hour"  # of a summary: the start of an hour, here as seconds since 1970
+
+
+def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float) -> None:
+    """Writes `<folder>/<job>.prom` in one move: how long the job took, when it ended, and each number of its summary
+    (label `count`; of a count by kind, as `count` and `kind`)."""
+    registry = CollectorRegistry()
+    Gauge(SECONDS, "How long the job's latest run took, seconds.", ["job"], registry=registry).labels(job).set(seconds)
+    finished = Gauge(FINISHED, "When that run ended, seconds since 1970.", ["job"], registry=registry)
+    finished.labels(job).set_to_current_time()
+    counted = Gauge(COUNTED, "What that run counted: rows, hours, days.", ["job", "count", "kind"], registry=registry)
+    for name, kind, number in _numbers(summary):
+        counted.labels(job, name, kind).set(number)
+    with _never_in_the_way(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        write_to_textfile(str(Path(folder) / f"{job}.prom"), registry)
+
+
+def record_failure(folder: str, job: str, outcome: Outcome, seconds: float) -> None:
+    """Writes `<folder>/<job>-failure.prom`: how the job's latest run ended, when, after how long, and how many runs in
+    a row have failed; to find an hour missing is no failure. The metrics of the last success stay as they are."""
+    registry, labels = CollectorRegistry(), ["job", "outcome"]
+    took = Gauge(FAILED_SECONDS, "How long the latest failed run took, seconds.", labels, registry=registry)
+    took.labels(job, outcome).set(seconds)
+    failed = Gauge(FAILED, "When that run ended, seconds since 1970.", labels, registry=registry)
+    failed.labels(job, outcome).set_to_current_time()
+    counted = Gauge(FAILURES, "Runs in a row that failed.", ["job"], registry=registry)
+    with _never_in_the_way(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        path = _of_failures(folder, job)
+        before = sum(value for name, _, value in _samples(path) if name == FAILURES) if path.exists() else 0
+        counted.labels(job).set(before + (outcome is not Outcome.MISSING))
+        write_to_textfile(str(path), registry)
+
+
+def end_failures(folder: str, job: str) -> None:
+    """Removes the file of a job's failures once a run has ended well, so that their count begins again."""
+    with _never_in_the_way(folder):
+        _of_failures(folder, job).unlink(missing_ok=True)
+
+
+def _of_failures(folder: str, job: str) -> Path:
+    return Path(folder) / f"{job}-failure.prom"
+
+
+@contextmanager
+def _never_in_the_way(folder: str) -> Iterator[None]:
+    """What is committed is committed: a metric that cannot be written is one line on stderr."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"note: metrics could not be written to {folder} ({error}).\n")
+
+
+def _samples(path: Path) -> Iterator[tuple[str, str, float]]:
+    """Name, job and value of each sample in a file."""
+    for family in text_string_to_metric_families(path.read_text(encoding="utf-8")):
+        for sample in family.samples:
+            yield sample.name, sample.labels["job"], sample.value
+
+
+def _numbers(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
+    for name, value in summary.items():
+        for kind, number in value.items() if isinstance(value, Mapping) else [("", value)]:
+            if isinstance(number, int | float):
+                yield name, kind, float(number)
+            elif name == LATEST:
+                yield name, kind, datetime.fromisoformat(number).replace(tzinfo=UTC).timestamp()
+
+
+def seconds(folder: str) -> dict[str, float]:
+    """How long the latest run of each job took, in the order in which they ended."""
+    took: dict[str, float] = {}
+    ended: dict[str, float] = {}
+    for path in Path(folder).glob("*.prom"):
+        for name, job, value in _samples(path):
+            if name in (SECONDS, FINISHED):
+                (took if name == SECONDS else ended)[job] = value
+    return {job: took[job] for job in sorted(took, key=ended.get)}

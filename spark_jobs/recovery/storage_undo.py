@@ -1,0 +1,81 @@
+"""Commits taken back: what a killed attempt did to a table without an entry in the ledger."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+from urllib.parse import unquote
+
+from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.coordination import failpoints
+from spark_jobs.delta.predicates import in_days
+from spark_jobs.delta.storage import Storage
+from spark_jobs.errors import PipelineError
+from spark_jobs.tables import Table
+from spark_jobs.windows import parse_day
+
+UNDONE = "undone"  # the note of a commit that took others back
+NO_DATE = "__HIVE_DEFAULT_PARTITION__"
+
+
+def undo_after(storage: Storage, table: Table, version: int) -> bool:
+    """Take back every change of rows later than `version`. True if there was any.
+
+    The days that changed get the rows again that they had before the first change, by a commit under the lease: an
+    attempt that was superseded meanwhile takes nothing back. `version` itself is not read: files may have been joined
+    since, and those before may be gone. Raises PipelineError where those before the change are gone.
+    """
+    first = _first_change(storage, table, version)
+    if first is None:
+        return False
+    where, earlier = _before(storage, table, first)
+    failpoints.reached("undo.decided")
+    whole = storage.frame(table, []).unionByName(earlier, allowMissingColumns=True)  # a column may be newer
+    storage.replace(table, whole, where, note=UNDONE)
+    return True
+
+
+def _before(storage: Storage, table: Table, first: int) -> tuple[str, DataFrame]:
+    """SQL that names the days that changed since the commit before `first`, and their rows as that one left them."""
+    gone = (
+        f"{storage.path(table)}: version {first} has no entry in the ledger, and what was there before it is gone; put "
+        "the warehouse back from a copy, or make clean and land the files again."
+    )
+    try:
+        before = storage.read(table, first - 1).inputFiles()
+    except AnalysisException as error:
+        raise PipelineError(gone) from error
+    where = _days_of(table, set(before) ^ set(storage.read(table).inputFiles()))
+    earlier = storage.read_earlier(table, first - 1, where)
+    if earlier is None:
+        raise PipelineError(gone)
+    return where, earlier
+
+
+def _first_change(storage: Storage, table: Table, version: int) -> int | None:
+    """The first commit later than `version` that changed rows and was not taken back yet."""
+    if storage.version(table) <= version:
+        return None
+    columns = ("version", "operation", "operationMetrics", "userMetadata")
+    history = DeltaTable.forPath(storage.spark, storage.path(table)).history()
+    first = None
+    for commit in history.where(F.col("version") > version).select(*columns).collect():  # the latest first
+        if commit.userMetadata == UNDONE or commit.operation == "RESTORE":  # by an earlier version of the project
+            break
+        if commit.operation != "OPTIMIZE" and _has_changed_files(commit.operationMetrics):
+            first = commit.version
+    return first
+
+
+def _has_changed_files(metrics: dict[str, Any]) -> bool:
+    return any(int(metrics.get(name, 0)) for name in ("numFiles", "numRemovedFiles"))
+
+
+def _days_of(table: Table, files: Iterable[str]) -> str:
+    """SQL that names the partitions of these files."""
+    values = {unquote(file.split("/")[-2]).partition("=")[2] for file in files}
+    days = in_days(parse_day(date.fromisoformat(value)) for value in values - {NO_DATE})
+    return f"{days} OR {table.partition} IS NULL" if NO_DATE in values else days

@@ -1,0 +1,113 @@
+"""The closing table of a run: what was read, rejected, dropped, repaired and written, and where to look next."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from spark_jobs import tables
+from spark_jobs.context import Context, Summary
+from spark_jobs.inspection import identity
+from spark_jobs.observability.console import Console
+
+# What each step reads and writes.
+STEPS = {
+    "extract_events": ((), (tables.RAW_EVENTS,)),
+    "validate_data_quality": ((tables.RAW_EVENTS,), (tables.USER_EVENTS, tables.REJECTED_EVENTS)),
+    "load_to_database": ((tables.USER_EVENTS,), ()),
+    "remove_duplicates": ((tables.USER_EVENTS,), (tables.DEDUPED_EVENTS,)),
+    "handle_missing_values": ((tables.DEDUPED_EVENTS,), (tables.CLEANED_EVENTS,)),
+    "create_user_item_matrix": ((tables.CLEANED_EVENTS,), (tables.USER_ITEM_MATRIX,)),
+    "feature_engineering": ((tables.CLEANED_EVENTS,), (tables.USER_FEATURES, tables.ITEM_FEATURES)),
+}
+MOST_NAMED = 5
+
+
+def closing(ctx: Context, console: Console, summaries: Mapping[str, Summary], seconds: Mapping[str, float]) -> None:
+    """Prints the table and the identities, the latter from the tables as they stand."""
+    used = {table.name: table for places in STEPS.values() for side in places for table in side}
+    counts = {name: ctx.count(table) for name, table in used.items()}
+    table = Table(title="what the tables hold, and what this run did", title_justify="left", box=box.SIMPLE_HEAD)
+    for heading, justify in (("step", "left"), ("rows in", "right"), ("rows out", "right"), ("seconds", "right")):
+        table.add_column(heading, justify=justify, no_wrap=True)
+    table.add_column("this run", overflow="fold")
+    for name, places in STEPS.items():
+        if name in seconds:
+            rows = [_rows(counts, side) for side in places]
+            table.add_row(name, *rows, f"{seconds[name]:.1f}", _words(summaries.get(name), used))
+    table.add_row("all", "", "", f"{sum(seconds.values()):.1f}", "")
+    console.out.print(table)
+    for line in [*identities(ctx), *_rejected(ctx), *_time(ctx), *_next(ctx)]:
+        console.say(line)
+
+
+def _rows(counts: Mapping[str, int], side: tuple[tables.Table, ...]) -> str:
+    return f"{sum(counts[table.name] for table in side):,}" if side else ""
+
+
+def _words(summary: Summary | None, columns: Mapping[str, tables.Table]) -> str:
+    """A job's summary in words; counts that stand in columns of their own and zeros are left out."""
+    if summary is None:
+        return "stopped, see below"
+    if summary.get("unchanged"):
+        return f"nothing to do, as of {summary['as_of']}"
+    shown = [_phrase(key, value) for key, value in summary.items() if key not in columns]
+    return "; ".join(filter(None, shown)) or "nothing to do"
+
+
+def _phrase(key: str, value: object) -> str:
+    """`hours_loaded: 3` as "hours loaded 3"; empty for nothing at all."""
+    name = key.replace("_", " ")
+    if isinstance(value, Mapping):
+        counted = ", ".join(f"{part} {count:,}" for part, count in value.items() if count)
+        return counted and f"{name}: {counted}"
+    if value in (0, "0.00"):
+        return ""
+    return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
+
+
+def identities(ctx: Context) -> Iterator[str]:
+    """Both counting identities as sentences. Raises IdentityError where one does not hold."""
+    found = identity.events(ctx)
+    line = (
+        f"checked: raw {found['raw_events']:,} = user_events {found['user_events']:,} + rejected "
+        f"{found['rejected_events']:,} + not yet committed {found['not_yet_committed']:,}"
+    )
+    if found["earlier_rows_standing"]:
+        line += f" ({found['earlier_rows_standing']:,} rows of earlier content stand for units that were stopped)"
+    yield line
+    of_files = identity.records(ctx)
+    yield (
+        f"checked: records of the files {of_files['records']:,} = raw {of_files['raw_events']:,} + suppressed "
+        f"{of_files['suppressed']:,}"
+    )
+    rows_in, rows_out = identity.deduplicated(ctx)
+    yield f"checked: user_events {rows_in:,} = deduped {rows_out:,} + dropped {rows_in - rows_out:,}"
+
+
+def _rejected(ctx: Context) -> Iterator[str]:
+    reasons: Counter[str] = Counter()
+    for row in ctx.ledger.hours():
+        reasons.update(dict(row["reasons"] or {}))
+    yield f"rejected by reason: {', '.join(f'{name} {count:,}' for name, count in reasons.most_common()) or 'none'}"
+
+
+def _time(ctx: Context) -> Iterator[str]:
+    statuses = Counter(unit.status for unit in ctx.ledger.units() if unit.hour and unit.status and unit.has_rows)
+    days = ctx.ledger.days()
+    empty = sum(day["hours_empty"] for day in days)
+    counted = [*statuses.most_common(), *([("empty", empty)] if empty else [])]
+    hours = ", ".join(f"{count:,} {status}" for status, count in counted)
+    built, partial = sum(day["built"] for day in days), [day for day in days if not day["complete"]]
+    yield f"hours: {hours or 'none'}; days: {len(days):,} with data, {built:,} built, {len(partial):,} incomplete"
+    if partial:
+        named = ", ".join(f"{day['day']} ({24 - day['hours_missing']} of 24 hours)" for day in partial[:MOST_NAMED])
+        more = f" and {len(partial) - MOST_NAMED:,} more" if len(partial) > MOST_NAMED else ""
+        yield f"incomplete: {named}{more}; built with the hours there are, and built again when others come"
+
+
+def _next(ctx: Context) -> Iterator[str]:
+    yield "look next: make sql (every table by name), make psql, make status, make export"
+    yield f"verdicts and Data Docs: {Path(ctx.settings.paths.quality) / 'docs' / 'index.html'}"

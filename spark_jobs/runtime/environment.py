@@ -1,0 +1,217 @@
+"""Decide the environment of every process that starts Spark, whatever other software has put there.
+
+Every command of the project calls `prepare()` before it starts Spark. A bare `spark-submit` starts its JVM first, so
+conf/spark-env.sh runs this module and takes over what it prints. Needs nothing beyond Python's standard library.
+"""
+
+import os
+import re
+import shlex
+import socket
+import sys
+import sysconfig
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from spark_jobs.errors import SettingsError
+from spark_jobs.observability import outcome
+from spark_jobs.runtime import class_archive, compilation, machine, preflight
+
+# What a run means must not depend on the language, the encoding or the time zone of a machine.
+PINNED = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "TZ": "UTC"}
+# Read by PySpark or Spark, and meant for another Spark or another Python: removed, and named once.
+FOREIGN = (
+    "PYSPARK_DRIVER_PYTHON_OPTS",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "SPARK_API_MODE",
+    "SPARK_CONNECT_MODE_ENABLED",
+    "SPARK_DIST_CLASSPATH",
+    "SPARK_PREPEND_CLASSES",
+    "SPARK_REMOTE",
+    "SPARK_TESTING",
+)
+REMOVED = ("LANGUAGE", "PYTHONIOENCODING", "PYTHONWARNINGS", "SPARK_ENV_LOADED")  # without a word
+JAVA_OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "SPARK_SUBMIT_OPTS")
+JAVA_TOKEN = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
+# Options of Java that the pipeline decides; everything else (agents, certificates, proxies) is handed on.
+JAVA_LANGUAGE = re.compile(
+    r"-D(user\.(language|country|variant|script|region|extensions|timezone)(\.\w+)?|(\w+\.)*encoding)="
+)
+JAVA_MEMORY = re.compile(r"-Xm[nsx]|-XX:[+-]Use\w+GC$|-XX:(Max|Initial)(HeapSize|RAMPercentage)=|-Djava\.io\.tmpdir=")
+LOOPBACK = "127.0.0.1"
+# Without a cluster a path without a scheme is a local file, whatever file system HADOOP_CONF_DIR makes the default one.
+LOCAL_FILES = {"spark.hadoop.fs.defaultFS": "file:///"}
+
+
+@dataclass
+class Decision:
+    """Variables to set (None: to remove), and those of other software that are not used as they are."""
+
+    variables: dict[str, str | None] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
+
+
+def say_unused(names: Sequence[str]) -> None:
+    """One line that names the variables without their values, which may be secret; nothing where there are none."""
+    if names:
+        sys.stderr.write(
+            f"note: set for other software, and not used here: {', '.join(sorted(names))} (conf/README.md).\n"
+        )
+
+
+def decide(environment: Mapping[str, str], root: Path, python: str, spark_home: str | None = None) -> Decision:
+    """What to change in `environment` so that Spark starts as this project needs it.
+
+    `python` is the interpreter of the project. `spark_home` is the folder of its Spark; None under a spark-submit,
+    which has chosen one already. To decide again changes nothing.
+    """
+    made = Decision()
+    variables = made.variables
+    made.unused += [name for name in FOREIGN if name in environment]
+    variables |= {name: None for name in FOREIGN + REMOVED if name in environment}
+    variables |= PINNED | {"PIPELINE_HOME": str(root)}
+    _replace("PYTHONPATH", str(root), environment, made)
+    for name in JAVA_OPTIONS:
+        _java_options(name, environment, made)
+    if spark_home:
+        _replace("SPARK_HOME", spark_home, environment, made)
+        _replace("SPARK_CONF_DIR", environment.get("PIPELINE_SPARK_CONF") or f"{spark_home}/conf", environment, made)
+        _replace("PYSPARK_SUBMIT_ARGS", _submit_arguments(root), environment, made)
+        if is_local(root):
+            _replace("PYSPARK_PYTHON", python, environment, made)
+    _replace("PYSPARK_DRIVER_PYTHON", python, environment, made)
+    defaults = {
+        "PYSPARK_PYTHON": python,  # of a cluster's executors; in local mode session.py replaces it
+        "PIPELINE_LOGS": str(logs(environment, root)),
+        "SPARK_DRIVER_MEMORY": f"{_heap(environment)}m",
+    }
+    if not _resolves(socket.gethostname()):  # Spark looks up the machine's own name; in local mode nothing needs it
+        defaults["SPARK_LOCAL_IP"] = LOOPBACK
+    variables |= {name: value for name, value in defaults.items() if not environment.get(name)}
+    return made
+
+
+def logs(environment: Mapping[str, str], root: Path) -> Path:
+    """The folder of the logs: PIPELINE_LOGS, else the one that the settings name, as far as they can be read."""
+    if named := environment.get("PIPELINE_LOGS"):
+        return Path(named)
+    import tomllib  # late: an older Python shall get as far as to be refused
+
+    file = Path(environment.get("PIPELINE_SETTINGS") or root / "conf" / "settings.toml")
+    try:
+        found = Path(tomllib.loads(file.expanduser().read_text(encoding="utf-8"))["paths"]["logs"])
+        return root / found.expanduser()
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # whoever reads the settings says what is wrong
+        return root / "data" / "logs"
+
+
+def _replace(name: str, value: str, environment: Mapping[str, str], made: Decision) -> None:
+    """Set a variable to the project's own value; another value is one of other software."""
+    found = environment.get(name)
+    made.variables[name] = value
+    if found and found != value:
+        made.unused.append(name)
+
+
+def _submit_arguments(root: Path) -> str:
+    """How PySpark starts its JVM: with the project's defaults, wherever the configuration folder is."""
+    return f"--properties-file {shlex.quote(str(root / 'conf' / 'spark-defaults.conf'))} pyspark-shell"
+
+
+def _java_options(name: str, environment: Mapping[str, str], made: Decision) -> None:
+    """Take out of a variable what the pipeline decides itself. Language and encoding go without a word."""
+    tokens = JAVA_TOKEN.findall(environment.get(name, ""))
+    plain = [re.sub("""['"]""", "", token) for token in tokens]
+    kept = [
+        token
+        for token, text in zip(tokens, plain, strict=True)
+        if not JAVA_LANGUAGE.match(text) and (name == "SPARK_SUBMIT_OPTS" or not JAVA_MEMORY.match(text))
+    ]
+    if len(kept) < len(tokens):
+        made.variables[name] = " ".join(kept) or None
+    if name != "SPARK_SUBMIT_OPTS" and any(JAVA_MEMORY.match(text) for text in plain):
+        made.unused.append(name)
+
+
+def _heap(environment: Mapping[str, str]) -> int:
+    return machine.heap_mib(machine.memory(), machine.jobs_named(environment) or 1)
+
+
+def _resolves(host: str) -> bool:
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return True
+
+
+def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Change the environment of this process as `decide` says, and say what of it is not used."""
+    from spark_jobs.settings import ROOT
+
+    decision = decide(environment, ROOT, sys.executable, str(own_spark()))
+    for name, value in decision.variables.items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    say_unused(decision.unused)
+
+
+def is_local(root: Path) -> bool:
+    """Whether conf/spark-defaults.conf has Spark run on this machine, without a cluster."""
+    found = re.findall(r"^\s*spark\.master[\s=:]+(\S+)", _defaults(root), re.MULTILINE)
+    return not found or found[-1].startswith("local")
+
+
+def has_default(root: Path, prefix: str) -> bool:
+    """Whether conf/spark-defaults.conf sets an option whose name begins like this."""
+    return re.search(rf"^\s*{re.escape(prefix)}", _defaults(root), re.MULTILINE) is not None
+
+
+def _defaults(root: Path) -> str:
+    file = root / "conf" / "spark-defaults.conf"
+    return file.read_text(encoding="utf-8") if file.exists() else ""  # a cluster's driver may have no conf folder
+
+
+def own_spark() -> Path:
+    """The folder of the Spark that is installed with this Python, whatever PYTHONPATH holds."""
+    installed = Path(sysconfig.get_path("purelib")) / "pyspark"
+    return installed if installed.exists() else Path(find_spec("pyspark").origin).parent
+
+
+def main() -> int:
+    """Print the changes as commands of a shell, for conf/spark-env.sh.
+
+    `ROOT PYTHON` are the arguments, then those of the spark-submit that starts a JVM.
+    """
+    root, python, *arguments = sys.argv[1:]
+    try:
+        preflight.check()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        outcome.write({"sentence": str(error)}, error.outcome, error.exit_code)
+        return error.exit_code
+    decision = decide(os.environ, Path(root), python)
+    _add_java_options(decision, Path(root), arguments)
+    for name, value in decision.variables.items():
+        sys.stdout.write(f"unset {name}\n" if value is None else f"export {name}={shlex.quote(value)}\n")
+    say_unused(decision.unused)
+    return 0
+
+
+def _add_java_options(decision: Decision, root: Path, arguments: Sequence[str]) -> None:
+    """What this start of Java needs: the archive of classes, and the compilers. Options of the user come after them."""
+    decided = {name: value for name, value in (os.environ | decision.variables).items() if value}
+    options = class_archive.to_use(decided, arguments, _defaults(root))
+    options += compilation.java_options(arguments)
+    if options:
+        given = decided.get("SPARK_SUBMIT_OPTS", "")
+        decision.variables["SPARK_SUBMIT_OPTS"] = f"{class_archive.quoted(options)} {given}".strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

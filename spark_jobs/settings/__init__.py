@@ -1,0 +1,110 @@
+"""The settings of `conf/settings.toml`, typed and checked. A wrong key or value is an error that names it."""
+
+import dataclasses
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from spark_jobs.addresses import expand, is_remote
+from spark_jobs.errors import SettingsError
+from spark_jobs.settings.types import Paths, Privacy
+from spark_jobs.settings.types import Settings as Settings
+
+ROOT = Path(os.environ.get("PIPELINE_HOME") or Path(__file__).resolve().parents[2])  # this file may lie in an archive
+DEFAULT_RAW = "data/raw"
+
+
+def load(overrides: list[str] = (), file: Path | None = None) -> Settings:
+    """Reads `file` (default: PIPELINE_SETTINGS, else conf/settings.toml), then applies `section.key=value` overrides.
+
+    Values of overrides are written as in TOML; plain text may go without quotes. Raises SettingsError.
+    """
+    named = os.environ.get("PIPELINE_SETTINGS")
+    file = file or (Path(expand(named, "PIPELINE_SETTINGS")) if named else ROOT / "conf" / "settings.toml")
+    try:
+        tree = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file}: the settings cannot be read ({error.strerror}).") from error
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
+        raise SettingsError(f"{file}: not valid TOML: {error}.") from error
+    for override in overrides:
+        _override(tree, override)
+    settings = _build(Settings, tree, "", str(file))
+    given = dataclasses.asdict(settings.paths)
+    paths = Paths(**{name: absolute(value, f"setting paths.{name}") for name, value in given.items()})
+    key_file = settings.privacy.key_file and absolute(settings.privacy.key_file, "setting privacy.key_file")
+    return dataclasses.replace(settings, paths=paths, privacy=Privacy(key_file))
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    *sections, key = name.strip().split(".")
+    if not equals or not sections:
+        raise SettingsError(f"--set {override}: write it as section.key=value, for example paths.raw=data/raw.")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise SettingsError(f"--set {override}: {section} is no section of the settings.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except ValueError:
+        value = text
+    wants_text = isinstance(tree.get(key), str)  # a folder may be called 2019
+    tree[key] = text if wants_text and not isinstance(value, str) else value
+
+
+def _build(cls: type, tree: Any, where: str, file: str) -> Any:
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{file}: [{where}] must be a section.")
+    fields = {field.name: field.type for field in dataclasses.fields(cls)}
+    prefix = f"{where}." if where else ""
+    for name in tree:
+        if name not in fields:
+            raise SettingsError(f"{file}: unknown setting {prefix}{name}; known here: {', '.join(sorted(fields))}.")
+    for name in fields:
+        if name not in tree:
+            raise SettingsError(f"{file}: setting {prefix}{name} is missing.")
+    values = {name: _value(kind, tree[name], prefix + name, file) for name, kind in fields.items()}
+    try:
+        return cls(**values)
+    except ValueError as error:  # values that do not go together
+        raise SettingsError(f"{file}: setting {error}.") from error
+
+
+def _value(kind: Any, value: Any, name: str, file: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _build(kind, value, name, file)
+    kind, *rules = get_args(kind)
+    value = _typed(kind, value, name, file)
+    for rule in rules:
+        if must := rule.broken_by(value):
+            raise SettingsError(f"{file}: setting {name} must {must}, not {_shown(value)}.")
+    return float(value) if kind is float else value
+
+
+def _typed(kind: Any, value: Any, name: str, file: str) -> Any:
+    """The value, a list as a tuple. A whole number may take the place of a float; true and false are no numbers."""
+    if get_origin(kind) is tuple:
+        inner = get_args(kind)[0]
+        if isinstance(value, list) and all(type(item) is inner for item in value):
+            return tuple(value)
+        raise SettingsError(f"{file}: setting {name} must be a list of {inner.__name__}, not {_shown(value)}.")
+    if type(value) is kind or (kind is float and type(value) is int):
+        return value
+    raise SettingsError(f"{file}: setting {name} must be {kind.__name__}, not {_shown(value)}.")
+
+
+def _shown(value: Any) -> str:
+    return repr(list(value) if isinstance(value, tuple) else value)
+
+
+def absolute(address: str, name: str, folder: Path = ROOT) -> str:
+    """An address in full: `~` expanded, and below `folder` where it is relative. `name` is what a person set."""
+    expanded = expand(address, name)
+    return expanded if is_remote(expanded) else str(folder / expanded)
+
+
+def is_default_raw(settings: Settings) -> bool:
+    """Whether the raw folder is the project's own. No sample is ever made in one that a user named."""
+    return settings.paths.raw == str(ROOT / DEFAULT_RAW)

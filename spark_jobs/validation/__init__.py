@@ -1,0 +1,1 @@
+"""The verdict on an hour: its measures, what it usually holds, Great Expectations."""

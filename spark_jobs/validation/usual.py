@@ -1,0 +1,86 @@
+"""What an hour usually holds: the same hour of the week in the weeks before it. Plain values in, plain values out.
+
+Each hour is judged by itself elsewhere. Here it is compared with the same hour of earlier weeks, so that silent data
+loss (no purchases where there always were some, prices in another unit, more and more rejected rows) is a warning.
+"""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from statistics import median
+from typing import Any
+
+import pandas as pd
+
+from spark_jobs.ledger.states import Row, unit_name
+from spark_jobs.settings.types import Usual
+
+WEEK = timedelta(weeks=1)
+IGNORED = "event_type_ignored"
+UNKNOWN = float("nan")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an hour held: rows by event type, the share of rejected rows, the mean of its prices (None: no price)."""
+
+    types: Mapping[str, float]
+    reject_share: float
+    mean_price: Decimal | None
+
+
+def beside(
+    hours: pd.DataFrame, stopped: Container[str], ledger: Iterable[Row], types: Sequence[str], limits: Usual
+) -> pd.DataFrame:
+    """Add to `hours` (measures by unit) what is usual: `usual_<type>_rows` and `_share`, `usual_reject_rise`,
+    `usual_price_drift`.
+
+    Not a number where too few of the weeks before are known, or hold too few rows. The weeks before come from `ledger`,
+    without the hours of this run, and from this run, without the hours that it stops. So a month in one run is judged
+    like one that is judged hour by hour.
+    """
+    found = {datetime.fromisoformat(row["unit"]): _of_measures(row, types) for row in hours.to_dict("records")}
+    asked = {hour - n * WEEK for hour in found for n in range(1, limits.weeks + 1)}
+    known = {
+        row["hour"]: _of_ledger(row) for row in ledger if row["hour"] in asked and row["types"] and row["raw_rows"]
+    }
+    known |= {hour: seen for hour, seen in found.items() if unit_name(hour) not in stopped}
+    columns = [_measures(seen, _before(known, hour, limits), types, limits) for hour, seen in found.items()]
+    return hours.assign(**{name: [row[name] for row in columns] for name in columns[0]}) if columns else hours
+
+
+def mean_price(total: float, rows: int) -> Decimal | None:
+    """The mean of the prices above 0 of an hour, to four decimals; None where it has none."""
+    return Decimal(total / rows).quantize(Decimal("0.0001")) if rows else None
+
+
+def _before(known: Mapping[datetime, Seen], hour: datetime, limits: Usual) -> list[Seen]:
+    """The same hour of the weeks before; empty where too few are known."""
+    weeks = [known[at] for n in range(1, limits.weeks + 1) if (at := hour - n * WEEK) in known]
+    return weeks if len(weeks) >= limits.known_weeks else []
+
+
+def _measures(seen: Seen, before: Sequence[Seen], types: Sequence[str], limits: Usual) -> dict[str, float]:
+    found = {}
+    for kind in types:
+        rows = median(week.types.get(kind, 0) for week in before) if before else UNKNOWN
+        share = seen.types.get(kind, 0) / rows if before and rows >= limits.least_rows else UNKNOWN
+        found |= {f"usual_{kind}_rows": rows, f"usual_{kind}_share": share}
+    rise = seen.reject_share - median(week.reject_share for week in before) if before else UNKNOWN
+    many = sum(seen.types.values()) >= limits.least_rows
+    prices = [float(week.mean_price) for week in before if week.mean_price]
+    drift = abs(float(seen.mean_price) / median(prices) - 1) if prices and seen.mean_price and many else UNKNOWN
+    return found | {"usual_reject_rise": rise if many else UNKNOWN, "usual_price_drift": drift}
+
+
+def _of_ledger(row: Row) -> Seen:
+    ignored = dict(row["reasons"] or {}).get(IGNORED, 0)
+    judged = row["raw_rows"] - ignored
+    share = (row["rejected_rows"] - ignored) / judged if judged else 0.0
+    return Seen(dict(row["types"]), share, row["mean_price"])
+
+
+def _of_measures(row: Mapping[str, Any], types: Sequence[str]) -> Seen:
+    counts = {kind: row[f"{kind}_rows"] for kind in types}
+    return Seen(counts, row["reject_share"], mean_price(row["price_sum"], row["priced_rows"]))
