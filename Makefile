@@ -34,10 +34,10 @@ endif
 endif
 
 setup: .venv/.ready ## the environment in .venv: pinned packages, jars (done by every other target)
-.venv/.ready: requirements.lock conf/setup.sh conf/jars.py conf/spark-tool.sh
-	@bash conf/setup.sh
+.venv/.ready: requirements.lock tools/setup.sh tools/jars.py tools/spark-tool.sh
+	@bash tools/setup.sh
 .venv/.dev: requirements-dev.lock .venv/.ready
-	@bash conf/setup.sh dev
+	@bash tools/setup.sh dev
 
 run: .venv/.ready ## the whole pipeline: on a generated sample, or INPUT=file-or-folder; DATABASE_URL= for your PostgreSQL
 	@$(PY) -m spark_jobs.pipeline $${INPUT:+--input "$$INPUT"} $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
@@ -92,7 +92,7 @@ download: .venv/.ready ## the real data, MONTH=2019-Oct, by Kaggle's client; or 
 	@$(PY) -m spark_jobs.commands.download --month $(call quoted,$(or $(MONTH),2019-Oct))
 
 airflow: .venv/.ready ## a local Airflow with all DAGs on, a live feed of events and a login; no Docker: AIRFLOW_PORT= AIRFLOW_BIND=
-	@$(PY) conf/local_airflow.py
+	@$(PY) tools/local_airflow.py
 
 compose-check: ## the full stack in Docker: built, started, and watched until both DAGs are green
 	@bash docker/check.sh
@@ -113,10 +113,10 @@ bench: .venv/.dev ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROU
 	@$(PY) -m tests.bench $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
 
 doctor: ## what the pipeline needs and this machine has of it, and what to do about the rest
-	@$$([ -f .venv/.ready ] && echo $(PY) || echo python3) conf/doctor.py
+	@$$([ -f .venv/.ready ] && echo $(PY) || echo python3) tools/doctor.py
 
 clean: ## removes the warehouse, the database, verdicts, exports and samples (asks first; YES=1 does not)
-	@bash conf/clean.sh
+	@bash tools/clean.sh
 
 docs: .venv/.ready ## docs/tables.md anew from spark_jobs/tables
 	@$(PY) -m spark_jobs.tables > docs/tables.md

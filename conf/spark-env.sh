@@ -12,7 +12,7 @@ fi
 # The rules are in spark_jobs/runtime/environment.py, for the commands that start Spark themselves as well.
 decided=$("$python" -E -P -X utf8 -m spark_jobs.runtime.environment "$root" "$python" "$@") || exit $?
 eval "$decided"
-. "$here/scratch.sh"
+. "$root/tools/scratch.sh"
 # No logging setting reaches what the JVM says at its start: of its own parts that Spark uses, and of variables that hold
 # options, perhaps with passwords.
 said='^WARNING: (Using incubator modules|package sun\.security\.action|A (terminally deprecated|restricted) method|sun\.misc\.Unsafe::|java\.lang\.System::|Please consider reporting|Use --enable-native-access|Restricted methods)|^(NOTE: )?Picked up _?J[A-Z_]+:'

@@ -31,7 +31,7 @@ from tests.oracle_duckdb import compute
 from tests.process import run as make_run
 from tests.test_tables import COMPARED, held, multiset
 
-START = [sys.executable, ROOT / "conf" / "local_airflow.py"]
+START = [sys.executable, ROOT / "tools" / "local_airflow.py"]
 COLLECTION, PREPROCESSING, REPORT = "data_collection_pipeline", "data_preprocessing_pipeline", "run_report"
 MINUTES = 20
 ENDED = ("success", "failed", "skipped", "upstream_failed", "up_for_retry")

@@ -94,7 +94,7 @@ def test_a_folder_without_a_readable_event_gets_one_sentence(pipeline, files, sa
 def setup(**environment: str) -> str:
     """The last line of a set-up that is refused before it changes anything."""
     found = subprocess.run(
-        ["bash", ROOT / "conf" / "setup.sh"], env=os.environ | environment, capture_output=True, text=True, check=False
+        ["bash", ROOT / "tools" / "setup.sh"], env=os.environ | environment, capture_output=True, text=True, check=False
     )
     assert found.returncode == 1 and found.stdout == ""
     (line,) = found.stderr.splitlines()

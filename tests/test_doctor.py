@@ -9,11 +9,11 @@ from pathlib import Path
 
 from spark_jobs.settings import ROOT
 
-DOCTOR = ROOT / "conf" / "doctor.py"
+DOCTOR = ROOT / "tools" / "doctor.py"
 
 
 def ask(python: str = sys.executable, root: Path = ROOT, **environment: str) -> tuple[int, dict[str, str]]:
-    command = [python, str(root / "conf" / "doctor.py")]
+    command = [python, str(root / "tools" / "doctor.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
     assert done.stderr == ""
     lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()[:-1]]
@@ -47,13 +47,13 @@ def test_what_lacks_is_named_with_what_to_do(tmp_path):
 
 
 def test_before_the_set_up_it_says_what_to_run(tmp_path):
-    (tmp_path / "conf").mkdir()
+    (tmp_path / "tools").mkdir()
     for path in (DOCTOR, DOCTOR.with_name("ports.py")):
-        shutil.copy(path, tmp_path / "conf")
+        shutil.copy(path, tmp_path / "tools")
     shutil.copy(ROOT / "requirements.lock", tmp_path)
-    (tmp_path / "spark_jobs").mkdir()
-    for name in ("__init__.py", "machine.py"):
-        shutil.copy(ROOT / "spark_jobs" / name, tmp_path / "spark_jobs")
+    (tmp_path / "spark_jobs" / "runtime").mkdir(parents=True)
+    for name in ("__init__.py", "runtime/__init__.py", "runtime/machine.py"):
+        shutil.copy(ROOT / "spark_jobs" / name, tmp_path / "spark_jobs" / name)
     code, said = ask(root=tmp_path, python="python3")
     assert code == 1
     assert said["environment"] == "LACK nothing is set up yet: make setup"

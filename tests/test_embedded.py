@@ -34,11 +34,11 @@ KEPT = "CREATE TABLE kept AS SELECT 7 AS value"
 
 @pytest.fixture
 def checkout() -> Iterator[Path]:
-    """A checkout's `data` and `conf/clean.sh` below a folder that only root may enter."""
+    """A checkout's `data` and `tools/clean.sh` below a folder that only root may enter."""
     private = Path(tempfile.mkdtemp(prefix="pipeline-private-"))
     made = private / "my %20 checkout"
-    (made / "conf").mkdir(parents=True)
-    shutil.copy(ROOT / "conf" / "clean.sh", made / "conf")
+    (made / "tools").mkdir(parents=True)
+    shutil.copy(ROOT / "tools" / "clean.sh", made / "tools")
     yield made
     shutil.rmtree(private)
 
@@ -68,7 +68,7 @@ def modes(folder: Path) -> dict[Path, int]:
 
 
 def clean(checkout: Path) -> str:
-    command = ["bash", checkout / "conf" / "clean.sh"]
+    command = ["bash", checkout / "tools" / "clean.sh"]
     return subprocess.run(command, env=os.environ | {"YES": "1"}, capture_output=True, text=True, check=True).stdout
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from release_database import warehouse_name
 
 from spark_jobs.command_line import leased
 from spark_jobs.commands import check, handover
@@ -18,7 +19,6 @@ from spark_jobs.jobs import load_to_database
 from spark_jobs.postgres import ownership
 from spark_jobs.postgres.database import address
 from spark_jobs.postgres.ownership import Owner
-from spark_jobs.postgres.release import warehouse_name
 from spark_jobs.postgres.warehouse import Warehouse
 from spark_jobs.settings import ROOT
 from tests.conftest import HEAD, OCTOBER_1, Pipeline
@@ -150,9 +150,10 @@ def test_a_released_database_keeps_its_rows_until_another_warehouse_claims_it(ur
 
 @pytest.fixture
 def checkout(tmp_path, spark) -> Path:
-    """A folder with conf/clean.sh and a warehouse of one lease."""
-    (tmp_path / "conf").mkdir()
-    shutil.copy(ROOT / "conf" / "clean.sh", tmp_path / "conf")
+    """A folder with tools/clean.sh and a warehouse of one lease."""
+    (tmp_path / "tools").mkdir()
+    for name in ("clean.sh", "release_database.py"):
+        shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     pipeline_settings = Pipeline(spark, tmp_path, str(tmp_path / "none")).settings
     at = str(tmp_path / "data" / "warehouse")
@@ -175,7 +176,7 @@ def test_clean_releases_the_database_and_removes_the_files_whatever_comes(checko
         chosen = {"YES": "1"} | ({"DATABASE_URL": database} if database else {})
         kept_variables = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
         done = subprocess.run(
-            ["bash", checkout / "conf" / "clean.sh"],
+            ["bash", checkout / "tools" / "clean.sh"],
             env=kept_variables | chosen,
             capture_output=True,
             text=True,

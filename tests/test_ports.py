@@ -6,12 +6,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import ports
 import pytest
 
 from spark_jobs.settings import ROOT
-
-sys.path.append(str(ROOT / "conf"))
-import ports
 
 OTHER = "127.0.0.2"  # of this machine too
 
@@ -63,7 +61,7 @@ def test_a_wrong_address_is_one_sentence_of_airflow_and_of_the_doctor(name, valu
     variables = {key: text for key, text in os.environ.items() if not key.startswith("AIRFLOW")} | {name: value}
     outcomes = [
         subprocess.run(
-            [sys.executable, ROOT / "conf" / program], env=variables, capture_output=True, text=True, check=False
+            [sys.executable, ROOT / "tools" / program], env=variables, capture_output=True, text=True, check=False
         )
         for program in ("local_airflow.py", "doctor.py")
     ]

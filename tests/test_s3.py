@@ -72,7 +72,7 @@ def test_the_tables_on_s3_are_those_in_a_folder(store):
     folder = Path(tempfile.mkdtemp(prefix="pipeline-s3-"))
     folder.chmod(0o755)
     jars = subprocess.run(
-        [sys.executable, "conf/jars.py", "--s3", folder / "jars"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "tools/jars.py", "--s3", folder / "jars"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     hadoop = "spark.hadoop.fs.s3a"
     options = ["--jars", jars.stdout.strip().splitlines()[-1], "--conf", f"{hadoop}.endpoint={store}"]

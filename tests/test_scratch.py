@@ -1,4 +1,4 @@
-"""conf/scratch.sh: a run has a folder of its own for temporary files; only those of ended runs are removed."""
+"""tools/scratch.sh: a run has a folder of its own for temporary files; only those of ended runs are removed."""
 
 import os
 import shutil
@@ -22,9 +22,9 @@ def shared() -> Iterator[Path]:
     """A folder like /tmp, with a copy of the file that everybody may read."""
     folder = Path(subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip())
     folder.chmod(0o1777)
-    (folder / "conf").mkdir()
-    (folder / "conf").chmod(0o755)
-    shutil.copy(ROOT / "conf" / "scratch.sh", folder / "conf")
+    (folder / "tools").mkdir()
+    (folder / "tools").chmod(0o755)
+    shutil.copy(ROOT / "tools" / "scratch.sh", folder / "tools")
     yield folder
     shutil.rmtree(folder)
 
@@ -37,7 +37,7 @@ class Run:
     """A process that has read the file and lives, as the JVM does, until it is killed."""
 
     def __init__(self, shared: Path, user: int | None = None, umask: int = 0o022, **variables: str):
-        script = f'. {shared}/conf/scratch.sh; echo "$SPARK_LOCAL_DIRS $SPARK_SUBMIT_OPTS"; exec sleep 600'
+        script = f'. {shared}/tools/scratch.sh; echo "$SPARK_LOCAL_DIRS $SPARK_SUBMIT_OPTS"; exec sleep 600'
         kept = {"PATH": os.environ["PATH"], "TMPDIR": str(shared)}
         self.process = subprocess.Popen(
             ["bash", "-c", script],
@@ -87,7 +87,7 @@ def test_each_run_has_a_folder_that_goes_with_the_run_after_it_has_ended(shared,
 def test_a_run_of_another_container_with_the_same_folder_keeps_its_own(shared, run):
     """There its process has a number that means nothing here."""
     unshared = ["unshare", "--pid", "--fork", "--kill-child", "bash", "-c"]
-    script = f". {shared}/conf/scratch.sh; echo $SPARK_LOCAL_DIRS; exec sleep 600"
+    script = f". {shared}/tools/scratch.sh; echo $SPARK_LOCAL_DIRS; exec sleep 600"
     other = subprocess.Popen(
         [*unshared, script], env=os.environ | {"TMPDIR": str(shared)}, stdout=subprocess.PIPE, text=True
     )
@@ -127,7 +127,7 @@ def test_a_folder_that_is_not_ones_own_is_refused_in_one_sentence(shared, tmp_pa
     else:
         place.mkdir()
         shutil.chown(place, STRANGER)
-    script = f". {shared}/conf/scratch.sh; echo done"
+    script = f". {shared}/tools/scratch.sh; echo done"
     variables = {"PATH": os.environ["PATH"], "TMPDIR": str(shared)}
     done = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
@@ -166,7 +166,7 @@ def test_where_programs_cannot_run_another_folder_is_used_or_named(shared, run, 
     try:
         assert run(TMPDIR=str(shared / "noexec")).folder.parent == shared / "data" / "scratch"
         named = {"PATH": os.environ["PATH"], "PIPELINE_SCRATCH": f"{shared / 'noexec'}/my place"}
-        command = ["bash", "-c", f". {shared}/conf/scratch.sh; echo done"]
+        command = ["bash", "-c", f". {shared}/tools/scratch.sh; echo done"]
         done = subprocess.run(command, env=named, capture_output=True, text=True, check=False)
     finally:
         subprocess.run(["umount", shared / "noexec"], check=True)

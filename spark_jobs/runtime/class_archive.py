@@ -1,6 +1,6 @@
 """Start Java with an archive of the classes that a run loads, so that no start reads and verifies them again.
 
-Set-up makes the archive by a small run (conf/make_class_archive.py). Java compares it with its own build and with the
+Set-up makes the archive by a small run (tools/make_class_archive.py). Java compares it with its own build and with the
 jars, and ignores one that does not fit. Needs nothing beyond Python's standard library.
 """
 

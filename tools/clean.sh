@@ -26,7 +26,7 @@ if [ "${YES:-}" != 1 ]; then
 fi
 if [ -n "${DATABASE_URL:-}" ] && [ -e data/warehouse/leases ]; then
   if [ -e .venv/.ready ]; then
-    .venv/bin/python -m spark_jobs.postgres.release data/warehouse || true  # it says what to do; the files go all the same
+    .venv/bin/python -E -X utf8 tools/release_database.py data/warehouse || true  # it says what to do; the files go all the same
   else
     echo "clean: without .venv the database at DATABASE_URL is not released; run make handover with the next warehouse there." >&2
   fi

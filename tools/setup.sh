@@ -57,11 +57,11 @@ echo ../../../.. > "$site/pipeline.pth" # this folder; by name, Python could not
 ln -sfn "$root/conf" "$site/pyspark/conf"
 # Spark forgets quotes around the path of spark-env.sh, and would not find it below a folder with a blank in its name.
 sed -i 's|^\( *\)\. ${SPARK_ENV_SH}$|\1. "${SPARK_ENV_SH}"|' "$site/pyspark/bin/load-spark-env.sh"
-for tool in spark-submit spark-sql; do ln -sf "$root/conf/spark-tool.sh" ".venv/bin/$tool"; done
+for tool in spark-submit spark-sql; do ln -sf "$root/tools/spark-tool.sh" ".venv/bin/$tool"; done
 echo "setup: fetching the jars …"
-quietly .venv/bin/python -E -X utf8 conf/jars.py
+quietly .venv/bin/python -E -X utf8 tools/jars.py
 echo "setup: making an archive of Java's classes, for faster starts (one or two minutes) …"
-.venv/bin/python -E -X utf8 conf/make_class_archive.py >>"$log" 2>&1 ||
+.venv/bin/python -E -X utf8 tools/make_class_archive.py >>"$log" 2>&1 ||
   echo "setup: the archive could not be made (see $log); everything works without it, and starts slower."
 echo "$root" > .venv/.ready # make sets up again where the checkout has moved
 echo "setup: done."
