@@ -1,4 +1,4 @@
-"""One Great Expectations suite for each table. Only `spark_jobs.validation.quality` runs them.
+"""One Great Expectations suite for each table. Only `spark_jobs.validation.great_expectations` runs them.
 
 A suite judges *measures*: one row for each unit (hour, day or snapshot) with counts of the rows that break each rule,
 taken in one pass over the events. `critical` keeps the unit out, `warning` is reported; these are Great Expectations'
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spark_jobs.tables import Table
-from spark_jobs.transforms.measure import Rule as Rule
+from spark_jobs.transforms.measures import Rule as Rule
 
 CRITICAL, WARNING = "critical", "warning"
 

@@ -24,7 +24,7 @@ from spark_jobs.observability.redaction import redacted
 from spark_jobs.runtime import environment, preflight
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import ROOT, Settings, load
-from spark_jobs.validation import quality
+from spark_jobs.validation import great_expectations
 
 INTERRUPTED = 130  # as a shell has it
 Run = Callable[[Context, windows.Window], Summary]
@@ -68,7 +68,7 @@ def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, argument
     settings = load(arguments.pop("set"))
     with failure_in_metrics(settings.paths.metrics, name):
         if judges:
-            quality.preload()
+            great_expectations.preload()
         spark = spark_session(name)
         spark.sparkContext.setLogLevel("WARN")
         with leased(settings, spark, [part], **arguments) as ctx:

@@ -20,9 +20,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.builds.given_numbers import kept_number
+from spark_jobs.builds.assigned_numbers import kept_number
 from spark_jobs.context import Context, context
-from spark_jobs.delta.delta_log import NOTHING
+from spark_jobs.delta.log import NOTHING
 from spark_jobs.errors import PipelineError
 from spark_jobs.session import found_session, in_utc, spark_session, unchanged_process
 from spark_jobs.settings import load

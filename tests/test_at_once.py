@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from spark_jobs.coordination.at_once import at_once
+from spark_jobs.coordination.concurrency import at_once
 
 ENDLESS = 10**15  # rows; added up for days
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_jobs.postgres.warehouse import Warehouse
+from spark_jobs.postgres.loader import Warehouse
 from tests.conftest import HEAD, Pipeline
 
 ROW = "2019-10-01 09:0{i}:00 UTC,view,{item},5,{code},{brand},{price},501,s{i}\n"

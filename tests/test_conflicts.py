@@ -14,10 +14,10 @@ from pyspark.sql import DataFrameWriter
 
 from spark_jobs import tables
 from spark_jobs.coordination import lease, lock
-from spark_jobs.delta import storage_files
-from spark_jobs.delta.delta_log import ATTEMPTS, DeltaLog, Transaction
+from spark_jobs.delta import files
+from spark_jobs.delta.files import compact
+from spark_jobs.delta.log import ATTEMPTS, DeltaLog, Transaction
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.storage_files import compact
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.ingest import landing
 from tests.conftest import HEAD
@@ -148,7 +148,7 @@ def test_joining_files_gives_way_to_a_write(spark, tmp_path, gate, monkeypatch):
     file = collection.read(TABLE).where("file_id = 1").inputFiles()[0].rpartition("/")[2]
     remove = {"path": f"event_date=2019-10-01/{file}", "deletionTimestamp": 1_570_000_000_000, "dataChange": True}
     log = Path(collection.path(TABLE)) / "_delta_log" / f"{collection.version(TABLE) + 1:020}.json"
-    monkeypatch.setattr(storage_files, "_with_many_files", lambda *_: [DAY])  # looking takes a core
+    monkeypatch.setattr(files, "_with_many_files", lambda *_: [DAY])  # looking takes a core
     joined: list[int] = []
     joining = threading.Thread(target=lambda: joined.append(compact(collection, TABLE, [DAY])))
 

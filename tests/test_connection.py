@@ -18,7 +18,7 @@ from spark_jobs.observability.redaction import hide, redacted
 from spark_jobs.postgres.connection import connect, for_psql, parts
 from spark_jobs.postgres.database import address
 from spark_jobs.postgres.errors import named
-from spark_jobs.postgres.warehouse import Warehouse
+from spark_jobs.postgres.loader import Warehouse
 from spark_jobs.settings import ROOT
 from tests.test_doctor import ask
 

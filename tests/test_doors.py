@@ -14,7 +14,7 @@ from spark_jobs import tables
 from spark_jobs.commands.export import export
 from spark_jobs.errors import DatabaseError
 from spark_jobs.postgres.database import address
-from spark_jobs.postgres.warehouse import Warehouse
+from spark_jobs.postgres.loader import Warehouse
 from spark_jobs.report import page
 from spark_jobs.settings import ROOT
 from spark_jobs.windows import HOUR, Window

@@ -19,9 +19,9 @@ from expectations import (
 from spark_jobs import settings, tables
 from spark_jobs.builds.building import examples
 from spark_jobs.delta.storage import Storage
-from spark_jobs.transforms.hours import hour_measures
-from spark_jobs.transforms.measure import measures
-from spark_jobs.validation import quality
+from spark_jobs.transforms.hour_measures import hour_measures
+from spark_jobs.transforms.measures import measures
+from spark_jobs.validation import great_expectations
 
 EVENT = {
     "user_id": 1,
@@ -118,7 +118,7 @@ SUITES = {
 }
 
 
-def failed(verdict: quality.Verdict) -> dict[str, list[str]]:
+def failed(verdict: great_expectations.Verdict) -> dict[str, list[str]]:
     """The measures that failed or warned, by unit."""
     return {
         unit: [name for name, outcome in outcomes.items() if outcome in ("failed", "warning")]
@@ -141,7 +141,7 @@ def test_each_expectation_fails_on_the_frame_that_breaks_only_it(spark, tmp_path
     for name, value in added.items():
         found[name] = [value if unit == name else 0 for unit in found["unit"]]
     built = suite.suite(settings.load())
-    verdict = quality.judge(built, found, str(tmp_path), docs_days=7)
+    verdict = great_expectations.judge(built, found, str(tmp_path), docs_days=7)
     assert failed(verdict) == {case: [] if case == "good" else [case] for case in cases}
     assert {one.measure for one in built.expected} == cases.keys() - {"good"}
 
@@ -193,7 +193,7 @@ def test_each_expectation_about_raw_hours_fails_on_counts_that_break_only_it(tmp
     for name, value in USUAL.items():
         found[name] = [value if name != case else BREAKS_USUAL[name] for case in found["unit"]]
     suite = raw_events.suite(settings.load())
-    verdict = quality.judge(suite, found, str(tmp_path), docs_days=7)
+    verdict = great_expectations.judge(suite, found, str(tmp_path), docs_days=7)
     assert failed(verdict) == {case: [case] if case in breaks else [] for case in cases}
     assert {one.measure for one in suite.expected} == breaks.keys()
     assert set(verdict.failed) == {"reject_share", "required_columns_gone"}  # the others warn
@@ -214,7 +214,7 @@ def test_a_failure_shows_its_rows_beside_those_that_they_are_a_share_of(tmp_path
     found = hour_measures(counts, {1: full, 2: full[:-1]}, TYPES, 1000)
     found = found.assign(**USUAL | {"usual_cart_share": 0.1, "usual_cart_rows": 600, "usual_reject_rise": 0.1})
     chosen = settings.load(["quality.max_reject_share=0.1", "quality.max_null_share.category_code=0"])
-    verdict = quality.judge(raw_events.suite(chosen), found, str(tmp_path), docs_days=7)
+    verdict = great_expectations.judge(raw_events.suite(chosen), found, str(tmp_path), docs_days=7)
     shown = {
         text.rpartition("'")[0].lstrip("'"): text.rpartition(": ")[2]
         for text in verdict.failed["u"] + verdict.warned["u"]
@@ -229,7 +229,7 @@ def test_a_failure_shows_its_rows_beside_those_that_they_are_a_share_of(tmp_path
     valid = user_events.suite(chosen)
     assert {one.of for one in valid.expected} == {"valid_rows"} and found["valid_rows"].tolist() == [850]
     found = found.assign(**{one.measure: 0 for one in valid.expected} | {"null_user_id": 7})
-    assert quality.judge(valid, found, str(tmp_path), 7).failed["u"] == [
+    assert great_expectations.judge(valid, found, str(tmp_path), 7).failed["u"] == [
         "'user_id is never null' failed: 7 of 850 rows"
     ]
 
@@ -238,7 +238,9 @@ def test_rows_dropped_are_shown_beside_the_rows_before(tmp_path):
     """28 of 32 rows are dropped, 4 are kept."""
     built = deduped_events.suite(settings.load())
     row = {one.measure: 0 for one in built.expected} | {"unit": "u", "rows": 4, "rows_in": 32, "dropped": 28}
-    verdict = quality.judge(built, pd.DataFrame([row | {"dropped_share": 28 / 32}]), str(tmp_path), docs_days=7)
+    verdict = great_expectations.judge(
+        built, pd.DataFrame([row | {"dropped_share": 28 / 32}]), str(tmp_path), docs_days=7
+    )
     assert verdict.warned["u"] == ["'at most 50% of the rows dropped as duplicates' failed: 28 of 32 rows"]
 
 
@@ -255,7 +257,7 @@ def test_a_column_that_no_file_has_is_not_judged(tmp_path):
     counts = pd.DataFrame([NORMAL | {"missing_brand": 2000, "unit": "u", "hour": HOUR}])
     headers = {1: ("user_id", "item_id", "event_type", "timestamp")}
     found = hour_measures(counts, headers, TYPES, 1000).assign(**USUAL)
-    verdict = quality.judge(raw_events.suite(settings.load()), found, str(tmp_path), docs_days=7)
+    verdict = great_expectations.judge(raw_events.suite(settings.load()), found, str(tmp_path), docs_days=7)
     assert failed(verdict) == {"u": []}
     assert verdict.outcomes["u"]["missing_brand_share"] == "not judged"
 

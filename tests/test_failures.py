@@ -8,7 +8,7 @@ import pytest
 from spark_jobs import tables
 from spark_jobs.delta.storage import Storage
 from spark_jobs.ledger.ledger import Ledger
-from spark_jobs.postgres.warehouse import Warehouse
+from spark_jobs.postgres.loader import Warehouse
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.oracle_duckdb import compute

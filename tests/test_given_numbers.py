@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.builds.given_numbers import keep_number, kept_number, numbers_given
+from spark_jobs.builds.assigned_numbers import keep_number, kept_number, numbers_given
 from spark_jobs.coordination import lease
 from spark_jobs.coordination.lock import Hold
 from spark_jobs.delta.storage import Storage

@@ -21,7 +21,7 @@ from spark_jobs.ingest.landing import _replaced
 from spark_jobs.ingest.landing_plan import plan_landing
 from spark_jobs.ledger.known_files import known_files
 from spark_jobs.sources import files, records
-from spark_jobs.sources.decide import READS, Action, to_parts
+from spark_jobs.sources.change_detection import READS, Action, to_parts
 from spark_jobs.sources.listing import list_files
 from tests.conftest import HEAD
 

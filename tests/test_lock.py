@@ -17,7 +17,7 @@ from spark_jobs.coordination import lease, lock
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError, DatabaseError, PipelineError, SupersededError
 from spark_jobs.postgres.database import address
-from spark_jobs.postgres.warehouse import Warehouse
+from spark_jobs.postgres.loader import Warehouse
 from spark_jobs.settings import ROOT
 
 HOLDS = """

@@ -16,7 +16,7 @@ from scipy import sparse
 from spark_jobs import matrix, tables
 from spark_jobs.commands.export import export
 from spark_jobs.commands.split import split
-from spark_jobs.delta.table_schema import schema
+from spark_jobs.delta.schema import schema
 from spark_jobs.errors import PipelineError
 from spark_jobs.processed import whole
 from spark_jobs.settings import ROOT

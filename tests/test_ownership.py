@@ -18,8 +18,8 @@ from spark_jobs.errors import DatabaseError
 from spark_jobs.jobs import load_to_database
 from spark_jobs.postgres import ownership
 from spark_jobs.postgres.database import address
+from spark_jobs.postgres.loader import Warehouse
 from spark_jobs.postgres.ownership import Owner
-from spark_jobs.postgres.warehouse import Warehouse
 from spark_jobs.settings import ROOT
 from tests.conftest import HEAD, OCTOBER_1, Pipeline
 

@@ -9,12 +9,12 @@ from datetime import datetime
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.transforms import features, indexing, interactions, items, shared_keys, sums
+from spark_jobs.transforms import aggregates, features, indexing, interactions, items, key_filters
 from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.impute import Fills, fills, repair
-from spark_jobs.transforms.measure import measures
+from spark_jobs.transforms.measures import measures
 from spark_jobs.transforms.parse import parse
-from spark_jobs.transforms.parts import ROWS_OF_A_PART
+from spark_jobs.transforms.partitioning import ROWS_OF_A_PART
 from spark_jobs.transforms.validate import profile, with_reasons
 
 LARGE = {"spark.sql.adaptive.enabled": "false", "spark.sql.autoBroadcastJoinThreshold": "-1"}
@@ -99,11 +99,11 @@ def with_pairs(read):
         (lambda read: items.latest_of_items(read(tables.USER_EVENTS)), 3),
         (lambda read: interactions.pair_scores(read(tables.INTERACTIONS), WEIGHTS), 1),
         (lambda read: indexing.new_ids(read(tables.INTERACTIONS), read(tables.USER_INDEX), "user_id"), 3),
-        (lambda read: sums.user_sums(*with_pairs(read)), 4),
-        (lambda read: sums.item_sums(*with_pairs(read)), 3),
-        (lambda read: sums.more_item_sums(*[read(tables.ITEM_SUMS)] * 2, read(tables.INTERACTIONS)), 2),
+        (lambda read: aggregates.user_sums(*with_pairs(read)), 4),
+        (lambda read: aggregates.item_sums(*with_pairs(read)), 3),
+        (lambda read: aggregates.more_item_sums(*[read(tables.ITEM_SUMS)] * 2, read(tables.INTERACTIONS)), 2),
         (lambda read: interactions.more_cells(read(tables.USER_ITEM_MATRIX)), 1),
-        (lambda read: features.user_features(sums.user_sums(*with_pairs(read)), WEIGHTS), 4),
+        (lambda read: features.user_features(aggregates.user_sums(*with_pairs(read)), WEIGHTS), 4),
         (lambda read: features.item_features(read(tables.ITEM_SUMS), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 2),
     ],
     ids=[
@@ -118,5 +118,5 @@ def test_sums_shuffle_what_they_group_and_no_more(stored, plan, make, exchanges)
 def test_a_day_is_added_without_a_shuffle_of_users_without_new_rows(stored, plan):
     new, standing = stored(tables.INTERACTIONS), stored(tables.USER_FEATURES)
     # The one shuffle is of the day's users, to make them distinct.
-    assert plan(shared_keys.not_sharing_key(standing, new, "user_id")) == (1, 0)
-    assert plan(shared_keys.sharing_key(standing, new, "user_id")) == (1, 0)
+    assert plan(key_filters.not_sharing_key(standing, new, "user_id")) == (1, 0)
+    assert plan(key_filters.sharing_key(standing, new, "user_id")) == (1, 0)

@@ -9,8 +9,8 @@ from spark_jobs import tables
 from spark_jobs.errors import IdentityError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering, handle_missing_values, remove_duplicates
 from spark_jobs.postgres import served_hours
-from spark_jobs.report.closing import identities
 from spark_jobs.report.facts import gathered
+from spark_jobs.report.run_summary import identities
 from tests.conftest import DAY_1, HEAD
 from tests.test_snapshots import dies
 

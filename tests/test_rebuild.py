@@ -8,7 +8,7 @@ from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.commands.rebuild import rebuild
 from spark_jobs.coordination import lease
-from spark_jobs.delta.storage_files import vacuum
+from spark_jobs.delta.files import vacuum
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import Pipeline

@@ -13,7 +13,7 @@ from spark_jobs.builds import building
 from spark_jobs.inspection.outdated import describe_outdated
 from spark_jobs.ledger import rule_versions
 from spark_jobs.ledger.rule_versions import VERSIONS, build_digest
-from spark_jobs.ledger.states import fingerprint
+from spark_jobs.ledger.status import fingerprint
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import DAY_1, HEAD, OCTOBER_1
 

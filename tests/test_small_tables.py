@@ -11,7 +11,7 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.coordination import lease, lock
-from spark_jobs.delta.delta_log import CONFLICTS, DeltaLog
+from spark_jobs.delta.log import CONFLICTS, DeltaLog
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError, SupersededError
 from tests.counting import jobs

@@ -8,7 +8,7 @@ import pytest
 
 from spark_jobs.errors import SourceError
 from spark_jobs.sources import files
-from spark_jobs.sources.decide import Strict, decide
+from spark_jobs.sources.change_detection import Strict, decide
 from spark_jobs.sources.header import columns
 from spark_jobs.sources.listing import Found, list_files
 from spark_jobs.sources.records import Header, Part, read, split

@@ -11,8 +11,8 @@ from spark_jobs.coordination.lease import Lease
 from spark_jobs.errors import IdentityError
 from spark_jobs.postgres.connection import connect
 from spark_jobs.postgres.database import address
+from spark_jobs.postgres.loader import StagedDay, Warehouse
 from spark_jobs.postgres.staging import Staged
-from spark_jobs.postgres.warehouse import StagedDay, Warehouse
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD, Pipeline
 

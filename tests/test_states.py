@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from spark_jobs.ledger.states import (
+from spark_jobs.ledger.status import (
     LAST_DAILY_STEP,
     NO_CONTENT,
     Unit,

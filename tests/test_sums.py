@@ -10,11 +10,11 @@ import pytest
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.delta.table_schema import schema
+from spark_jobs.delta.schema import schema
 from spark_jobs.transforms import features, scores
+from spark_jobs.transforms.aggregates import item_sums, more_item_sums, user_sums
 from spark_jobs.transforms.interactions import more_cells, pair_scores, pairs, score
-from spark_jobs.transforms.shared_keys import not_sharing_key, sharing_key
-from spark_jobs.transforms.sums import item_sums, more_item_sums, user_sums
+from spark_jobs.transforms.key_filters import not_sharing_key, sharing_key
 
 WEIGHTS = {"view": 1.0, "cart": 3.25, "rating": 4.0, "purchase": 5.0}
 LAST = date(2019, 10, 3)

@@ -14,9 +14,9 @@ from spark_jobs.commands import forget
 from spark_jobs.coordination import lease
 from spark_jobs.erasure import suppressed_users, user_traces
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
-from spark_jobs.inspection import identity
+from spark_jobs.inspection import reconciliation
 from spark_jobs.settings import load
-from spark_jobs.sources import plain
+from spark_jobs.sources import arrow_fast_path
 from spark_jobs.sources.header import columns
 from spark_jobs.sources.records import Header, Part, RecordCounter, read
 from spark_jobs.sources.suppression import Suppression, digest_user, key_id
@@ -39,7 +39,7 @@ def find(*lines: str) -> list[bool]:
     suppression = Suppression(KEY, frozenset([digest_user(KEY, USER)]))
     found = []
     for batch in read(Part(1, 1, "", 0, len(data), False), io.BytesIO(data), HEADER):
-        found += suppression.find(plain.typed(batch, HEADER.columns)).to_pylist()
+        found += suppression.find(arrow_fast_path.typed(batch, HEADER.columns)).to_pylist()
     return found
 
 
@@ -95,7 +95,7 @@ def sessions(pipeline) -> list[str]:
 
 
 def counts(pipeline) -> tuple[int, int, int]:
-    return tuple(identity.records(pipeline.ctx()).values())
+    return tuple(reconciliation.records(pipeline.ctx()).values())
 
 
 def test_records_of_an_erased_user_never_land_until_that_is_lifted(pipeline):
@@ -133,7 +133,7 @@ def test_records_of_an_erased_user_never_land_until_that_is_lifted(pipeline):
     wrong = ctx.ledger.files()[0] | {"records": 99}
     ctx.ledger.record_files([wrong])
     with pytest.raises(IdentityError, match=r"a\.csv: 99 records were counted, but 5 landed and 0 were suppressed"):
-        identity.records(ctx)
+        reconciliation.records(ctx)
 
 
 def test_a_remote_warehouse_needs_an_address_for_the_key():

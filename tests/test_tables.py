@@ -13,7 +13,7 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.builds import building
-from spark_jobs.delta.storage_files import compact
+from spark_jobs.delta.files import compact
 from spark_jobs.matrix import of_warehouse
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window

@@ -11,8 +11,8 @@ from spark_jobs.transforms.dedupe import kept, latest_first, placed
 from spark_jobs.transforms.impute import fills, repair
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import daily_interactions, pair_scores
-from spark_jobs.transforms.latest import latest_known
-from spark_jobs.transforms.parts import ROWS_OF_A_PART
+from spark_jobs.transforms.latest_attributes import latest_known
+from spark_jobs.transforms.partitioning import ROWS_OF_A_PART
 
 DAY = datetime(2019, 10, 1)
 WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}

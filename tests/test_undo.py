@@ -6,10 +6,10 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.coordination import failpoints, lease, lock
+from spark_jobs.delta.files import compact, vacuum
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.storage_files import compact, vacuum
 from spark_jobs.errors import PipelineError, SupersededError
-from spark_jobs.recovery.storage_undo import undo_after
+from spark_jobs.recovery.undo import undo_after
 
 DAY = datetime(2019, 10, 1)
 TABLE = tables.REJECTED_EVENTS

@@ -7,8 +7,8 @@ import pytest
 from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.coordination import lease
-from spark_jobs.delta.storage_files import vacuum
-from spark_jobs.inspection import identity
+from spark_jobs.delta.files import vacuum
+from spark_jobs.inspection import reconciliation
 from spark_jobs.jobs import feature_engineering, remove_duplicates
 from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.maintenance import upkeep
@@ -44,7 +44,7 @@ def test_rows_of_a_killed_verdict_go_also_where_their_hour_is_gone(pipeline, mon
     pipeline.land()
     pipeline.judge()
     assert pipeline.values(tables.USER_EVENTS, "user_id") == [(501,), (503,)]
-    assert identity.events(pipeline.ctx())["user_events"] == 2
+    assert reconciliation.events(pipeline.ctx())["user_events"] == 2
 
 
 def test_a_day_of_a_killed_build_is_in_no_snapshot_until_it_is_built(pipeline, monkeypatch):

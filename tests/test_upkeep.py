@@ -12,9 +12,9 @@ import pytest
 from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.coordination import lease, lock
+from spark_jobs.delta.files import held, vacuum
+from spark_jobs.delta.schema import PROPERTIES
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.storage_files import held, vacuum
-from spark_jobs.delta.table_schema import PROPERTIES
 from spark_jobs.errors import BusyError
 from spark_jobs.maintenance import upkeep
 from spark_jobs.settings import ROOT

@@ -8,9 +8,10 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.jobs import validate_data_quality
-from spark_jobs.ledger.states import unit_name
+from spark_jobs.ledger.status import unit_name
 from spark_jobs.settings import load
-from spark_jobs.validation import judging, usual
+from spark_jobs.validation import hourly_baseline
+from spark_jobs.validation.hours import commit_hours, judge_hours
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD, Pipeline
 
@@ -21,13 +22,13 @@ NORMAL = {"view_rows": 100, "purchase_rows": 40, "reject_share": 0.0, "priced_ro
 
 
 def ledger(weeks_before: int, **changed) -> dict:
-    row = {"hour": FRIDAY - weeks_before * usual.WEEK, "raw_rows": 140, "rejected_rows": 0, "reasons": {}}
+    row = {"hour": FRIDAY - weeks_before * hourly_baseline.WEEK, "raw_rows": 140, "rejected_rows": 0, "reasons": {}}
     return row | {"types": {"view": 100, "purchase": 40}, "mean_price": Decimal(10)} | changed
 
 
 def judged(known: list[dict], **changed) -> dict[str, float]:
     hours = pd.DataFrame([NORMAL | {"unit": unit_name(FRIDAY)} | changed])
-    row = usual.beside(hours, [], known, TYPES, LIMITS).iloc[0]
+    row = hourly_baseline.beside(hours, [], known, TYPES, LIMITS).iloc[0]
     return {name: float(row[name]) for name in hours_of(row)}
 
 
@@ -68,7 +69,7 @@ def test_rows_of_ignored_types_count_on_neither_side():
 def test_an_hour_without_its_usual_purchases_is_a_warning_in_one_go_and_in_two(pipeline):
     """The fifteenth of November 2019 has no purchase at all."""
     for week in (2, 1, 0):
-        hour = FRIDAY - week * usual.WEEK
+        hour = FRIDAY - week * hourly_baseline.WEEK
         kinds = ["view"] * 40 + ["purchase"] * (40 if week else 0)
         lines = (
             f"{hour:%Y-%m-%d %H}:{n % 60:02}:{n // 60:02} UTC,{kind},{n + 1},77,,,5,501,s"
@@ -77,7 +78,7 @@ def test_an_hour_without_its_usual_purchases_is_a_warning_in_one_go_and_in_two(p
         pipeline.put(f"{week}.csv", HEAD + "\n".join(lines) + "\n")
     pipeline.land()
     warned = "at least 20% of the purchase events that the same hour of the 4 weeks before had' failed"
-    span = Window(FRIDAY - 2 * usual.WEEK, FRIDAY + HOUR, HOUR)
+    span = Window(FRIDAY - 2 * hourly_baseline.WEEK, FRIDAY + HOUR, HOUR)
     for _ in range(2):
         pipeline.said.clear()
         validate_data_quality.run(pipeline.ctx(again=True), span)
@@ -90,19 +91,21 @@ def test_an_hour_without_its_usual_purchases_is_a_warning_in_one_go_and_in_two(p
 
 def test_a_failure_shows_the_rows_that_are_usual():
     hours = pd.DataFrame([NORMAL | {"unit": unit_name(FRIDAY)}])
-    found = usual.beside(hours, [], [ledger(1), ledger(2, types={"view": 300, "purchase": 60})], TYPES, LIMITS).iloc[0]
+    found = hourly_baseline.beside(
+        hours, [], [ledger(1), ledger(2, types={"view": 300, "purchase": 60})], TYPES, LIMITS
+    ).iloc[0]
     assert (found["usual_view_rows"], found["usual_purchase_rows"]) == (200, 50)
-    assert pd.isna(usual.beside(hours, [], [], TYPES, LIMITS).iloc[0]["usual_view_rows"])
+    assert pd.isna(hourly_baseline.beside(hours, [], [], TYPES, LIMITS).iloc[0]["usual_view_rows"])
 
 
 def test_an_hour_that_this_run_stops_or_that_has_no_rows_is_not_usual():
-    weeks = [FRIDAY - n * usual.WEEK for n in (3, 2, 1, 0)]
+    weeks = [FRIDAY - n * hourly_baseline.WEEK for n in (3, 2, 1, 0)]
     hours = pd.DataFrame([NORMAL | {"unit": unit_name(hour)} for hour in weeks])
     hours.loc[0, "purchase_rows"] = 80
     gone = [ledger(4, raw_rows=0, types={"view": 0, "purchase": 0}, mean_price=None)]
 
     def shares(*stopped: datetime) -> list[float]:
-        found = usual.beside(hours, {unit_name(hour) for hour in stopped}, gone, TYPES, LIMITS)
+        found = hourly_baseline.beside(hours, {unit_name(hour) for hour in stopped}, gone, TYPES, LIMITS)
         return list(found["usual_purchase_share"].astype(float))
 
     assert shares()[2:] == pytest.approx([40 / 60, 1])
@@ -111,7 +114,7 @@ def test_an_hour_that_this_run_stops_or_that_has_no_rows_is_not_usual():
 
 def week(pipeline, number: int, kinds: list[str], broken: int = 0, price: float = 5) -> None:
     """A file with the hour of FRIDAY, `number` weeks before it; `broken` more rows have a negative price."""
-    hour = FRIDAY - number * usual.WEEK
+    hour = FRIDAY - number * hourly_baseline.WEEK
     lines = [
         f"{hour:%Y-%m-%d %H}:{n % 60:02}:{n // 60:02} UTC,{kind},{n + 1},77,,,{price},501,s"
         for n, kind in enumerate(kinds)
@@ -133,13 +136,13 @@ def test_a_month_in_one_run_warns_like_hour_by_hour_around_a_stopped_hour(spark,
         week(pipeline, 1, ["view"] * 40 + ["purchase"] * 30, price=9.9999)
         week(pipeline, 0, ["view"] * 40 + ["purchase"] * 7, broken=3, price=20.25)
         pipeline.land()
-        hours = [FRIDAY - number * usual.WEEK for number in (3, 2, 1, 0)]
+        hours = [FRIDAY - number * hourly_baseline.WEEK for number in (3, 2, 1, 0)]
         spans = (
             [Window(hours[0], FRIDAY + HOUR, HOUR)] if in_one else [Window(hour, hour + HOUR, HOUR) for hour in hours]
         )
         for span in spans:
             units = [unit for unit in pipeline.ctx().ledger.units() if unit.dirty and unit.within(span)]
-            judging.commit(pipeline.ctx(), judging.judge(pipeline.ctx(), units, accepted), accepted)
+            commit_hours(pipeline.ctx(), judge_hours(pipeline.ctx(), units, accepted), accepted)
         found.append(pipeline.values(tables.HOUR_STATUS, "unit", "status", "warnings"))
     assert found[0] == found[1]
     status = {unit: status for unit, status, _ in found[0]}

@@ -16,12 +16,12 @@ from spark_jobs.coordination import failpoints
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import PipelineError, QualityError
 from spark_jobs.ledger.rule_versions import build_digest, marks, versions_of
-from spark_jobs.ledger.states import LAST_DAILY_STEP, fingerprint
-from spark_jobs.ledger.states import NO_DAY as NOTHING
+from spark_jobs.ledger.status import LAST_DAILY_STEP, fingerprint
+from spark_jobs.ledger.status import NO_DAY as NOTHING
 from spark_jobs.session import now
 from spark_jobs.tables import Table
-from spark_jobs.transforms.measure import Rule
-from spark_jobs.validation import quality
+from spark_jobs.transforms.measures import Rule
+from spark_jobs.validation import great_expectations
 from spark_jobs.windows import DAY, Window
 
 
@@ -66,17 +66,17 @@ def due(ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple
     return Work(step, days, wanted, {day: inputs.get(day, (NOTHING, NOTHING))[1] for day in wanted}, old)
 
 
-def verdict_of(ctx: Context, suite: Suite, measures: pd.DataFrame, unit: str | None) -> quality.Verdict:
+def verdict_of(ctx: Context, suite: Suite, measures: pd.DataFrame, unit: str | None) -> great_expectations.Verdict:
     """The verdict over measures that have one row for each day in column `unit`, or one row altogether."""
     table = measures.copy()
     table.insert(0, "unit", [str(day) for day in table.pop(unit)] if unit else ["snapshot"])
-    return quality.judge(suite, table, ctx.settings.paths.quality, ctx.settings.quality.docs_days)
+    return great_expectations.judge(suite, table, ctx.settings.paths.quality, ctx.settings.quality.docs_days)
 
 
 def record(
     ctx: Context,
     work: Work,
-    verdict: quality.Verdict,
+    verdict: great_expectations.Verdict,
     counts: Mapping[str, dict[str, Any]],
     of: Sequence[Table],
     written: bool,
@@ -107,7 +107,9 @@ def record(
     failpoints.reached("building.recorded")
 
 
-def finish(ctx: Context, verdict: quality.Verdict, frame: DataFrame, table: Table, rules: Mapping[str, Rule]) -> None:
+def finish(
+    ctx: Context, verdict: great_expectations.Verdict, frame: DataFrame, table: Table, rules: Mapping[str, Rule]
+) -> None:
     """Says the warnings; raises QualityError with expectation, units, rows and three examples where any failed."""
     for unit, texts in verdict.warned.items():
         ctx.say(f"warning: {table.name} of {unit}: {'; '.join(texts)}")
@@ -213,7 +215,7 @@ def stamped(table: Table, rows: DataFrame, state: Snapshot) -> DataFrame:
 def record_snapshot(
     ctx: Context,
     state: Snapshot,
-    verdicts: Sequence[quality.Verdict],
+    verdicts: Sequence[great_expectations.Verdict],
     rows_in: int,
     rows_out: int,
     of: Sequence[Table],

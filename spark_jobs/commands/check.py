@@ -6,7 +6,7 @@ from spark_jobs.command_line import guarded, parser
 from spark_jobs.context import context
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres.served_hours import served
-from spark_jobs.report.closing import identities
+from spark_jobs.report.run_summary import identities
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from spark_jobs import matrix, tables
 from spark_jobs.command_line import guarded, parser
 from spark_jobs.context import Context, context
-from spark_jobs.delta.delta_log import NOTHING
+from spark_jobs.delta.log import NOTHING
 from spark_jobs.errors import PipelineError
 from spark_jobs.observability.console import Console
 from spark_jobs.processed import whole, written

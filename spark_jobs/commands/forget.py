@@ -12,12 +12,12 @@ from pathlib import Path
 from pyspark.sql import Column
 
 from spark_jobs import tables, windows
-from spark_jobs.builds.given_numbers import keep_number
+from spark_jobs.builds.assigned_numbers import keep_number
 from spark_jobs.command_line import guarded, leased, parser
 from spark_jobs.context import Context
 from spark_jobs.coordination import lease
+from spark_jobs.delta.files import vacuum
 from spark_jobs.delta.predicates import in_days
-from spark_jobs.delta.storage_files import vacuum
 from spark_jobs.erasure import suppressed_users, user_traces
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.ingest import landing
@@ -29,16 +29,16 @@ from spark_jobs.jobs import (
     remove_duplicates,
 )
 from spark_jobs.ledger.known_files import READ_AGAIN
-from spark_jobs.ledger.states import LAST_DAILY_STEP
+from spark_jobs.ledger.status import LAST_DAILY_STEP
 from spark_jobs.observability.console import Console
 from spark_jobs.observability.wording import name_first
 from spark_jobs.postgres.database import opened
-from spark_jobs.report.closing import identities
+from spark_jobs.report.run_summary import identities
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
 from spark_jobs.tables import Table
-from spark_jobs.transforms import users
-from spark_jobs.validation import judging
+from spark_jobs.transforms import user_rows
+from spark_jobs.validation.hours import commit_hours, judge_hours
 from spark_jobs.windows import Window, parse_day
 
 HELD_BY = tuple(table for table in tables.ALL if {"user_id", "raw_text"} & set(table.columns))
@@ -137,10 +137,10 @@ def _held(ctx: Context, user: int) -> dict[str, int]:
 
 def _mine(ctx: Context, table: Table, user: int) -> Column:
     if "raw_text" not in table.columns:
-        return users.typed(user)
+        return user_rows.typed(user)
     if "user_id" in table.columns:
-        return users.raw(user)
-    return users.rejected(user, {row["file_id"]: row["header"] or [] for row in ctx.ledger.files()})
+        return user_rows.raw(user)
+    return user_rows.rejected(user, {row["file_id"]: row["header"] or [] for row in ctx.ledger.files()})
 
 
 def _out_of_raw(ctx: Context, user: int) -> list[str]:
@@ -182,7 +182,7 @@ def _judge(ctx: Context) -> None:
         ([unit for unit in dirty if unit.status in ("committed", "loaded", "rejected")], REASON),
         ([unit for unit in dirty if unit.status in (None, "stopped")], None),
     ):
-        judging.commit(ctx, judging.judge(ctx, units, accepted), accepted=accepted)
+        commit_hours(ctx, judge_hours(ctx, units, accepted), accepted=accepted)
     ctx.ledger.refresh_days()
 
 
@@ -192,9 +192,9 @@ def _build(ctx: Context, user: int) -> None:
         ctx.run(job, _nothing())
     ctx.storage.part = lease.MATRIX
     index = ctx.storage.read(tables.USER_INDEX)
-    if index.where(users.typed(user)).count():
+    if index.where(user_rows.typed(user)).count():
         keep_number(ctx.storage, tables.USER_INDEX, lease.MATRIX)
-        ctx.storage.replace(tables.USER_INDEX, index.where(~users.typed(user)), None)
+        ctx.storage.replace(tables.USER_INDEX, index.where(~user_rows.typed(user)), None)
         _renew(ctx, create_user_item_matrix.STEP, tables.USER_INDEX)
     if any(row["rows_out"] for row in ctx.ledger.builds(LAST_DAILY_STEP).values()):
         for job in (create_user_item_matrix, feature_engineering):

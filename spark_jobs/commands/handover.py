@@ -13,8 +13,8 @@ from spark_jobs.coordination import lease
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres import ownership
 from spark_jobs.postgres.database import address
+from spark_jobs.postgres.loader import Warehouse
 from spark_jobs.postgres.ownership import Owner
-from spark_jobs.postgres.warehouse import Warehouse
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.windows import HOUR, name

@@ -16,9 +16,9 @@ from spark_jobs import tables
 from spark_jobs.command_line import guarded, parser
 from spark_jobs.context import Context, context
 from spark_jobs.coordination import lease, lock
+from spark_jobs.delta.files import last_note
+from spark_jobs.delta.schema import properties, schema
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.storage_files import last_note
-from spark_jobs.delta.table_schema import properties, schema
 from spark_jobs.errors import PipelineError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.observability.console import Console

@@ -13,9 +13,9 @@ from typing import Any
 
 from spark_jobs import tables
 from spark_jobs.coordination.lock import Hold
-from spark_jobs.delta.delta_log import CONFLICTS, NOTHING
+from spark_jobs.delta.files import name_in_ascii
+from spark_jobs.delta.log import CONFLICTS, NOTHING
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.storage_files import name_in_ascii
 from spark_jobs.errors import BusyError, LayoutError, SupersededError
 from spark_jobs.session import now
 from spark_jobs.windows import HOUR

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from spark_jobs.delta.table_schema import schema
+from spark_jobs.delta.schema import schema
 from spark_jobs.tables import Table
 
 Row = dict[str, Any]

@@ -8,10 +8,10 @@ from urllib.parse import unquote
 from delta.exceptions import captured
 from pyspark.sql import SparkSession
 
-from spark_jobs.delta import delta_log
-from spark_jobs.delta.delta_log import ATTEMPTS, CONFLICTS, NOTHING, Action, DeltaLog, Transaction, file_system
+from spark_jobs.delta import log as delta_log
+from spark_jobs.delta.log import ATTEMPTS, CONFLICTS, NOTHING, Action, DeltaLog, Transaction, file_system
 from spark_jobs.delta.row_files import Row, from_parquet, to_parquet
-from spark_jobs.delta.table_schema import declared, properties
+from spark_jobs.delta.schema import declared, properties
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.tables import Table
 

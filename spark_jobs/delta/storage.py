@@ -14,11 +14,11 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from spark_jobs.delta import delta_log
-from spark_jobs.delta.delta_log import ATTEMPTS, CONFLICTS, NOTHING, DeltaLog, file_system
+from spark_jobs.delta import log as delta_log
+from spark_jobs.delta.log import ATTEMPTS, CONFLICTS, NOTHING, DeltaLog, file_system
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.delta.row_table import Row, RowTable, overtaken, superseded
-from spark_jobs.delta.table_schema import schema
+from spark_jobs.delta.schema import schema
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.tables import Table
 

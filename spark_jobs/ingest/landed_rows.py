@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from spark_jobs.ingest.landing_plan import Plan
 from spark_jobs.ledger.known_files import KnownFiles
 from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
-from spark_jobs.sources.decide import Action, Decision
+from spark_jobs.sources.change_detection import Action, Decision
 from spark_jobs.sources.file_rows import Row
 
 REPEATED = {"status": "duplicate", "rows": 0, "hours": [], "records": None, "suppressed": None}

@@ -25,8 +25,8 @@ from spark_jobs.ingest.landing_plan import Plan, plan_landing
 from spark_jobs.ledger.known_files import KnownFiles, known_files
 from spark_jobs.recovery.unrecorded import take_back
 from spark_jobs.session import now
-from spark_jobs.sources import files, plain, records
-from spark_jobs.sources.decide import READS, Action, Decision, to_parts
+from spark_jobs.sources import arrow_fast_path, files, records
+from spark_jobs.sources.change_detection import READS, Action, Decision, to_parts
 from spark_jobs.sources.file_rows import Row
 from spark_jobs.sources.listing import list_files
 from spark_jobs.sources.records import Header, Part
@@ -126,11 +126,11 @@ def _parsed(
             for row in batch.to_pylist():
                 part = Part(**row)
                 with files.open_content(part.path, part.start, part.packed) as stream:
-                    typed = (plain.typed(each, header.columns) for each in records.read(part, stream, header))
+                    typed = (arrow_fast_path.typed(each, header.columns) for each in records.read(part, stream, header))
                     yield from typed if suppression is None else leave_out(suppression, typed, part, erased)
 
     schema = from_arrow_schema(records.schema(header))
-    for name, kind in plain.fields(header.columns).items():
+    for name, kind in arrow_fast_path.fields(header.columns).items():
         schema = schema.add(name, from_arrow_type(kind))
     return parse(frame.mapInArrow(read, schema), header.columns)
 

@@ -9,10 +9,10 @@ from spark_jobs.addresses import base_name, canonical
 from spark_jobs.context import Context
 from spark_jobs.ingest.file_examination import examine_files
 from spark_jobs.ledger.known_files import KnownFiles, missing_files, name_as_landed, to_read_again
-from spark_jobs.sources.decide import Action, Decision, Strict, decide, to_examine, to_examine_too
+from spark_jobs.sources.change_detection import Action, Decision, Strict, decide, to_examine, to_examine_too
 from spark_jobs.sources.file_rows import Row, has_grown
 from spark_jobs.sources.listing import Found
-from spark_jobs.sources.moves import Pairs, changed_files, exchange, lost_rows, match_grown, match_whole
+from spark_jobs.sources.renamed_files import Pairs, changed_files, exchange, lost_rows, match_grown, match_whole
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from deltalake.exceptions import DeltaProtocolError
 from spark_jobs import tables
 from spark_jobs.addresses import S3, is_remote
 from spark_jobs.context import Context, context
-from spark_jobs.delta.delta_log import NOTHING
+from spark_jobs.delta.log import NOTHING
 from spark_jobs.delta.row_files import Row, to_rows
 from spark_jobs.errors import PipelineError
 from spark_jobs.ledger.ledger import PINNED, Ledger

@@ -20,17 +20,17 @@ from pyspark.sql import functions as F
 from expectations import user_item_matrix as suite
 from spark_jobs import command_line, tables
 from spark_jobs.builds import building
+from spark_jobs.builds.assigned_numbers import numbers_given
 from spark_jobs.builds.building import Snapshot
-from spark_jobs.builds.given_numbers import numbers_given
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import failpoints, lease
-from spark_jobs.coordination.at_once import at_once
+from spark_jobs.coordination.concurrency import at_once
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
 from spark_jobs.transforms.interactions import more_cells, pair_scores, score
-from spark_jobs.transforms.measure import measures
+from spark_jobs.transforms.key_filters import not_sharing_key, sharing_key
+from spark_jobs.transforms.measures import measures
 from spark_jobs.transforms.scores import from_score, total
-from spark_jobs.transforms.shared_keys import not_sharing_key, sharing_key
 from spark_jobs.windows import DAY, Window
 
 STEP = "create_user_item_matrix"

@@ -11,8 +11,8 @@ from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import lease
 from spark_jobs.errors import NotArrivedError, SourceError
 from spark_jobs.ingest.landing import land
-from spark_jobs.inspection import identity
-from spark_jobs.sources.decide import READS, Action, Decision
+from spark_jobs.inspection import reconciliation
+from spark_jobs.sources.change_detection import READS, Action, Decision
 from spark_jobs.windows import HOUR, Window
 
 PART = lease.COLLECTION
@@ -63,7 +63,7 @@ def summary(ctx: Context, decisions: list[Decision]) -> Summary:
         "files_landed": sum(action in READS for action in actions),
         "files_duplicate": actions.count(Action.DUPLICATE),
         "files_refused": actions.count(Action.REFUSED),
-        "records_suppressed": identity.records(ctx)["suppressed"],
+        "records_suppressed": reconciliation.records(ctx)["suppressed"],
         "hours_handed_on": len(pending),
         "rows_handed_on": sum(unit.landed_rows for unit in pending),
     }

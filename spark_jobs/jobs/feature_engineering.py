@@ -24,14 +24,14 @@ from spark_jobs.builds import building
 from spark_jobs.builds.building import Snapshot
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import failpoints, lease
-from spark_jobs.coordination.at_once import at_once
+from spark_jobs.coordination.concurrency import at_once
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.tables import Table
+from spark_jobs.transforms.aggregates import item_sums, more_item_sums, user_sums
 from spark_jobs.transforms.features import item_features, user_features
 from spark_jobs.transforms.interactions import pairs
-from spark_jobs.transforms.measure import measures
-from spark_jobs.transforms.shared_keys import not_sharing_key, sharing_key
-from spark_jobs.transforms.sums import item_sums, more_item_sums, user_sums
+from spark_jobs.transforms.key_filters import not_sharing_key, sharing_key
+from spark_jobs.transforms.measures import measures
 from spark_jobs.windows import DAY, Window
 
 STEP = "feature_engineering"

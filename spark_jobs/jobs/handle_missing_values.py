@@ -18,16 +18,16 @@ from spark_jobs import command_line, tables
 from spark_jobs.builds import building
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import lease
-from spark_jobs.coordination.at_once import at_once
+from spark_jobs.coordination.concurrency import at_once
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError
 from spark_jobs.jobs import remove_duplicates
 from spark_jobs.ledger.day_counts import columns_to_fill
-from spark_jobs.ledger.states import LAST_DAILY_STEP as STEP
+from spark_jobs.ledger.status import LAST_DAILY_STEP as STEP
 from spark_jobs.recovery.unrecorded import take_back
 from spark_jobs.transforms.impute import MISSING, PRICE_SOURCES, RATING_SOURCES, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
-from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
+from spark_jobs.transforms.measures import key_sums, measures, spelled_keys
 from spark_jobs.windows import DAY, Window
 
 PART = lease.PREPROCESSING

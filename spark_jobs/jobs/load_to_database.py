@@ -14,15 +14,15 @@ from pyspark.sql import functions as F
 from spark_jobs import command_line, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import failpoints, lease
-from spark_jobs.coordination.at_once import at_once
+from spark_jobs.coordination.concurrency import at_once
 from spark_jobs.delta.predicates import in_units
 from spark_jobs.errors import SourceError
-from spark_jobs.ledger.states import NO_CONTENT, Unit
+from spark_jobs.ledger.status import NO_CONTENT, Unit
 from spark_jobs.postgres import catalog
 from spark_jobs.postgres.database import opened
+from spark_jobs.postgres.loader import StagedDay, Warehouse
 from spark_jobs.postgres.schema import EVENTS, ITEMS
 from spark_jobs.postgres.staging import Staged
-from spark_jobs.postgres.warehouse import StagedDay, Warehouse
 from spark_jobs.sources import files
 from spark_jobs.sources.listing import CATALOG, find_catalog
 from spark_jobs.transforms.digest import of_hours, of_item

@@ -19,14 +19,14 @@ from spark_jobs import command_line, tables
 from spark_jobs.builds import building
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import lease
+from spark_jobs.delta.files import compact
 from spark_jobs.delta.predicates import in_days
-from spark_jobs.delta.storage_files import compact
 from spark_jobs.errors import IdentityError
 from spark_jobs.ledger.day_counts import to_counts
 from spark_jobs.recovery.unrecorded import take_back
 from spark_jobs.transforms.dedupe import drops, kept, placed
 from spark_jobs.transforms.impute import MISSING
-from spark_jobs.transforms.measure import key_sums, measures, spelled_keys
+from spark_jobs.transforms.measures import key_sums, measures, spelled_keys
 from spark_jobs.windows import DAY, Window, floor
 
 STEP = "remove_duplicates"

@@ -10,10 +10,10 @@ from spark_jobs import command_line
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import lease
 from spark_jobs.errors import QualityError
-from spark_jobs.inspection import identity
-from spark_jobs.ledger.states import Unit
+from spark_jobs.inspection import reconciliation
+from spark_jobs.ledger.status import Unit
 from spark_jobs.observability.wording import name_first
-from spark_jobs.validation import judging
+from spark_jobs.validation.hours import commit_hours, judge_hours
 from spark_jobs.windows import HOUR, Window
 
 PART = lease.COLLECTION
@@ -36,9 +36,9 @@ def run(ctx: Context, hours: Window) -> Summary:
     )
     before = sum(unit.rejected_rows for unit in units)
     accepted = ctx.option("accept_rejects")
-    judged = judging.judge(ctx, units, accepted)
-    judging.commit(ctx, judged, accepted=accepted)
-    counts = identity.events(ctx)
+    judged = judge_hours(ctx, units, accepted)
+    commit_hours(ctx, judged, accepted=accepted)
+    counts = reconciliation.events(ctx)
     ctx.ledger.refresh_days()
     for line in judged.warnings:
         ctx.say(f"warning: {line}")

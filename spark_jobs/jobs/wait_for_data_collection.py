@@ -13,7 +13,7 @@ from spark_jobs import command_line, windows
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import lease
 from spark_jobs.errors import NotArrivedError
-from spark_jobs.ledger.states import HOURS_A_DAY
+from spark_jobs.ledger.status import HOURS_A_DAY
 from spark_jobs.session import now
 from spark_jobs.windows import DAY, HOUR, Window
 

@@ -9,11 +9,11 @@ from datetime import date, datetime
 from typing import Any
 
 from spark_jobs import tables
-from spark_jobs.delta.delta_log import CONFLICTS, NOTHING
+from spark_jobs.delta.log import CONFLICTS, NOTHING
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError
-from spark_jobs.ledger import states, versions
-from spark_jobs.ledger.states import Unit
+from spark_jobs.ledger import status, table_versions
+from spark_jobs.ledger.status import Unit
 from spark_jobs.session import now
 from spark_jobs.tables import Table
 from spark_jobs.windows import Window
@@ -56,8 +56,8 @@ class Ledger:
 
     def named_version(self, table: Table) -> int | None:
         """The version that the ledger's latest rows name; NOTHING: none is recorded yet; None: not kept then."""
-        source = versions.SOURCES.get(table.name)
-        return versions.named(table, self._rows(source[0])) if source else None
+        source = table_versions.SOURCES.get(table.name)
+        return table_versions.named(table, self._rows(source[0])) if source else None
 
     def writes(self, of: Sequence[Table], written: Sequence[Table]) -> dict[str, int] | None:
         """What a new row says of the tables `of` a writer: the present version of those `written` now, of the others
@@ -80,14 +80,14 @@ class Ledger:
 
     def units(self, wanted: Callable[[Unit], bool] = lambda unit: True) -> list[Unit]:
         """The units that landed or were judged and that are wanted, in order of time."""
-        found = states.units(self._rows(tables.LANDED_FILES), self._rows(tables.HOUR_STATUS))
+        found = status.units(self._rows(tables.LANDED_FILES), self._rows(tables.HOUR_STATUS))
         return [unit for unit in found if wanted(unit)]
 
     def landed_span(self) -> tuple[datetime, datetime] | None:
         """The first hour with rows, and the latest that is not later than now; None where there is none."""
         units, present = self.units(), now()
         hours = [unit.hour for unit in units if unit.hour and unit.landed_rows]
-        latest = states.latest_hour(units, present)
+        latest = status.latest_hour(units, present)
         return (hours[0], latest) if latest else None
 
     def first_hour(self) -> datetime | None:
@@ -97,14 +97,14 @@ class Ledger:
     def missing_hours(self, hours: Window) -> list[Window]:
         """The hours of a window that have no rows, where nothing later has landed."""
         units = self.units()
-        return states.missing_hours(units, hours, states.latest_hour(units, now()))
+        return status.missing_hours(units, hours, status.latest_hour(units, now()))
 
     def record_hours(self, rows: Iterable[dict[str, Any]]) -> None:
         """Writes ledger rows of hours; what a row leaves out gets its neutral value."""
         nothing = {"raw_rows": 0, "valid_rows": 0, "rejected_rows": 0, "reasons": {}, "warnings": []}
-        nothing |= {"raw_digest": states.NO_CONTENT, "content_digest": states.NO_CONTENT, "updated_at": now()}
+        nothing |= {"raw_digest": status.NO_CONTENT, "content_digest": status.NO_CONTENT, "updated_at": now()}
         nothing |= {"writes": {}}
-        self._put(tables.HOUR_STATUS, (nothing | row | {"month": states.month_of(row["unit"])} for row in rows))
+        self._put(tables.HOUR_STATUS, (nothing | row | {"month": status.month_of(row["unit"])} for row in rows))
 
     def hours(self) -> list[dict[str, Any]]:
         """All rows of hour_status."""
@@ -118,7 +118,7 @@ class Ledger:
 
     def day_inputs(self) -> dict[datetime, str]:
         """Each day (midnight, UTC) with committed content, and the digest that a build of it starts from."""
-        return {_midnight(day): digest for day, digest in states.day_inputs(self.units()).items()}
+        return {_midnight(day): digest for day, digest in status.day_inputs(self.units()).items()}
 
     def builds(self, step: str) -> dict[datetime, dict[str, Any]]:
         """What `step` last did, by day (midnight, UTC)."""
@@ -153,7 +153,7 @@ class Ledger:
         for _ in range(ATTEMPTS):
             seen = [self.storage.version(table) for table in sources]
             units = self.units()
-            fresh = states.day_status(units, self._rows(tables.DAY_BUILDS), states.latest_hour(units, now()))
+            fresh = status.day_status(units, self._rows(tables.DAY_BUILDS), status.latest_hour(units, now()))
             try:
                 if fresh != self.days():
                     self.storage.put_rows(tables.DAY_STATUS, fresh, again=False)

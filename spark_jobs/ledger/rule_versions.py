@@ -8,7 +8,7 @@ a run's window is built for that reason, and no file is landed again by itself: 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spark_jobs.ledger.states import fingerprint
+from spark_jobs.ledger.status import fingerprint
 
 VERSIONS = {
     "parsing": 1,

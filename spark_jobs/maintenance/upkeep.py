@@ -16,12 +16,12 @@ from rich.table import Table as Printed
 from spark_jobs import tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import lease
-from spark_jobs.delta.storage_files import Held, compact, held, vacuum
+from spark_jobs.delta.files import Held, compact, held, vacuum
 from spark_jobs.postgres.database import opened
 from spark_jobs.recovery.unrecorded import take_back
 from spark_jobs.session import now
 from spark_jobs.settings.types import Paths
-from spark_jobs.validation import quality
+from spark_jobs.validation import great_expectations
 from spark_jobs.windows import DAY, floor, parse_day
 
 # The tables that are written a part of a day at a time, by who writes them.
@@ -53,7 +53,7 @@ def tidy(ctx: Context) -> Summary:
     kept = ctx.settings.retention
     for table in tables.ALL:
         vacuum(ctx.storage, table, (kept.rebuild_days + 1) * DAY_HOURS)
-    quality.prune(ctx.settings.paths.quality, ctx.settings.quality.docs_days)
+    great_expectations.prune(ctx.settings.paths.quality, ctx.settings.quality.docs_days)
     _rotate(Path(ctx.settings.paths.lineage) / GROWING)
     old = list(_old_logs(ctx.settings.paths, kept.log_days))
     for path in old:

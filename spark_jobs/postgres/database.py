@@ -13,8 +13,8 @@ from spark_jobs.coordination.lease import COLLECTION
 from spark_jobs.errors import DatabaseError
 from spark_jobs.postgres.connection import parts
 from spark_jobs.postgres.embedded import data_folder, started
+from spark_jobs.postgres.loader import Warehouse
 from spark_jobs.postgres.ownership import Owner
-from spark_jobs.postgres.warehouse import Warehouse
 
 
 def opened(ctx: Context) -> Warehouse:

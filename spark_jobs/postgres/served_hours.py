@@ -8,7 +8,7 @@ from spark_jobs import tables
 from spark_jobs.context import Context
 from spark_jobs.delta.predicates import in_units
 from spark_jobs.errors import IdentityError
-from spark_jobs.ledger.states import NO_CONTENT, Unit
+from spark_jobs.ledger.status import NO_CONTENT, Unit
 from spark_jobs.postgres.comparison import same
 from spark_jobs.postgres.database import opened
 from spark_jobs.transforms.digest import of_hours

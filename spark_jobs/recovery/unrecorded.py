@@ -4,7 +4,7 @@ Otherwise the next commit to the table would publish it: the version that the le
 """
 
 from spark_jobs.context import Context
-from spark_jobs.recovery.storage_undo import undo_after
+from spark_jobs.recovery.undo import undo_after
 from spark_jobs.tables import Table
 
 CREATED = 0  # the version of a table without rows

@@ -12,12 +12,12 @@ from pyspark.sql import functions as F
 
 from spark_jobs import matrix, tables
 from spark_jobs.context import Context
-from spark_jobs.coordination.at_once import at_once
-from spark_jobs.delta.delta_log import NOTHING
+from spark_jobs.coordination.concurrency import at_once
+from spark_jobs.delta.log import NOTHING
 from spark_jobs.delta.predicates import in_days
-from spark_jobs.inspection import identity
+from spark_jobs.inspection import reconciliation
 from spark_jobs.ledger.day_counts import dropped_by_type
-from spark_jobs.ledger.states import unit_name
+from spark_jobs.ledger.status import unit_name
 from spark_jobs.session import now
 from spark_jobs.tables import Table
 from spark_jobs.transforms.impute import PRICE_SOURCES
@@ -77,8 +77,8 @@ def _known(before: Facts, versions: Mapping[str, Any]) -> Facts:
 
 def flow(ctx: Context) -> dict[str, int]:
     """Rows by where they went, from raw to cleaned; proven by the counting identities."""
-    found = identity.events(ctx)
-    rows_in, rows_out = identity.deduplicated(ctx)
+    found = reconciliation.events(ctx)
+    rows_in, rows_out = reconciliation.deduplicated(ctx)
     return {
         "raw": found["raw_events"],
         "valid": found["user_events"],

@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spark_jobs.transforms.money import hundredths, money
-from spark_jobs.transforms.parts import in_parts
+from spark_jobs.transforms.partitioning import in_parts
 
 TIE_BREAKERS = ("session_id", "category_id", "category_code", "brand", "rating")
 

@@ -8,9 +8,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import INTERACTIONS, ITEM_DAYS
-from spark_jobs.transforms.latest import latest_known
+from spark_jobs.transforms.latest_attributes import latest_known
 from spark_jobs.transforms.money import hundredths, money
-from spark_jobs.transforms.parts import in_parts
+from spark_jobs.transforms.partitioning import in_parts
 from spark_jobs.transforms.scores import from_score, millionths, to_score
 
 TYPES = ("view", "cart", "purchase", "rating")

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.transforms.latest import latest_known
+from spark_jobs.transforms.latest_attributes import latest_known
 
 
 def latest_of_items(events: DataFrame) -> DataFrame:

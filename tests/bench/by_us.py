@@ -21,14 +21,14 @@ from pyspark.sql import SparkSession
 
 from spark_jobs import pipeline
 from spark_jobs.command_line import guarded
-from spark_jobs.validation import quality
+from spark_jobs.validation import great_expectations
 from tests import counting
 from tests.bench.resources import Watch, core_seconds
 
 
 def main() -> int:
     """Runs the pipeline as it is; adds what was measured to what it hands over."""
-    judge, verdicts = quality.judge, {}
+    judge, verdicts = great_expectations.judge, {}
 
     def timed(suite, *arguments):
         begun = time.monotonic()
@@ -36,7 +36,7 @@ def main() -> int:
         verdicts[suite.name] = verdicts.get(suite.name, 0) + time.monotonic() - begun
         return verdict
 
-    quality.judge, before = timed, counting.commits(_warehouse())
+    great_expectations.judge, before = timed, counting.commits(_warehouse())
     found = {name: {} for name in (*MEASURED, "peak")}
     for job in pipeline.JOBS:
         job.run = _measured(job, found)

@@ -14,8 +14,8 @@ from rich import box
 from rich.table import Table as Printed
 
 from spark_jobs import tables
+from spark_jobs.delta.files import Held, held
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.storage_files import Held, held
 from spark_jobs.session import spark_session
 from spark_jobs.windows import DAY
 

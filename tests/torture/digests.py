@@ -11,7 +11,7 @@ from pyspark.sql.types import ArrayType, MapType
 
 from spark_jobs import tables
 from spark_jobs.delta.storage import Storage
-from spark_jobs.ledger import versions
+from spark_jobs.ledger import table_versions
 from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.session import spark_session
 
@@ -45,7 +45,7 @@ def snapshots_of_delta(spark: SparkSession, warehouse: str) -> Hours:
     ledger = Ledger(Storage(spark, warehouse)).pinned()
     found = {}
     for step in SNAPSHOTS:
-        of_step = versions.NAMED_BY[tables.DAY_BUILDS, step]
+        of_step = table_versions.NAMED_BY[tables.DAY_BUILDS, step]
         frames = [(table, ledger.storage.read(table, ledger.version(table))) for table in of_step]
         found[step] = tuple(tuple(frame.agg(*_digest(frame, table)).first()) for table, frame in frames)
     return found

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from spark_jobs.ledger.states import Row, unit_name
+from spark_jobs.ledger.status import Row, unit_name
 from spark_jobs.settings.types import Usual
 
 WEEK = timedelta(weeks=1)

@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from spark_jobs.tables import ITEM_SUMS
 from spark_jobs.transforms.interactions import PARTS_OF_DAY, TYPES
+from spark_jobs.transforms.key_filters import not_sharing_key, sharing_key
 from spark_jobs.transforms.money import hundredths, money
-from spark_jobs.transforms.shared_keys import not_sharing_key, sharing_key
 
 COUNTED = (*(f"{name}_count" for name in TYPES), "priced_events", "price_sum", "priced_purchases", "spent_sum")
 OF_USER = (*COUNTED, *(f"{name}_events" for name in PARTS_OF_DAY))

@@ -17,15 +17,15 @@ from spark_jobs.coordination import failpoints
 from spark_jobs.delta.predicates import in_units
 from spark_jobs.ledger.known_files import landed_name
 from spark_jobs.ledger.rule_versions import VERSIONS
-from spark_jobs.ledger.states import NO_CONTENT, Unit
+from spark_jobs.ledger.status import NO_CONTENT, Unit
 from spark_jobs.recovery.unrecorded import take_back
 from spark_jobs.sources.header import OPTIONAL
 from spark_jobs.tables import Table
 from spark_jobs.transforms.digest import spelled
-from spark_jobs.transforms.hours import hour_measures, unit_of
-from spark_jobs.transforms.measure import broken_rows
+from spark_jobs.transforms.hour_measures import hour_measures, unit_of
+from spark_jobs.transforms.measures import broken_rows
 from spark_jobs.transforms.validate import profile, rejected_text, with_reasons
-from spark_jobs.validation import quality, usual
+from spark_jobs.validation import great_expectations, hourly_baseline
 from spark_jobs.windows import HOUR
 
 TYPES = ("view", "cart", "purchase", "rating")
@@ -96,7 +96,7 @@ class Judged:
         }
 
 
-def judge(ctx: Context, units: list[Unit], accepted: str | None = None) -> Judged:
+def judge_hours(ctx: Context, units: list[Unit], accepted: str | None = None) -> Judged:
     """Read the raw rows of the units once and let both suites judge the dated hours; undated rows never stop.
 
     `accepted`: the reason for which `commit` will admit hours with too many rejected rows.
@@ -117,7 +117,7 @@ def judge(ctx: Context, units: list[Unit], accepted: str | None = None) -> Judge
     measures = _beside_usual(ctx, units, suites, measures, accepted)
     folder, days = ctx.settings.paths.quality, ctx.settings.quality.docs_days
     for suite in suites:
-        verdict = quality.judge(suite, measures, folder, days)
+        verdict = great_expectations.judge(suite, measures, folder, days)
         for unit, texts in verdict.failed.items():
             judged.failures[unit] = judged.failures.get(unit, []) + texts
             judged.broken[unit] = judged.broken.get(unit, []) + verdict.broken.get(unit, ["raised"])
@@ -135,10 +135,10 @@ def _beside_usual(
     stopped = {row["unit"] for row in rows if {name for suite in suites for name in suite.broken_by(row)} - admitted}
     judged = {unit.unit for unit in units}
     others = [row for row in ctx.ledger.hours() if row["unit"] not in judged]
-    return usual.beside(measures, stopped, others, ctx.settings.events.expected_types, ctx.settings.usual)
+    return hourly_baseline.beside(measures, stopped, others, ctx.settings.events.expected_types, ctx.settings.usual)
 
 
-def commit(ctx: Context, judged: Judged, accepted: str | None) -> None:
+def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
     """Replaces the passing units in user_events and rejected_events, then writes the ledger; `accepted` admits
     hours whose only fault is their share of rejected rows."""
     if not judged.units:
@@ -186,7 +186,7 @@ def _count(judged: Judged, unit: Unit, name: str) -> int:
 
 def _mean_price(judged: Judged, unit: Unit) -> Decimal | None:
     priced = _count(judged, unit, "priced_rows")
-    return usual.mean_price(judged.counts["price_sum"][unit.unit], priced) if priced else None
+    return hourly_baseline.mean_price(judged.counts["price_sum"][unit.unit], priced) if priced else None
 
 
 def _rejected(judged: Judged, rows: DataFrame) -> DataFrame:

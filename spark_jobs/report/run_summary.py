@@ -9,7 +9,7 @@ from rich.table import Table
 
 from spark_jobs import tables
 from spark_jobs.context import Context, Summary
-from spark_jobs.inspection import identity
+from spark_jobs.inspection import reconciliation
 from spark_jobs.observability.console import Console
 
 # What each step reads and writes.
@@ -70,7 +70,7 @@ def _phrase(key: str, value: object) -> str:
 
 def identities(ctx: Context) -> Iterator[str]:
     """Both counting identities as sentences. Raises IdentityError where one does not hold."""
-    found = identity.events(ctx)
+    found = reconciliation.events(ctx)
     line = (
         f"checked: raw {found['raw_events']:,} = user_events {found['user_events']:,} + rejected "
         f"{found['rejected_events']:,} + not yet committed {found['not_yet_committed']:,}"
@@ -78,12 +78,12 @@ def identities(ctx: Context) -> Iterator[str]:
     if found["earlier_rows_standing"]:
         line += f" ({found['earlier_rows_standing']:,} rows of earlier content stand for units that were stopped)"
     yield line
-    of_files = identity.records(ctx)
+    of_files = reconciliation.records(ctx)
     yield (
         f"checked: records of the files {of_files['records']:,} = raw {of_files['raw_events']:,} + suppressed "
         f"{of_files['suppressed']:,}"
     )
-    rows_in, rows_out = identity.deduplicated(ctx)
+    rows_in, rows_out = reconciliation.deduplicated(ctx)
     yield f"checked: user_events {rows_in:,} = deduped {rows_out:,} + dropped {rows_in - rows_out:,}"
 
 

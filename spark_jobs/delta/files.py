@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
-from spark_jobs.delta.delta_log import CONFLICTS
+from spark_jobs.delta.log import CONFLICTS
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.delta.storage import Storage
 from spark_jobs.tables import Table

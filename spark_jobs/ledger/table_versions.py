@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spark_jobs import tables
-from spark_jobs.delta.delta_log import NOTHING
-from spark_jobs.ledger.states import LAST_DAILY_STEP
+from spark_jobs.delta.log import NOTHING
+from spark_jobs.ledger.status import LAST_DAILY_STEP
 from spark_jobs.tables import Table
 
 # The ledger table, and the step in day_builds, whose rows name the versions of these tables.
