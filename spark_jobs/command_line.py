@@ -7,9 +7,8 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
 from typing import Any
 
 from py4j.protocol import Py4JNetworkError
@@ -19,6 +18,7 @@ from spark_jobs import windows
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.coordination import lease, lock
 from spark_jobs.errors import PipelineError, SettingsError
+from spark_jobs.flow import Job, Writer
 from spark_jobs.observability import metrics, outcome
 from spark_jobs.observability.redaction import redacted
 from spark_jobs.runtime import environment, preflight
@@ -27,32 +27,22 @@ from spark_jobs.settings import ROOT, Settings, load
 from spark_jobs.validation import great_expectations
 
 INTERRUPTED = 130  # as a shell has it
-Run = Callable[[Context, windows.Window], Summary]
 EXIT_CODES = "exit codes: 0 done, 1 error, 2 wrong setting or argument, 3 units stopped, 4 not arrived yet, 5 busy"
 
 
-def job(
-    name: str,
-    doc: str,
-    run: Run,
-    unit: timedelta,
-    part: str,
-    flags: Sequence[tuple[str, str]] = (),
-    judges: bool = True,
-) -> int:
-    """Runs one job from the command line and returns its exit code.
+def run_job(job: Job, doc: str | None, flags: Sequence[tuple[str, str]] = ()) -> int:
+    """Run one job from the command line and return its exit code.
 
-    `part` names what only one run may write at a time. `flags` are further options (name, help); a name that ends
-    in `=` takes a value. Prints one JSON line on success.
+    `flags` are further options (name, help); a name that ends in `=` takes a value. Prints one JSON line on success.
     """
-    made = parser(f"spark-submit spark_jobs/jobs/{name}.py", doc)
-    what = "day" if unit == windows.DAY else "hour"
+    made = parser(f"spark-submit spark_jobs/jobs/{job.name}.py", doc)
+    what = "day" if job.window == windows.DAY else "hour"
     made.add_argument("--start", help=f"first {what}, UTC: 2019-10-01 or 2019-10-01T05; default: the last full {what}")
     made.add_argument("--end", help=f"the {what} after the last one; default: one {what} after --start")
     for flag, text in flags:
         kind = {} if flag.endswith("=") else {"action": "store_true"}
         made.add_argument("--" + flag.removesuffix("="), help=text, **kind)
-    return guarded(name, lambda: _run(name, run, unit, part, judges, vars(made.parse_args())))
+    return guarded(job.name, lambda: _run(job, vars(made.parse_args())))
 
 
 def parser(prog: str, doc: str | None) -> argparse.ArgumentParser:
@@ -62,17 +52,17 @@ def parser(prog: str, doc: str | None) -> argparse.ArgumentParser:
     return made
 
 
-def _run(name: str, run: Run, unit: timedelta, part: str, judges: bool, arguments: dict[str, Any]) -> int:
-    begun = time.monotonic()
-    window = windows.parse(arguments.pop("start"), arguments.pop("end"), unit, now())
+def _run(job: Job, arguments: dict[str, Any]) -> int:
+    begun, name = time.monotonic(), job.name
+    window = windows.parse(arguments.pop("start"), arguments.pop("end"), job.window, now())
     settings = load(arguments.pop("set"))
     with failure_in_metrics(settings.paths.metrics, name):
-        if judges:
+        if job.uses_great_expectations:
             great_expectations.preload()
         spark = spark_session(name)
         spark.sparkContext.setLogLevel("WARN")
-        with leased(settings, spark, [part], **arguments) as ctx:
-            summary = run(ctx, window)
+        with leased(settings, spark, [job.writer], **arguments) as ctx:
+            summary = ctx.run(job, window)
     metrics.record(settings.paths.metrics, name, summary, time.monotonic() - begun)
     sys.stdout.write(handed_over({"job": name, "window": str(window)} | summary) + "\n")
     return 0
@@ -93,15 +83,15 @@ def failure_in_metrics(folder: str, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def leased(settings: Settings, spark: SparkSession, parts: Sequence[str], **options: Any) -> Iterator[Context]:
-    """A context that may write these parts of the warehouse, until it is left; the first is the one that writes now.
+def leased(settings: Settings, spark: SparkSession, writers: Iterable[Writer], **options: Any) -> Iterator[Context]:
+    """A context with the leases of these writers, until it is left (`Context.write_as`).
 
-    Raises BusyError where another run may write one of them.
+    Raises BusyError where another run may hold one of them.
     """
     with ExitStack() as held:
-        holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in parts]
+        holds = [held.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in writers]
         ctx = context(settings, spark, **options)
-        ctx.leases, ctx.storage.part = lease.take(ctx.storage, holds), parts[0]
+        ctx.leases = lease.take(ctx.storage, holds)
         yield ctx
 
 

@@ -3,13 +3,16 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from types import ModuleType
+from importlib import import_module
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.coordination.lease import Lease
 from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.writer import TableWriter
+from spark_jobs.errors import PipelineError
+from spark_jobs.flow import Job, Writer
 from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.settings import Settings
 from spark_jobs.tables import Table
@@ -32,12 +35,26 @@ class Context:
     ledger: Ledger
     say: Callable[[str], None] = _to_stderr
     options: dict[str, Any] | None = None
-    leases: dict[str, Lease] = field(default_factory=dict)
+    leases: dict[Writer, Lease] = field(default_factory=dict)
+    _writer: TableWriter | None = None
 
-    def run(self, job: ModuleType, window: Window | None) -> Summary:
-        """What a job's `run` makes of the window; what it writes, it writes under the lease of its part."""
-        self.storage.part = job.PART
-        return job.run(self, window)
+    @property
+    def writer(self) -> TableWriter:
+        """What writes tables. Raises PipelineError where the context has no lease (`write_as`)."""
+        if self._writer is None:
+            raise PipelineError("the warehouse was opened to be read, and nothing may be written into it.")
+        return self._writer
+
+    def write_as(self, writer: Writer) -> "Context":
+        """The same with the right to write as one of the writers. Raises PipelineError where its lease is not held."""
+        if writer not in self.leases:
+            raise PipelineError(f"the lease of {writer} is not held, and nothing may be written under it.")
+        held = self.leases[writer].writer(self.storage)
+        return replace(self, ledger=self.ledger.written_by(held), _writer=held)
+
+    def run(self, job: Job, window: Window | None) -> Summary:
+        """Run a job over the window, with the lease of its writer; what it says of what it did."""
+        return import_module(job.module).run(self.write_as(job.writer), window)
 
     def read(self, table: Table) -> DataFrame:
         """The table in the version that the ledger names (`Ledger.version`)."""

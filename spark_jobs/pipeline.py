@@ -10,15 +10,8 @@ from spark_jobs.command_line import guarded, parser
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.coordination import lease, lock
 from spark_jobs.errors import QualityError
-from spark_jobs.jobs import (
-    create_user_item_matrix,
-    extract_events,
-    feature_engineering,
-    handle_missing_values,
-    load_to_database,
-    remove_duplicates,
-    validate_data_quality,
-)
+from spark_jobs.flow import DAILY, EXTRACT_EVENTS, HOURLY, Job, Writer
+from spark_jobs.jobs.extract_events import landed_hours
 from spark_jobs.observability import metrics
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres.database import check_address
@@ -29,10 +22,6 @@ from spark_jobs.settings import Settings, absolute, load
 from spark_jobs.sources.listing import list_files
 from spark_jobs.validation import great_expectations
 from spark_jobs.windows import DAY, Window, floor
-
-HOURLY = (validate_data_quality, load_to_database)
-DAILY = (remove_duplicates, handle_missing_values, create_user_item_matrix, feature_engineering)
-JOBS = (extract_events, *HOURLY, *DAILY)
 
 
 def main() -> int:
@@ -47,7 +36,7 @@ def main() -> int:
     check_address()
     console = Console()
     with ExitStack() as held:
-        holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in lease.PARTS]
+        holds = [held.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in Writer]
         if not arguments.input:
             _sample_where_empty(settings, console)
         list_files(settings.paths.raw)  # a wrong address is reported before Spark starts
@@ -66,21 +55,20 @@ def run(ctx: Context, console: Console) -> int:
     seconds: dict[str, float] = {}
     stopped: list[str] = []
 
-    def step(job, window: Window | None) -> None:
-        name = job.__name__.rpartition(".")[2]
+    def step(job: Job, window: Window | None) -> None:
         begun = time.monotonic()
-        with console.step(name, ctx.spark):
+        with console.step(job.name, ctx.spark):
             try:
-                with command_line.failure_in_metrics(ctx.settings.paths.metrics, name):
-                    summaries[name] = ctx.run(job, window)
+                with command_line.failure_in_metrics(ctx.settings.paths.metrics, job.name):
+                    summaries[job.name] = ctx.run(job, window)
             except QualityError as error:
-                stopped.append(f"{name}: {error}")
-        seconds[name] = time.monotonic() - begun
+                stopped.append(f"{job.name}: {error}")
+        seconds[job.name] = time.monotonic() - begun
 
-    step(extract_events, None)
-    hours = extract_events.landed_hours(ctx)
+    hours = None  # whatever is there; the hours of the others follow from what has landed
     for job in HOURLY:
         step(job, hours)
+        hours = landed_hours(ctx) if job is EXTRACT_EVENTS else hours
     days = Window(floor(hours.start, DAY), floor(hours.end - hours.unit, DAY) + DAY, DAY)
     if not ctx.ledger.day_inputs():
         console.say("no hour passed its verdict, so there is no day to build.")

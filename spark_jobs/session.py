@@ -24,7 +24,6 @@ REQUIRED = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.databricks.delta.replaceWhere.constraintCheck.enabled": "false",
     # Delta would refuse versions older than a week whose files are there; storage.py looks whether they are.
     "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
 }

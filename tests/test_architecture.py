@@ -21,7 +21,7 @@ HOMES = {
 # From the bottom up: a place (a folder, or a module beside them) imports only from places before it.
 ORDER = (
     *("observability", "errors", "windows", "addresses", "settings", "runtime", "session"),
-    *("sources", "tables", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
+    *("sources", "tables", "flow", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
     *("recovery", "validation", "builds", "command_line", "inspection", "matrix", "erasure", "postgres"),
     *("maintenance", "report", "ingest", "jobs", "processed", "commands", "sample", "pipeline"),
 )
@@ -77,6 +77,13 @@ def test_no_file_imports_upwards(path):
     used = {place(module) for module in imports(path) if module.startswith(("spark_jobs.", "expectations."))}
     allowed = ORDER if here == "__init__" else ORDER[: ORDER.index(here) + 1]
     assert not used - set(allowed)
+
+
+def test_only_a_lease_makes_a_writer():
+    made = {name(path) for path in OURS if re.search(r"\bTableWriter\(", path.read_text())}
+    assert made == {"spark_jobs/coordination/lease.py"}
+    unfenced = {name(path) for path in OURS if "without_lease(" in path.read_text()}
+    assert unfenced == {"spark_jobs/delta/writer.py", "spark_jobs/commands/upgrade.py"}
 
 
 def test_only_session_builds_a_spark_session():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_jobs import pipeline
+from spark_jobs import flow
 from spark_jobs.runtime.compilation import FIRST_ONLY, HOURLY, java_options
 
 SUBMIT = ["org.apache.spark.deploy.SparkSubmit", "--conf", "spark.app.name=x"]
@@ -42,5 +42,4 @@ def test_wrong_arguments_are_left_to_the_job(wrong):
 
 
 def test_the_jobs_of_an_hour_are_those_that_do_not_build_days():
-    hourly = [job for job in pipeline.JOBS if job not in pipeline.DAILY]
-    assert sorted(HOURLY) == sorted(f"{job.__name__.rpartition('.')[2]}.py" for job in hourly)
+    assert sorted(HOURLY) == sorted(f"{job.name}.py" for job in flow.HOURLY)

@@ -18,29 +18,30 @@ from spark_jobs.delta import files
 from spark_jobs.delta.files import compact
 from spark_jobs.delta.log import ATTEMPTS, DeltaLog, Transaction
 from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.writer import TableWriter
 from spark_jobs.errors import BusyError, SupersededError
+from spark_jobs.flow import Writer
 from spark_jobs.ingest import landing
 from tests.conftest import HEAD
+from tests.unfenced import unfenced
 
 DAY = datetime(2019, 10, 1)
 TABLE = tables.REJECTED_EVENTS
 
 
-def attempt(spark, folder: Path, part: str = lease.COLLECTION) -> Storage:
-    """A storage that writes under the next lease of `part`."""
+def attempt(spark, folder: Path, name: Writer = Writer.COLLECTION) -> TableWriter:
+    """A writer under its next lease."""
     storage = Storage(spark, str(folder / "warehouse"))
-    lease.take(storage, [lock.Hold(part, unclean=False)])
-    storage.part = part
-    return storage
+    return lease.take(storage, [lock.Hold(name, unclean=False)])[name].writer(storage)
 
 
-def rows(storage: Storage, *ids: int):
+def rows(writer: TableWriter, *ids: int):
     row = {"event_date": DAY.date(), "hour": DAY, "reasons": ["x"], "raw_text": "r", "file_name": "f"}
-    return storage.frame(TABLE, [row | {"file_id": number} for number in ids]).coalesce(1)
+    return writer.storage.frame(TABLE, [row | {"file_id": number} for number in ids]).coalesce(1)
 
 
-def ids(storage: Storage) -> list[int]:
-    return sorted(row.file_id for row in storage.read(TABLE).collect())
+def ids(writer: TableWriter) -> list[int]:
+    return sorted(row.file_id for row in writer.storage.read(TABLE).collect())
 
 
 class Gate:
@@ -100,13 +101,14 @@ def gate(tmp_path) -> Gate:
 
 
 def test_a_write_that_finds_files_joined_meanwhile_is_made_once_all_the_same(spark, tmp_path, gate):
-    collection, daily = attempt(spark, tmp_path), attempt(spark, tmp_path, lease.PREPROCESSING)
+    collection, daily = attempt(spark, tmp_path), attempt(spark, tmp_path, Writer.PREPROCESSING)
     for number in range(6):
         collection.append(TABLE, rows(collection, number))
     frame = gate.before(rows(collection, 1, 9))
     joined = []
     failed = gate.meanwhile(
-        lambda: collection.replace(TABLE, frame, "file_id = 1"), lambda: joined.append(compact(daily, TABLE, [DAY]))
+        lambda: collection.replace_and_append(TABLE, frame, "file_id = 1"),
+        lambda: joined.append(compact(daily.storage, TABLE, [DAY])),
     )
     assert (failed, joined, gate.runs()) == ([], [1], 2)  # in conflict once, then made
     assert ids(collection) == [0, 1, 2, 3, 4, 5, 9]
@@ -122,11 +124,11 @@ def test_a_landing_that_finds_files_joined_meanwhile_lands_all_the_same(pipeline
     parsed = landing._parsed
     monkeypatch.setattr(landing, "_parsed", lambda *given: gate.before(parsed(*given)))
     ctx, joined = pipeline.ctx(), []
-    lease.take(ctx.storage, [lock.Hold(lease.COLLECTION, unclean=False)])
-    ctx.storage.part = lease.COLLECTION
-    daily = attempt(pipeline.spark, pipeline.folder, lease.PREPROCESSING)
+    ctx.leases = lease.take(ctx.storage, [lock.Hold(Writer.COLLECTION, unclean=False)])
+    ctx = ctx.write_as(Writer.COLLECTION)
+    daily = attempt(pipeline.spark, pipeline.folder, Writer.PREPROCESSING)
     failed = gate.meanwhile(
-        lambda: landing.land(ctx, rehash=False), lambda: joined.append(compact(daily, tables.RAW_EVENTS, [DAY]))
+        lambda: landing.land(ctx, rehash=False), lambda: joined.append(compact(daily.storage, tables.RAW_EVENTS, [DAY]))
     )
     assert (failed, joined) == ([], [1])
     kept = [row for row in before if row[0] != 3]
@@ -145,12 +147,12 @@ def test_joining_files_gives_way_to_a_write(spark, tmp_path, gate, monkeypatch):
     collection = attempt(spark, tmp_path)
     for number in range(6):
         collection.append(TABLE, rows(collection, number))
-    file = collection.read(TABLE).where("file_id = 1").inputFiles()[0].rpartition("/")[2]
+    file = collection.storage.read(TABLE).where("file_id = 1").inputFiles()[0].rpartition("/")[2]
     remove = {"path": f"event_date=2019-10-01/{file}", "deletionTimestamp": 1_570_000_000_000, "dataChange": True}
-    log = Path(collection.path(TABLE)) / "_delta_log" / f"{collection.version(TABLE) + 1:020}.json"
+    log = Path(collection.storage.path(TABLE)) / "_delta_log" / f"{collection.storage.version(TABLE) + 1:020}.json"
     monkeypatch.setattr(files, "_with_many_files", lambda *_: [DAY])  # looking takes a core
     joined: list[int] = []
-    joining = threading.Thread(target=lambda: joined.append(compact(collection, TABLE, [DAY])))
+    joining = threading.Thread(target=lambda: joined.append(compact(collection.storage, TABLE, [DAY])))
 
     def removed_meanwhile() -> None:
         joining.start()
@@ -186,7 +188,7 @@ def test_a_table_that_two_parts_create_at_the_same_moment_is_created(spark, tmp_
             storage = Storage(spark, str(tmp_path / "warehouse"))
             both.wait()
             try:
-                storage.create(table)
+                unfenced(storage).create(table)
             except Exception as error:
                 failed.append(error)
 
@@ -212,7 +214,7 @@ def test_a_lease_that_another_takes_at_the_same_moment_is_refused(spark, tmp_pat
 
     monkeypatch.setattr(DeltaLog, "begin", late_begin)
     failed = gate.meanwhile(
-        lambda: lease.take(late, [lock.Hold(lease.COLLECTION, unclean=False)]), lambda: attempt(spark, tmp_path)
+        lambda: lease.take(late, [lock.Hold(Writer.COLLECTION, unclean=False)]), lambda: attempt(spark, tmp_path)
     )
     assert [type(error) for error in failed] == [BusyError]
     assert "another run starts at this moment" in str(failed[0])
@@ -228,7 +230,7 @@ def test_rows_are_not_added_beside_those_of_an_earlier_attempt(spark, tmp_path, 
 
 def test_a_commit_whose_answer_is_lost_is_no_conflict(spark, tmp_path, monkeypatch):
     """A log store that wrote the commit and then finds its own file there when it tries again."""
-    storage = attempt(spark, tmp_path)
+    writer = attempt(spark, tmp_path)
 
     def then_lost(write: Callable[..., Any]) -> Callable[..., Any]:
         def lost(*arguments: Any) -> None:
@@ -237,18 +239,18 @@ def test_a_commit_whose_answer_is_lost_is_no_conflict(spark, tmp_path, monkeypat
 
         return lost
 
-    storage.create(TABLE)
+    writer.create(TABLE)
     monkeypatch.setattr(DataFrameWriter, "save", then_lost(DataFrameWriter.save))
-    storage.append(TABLE, rows(storage, 1))
-    storage.replace(TABLE, rows(storage, 2), None)
+    writer.append(TABLE, rows(writer, 1))
+    writer.replace(TABLE, rows(writer, 2), None)
     monkeypatch.setattr(Transaction, "commit", then_lost(Transaction.commit))
-    leases = storage.rows(tables.LEASES)
-    storage.add_rows(tables.LEASES, leases)
-    assert ids(storage) == [2] and storage.rows(tables.LEASES) == leases * 2
+    leases = writer.storage.rows(tables.LEASES)
+    writer.add_rows(tables.LEASES, leases)
+    assert ids(writer) == [2] and writer.storage.rows(tables.LEASES) == leases * 2
 
 
 def test_a_write_that_others_keep_getting_ahead_of_ends_in_one_sentence(spark, tmp_path, monkeypatch):
-    collection, daily = attempt(spark, tmp_path), attempt(spark, tmp_path, lease.PREPROCESSING)
+    collection, daily = attempt(spark, tmp_path), attempt(spark, tmp_path, Writer.PREPROCESSING)
     collection.append(TABLE, rows(collection, 1))
     turns = [Gate(tmp_path / str(turn)) for turn in range(ATTEMPTS)]
     for turn in turns:
@@ -280,6 +282,6 @@ def test_a_write_that_others_keep_getting_ahead_of_ends_in_one_sentence(spark, t
         turn.opened.touch()
     beside.join()
     assert [str(error) for error in failed] == [
-        f"{collection.path(TABLE)}: other writers keep changing it; run this again."
+        f"{collection.storage.path(TABLE)}: other writers keep changing it; run this again."
     ]
     assert ids(collection) == [1, *range(10, 10 + ATTEMPTS)]

@@ -7,7 +7,7 @@ import pytest
 from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.commands import forget
-from spark_jobs.coordination import lease
+from spark_jobs.flow import Writer
 from spark_jobs.matrix import of_warehouse
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
@@ -35,7 +35,7 @@ def run(pipeline) -> None:
 
 
 def forgotten(pipeline, user: int = USER) -> list[str]:
-    with leased(pipeline.settings, pipeline.spark, lease.PARTS) as ctx:
+    with leased(pipeline.settings, pipeline.spark, Writer) as ctx:
         ctx.say = pipeline.said.append
         return list(forget.forget(ctx, user))
 

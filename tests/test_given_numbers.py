@@ -9,33 +9,34 @@ from spark_jobs.builds.assigned_numbers import keep_number, kept_number, numbers
 from spark_jobs.coordination import lease
 from spark_jobs.coordination.lock import Hold
 from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.writer import TableWriter
+from spark_jobs.flow import Writer
 
 DAY = datetime(2019, 10, 1).date()
 INDEX = tables.USER_INDEX
 
 
 @pytest.fixture
-def storage(spark, tmp_path) -> Storage:
-    made = Storage(spark, str(tmp_path / "warehouse"))
-    lease.take(made, [Hold(lease.MATRIX, unclean=False)])
-    made.part = lease.MATRIX
-    return made
+def writer(spark, tmp_path) -> TableWriter:
+    storage = Storage(spark, str(tmp_path / "warehouse"))
+    return lease.take(storage, [Hold(Writer.MATRIX, unclean=False)])[Writer.MATRIX].writer(storage)
 
 
 def given(storage: Storage) -> int:
     return numbers_given(storage, INDEX, storage.version(INDEX))
 
 
-def test_the_largest_number_is_not_given_again_once_its_row_has_left(storage):
+def test_the_largest_number_is_not_given_again_once_its_row_has_left(writer):
+    storage = writer.storage
     assert (given(storage), kept_number(storage, INDEX)) == (0, 0)
     users = storage.frame(INDEX, [{"user_index": n, "user_id": 500 + n, "first_day": DAY} for n in range(3)])
-    storage.append(INDEX, users)
+    writer.append(INDEX, users)
     assert (given(storage), kept_number(storage, INDEX)) == (3, 0)
     for left in (2, 1, 0):
-        keep_number(storage, INDEX, lease.MATRIX)
-        storage.replace(INDEX, users.where(f"user_index < {left}"), None)
+        keep_number(writer, INDEX)
+        writer.replace(INDEX, users.where(f"user_index < {left}"), None)
         assert (given(storage), kept_number(storage, INDEX)) == (3, 3)
-    storage.append(INDEX, storage.frame(INDEX, [{"user_index": 3, "user_id": 600, "first_day": DAY}]))
+    writer.append(INDEX, storage.frame(INDEX, [{"user_index": 3, "user_id": 600, "first_day": DAY}]))
     assert given(storage) == 4
     described = storage.spark.sql(f"DESCRIBE DETAIL delta.`{storage.path(INDEX)}`").first()
     assert described.properties["pipeline.numbersGiven"] == "3"

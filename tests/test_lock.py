@@ -15,14 +15,16 @@ import pytest
 from spark_jobs import tables
 from spark_jobs.coordination import lease, lock
 from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.writer import TableWriter
 from spark_jobs.errors import BusyError, DatabaseError, PipelineError, SupersededError
+from spark_jobs.flow import Writer
 from spark_jobs.postgres.database import address
 from spark_jobs.postgres.loader import Warehouse
 from spark_jobs.settings import ROOT
 
 HOLDS = """
 import sys, time
-from spark_jobs import lock
+from spark_jobs.coordination import lock
 lock.BEAT_SECONDS = 0.1
 with lock.hold(sys.argv[1], "collection") as held:
     print(held.unclean, flush=True)
@@ -116,35 +118,33 @@ def test_opening_the_database_waits_for_nobody_who_writes(database, postgres):
 
 
 def test_only_the_latest_lease_commits_to_delta(spark, tmp_path):
-    def attempt(unclean: bool) -> Storage:
+    def attempt(unclean: bool) -> TableWriter:
         storage = Storage(spark, str(tmp_path))
-        lease.take(storage, [lock.Hold(lease.COLLECTION, unclean)])
-        storage.part = lease.COLLECTION
-        return storage
+        return lease.take(storage, [lock.Hold(Writer.COLLECTION, unclean)])[Writer.COLLECTION].writer(storage)
 
     first = attempt(unclean=False)
     row = {"unit": "2019-10-01T05", "month": "2019-10", "hour": datetime(2019, 10, 1, 5), "status": "empty"}
     row |= dict.fromkeys(("raw_rows", "valid_rows", "rejected_rows"), 0)
     row |= {"raw_digest": "", "content_digest": "", "reasons": {}, "warnings": [], "updated_at": datetime(2019, 10, 2)}
-    frame = first.frame(tables.HOUR_STATUS, [row])
+    frame = first.storage.frame(tables.HOUR_STATUS, [row])
     first.append(tables.HOUR_STATUS, frame)
     second = attempt(unclean=True)
     for late in (first.append, lambda table, rows: first.replace(table, rows, None)):
         with pytest.raises(SupersededError, match="hour_status was not written"):
             late(tables.HOUR_STATUS, frame)
-    assert second.read(tables.HOUR_STATUS).count() == 1
+    assert second.storage.read(tables.HOUR_STATUS).count() == 1
     second.append(tables.HOUR_STATUS, frame)
-    assert second.read(tables.HOUR_STATUS).count() == 2
+    assert second.storage.read(tables.HOUR_STATUS).count() == 2
 
 
 def test_the_tables_stay_open_to_an_earlier_attempt_until_a_run_has_closed_them(spark, tmp_path, monkeypatch):
-    warehouse, part = str(tmp_path), lease.COLLECTION
+    warehouse, part = str(tmp_path), Writer.COLLECTION
     (tmp_path / f".{part}.lock").write_text("process 1")  # it did not give the lock back
     with lock.hold(warehouse, part) as first:
         pass  # ends before it takes a lease
     assert first.unclean
     with lock.hold(warehouse, part) as second, monkeypatch.context() as patched:
-        patched.setattr(Storage, "seal", lambda *_: 1 / 0)
+        patched.setattr(TableWriter, "seal", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             lease.take(Storage(spark, warehouse), [second])
     with lock.hold(warehouse, part) as third:
@@ -172,8 +172,8 @@ def test_only_the_latest_lease_commits_to_postgres(database, postgres):
 def test_a_warehouse_damaged_in_a_language_with_digits_of_its_own_is_repaired_by_the_next_run(spark, tmp_path):
     def warehouse() -> str:
         spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
-        taken = lease.take(Storage(spark, str(tmp_path)), [lock.Hold(lease.COLLECTION, unclean=False)])
-        return taken[lease.COLLECTION].warehouse
+        taken = lease.take(Storage(spark, str(tmp_path)), [lock.Hold(Writer.COLLECTION, unclean=False)])
+        return taken[Writer.COLLECTION].warehouse
 
     first = warehouse()
     log, arabic = tmp_path / "leases" / "_delta_log", str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")

@@ -9,7 +9,8 @@ from spark_jobs import pipeline
 from spark_jobs.context import Context
 from spark_jobs.coordination import lease
 from spark_jobs.coordination.lock import Hold
-from spark_jobs.jobs import extract_events, load_to_database, validate_data_quality
+from spark_jobs.flow import HOURLY, Writer
+from spark_jobs.jobs.extract_events import landed_hours
 from spark_jobs.observability.console import Console
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.windows import HOUR
@@ -29,7 +30,7 @@ def costs(spark, tmp_path_factory, database) -> Costs:
 
     def measure(name: str, work: Callable[[Context], object]) -> None:
         ctx, before = small.ctx(), so_far()
-        ctx.leases = lease.take(ctx.storage, [Hold(part, unclean=False) for part in lease.PARTS])
+        ctx.leases = lease.take(ctx.storage, [Hold(part, unclean=False) for part in Writer])
         work(ctx)
         found[name] = {kind: count - before[kind] for kind, count in so_far().items()}
 
@@ -40,8 +41,8 @@ def costs(spark, tmp_path_factory, database) -> Costs:
     measure("first", lambda ctx: pipeline.run(ctx, Console()))
     measure("again", lambda ctx: pipeline.run(ctx, Console()))
     generate(Span(ROWS // HOURS, 1, FIRST + HOURS * HOUR), small.raw, seed=12)
-    for job in (extract_events, validate_data_quality, load_to_database):
-        measure(job.__name__.rpartition(".")[2], lambda ctx, job=job: ctx.run(job, extract_events.landed_hours(ctx)))
+    for job in HOURLY:
+        measure(job.name, lambda ctx, job=job: ctx.run(job, landed_hours(ctx)))
     return found
 
 

@@ -15,7 +15,7 @@ from spark_jobs.commands import check, handover
 from spark_jobs.context import Context, context
 from spark_jobs.coordination import lease
 from spark_jobs.errors import DatabaseError
-from spark_jobs.jobs import load_to_database
+from spark_jobs.flow import LOAD_TO_DATABASE, Writer
 from spark_jobs.postgres import ownership
 from spark_jobs.postgres.database import address
 from spark_jobs.postgres.loader import Warehouse
@@ -158,9 +158,7 @@ def checkout(tmp_path, spark) -> Path:
     pipeline_settings = Pipeline(spark, tmp_path, str(tmp_path / "none")).settings
     at = str(tmp_path / "data" / "warehouse")
     for _ in range(2):
-        with leased(
-            replace(pipeline_settings, paths=replace(pipeline_settings.paths, warehouse=at)), spark, lease.PARTS
-        ):
+        with leased(replace(pipeline_settings, paths=replace(pipeline_settings.paths, warehouse=at)), spark, Writer):
             pass
     return tmp_path
 
@@ -199,7 +197,7 @@ def test_clean_releases_the_database_and_removes_the_files_whatever_comes(checko
 
 def loads(ctx: Context) -> dict:
     ctx.say = lambda line: None
-    return ctx.run(load_to_database, OCTOBER_1)
+    return ctx.run(LOAD_TO_DATABASE, OCTOBER_1)
 
 
 def test_two_warehouses_of_real_runs(spark, tmp_path, database, postgres):
@@ -213,9 +211,9 @@ def test_two_warehouses_of_real_runs(spark, tmp_path, database, postgres):
         pipeline.judge()
         made.append(pipeline.settings)
     first, second = made
-    with leased(first, spark, [lease.COLLECTION]) as ctx:
+    with leased(first, spark, [Writer.COLLECTION]) as ctx:
         assert loads(ctx)["postgres_user_events"] == 1
-    with leased(second, spark, [lease.COLLECTION]) as ctx, pytest.raises(DatabaseError) as caught:
+    with leased(second, spark, [Writer.COLLECTION]) as ctx, pytest.raises(DatabaseError) as caught:
         loads(ctx)
     assert first.paths.warehouse in str(caught.value) and second.paths.warehouse in str(caught.value)
     with pytest.raises(DatabaseError, match="another warehouse"):
@@ -224,14 +222,14 @@ def test_two_warehouses_of_real_runs(spark, tmp_path, database, postgres):
     assert (found.hours, found.rows) == (1, 1)
     moved = replace(first, paths=replace(first.paths, warehouse=str(tmp_path / "moved")))
     Path(first.paths.warehouse).rename(moved.paths.warehouse)
-    with leased(moved, spark, [lease.COLLECTION]) as ctx:
+    with leased(moved, spark, [Writer.COLLECTION]) as ctx:
         assert loads(ctx)["hours_loaded"] == 0
     asked = []
-    with leased(second, spark, [lease.COLLECTION]) as ctx:
+    with leased(second, spark, [Writer.COLLECTION]) as ctx:
         assert handover.hand_over(ctx, lambda question: bool(asked.append(question))) == ["nothing was removed."]
         done = handover.hand_over(ctx, lambda question: True)
         assert "1 events" in asked[0] and moved.paths.warehouse in asked[0] and "removed 1 events" in done[0]
         assert loads(ctx)["postgres_user_events"] == 2
     assert postgres("SELECT DISTINCT item_id FROM user_events") == [(2,)]
-    with leased(moved, spark, [lease.COLLECTION]) as ctx, pytest.raises(DatabaseError, match="make handover"):
+    with leased(moved, spark, [Writer.COLLECTION]) as ctx, pytest.raises(DatabaseError, match="make handover"):
         loads(ctx)

@@ -11,7 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 from expectations import Expected, Suite
-from spark_jobs import quality
+from spark_jobs.validation import great_expectations as quality
 folder, name, days = sys.argv[1], sys.argv[2], int(sys.argv[3])
 suite = Suite("events", [Expected("missing", "nothing is missing", most=0)])
 def judged(number):

@@ -20,7 +20,7 @@ from tests.torture.digests import digests
 START = datetime(2019, 10, 1)
 ALL = Window(START, START + 3 * DAY, DAY)
 JOBS = (create_user_item_matrix, feature_engineering)
-TABLES = {job: [table.name for table in job.TABLES] for job in JOBS}
+TABLES = {job: [table.name for table in job.JOB.writes] for job in JOBS}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def seen(pipeline: Pipeline, job) -> list[tuple]:
 
 
 def moments(job) -> list[str]:
-    return [name for name, (of, _) in FAILPOINTS.items() if of == job.STEP]
+    return [name for name, (of, _) in FAILPOINTS.items() if of == job.JOB.name]
 
 
 def dies(monkeypatch, at: str, action) -> None:
@@ -95,30 +95,30 @@ def test_a_build_that_ends_at_any_moment_is_unseen_and_completed_by_the_next_run
     assert held(hurt) == held(undisturbed)
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.STEP)
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.JOB.name)
 def test_a_failed_verdict_writes_no_table_and_is_recorded(ready, tmp_path, monkeypatch, job):
     pipeline = copied(ready, tmp_path)
     storage, before = pipeline.ctx().storage, seen(pipeline, job)
-    versions = [storage.version(table) for table in job.TABLES]
+    versions = [storage.version(table) for table in job.JOB.writes]
     last = job.item_suite if job is feature_engineering else job.suite
     with monkeypatch.context() as patched:
         patched.setattr(last, "suite", lambda settings: Suite("never", [at_most("rows", 0, "no row at all")]))
         with pytest.raises(QualityError, match="no row at all"):
             job.run(pipeline.ctx(), ALL)
-    assert [storage.version(table) for table in job.TABLES] == versions
-    stopped = pipeline.ctx().ledger.last_build(job.STEP)
+    assert [storage.version(table) for table in job.JOB.writes] == versions
+    stopped = pipeline.ctx().ledger.last_build(job.JOB.name)
     assert (stopped["status"], str(stopped["day"])) == ("stopped", "2019-10-03")
     assert "no row at all" in stopped["verdict"]
     assert seen(pipeline, job) == before
     assert job.run(pipeline.ctx(), ALL)["days_added"] == "all"
-    assert pipeline.ctx().ledger.last_build(job.STEP)["status"] == "built"
+    assert pipeline.ctx().ledger.last_build(job.JOB.name)["status"] == "built"
 
 
 def test_a_table_whose_named_version_is_gone_is_read_as_it_is_and_built_from_scratch(ready, tmp_path):
     pipeline, table = copied(ready, tmp_path), tables.USER_FEATURES
     ctx = pipeline.ctx()
     named = ctx.ledger.version(table)
-    ctx.storage.replace(table, ctx.storage.read(table).limit(3), None)  # by hand: no row of the ledger names it
+    ctx.writer.replace(table, ctx.storage.read(table).limit(3), None)  # by hand: no row of the ledger names it
     assert ctx.ledger.version(table) == named
     for path in (pipeline.folder / "warehouse" / table.name).glob("*.parquet"):
         if path.as_uri() not in map(str, ctx.storage.read(table).inputFiles()):

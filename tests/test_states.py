@@ -2,8 +2,8 @@
 
 from datetime import date, datetime
 
+from spark_jobs.flow import LAST_DAY_STEP
 from spark_jobs.ledger.status import (
-    LAST_DAILY_STEP,
     NO_CONTENT,
     Unit,
     day_inputs,
@@ -34,7 +34,7 @@ def judged(unit: str, moment: datetime | None, status: str, digest: str, valid: 
 
 
 def built(source: str, status: str = "built") -> dict:
-    return {"step": LAST_DAILY_STEP, "day": DAY, "status": status, "counts": {"source": source}}
+    return {"step": LAST_DAY_STEP.name, "day": DAY, "status": status, "counts": {"source": source}}
 
 
 def test_an_hour_adds_up_what_its_files_gave_and_undated_rows_stay_with_their_file():

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.commands import forget
-from spark_jobs.coordination import lease
 from spark_jobs.erasure import suppressed_users, user_traces
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
+from spark_jobs.flow import Writer
 from spark_jobs.inspection import reconciliation
 from spark_jobs.settings import load
 from spark_jobs.sources import arrow_fast_path
@@ -100,7 +100,7 @@ def counts(pipeline) -> tuple[int, int, int]:
 
 def test_records_of_an_erased_user_never_land_until_that_is_lifted(pipeline):
     key = Path(f"{pipeline.settings.paths.warehouse}.key")
-    with leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]) as ctx:
+    with leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]) as ctx:
         assert suppressed_users.suppress(ctx, USER)
         assert not suppressed_users.suppress(ctx, USER)
     assert key.stat().st_mode & 0o777 == 0o600
@@ -121,7 +121,7 @@ def test_records_of_an_erased_user_never_land_until_that_is_lifted(pipeline):
         damage()
         assert f"{key}: the key of the 1 erased users {said}" in pipeline.refused(pipeline.land)
     key.write_text(text)
-    with leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]) as ctx:
+    with leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]) as ctx:
         lines = list(forget.lift(ctx, USER))
         assert "a.csv" in lines[1] and "copy.csv" in lines[1]
         with pytest.raises(PipelineError, match="is not on the list"):

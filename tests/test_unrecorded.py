@@ -6,13 +6,12 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.command_line import leased
-from spark_jobs.coordination import lease
 from spark_jobs.delta.files import vacuum
+from spark_jobs.flow import Writer
 from spark_jobs.inspection import reconciliation
-from spark_jobs.jobs import feature_engineering, remove_duplicates
+from spark_jobs.jobs import feature_engineering, handle_missing_values, remove_duplicates
 from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.maintenance import upkeep
-from spark_jobs.pipeline import DAILY
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import DAY_1, HEAD, OCTOBER_1
 
@@ -53,7 +52,7 @@ def test_a_day_of_a_killed_build_is_in_no_snapshot_until_it_is_built(pipeline, m
     pipeline.land()
     pipeline.judge(BOTH)
     remove_duplicates.run(pipeline.ctx(), DAY_2)
-    killed(monkeypatch, "record_builds", lambda: DAILY[1].run(pipeline.ctx(), DAY_2))
+    killed(monkeypatch, "record_builds", lambda: handle_missing_values.run(pipeline.ctx(), DAY_2))
     pipeline.daily(DAY_1)
     assert pipeline.values(tables.USER_ITEM_MATRIX, "user_id", "score") == [(501, 1.0)]
     assert pipeline.values(tables.USER_FEATURES, "user_id") == [(501,)]
@@ -72,8 +71,8 @@ def test_upkeep_takes_back_a_killed_build_while_the_files_before_it_are_there(pi
     pipeline.judge()
     killed(monkeypatch, "record_builds", lambda: remove_duplicates.run(pipeline.ctx(), DAY_1))
     assert pipeline.values(tables.DEDUPED_EVENTS, "user_id") == [(501,), (502,)]
-    with leased(pipeline.settings, pipeline.spark, [lease.PREPROCESSING]) as ctx:
-        upkeep.optimize(ctx, lease.PREPROCESSING)
+    with leased(pipeline.settings, pipeline.spark, [Writer.PREPROCESSING]) as ctx:
+        upkeep.optimize(ctx, Writer.PREPROCESSING)
     assert pipeline.values(tables.DEDUPED_EVENTS, "user_id") == [(501,)]
     vacuum(pipeline.ctx().storage, tables.DEDUPED_EVENTS, 0)
     pipeline.daily()

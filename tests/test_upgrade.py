@@ -9,13 +9,15 @@ import pytest
 from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.commands.upgrade import NOTED, conform, upgrade
-from spark_jobs.coordination import lease, lock
+from spark_jobs.coordination import lock
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import LayoutError, PipelineError
+from spark_jobs.flow import Writer
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering, validate_data_quality
 from spark_jobs.tables import Field
 from spark_jobs.windows import DAY, Window
 from tests.conftest import HEAD, OCTOBER_1
+from tests.unfenced import unfenced
 
 LATER = ("types", "mean_price")
 
@@ -37,8 +39,8 @@ def rewritten(storage: Storage, table, old) -> None:
     kept = held.localCheckpoint()
     files.delete(path, True)
     storage._existing.discard(table.name)
-    storage.create(old)
-    storage.append(old, kept)
+    unfenced(storage).create(old)
+    unfenced(storage).append(old, kept)
 
 
 @pytest.fixture
@@ -50,9 +52,8 @@ def old_warehouse(pipeline):
         {"unit": f"2019-09-30T{hour:02}", "hour": datetime(2019, 9, 30, hour), "status": "empty"} for hour in (1, 2)
     ]
     pipeline.ctx().ledger.record_hours(empty)
-    with leased(pipeline.settings, pipeline.spark, lease.PARTS) as ctx:
+    with leased(pipeline.settings, pipeline.spark, Writer) as ctx:
         storage = ctx.storage
-    storage.epochs.clear()
     rewritten(storage, tables.HOUR_STATUS, older(tables.HOUR_STATUS, *LATER))
     rewritten(storage, tables.RAW_EVENTS, older(tables.RAW_EVENTS, part="SMALLINT"))
     rewritten(storage, tables.LEASES, older(tables.LEASES, "layout"))
@@ -64,14 +65,14 @@ def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_wareho
     sentence = f"{old_warehouse.settings.paths.warehouse}: its tables are of layout 1, and this version of the project "
     with (
         pytest.raises(LayoutError, match=sentence + "writes 4: run make upgrade once."),
-        leased(old_warehouse.settings, old_warehouse.spark, [lease.COLLECTION]),
+        leased(old_warehouse.settings, old_warehouse.spark, [Writer.COLLECTION]),
     ):
         pass
     ctx = old_warehouse.ctx()
     retired = Path(ctx.storage.warehouse) / "user_sums"
     retired.mkdir()
     (retired / "part-0.parquet").write_text("rows of users")
-    lines = list(upgrade(ctx, [lock.Hold(part, unclean=False) for part in lease.PARTS]))
+    lines = list(upgrade(ctx, [lock.Hold(part, unclean=False) for part in Writer]))
     assert "hour_status: new: types, mean_price" in lines
     assert "raw_events: part: smallint becomes int" in lines
     assert "raw_events: set: delta.dataSkippingStatsColumns" in lines
@@ -86,7 +87,7 @@ def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_wareho
     assert [row.part for row in old_warehouse.read(tables.RAW_EVENTS).collect()] == [1]
     assert {row.types for row in old_warehouse.read(tables.HOUR_STATUS).collect()} == {None}
     old_warehouse.put("b.csv", HEAD + "2019-10-01 01:00:00 UTC,view,1,77,,,5,501,s\n")
-    with leased(old_warehouse.settings, old_warehouse.spark, [lease.COLLECTION]) as ctx:
+    with leased(old_warehouse.settings, old_warehouse.spark, [Writer.COLLECTION]) as ctx:
         ctx.say = old_warehouse.said.append
         old_warehouse.land()
         validate_data_quality.run(ctx, OCTOBER_1)
@@ -99,12 +100,12 @@ def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_wareho
 
 
 def test_a_later_warehouse_is_refused(pipeline, monkeypatch):
-    with leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]):
+    with leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]):
         pass
     monkeypatch.setattr(tables, "LAYOUT", 1)
     with (
         pytest.raises(LayoutError, match="layout 4, made by a later version of this project, and this one knows 1"),
-        leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]),
+        leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]),
     ):
         pass
 
@@ -112,7 +113,7 @@ def test_a_later_warehouse_is_refused(pipeline, monkeypatch):
 def test_a_type_that_is_not_wider_is_one_sentence(pipeline):
     storage = pipeline.ctx().storage
     fields = (Field("part", "INT", "x", False), *tables.LEASES.fields[1:])
-    storage.create(dataclasses.replace(tables.LEASES, fields=fields, partition=None))
+    unfenced(storage).create(dataclasses.replace(tables.LEASES, fields=fields, partition=None))
     with pytest.raises(PipelineError, match="leases: part: int becomes string: not possible"):
         list(conform(storage, tables.LEASES))
 
@@ -123,12 +124,12 @@ NOTE = "spark.databricks.delta.commitInfo.userMetadata"
 def noted(pipeline, job, notes: dict) -> None:
     """The last snapshot as layout 3 left it: a digest with each commit, no version in the ledger."""
     ctx = pipeline.ctx()
-    last = ctx.ledger.last_build(job.STEP)
-    for table in NOTED[job.STEP]:
+    last = ctx.ledger.last_build(job.JOB.name)
+    for table in NOTED[job.JOB.name]:
         pipeline.spark.conf.set(NOTE, notes.get(table, last["input_digest"]))
-        ctx.storage.replace(table, ctx.storage.read(table), None)
+        unfenced(ctx.storage).replace(table, ctx.storage.read(table), None)
         pipeline.spark.conf.unset(NOTE)
-    ctx.ledger.record_builds(job.STEP, [last | {"writes": None}])
+    ctx.ledger.record_builds(job.JOB.name, [last | {"writes": None}])
 
 
 def test_an_upgrade_names_what_the_last_snapshots_wrote_so_that_the_next_day_is_added(pipeline):
@@ -141,10 +142,10 @@ def test_an_upgrade_names_what_the_last_snapshots_wrote_so_that_the_next_day_is_
     noted(pipeline, create_user_item_matrix, {})
     noted(pipeline, feature_engineering, {tables.USER_FEATURES: "an attempt that ended before its row in the ledger"})
     ctx = pipeline.ctx()
-    holds = [lock.Hold(part, unclean=False) for part in lease.PARTS]
+    holds = [lock.Hold(part, unclean=False) for part in Writer]
     named = [line for line in upgrade(ctx, holds) if "the versions that it wrote" in line]
     assert named == ["day_builds: create_user_item_matrix: the versions that it wrote"]
-    versions = {table.name: ctx.storage.version(table) for table in create_user_item_matrix.TABLES}
+    versions = {table.name: ctx.storage.version(table) for table in create_user_item_matrix.JOB.writes}
     assert ctx.ledger.last_build("create_user_item_matrix")["writes"] == versions
     assert ctx.ledger.last_build("feature_engineering")["writes"] is None
     assert not [line for line in upgrade(ctx, holds) if "the versions that it wrote" in line]

@@ -11,16 +11,18 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.command_line import leased
-from spark_jobs.coordination import lease, lock
+from spark_jobs.coordination import lock
 from spark_jobs.delta.files import held, vacuum
 from spark_jobs.delta.schema import PROPERTIES
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError
+from spark_jobs.flow import Writer
 from spark_jobs.maintenance import upkeep
 from spark_jobs.settings import ROOT
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD
 from tests.test_tables import multiset
+from tests.unfenced import unfenced
 
 DAY = datetime(2019, 10, 1)
 BOTH = Window(DAY, DAY + 25 * HOUR, HOUR)
@@ -31,8 +33,8 @@ def rows(pipeline, table) -> object:
 
 
 def optimized(pipeline) -> int:
-    with leased(pipeline.settings, pipeline.spark, [lease.COLLECTION]) as ctx:
-        return upkeep.optimize(ctx, lease.COLLECTION)["days_joined"]
+    with leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]) as ctx:
+        return upkeep.optimize(ctx, Writer.COLLECTION)["days_joined"]
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_what_a_table_takes_is_counted_wherever_the_warehouse_is(spark, tmp_path
     for name in ("plain", "a [1] {b,c} *?"):
         storage = Storage(spark, str(tmp_path / name))
         for _ in range(2):
-            storage.append(tables.LEASES, storage.frame(tables.LEASES, [row]))
+            unfenced(storage).append(tables.LEASES, storage.frame(tables.LEASES, [row]))
         there = held(storage, tables.LEASES)
         found.append((there.files, there.log_entries, there.checkpoint_bytes > 0))
         assert storage.every_file(tables.LEASES).count() == 2
@@ -64,7 +66,7 @@ def test_what_a_table_takes_is_counted_wherever_the_warehouse_is(spark, tmp_path
 
 def test_small_files_of_closed_days_are_joined_and_a_killed_landing_is_taken_back_all_the_same(hourly):
     """Then the version that the ledger names can no longer be read: its files are gone."""
-    with lock.hold(hourly.settings.paths.warehouse, lease.COLLECTION), pytest.raises(BusyError):
+    with lock.hold(hourly.settings.paths.warehouse, Writer.COLLECTION), pytest.raises(BusyError):
         optimized(hourly)
     kept, files = rows(hourly, tables.RAW_EVENTS), held(hourly.ctx().storage, tables.RAW_EVENTS).files
     assert optimized(hourly) == 1
@@ -73,7 +75,7 @@ def test_small_files_of_closed_days_are_joined_and_a_killed_landing_is_taken_bac
     assert optimized(hourly) == 0
     storage = hourly.ctx().storage
     vacuum(storage, tables.RAW_EVENTS, 0)
-    storage.append(tables.RAW_EVENTS, hourly.read(tables.RAW_EVENTS).limit(3))  # and no entry in the ledger
+    unfenced(storage).append(tables.RAW_EVENTS, hourly.read(tables.RAW_EVENTS).limit(3))  # and no entry in the ledger
     assert rows(hourly, tables.RAW_EVENTS) != kept
     hourly.land()
     assert rows(hourly, tables.RAW_EVENTS) == kept

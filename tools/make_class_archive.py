@@ -40,10 +40,8 @@ def main() -> int:
 
 def train(folder: Path) -> None:
     """Run the jobs over a few generated events."""
-    from spark_jobs import pipeline
     from spark_jobs.command_line import leased
-    from spark_jobs.coordination import lease
-    from spark_jobs.jobs import load_to_database
+    from spark_jobs.flow import LOAD_TO_DATABASE, STEPS, Writer
     from spark_jobs.sample.generate import Span, generate
     from spark_jobs.session import spark_session
     from spark_jobs.settings import load
@@ -52,10 +50,10 @@ def train(folder: Path) -> None:
     generate(Span(ROWS, HOURS, FIRST), folder / "raw")
     settings = load([f"paths.{name}={json.dumps(str(folder / name))}" for name in PLACES])
     hours, days = Window(FIRST, FIRST + HOURS * HOUR, HOUR), Window(FIRST, FIRST + DAY, DAY)
-    with leased(settings, spark_session("classes"), lease.PARTS) as ctx:
-        for job in pipeline.JOBS:
-            if job is not load_to_database:
-                ctx.run(job, days if job in pipeline.DAILY else hours)
+    with leased(settings, spark_session("classes"), Writer) as ctx:
+        for job in STEPS:
+            if job is not LOAD_TO_DATABASE:
+                ctx.run(job, hours if job.window == HOUR else days)
 
 
 if __name__ == "__main__":

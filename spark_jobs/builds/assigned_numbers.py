@@ -3,6 +3,7 @@
 from pyspark.sql import functions as F
 
 from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.writer import TableWriter
 from spark_jobs.tables import Table
 
 GIVEN = "pipeline.numbersGiven"  # a property of the table, set before a row leaves it
@@ -21,6 +22,7 @@ def kept_number(storage: Storage, index: Table) -> int:
     return int(storage.log(index).properties().get(GIVEN, 0))
 
 
-def keep_number(storage: Storage, index: Table, part: str) -> None:
-    """Keep with the table how many numbers it has given, by a commit of `part`. Needed before a row leaves it."""
-    storage.seal(index, part, {GIVEN: str(numbers_given(storage, index, storage.version(index)))})
+def keep_number(writer: TableWriter, index: Table) -> None:
+    """Keep with the table how many numbers it has given. Needed before a row leaves it."""
+    storage = writer.storage
+    writer.seal(index, {GIVEN: str(numbers_given(storage, index, storage.version(index)))})

@@ -15,9 +15,10 @@ from spark_jobs.context import Context
 from spark_jobs.coordination import failpoints
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import PipelineError, QualityError
+from spark_jobs.flow import LAST_DAY_STEP
 from spark_jobs.ledger.rule_versions import build_digest, marks, versions_of
-from spark_jobs.ledger.status import LAST_DAILY_STEP, fingerprint
 from spark_jobs.ledger.status import NO_DAY as NOTHING
+from spark_jobs.ledger.status import fingerprint
 from spark_jobs.session import now
 from spark_jobs.tables import Table
 from spark_jobs.transforms.measures import Rule
@@ -179,7 +180,7 @@ class Snapshot:
 def snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) -> Snapshot:
     """The state that the snapshots of `step`, made from `bases`, should have now. Raises PipelineError where no day is
     built."""
-    rows = {day: row for day, row in ctx.ledger.builds(LAST_DAILY_STEP).items() if row["rows_out"] > 0}
+    rows = {day: row for day, row in ctx.ledger.builds(LAST_DAY_STEP.name).items() if row["rows_out"] > 0}
     built = {day: row["output_digest"] for day, row in rows.items()}
     if not built:
         raise PipelineError("no day of cleaned_events is built yet; run handle_missing_values first.")

@@ -15,21 +15,21 @@ from spark_jobs import tables, windows
 from spark_jobs.builds.assigned_numbers import keep_number
 from spark_jobs.command_line import guarded, leased, parser
 from spark_jobs.context import Context
-from spark_jobs.coordination import lease
 from spark_jobs.delta.files import vacuum
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.erasure import suppressed_users, user_traces
 from spark_jobs.errors import PipelineError, SettingsError
-from spark_jobs.ingest import landing
-from spark_jobs.jobs import (
-    create_user_item_matrix,
-    feature_engineering,
-    handle_missing_values,
-    load_to_database,
-    remove_duplicates,
+from spark_jobs.flow import (
+    CREATE_USER_ITEM_MATRIX,
+    DAILY,
+    FEATURE_ENGINEERING,
+    LAST_DAY_STEP,
+    LOAD_TO_DATABASE,
+    SNAPSHOTS,
+    Writer,
 )
+from spark_jobs.ingest import landing
 from spark_jobs.ledger.known_files import READ_AGAIN
-from spark_jobs.ledger.status import LAST_DAILY_STEP
 from spark_jobs.observability.console import Console
 from spark_jobs.observability.wording import name_first
 from spark_jobs.postgres.database import opened
@@ -42,9 +42,9 @@ from spark_jobs.validation.hours import commit_hours, judge_hours
 from spark_jobs.windows import Window, parse_day
 
 HELD_BY = tuple(table for table in tables.ALL if {"user_id", "raw_text"} & set(table.columns))
-SNAPSHOTS = {  # but the index tables, whose numbers stay
-    create_user_item_matrix.STEP: (tables.USER_ITEM_MATRIX,),
-    feature_engineering.STEP: feature_engineering.TABLES,
+EMPTIED = {  # where nobody is left; the index tables stay, for their numbers do
+    CREATE_USER_ITEM_MATRIX.name: (tables.USER_ITEM_MATRIX,),
+    FEATURE_ENGINEERING.name: FEATURE_ENGINEERING.writes,
 }
 REASON = "a user was forgotten, which left the rejected rows a larger share"
 LARGEST = 2**63 - 1
@@ -59,7 +59,7 @@ def main() -> int:
     if not (arguments.user or "").isdecimal() or not 0 < int(arguments.user) <= LARGEST:
         raise SettingsError("which user? make forget USER=541312140: the user_id, a whole number above 0.")
     settings, console = load(arguments.set), Console()
-    with leased(settings, spark_session("forget"), lease.PARTS) as ctx:
+    with leased(settings, spark_session("forget"), Writer) as ctx:
         if not ctx.storage.exists(tables.RAW_EVENTS):
             raise PipelineError(f"{settings.paths.warehouse}: there is nothing to forget yet; make run first.")
         ctx.say, action = console.say, lift if arguments.lift else forget
@@ -73,12 +73,12 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
 
     Raises PipelineError where rows of the user are left: in hours that were stopped and show what they had before.
     """
+    ctx = ctx.write_as(Writer.COLLECTION)
     before = _held(ctx, user)
-    ctx.storage.part = lease.COLLECTION
     suppressed_users.suppress(ctx, user)
     files = _out_of_raw(ctx, user)
     _judge(ctx)
-    ctx.run(load_to_database, _nothing())
+    ctx.run(LOAD_TO_DATABASE, _nothing())
     _build(ctx, user)
     for table in HELD_BY:
         vacuum(ctx.storage, table, 0)
@@ -92,7 +92,6 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
         )
     removed = {name: count for name, count in before.items() if count}
     yield f"removed of user {user}: {_listed(removed) or 'nothing, for nothing was there'}"
-    ctx.storage.part = lease.COLLECTION
     suppressed_users.finish(ctx, user)
     yield f"checked: user {user} is in no table, in no file of a table and in no row of PostgreSQL"
     yield from identities(ctx)
@@ -108,7 +107,7 @@ def lift(ctx: Context, user: int) -> Iterator[str]:
 
     Raises PipelineError where the user is not on the list.
     """
-    ctx.storage.part = lease.COLLECTION
+    ctx = ctx.write_as(Writer.COLLECTION)
     if not suppressed_users.is_suppressed(ctx, user):
         raise PipelineError(f"user {user} is not on the list of erased users.")
     files = [row for row in ctx.ledger.files() if row["suppressed"]]
@@ -145,7 +144,6 @@ def _mine(ctx: Context, table: Table, user: int) -> Column:
 
 def _out_of_raw(ctx: Context, user: int) -> list[str]:
     """Takes the rows out of raw_events and of the ledger's account of their files; the addresses of these files."""
-    ctx.storage.part = lease.COLLECTION
     landing.undo(ctx)
     mine, rows = _mine(ctx, tables.RAW_EVENTS, user), ctx.storage.read(tables.RAW_EVENTS)
     found = rows.where(mine).select("file_id", "event_date").distinct().collect()
@@ -155,7 +153,7 @@ def _out_of_raw(ctx: Context, user: int) -> list[str]:
     where = in_days(parse_day(row.event_date) for row in found if row.event_date)
     if any(row.event_date is None for row in found):
         where = f"({where}) OR (event_date IS NULL AND file_id IN ({', '.join(map(str, ids))}))"
-    ctx.storage.replace(tables.RAW_EVENTS, rows.where(where).where(~mine), where)
+    ctx.writer.replace(tables.RAW_EVENTS, rows.where(where).where(~mine), where)
     hours = landing.content(ctx, f"file_id IN ({', '.join(map(str, ids))})")
     files = [row for row in ctx.ledger.files() if row["file_id"] in ids]
     stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
@@ -188,22 +186,26 @@ def _judge(ctx: Context) -> None:
 
 def _build(ctx: Context, user: int) -> None:
     """Days that changed, then the snapshots; the user's number goes, and is never given again."""
-    for job in (remove_duplicates, handle_missing_values):
-        ctx.run(job, _nothing())
-    ctx.storage.part = lease.MATRIX
-    index = ctx.storage.read(tables.USER_INDEX)
-    if index.where(user_rows.typed(user)).count():
-        keep_number(ctx.storage, tables.USER_INDEX, lease.MATRIX)
-        ctx.storage.replace(tables.USER_INDEX, index.where(~user_rows.typed(user)), None)
-        _renew(ctx, create_user_item_matrix.STEP, tables.USER_INDEX)
-    if any(row["rows_out"] for row in ctx.ledger.builds(LAST_DAILY_STEP).values()):
-        for job in (create_user_item_matrix, feature_engineering):
+    for job in DAILY:
+        if job not in SNAPSHOTS:
             ctx.run(job, _nothing())
-        return
-    for step, emptied in SNAPSHOTS.items():  # nobody is left
-        for table in filter(ctx.storage.exists, emptied):
-            ctx.storage.replace(table, ctx.storage.frame(table, []), None)
-            _renew(ctx, step, table)
+    index, matrix = ctx.storage.read(tables.USER_INDEX), ctx.write_as(Writer.MATRIX)
+    if index.where(user_rows.typed(user)).count():
+        keep_number(matrix.writer, tables.USER_INDEX)
+        matrix.writer.replace(tables.USER_INDEX, index.where(~user_rows.typed(user)), None)
+        _renew(matrix, CREATE_USER_ITEM_MATRIX.name, tables.USER_INDEX)
+    somebody_is_left = any(row["rows_out"] for row in ctx.ledger.builds(LAST_DAY_STEP.name).values())
+    for job in SNAPSHOTS:
+        if somebody_is_left:
+            ctx.run(job, _nothing())
+        else:
+            _empty(ctx.write_as(job.writer), job.name)
+
+
+def _empty(ctx: Context, step: str) -> None:
+    for table in filter(ctx.storage.exists, EMPTIED[step]):
+        ctx.writer.replace(table, ctx.storage.frame(table, []), None)
+        _renew(ctx, step, table)
 
 
 def _renew(ctx: Context, step: str, table: Table) -> None:

@@ -9,7 +9,7 @@ import sys
 
 from spark_jobs.command_line import guarded, leased, parser
 from spark_jobs.context import Context
-from spark_jobs.coordination import lease
+from spark_jobs.flow import Writer
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres import ownership
 from spark_jobs.postgres.database import address
@@ -23,7 +23,7 @@ from spark_jobs.windows import HOUR, name
 def main() -> int:
     """Ask, then hand the database over; print what was removed and how to fill it."""
     settings, console = load(parser("make handover", __doc__).parse_args().set), Console()
-    with leased(settings, spark_session("handover"), [lease.COLLECTION]) as ctx:
+    with leased(settings, spark_session("handover"), [Writer.COLLECTION]) as ctx:
         for line in hand_over(ctx, agreed):
             console.say(line)
     return 0
@@ -40,7 +40,7 @@ def agreed(question: str) -> bool:
 
 def hand_over(ctx: Context, agrees=agreed) -> list[str]:
     """Hand the database over to this warehouse if `agrees` to the question says so; return what was done."""
-    mine = Owner(ctx.leases[lease.COLLECTION].warehouse, ctx.settings.paths.warehouse)
+    mine = Owner(ctx.leases[Writer.COLLECTION].warehouse, ctx.settings.paths.warehouse)
     with Warehouse(address(ctx.settings.paths.database, ctx.spark.sparkContext.master)) as database:
         with database.transaction() as cursor:
             owner = ownership.find(cursor)

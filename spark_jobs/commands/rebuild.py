@@ -17,10 +17,10 @@ from spark_jobs import tables
 from spark_jobs.builds import building
 from spark_jobs.command_line import guarded, leased, parser
 from spark_jobs.context import Context
-from spark_jobs.coordination import lease
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
-from spark_jobs.jobs import create_user_item_matrix, feature_engineering, handle_missing_values, remove_duplicates
+from spark_jobs.flow import HANDLE_MISSING_VALUES, REMOVE_DUPLICATES, Writer
+from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.ledger.rule_versions import build_digest
 from spark_jobs.observability.console import Console
 from spark_jobs.recovery.unrecorded import take_back
@@ -46,7 +46,7 @@ def main() -> int:
     if not arguments.day:
         raise SettingsError("which day? make rebuild DAY=2019-10-01; make status lists the days.")
     day, settings, console = parse(arguments.day, None, DAY, now()).start, load(arguments.set), Console()
-    with leased(settings, spark_session("rebuild"), lease.PARTS) as ctx:
+    with leased(settings, spark_session("rebuild"), Writer) as ctx:
         for line in rebuild(ctx, day):
             console.say(line)
     return 0
@@ -56,19 +56,19 @@ def rebuild(ctx: Context, day: datetime) -> Iterator[str]:
     """One line for each table. Raises PipelineError where the day is not built, or its sources or settings are gone."""
     yield from _events(ctx, day)
     for job in SNAPSHOTS:
-        last = ctx.ledger.last_build(job.STEP)
+        last = ctx.ledger.last_build(job.JOB.name)
         if last is not None and parse_day(last["day"]) == day:
             yield from _snapshot(ctx, job, last)
         elif last is not None:
-            yield f"{job.STEP}: as of {last['day']}, and made again with that day."
+            yield f"{job.JOB.name}: as of {last['day']}, and made again with that day."
 
 
 def _events(ctx: Context, day: datetime) -> Iterator[str]:
     exempt, where = ctx.settings.duplicates.exempt_types, in_days([day])
-    ctx.storage.part = lease.PREPROCESSING
-    first, second = (_built(ctx, job.STEP, day) for job in (remove_duplicates, handle_missing_values))
+    ctx = ctx.write_as(Writer.PREPROCESSING)
+    first, second = (_built(ctx, job.name, day) for job in (REMOVE_DUPLICATES, HANDLE_MISSING_VALUES))
     yield from _taken_back(ctx, first, tables.DEDUPED_EVENTS)
-    yield from _taken_back(ctx, second, *handle_missing_values.TABLES)
+    yield from _taken_back(ctx, second, *HANDLE_MISSING_VALUES.writes)
     _same_settings(day, first["input_digest"] == _digest_of(first, first["counts"]["source"], exempt))
     current = ctx.ledger.day_inputs().get(day) == first["counts"]["source"]
     events = _read(ctx, tables.USER_EVENTS, first, where, current)
@@ -84,13 +84,13 @@ def _events(ctx: Context, day: datetime) -> Iterator[str]:
 
 
 def _snapshot(ctx: Context, job: ModuleType, build: Build) -> Iterator[str]:
-    ctx.storage.part = job.PART
+    ctx, step = ctx.write_as(job.JOB.writer), job.JOB.name
     as_of = parse_day(build["day"])
     if build["status"] != "built":
-        raise PipelineError(f"{job.STEP} of {build['day']} was stopped: nothing was built that could be built again.")
-    _same_settings(as_of, build["counts"]["settings"] == building.settings_digest(job.STEP, *job.chosen(ctx)))
+        raise PipelineError(f"{step} of {build['day']} was stopped: nothing was built that could be built again.")
+    _same_settings(as_of, build["counts"]["settings"] == building.settings_digest(step, *job.chosen(ctx)))
     days = [parse_day(date.fromisoformat(key)) for key in build["counts"] if key != "settings"]
-    current = building.snapshot(ctx, job.STEP, job.BASES, *job.chosen(ctx)).unchanged
+    current = building.snapshot(ctx, step, job.BASES, *job.chosen(ctx)).unchanged
     bases = [_read(ctx, table, build, in_days(days), current) for table in job.BASES]
     for table, rows in job.from_scratch(ctx, as_of, *bases).items():
         stamps = {"as_of": F.lit(as_of.date()), "built_at": F.lit(now())}
@@ -146,7 +146,7 @@ def _put(ctx: Context, table: Table, rows: DataFrame, where: str | None, build: 
         raise IdentityError(f"{table.name}: built with {due:,} rows, but its sources give {made[0]:,}.")
     if made == stands:
         return f"{table.name}: {made[0]:,} rows, the same."
-    ctx.storage.replace(table, rows, where)
+    ctx.writer.replace(table, rows, where)
     ctx.ledger.renew_writes(build["step"], parse_day(build["day"]), table)
     return f"{table.name}: {stands[0]:,} rows stood there, not those that were built; put right: {made[0]:,} rows."
 

@@ -19,16 +19,18 @@ from spark_jobs.coordination import lease, lock
 from spark_jobs.delta.files import last_note
 from spark_jobs.delta.schema import properties, schema
 from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.writer import TableWriter
 from spark_jobs.errors import PipelineError
-from spark_jobs.jobs import create_user_item_matrix, feature_engineering
+from spark_jobs.flow import CREATE_USER_ITEM_MATRIX, FEATURE_ENGINEERING, Writer
+from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.observability.console import Console
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.tables import Table
 
 NOTED = {  # the tables whose commits had a digest
-    create_user_item_matrix.STEP: (tables.USER_ITEM_MATRIX,),
-    feature_engineering.STEP: feature_engineering.TABLES,
+    CREATE_USER_ITEM_MATRIX.name: (tables.USER_ITEM_MATRIX,),
+    FEATURE_ENGINEERING.name: FEATURE_ENGINEERING.writes,
 }
 WIDER = "'delta.enableTypeWidening' = 'true'"  # only where it is needed: not every reader of Delta knows it
 
@@ -37,7 +39,7 @@ def main() -> int:
     """Prints one line for each change; says so where there is none."""
     settings, console = load(parser("make upgrade", __doc__).parse_args().set), Console()
     with ExitStack() as held:
-        holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in lease.PARTS]
+        holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in Writer]
         ctx = context(settings, spark_session("upgrade"))
         for line in upgrade(ctx, holds):
             console.say(line)
@@ -53,28 +55,28 @@ def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
     for table in tables.ALL:
         if ctx.storage.exists(table):
             yield from (f"{table.name}: {words}" for words in conform(ctx.storage, table))
-    if dropped := drop_empty_hours(ctx.storage):
+    writer = TableWriter.without_lease(ctx.storage)
+    if dropped := drop_empty_hours(writer):
         yield f"hour_status: hours without rows removed, for these are derived now: {dropped:,}"
-    yield from name_versions(ctx)
+    yield from name_versions(ctx.storage, ctx.ledger.written_by(writer))
     for name in tables.RETIRED:
         if ctx.storage.remove(name):
             yield f"{name}: removed, for nothing reads it any more"
-    lease.take(ctx.storage, holds, upgrading=True)
-    ctx.storage.part = lease.COLLECTION
-    ctx.ledger.refresh_days()
+    ctx.leases = lease.take(ctx.storage, holds, upgrading=True)
+    ctx.write_as(Writer.COLLECTION).ledger.refresh_days()
     yield f"layout {tables.LAYOUT}, {before} before" if before < tables.LAYOUT else f"layout {before}, as it was"
 
 
-def drop_empty_hours(storage: Storage) -> int:
+def drop_empty_hours(writer: TableWriter) -> int:
     """Remove the hours that layout 3 stored as empty; how many there were. One that had rows once stays, as loaded."""
-    hours = storage.read(tables.HOUR_STATUS)
+    hours = writer.storage.read(tables.HOUR_STATUS)
     empty = hours.where("status = 'empty'")
     had_rows = F.col("types").isNotNull()  # it was judged
     count = empty.where(~had_rows).count()
     if empty.count():
         kept = hours.where((F.col("status") != "empty") | had_rows)
         status = F.when(F.col("status") == "empty", F.lit("loaded")).otherwise(F.col("status"))
-        storage.replace(tables.HOUR_STATUS, kept.withColumn("status", status), None)
+        writer.replace(tables.HOUR_STATUS, kept.withColumn("status", status), None)
     return count
 
 
@@ -101,22 +103,22 @@ def conform(storage: Storage, table: Table) -> Iterator[str]:
         yield _alter(storage, table, f"SET TBLPROPERTIES ({pairs})", f"set: {', '.join(other)}")
 
 
-def name_versions(ctx: Context) -> Iterator[str]:
+def name_versions(storage: Storage, ledger: Ledger) -> Iterator[str]:
     """Write into the last row of each snapshot which versions it wrote, so that the next day is added to them.
 
     Builds up to layout 3 left their digest with each commit instead. Where it is another one, nothing is named: an
     attempt wrote the table and ended before its row in the ledger, and the next build is from scratch.
     """
     for step, noted in NOTED.items():
-        last = ctx.ledger.last_build(step)
+        last = ledger.last_build(step)
         if last is None or last["status"] != "built" or last["writes"] is not None:
             continue
-        found = [last_note(ctx.storage, table) for table in noted]
+        found = [last_note(storage, table) for table in noted]
         if all(found) and {note for _, note in found} == {last["input_digest"]}:
-            numbered = (table for table in create_user_item_matrix.TABLES if step == create_user_item_matrix.STEP)
-            writes = {table.name: ctx.storage.version(table) for table in numbered}
+            numbered = CREATE_USER_ITEM_MATRIX.writes if step == CREATE_USER_ITEM_MATRIX.name else ()
+            writes = {table.name: storage.version(table) for table in numbered}
             writes |= {table.name: version for table, (version, _) in zip(noted, found, strict=True)}
-            ctx.ledger.record_builds(step, [last | {"writes": writes}])
+            ledger.record_builds(step, [last | {"writes": writes}])
             yield f"{tables.DAY_BUILDS.name}: {step}: the versions that it wrote"
 
 

@@ -16,10 +16,10 @@ def main() -> int:
     settings, console = load(parser("make upkeep", __doc__).parse_args().set), Console()
     ctx = context(settings, spark_session("upkeep"))
     before = upkeep.sizes(ctx)
-    for part in upkeep.OF_DAYS:
+    for writer in upkeep.WRITERS:
         try:
-            with leased(settings, ctx.spark, [part]) as holder:
-                console.say(f"{part}: {upkeep.optimize(holder, part)['days_joined']:,} days joined")
+            with leased(settings, ctx.spark, [writer]) as holder:
+                console.say(f"{writer}: {upkeep.optimize(holder, writer)['days_joined']:,} days joined")
         except BusyError as error:
             console.say(f"left for next time: {error}")
     done = upkeep.tidy(ctx)

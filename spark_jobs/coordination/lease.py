@@ -16,38 +16,30 @@ from spark_jobs.coordination.lock import Hold
 from spark_jobs.delta.files import name_in_ascii
 from spark_jobs.delta.log import CONFLICTS, NOTHING
 from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.writer import TableWriter
 from spark_jobs.errors import BusyError, LayoutError, SupersededError
+from spark_jobs.flow import Writer, written_by
 from spark_jobs.session import now
 from spark_jobs.windows import HOUR
-
-COLLECTION, PREPROCESSING, MATRIX, FEATURES = PARTS = ("collection", "preprocessing", "matrix", "features")
-WRITES = {
-    COLLECTION: (
-        *(tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS),
-        *(tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_STATUS, tables.SUPPRESSED_USERS),
-    ),
-    PREPROCESSING: (
-        *(tables.DEDUPED_EVENTS, tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS),
-        *(tables.DAY_BUILDS, tables.DAY_STATUS),
-    ),
-    MATRIX: (tables.USER_INDEX, tables.ITEM_INDEX, tables.USER_ITEM_MATRIX, tables.DAY_BUILDS),
-    FEATURES: (tables.ITEM_SUMS, tables.USER_FEATURES, tables.ITEM_FEATURES, tables.DAY_BUILDS),
-}
 
 AWAY = 6 * HOUR  # as long as a run may take (dags/pipeline_job.py)
 
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to write one part of a warehouse until another attempt takes the next number."""
+    """The right to write as one of the writers until another attempt takes the next number."""
 
     part: str
     epoch: int
     warehouse: str
 
+    def writer(self, storage: Storage) -> TableWriter:
+        """What writes the tables under this lease."""
+        return TableWriter(storage, self.part, self.epoch)
+
 
 def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> dict[str, Lease]:
-    """The leases of these parts, in one commit; from here on `storage` writes under them.
+    """The leases of these writers, in one commit.
 
     If the attempt before may still be alive (it did not end by itself, or ran on another machine), every table of its
     part is closed to it before this returns. Raises BusyError where another attempt takes one at the same moment,
@@ -69,18 +61,17 @@ def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> di
     rows = [vars(lease) | {"host": host, "taken_at": now(), "layout": tables.LAYOUT} for lease in leases.values()]
     epochs = {part: lease.epoch for part, lease in leases.items()}
     # Before the first lease of all, nobody else may take one meanwhile: the name of the warehouse is drawn with it.
-    seen = {part: before[part]["epoch"] if part in before else NOTHING for part in (leases if before else PARTS)}
+    seen = {part: before[part]["epoch"] if part in before else NOTHING for part in (leases if before else Writer)}
     for hold in holds:
         hold.unclean |= remote and before.get(hold.part, {"host": host})["host"] != host
     try:
-        storage.put_leases(tables.LEASES, rows, epochs, seen)
+        storage.row_table(tables.LEASES).commit(epochs, rows, epochs, seen=seen)
     except (*CONFLICTS, SupersededError) as error:
         raise BusyError(f"{storage.warehouse}: another run starts at this moment; run this again.") from error
-    storage.epochs |= epochs
     for hold in holds:
         if hold.unclean:
-            for table in WRITES[hold.part]:
-                storage.seal(table, hold.part)
+            for table in written_by(Writer(hold.part)):
+                leases[hold.part].writer(storage).seal(table)
         hold.unclean = False
     return leases
 

@@ -47,7 +47,7 @@ def suppress(ctx: Context, user: int) -> bool:
     if known and digest in known.users:
         return False
     row = {"user_hmac": digest, "key_id": key_id(key), "suppressed_at": now()}
-    ctx.storage.add_rows(tables.SUPPRESSED_USERS, [row])
+    ctx.writer.add_rows(tables.SUPPRESSED_USERS, [row])
     return True
 
 
@@ -55,7 +55,7 @@ def finish(ctx: Context, user: int) -> None:
     """Record that no table has the user any more."""
     digest = digest_user(load_suppression(ctx).key, user)
     rows = ctx.storage.rows(tables.SUPPRESSED_USERS)
-    ctx.storage.put_rows(
+    ctx.writer.put_rows(
         tables.SUPPRESSED_USERS, [row | ({"erased_at": now()} if row["user_hmac"] == digest else {}) for row in rows]
     )
 
@@ -75,7 +75,7 @@ def lift(ctx: Context, user: int) -> None:
     """Take a user, who is on the list, off it."""
     digest = digest_user(load_suppression(ctx).key, user)
     others = [row for row in ctx.storage.rows(tables.SUPPRESSED_USERS) if row["user_hmac"] != digest]
-    ctx.storage.put_rows(tables.SUPPRESSED_USERS, others)
+    ctx.writer.put_rows(tables.SUPPRESSED_USERS, others)
 
 
 def key_address(settings: Settings) -> str:

@@ -67,7 +67,7 @@ def undo(ctx: Context) -> None:
 
 def _write(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[int, Reading]:
     """Write the records to raw_events, but those of erased users; returns what was read of each file."""
-    ctx.storage.create(tables.RAW_EVENTS)
+    ctx.writer.create(tables.RAW_EVENTS)
     reading = [decision for decision in plan.decisions if decision.action in READS]
     gone = [sql for each in plan.decisions if (sql := _replaced(each, plan.known.get(each.file.path)))]
     gone += [f"(file_id = {file_id})" for file_id in plan.replaced]
@@ -78,9 +78,9 @@ def _write(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[in
     frames = frames or [ctx.storage.frame(tables.RAW_EVENTS, [])]
     rows = reduce(DataFrame.unionByName, frames)
     if gone:
-        ctx.storage.replace(tables.RAW_EVENTS, rows, " OR ".join(gone))
+        ctx.writer.replace_and_append(tables.RAW_EVENTS, rows, " OR ".join(gone))
     else:
-        ctx.storage.append(tables.RAW_EVENTS, rows)
+        ctx.writer.append(tables.RAW_EVENTS, rows)
     suppressed = count_by_file(erased.value)
     hours = _digests(ctx, reading)
     return {each.file_id: Reading(hours.get(each.file_id, []), *suppressed[each.file_id]) for each in reading}

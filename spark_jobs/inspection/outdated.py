@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from spark_jobs import windows
+from spark_jobs import flow, windows
 from spark_jobs.context import Context
 from spark_jobs.ledger import rule_versions
 from spark_jobs.ledger.known_files import is_parsed_by_older_rules
@@ -11,7 +11,7 @@ from spark_jobs.observability.wording import MOST_NAMED, name_first
 from spark_jobs.windows import DAY, HOUR, Window
 
 SUBMIT = "spark-submit spark_jobs/jobs"
-SNAPSHOTS = ("create_user_item_matrix", "feature_engineering")
+SNAPSHOTS = tuple(job.name for job in flow.SNAPSHOTS)
 
 
 def describe_outdated(ctx: Context) -> Iterator[str]:

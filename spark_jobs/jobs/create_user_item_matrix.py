@@ -18,12 +18,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations import user_item_matrix as suite
-from spark_jobs import command_line, tables
+from spark_jobs import command_line, flow, tables
 from spark_jobs.builds import building
 from spark_jobs.builds.assigned_numbers import numbers_given
 from spark_jobs.builds.building import Snapshot
 from spark_jobs.context import Context, Summary
-from spark_jobs.coordination import failpoints, lease
+from spark_jobs.coordination import failpoints
 from spark_jobs.coordination.concurrency import at_once
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.transforms.indexing import new_ids, numbered, offsets
@@ -33,10 +33,8 @@ from spark_jobs.transforms.measures import measures
 from spark_jobs.transforms.scores import from_score, total
 from spark_jobs.windows import DAY, Window
 
-STEP = "create_user_item_matrix"
-PART = lease.MATRIX
+JOB = flow.CREATE_USER_ITEM_MATRIX
 TABLE = tables.USER_ITEM_MATRIX
-TABLES = (tables.USER_INDEX, tables.ITEM_INDEX, TABLE)
 BASES = (tables.INTERACTIONS,)
 
 
@@ -75,7 +73,7 @@ def run(ctx: Context, days: Window) -> Summary:
     The verdict comes before the first write: one that fails leaves every table as it was.
     """
     weights, trailing_days = chosen(ctx)
-    state = building.snapshot(ctx, STEP, BASES, weights, trailing_days)
+    state = building.snapshot(ctx, JOB.name, BASES, weights, trailing_days)
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
     (interactions,) = state.bases(ctx, *BASES)
@@ -184,14 +182,14 @@ def _replace(
     if not verdict.failed:
         for index, failpoint in zip(indexes, ("matrix.users", "matrix.items"), strict=True):
             if index.count:
-                ctx.storage.append(index.table, index.new)
+                ctx.writer.append(index.table, index.new)
             failpoints.reached(failpoint)
-        ctx.storage.replace(TABLE, cells, None)
+        ctx.writer.replace(TABLE, cells, None)
         failpoints.reached("matrix.written")
-    building.record_snapshot(ctx, state, [verdict], rows_in=rows_in, rows_out=int(found["rows"].iloc[0]), of=TABLES)
+    building.record_snapshot(ctx, state, [verdict], rows_in=rows_in, rows_out=int(found["rows"].iloc[0]), of=JOB.writes)
     building.finish(ctx, verdict, cells, TABLE, suite.RULES)
     return found
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job(STEP, __doc__, run, DAY, PART))
+    sys.exit(command_line.run_job(JOB, __doc__))

@@ -6,16 +6,15 @@ Exit code 4 when an hour of the range has not arrived yet.
 
 import sys
 
-from spark_jobs import command_line, windows
+from spark_jobs import command_line, flow, windows
 from spark_jobs.context import Context, Summary
-from spark_jobs.coordination import lease
 from spark_jobs.errors import NotArrivedError, SourceError
 from spark_jobs.ingest.landing import land
 from spark_jobs.inspection import reconciliation
 from spark_jobs.sources.change_detection import READS, Action, Decision
 from spark_jobs.windows import HOUR, Window
 
-PART = lease.COLLECTION
+JOB = flow.EXTRACT_EVENTS
 
 
 def run(ctx: Context, hours: Window | None) -> Summary:
@@ -80,4 +79,4 @@ if __name__ == "__main__":
         ("rehash", "look again at files whose size and time are unchanged"),
         ("again", "read files again that older rules parsed"),
     ]
-    sys.exit(command_line.job("extract_events", __doc__, run, HOUR, PART, flags, judges=False))
+    sys.exit(command_line.run_job(JOB, __doc__, flags))

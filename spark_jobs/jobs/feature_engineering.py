@@ -19,11 +19,11 @@ from pyspark.sql import functions as F
 
 from expectations import item_features as item_suite
 from expectations import user_features as user_suite
-from spark_jobs import command_line, tables
+from spark_jobs import command_line, flow, tables
 from spark_jobs.builds import building
 from spark_jobs.builds.building import Snapshot
 from spark_jobs.context import Context, Summary
-from spark_jobs.coordination import failpoints, lease
+from spark_jobs.coordination import failpoints
 from spark_jobs.coordination.concurrency import at_once
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.tables import Table
@@ -32,12 +32,10 @@ from spark_jobs.transforms.features import item_features, user_features
 from spark_jobs.transforms.interactions import pairs
 from spark_jobs.transforms.key_filters import not_sharing_key, sharing_key
 from spark_jobs.transforms.measures import measures
-from spark_jobs.windows import DAY, Window
+from spark_jobs.windows import Window
 
-STEP = "feature_engineering"
-PART = lease.FEATURES
+JOB = flow.FEATURE_ENGINEERING
 BASES = (tables.INTERACTIONS, tables.ITEM_DAYS)
-TABLES = (tables.ITEM_SUMS, tables.USER_FEATURES, tables.ITEM_FEATURES)
 LEVEL = StorageLevel.MEMORY_AND_DISK
 
 
@@ -69,7 +67,7 @@ def run(ctx: Context, days: Window) -> Summary:
     All verdicts come before the first write: one that fails leaves every table as it was. Does nothing where nothing
     changed.
     """
-    state = building.snapshot(ctx, STEP, BASES, *chosen(ctx))
+    state = building.snapshot(ctx, JOB.name, BASES, *chosen(ctx))
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
     interactions, items = state.bases(ctx, *BASES)
@@ -163,16 +161,16 @@ def _replace(
     rows = [int(of["rows"].iloc[0]) for of in found]
     failpoints.reached("features.judged")
     if not any(verdict.failed for verdict in verdicts):
-        ctx.storage.replace(tables.ITEM_SUMS, sums, None)
+        ctx.writer.replace(tables.ITEM_SUMS, sums, None)
         failpoints.reached("features.sums")
         for output, failpoint in zip(outputs, ("features.users", "features.written"), strict=True):
-            ctx.storage.replace(output.table, output.rows, None)
+            ctx.writer.replace(output.table, output.rows, None)
             failpoints.reached(failpoint)
-    building.record_snapshot(ctx, state, verdicts, rows_in=state.events, rows_out=sum(rows), of=TABLES)
+    building.record_snapshot(ctx, state, verdicts, rows_in=state.events, rows_out=sum(rows), of=JOB.writes)
     for verdict, output in zip(verdicts, outputs, strict=True):
         building.finish(ctx, verdict, output.rows, output.table, output.suite.RULES)
     return rows
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job(STEP, __doc__, run, DAY, PART))
+    sys.exit(command_line.run_job(JOB, __doc__))

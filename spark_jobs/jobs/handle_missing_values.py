@@ -14,32 +14,28 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import cleaned_events as suite
-from spark_jobs import command_line, tables
+from spark_jobs import command_line, flow, tables
 from spark_jobs.builds import building
 from spark_jobs.context import Context, Summary
-from spark_jobs.coordination import lease
 from spark_jobs.coordination.concurrency import at_once
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError
-from spark_jobs.jobs import remove_duplicates
 from spark_jobs.ledger.day_counts import columns_to_fill
-from spark_jobs.ledger.status import LAST_DAILY_STEP as STEP
 from spark_jobs.recovery.unrecorded import take_back
 from spark_jobs.transforms.impute import MISSING, PRICE_SOURCES, RATING_SOURCES, fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measures import key_sums, measures, spelled_keys
-from spark_jobs.windows import DAY, Window
+from spark_jobs.windows import Window
 
-PART = lease.PREPROCESSING
-TABLES = (tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS)
+JOB = flow.HANDLE_MISSING_VALUES
 
 
 def run(ctx: Context, days: Window) -> Summary:
     """Rebuilds what is due: cleaned_events first, then the bases from what was written."""
-    take_back(ctx, tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS)
-    built = ctx.ledger.builds(remove_duplicates.STEP)
+    take_back(ctx, *JOB.writes)
+    built = ctx.ledger.builds(flow.REMOVE_DUPLICATES.name)
     inputs = {day: (row["output_digest"], row["counts"]["source"]) for day, row in built.items()}
-    work = building.due(ctx, STEP, days, inputs, ctx.settings.duplicates.exempt_types)
+    work = building.due(ctx, JOB.name, days, inputs, ctx.settings.duplicates.exempt_types)
     if not work.days:
         ctx.ledger.refresh_days()  # an attempt may have ended just before it did
         return {"days_built": 0}
@@ -56,7 +52,7 @@ def run(ctx: Context, days: Window) -> Summary:
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         _write(ctx, cleaned, passing, int(found["rows"].sum()))
-        building.record(ctx, work, verdict, _counts(found), TABLES, written=bool(passing))
+        building.record(ctx, work, verdict, _counts(found), JOB.writes, written=bool(passing))
         ctx.ledger.refresh_days()
         building.finish(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
     finally:
@@ -78,12 +74,12 @@ def _write(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: int) ->
     if not days:
         return
     where = in_days(days)
-    ctx.storage.replace_days(tables.CLEANED_EVENTS, cleaned.where(where), days)
+    ctx.writer.replace_days(tables.CLEANED_EVENTS, cleaned.where(where), days)
     written = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
     at_once(
         ctx.spark,
-        lambda: ctx.storage.replace_days(tables.INTERACTIONS, daily_interactions(written, days, rows), days),
-        lambda: ctx.storage.replace_days(tables.ITEM_DAYS, daily_items(written), days),
+        lambda: ctx.writer.replace_days(tables.INTERACTIONS, daily_interactions(written, days, rows), days),
+        lambda: ctx.writer.replace_days(tables.ITEM_DAYS, daily_items(written), days),
     )
 
 
@@ -125,4 +121,4 @@ def _summary(found: pd.DataFrame) -> Summary:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job(STEP, __doc__, run, DAY, PART))
+    sys.exit(command_line.run_job(JOB, __doc__))

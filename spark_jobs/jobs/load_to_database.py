@@ -11,9 +11,9 @@ from datetime import date, datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs import command_line, tables
+from spark_jobs import command_line, flow, tables
 from spark_jobs.context import Context, Summary
-from spark_jobs.coordination import failpoints, lease
+from spark_jobs.coordination import failpoints
 from spark_jobs.coordination.concurrency import at_once
 from spark_jobs.delta.predicates import in_units
 from spark_jobs.errors import SourceError
@@ -29,7 +29,7 @@ from spark_jobs.transforms.digest import of_hours, of_item
 from spark_jobs.transforms.items import latest_of_items, sendable
 from spark_jobs.windows import DAY, HOUR, Window, floor, name, ranges
 
-PART = lease.COLLECTION
+JOB = flow.LOAD_TO_DATABASE
 
 
 def run(ctx: Context, hours: Window) -> Summary:
@@ -142,4 +142,4 @@ def _touched(
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job("load_to_database", __doc__, run, HOUR, PART, judges=False))
+    sys.exit(command_line.run_job(JOB, __doc__))

@@ -7,6 +7,7 @@ part meanwhile.
 import sys
 
 from spark_jobs.command_line import failure_in_metrics, guarded, handed_over, leased, parser
+from spark_jobs.flow import Writer, tables_of_days
 from spark_jobs.maintenance import upkeep
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
@@ -15,9 +16,9 @@ from spark_jobs.settings import load
 def main() -> int:
     """Prints one line of JSON: the days joined, and each table's files before and after."""
     options = parser("spark-submit spark_jobs/jobs/optimize_tables.py", __doc__)
-    options.add_argument("--part", choices=tuple(upkeep.OF_DAYS), required=True, help="whose tables")
+    options.add_argument("--part", choices=upkeep.WRITERS, type=Writer, required=True, help="whose tables")
     arguments = options.parse_args()
-    chosen = upkeep.OF_DAYS[arguments.part]
+    chosen = tables_of_days(arguments.part)
     settings, name = load(arguments.set), f"optimize_{arguments.part}"
     with (
         failure_in_metrics(settings.paths.metrics, name),

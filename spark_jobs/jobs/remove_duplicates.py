@@ -15,10 +15,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import deduped_events as suite
-from spark_jobs import command_line, tables
+from spark_jobs import command_line, flow, tables
 from spark_jobs.builds import building
 from spark_jobs.context import Context, Summary
-from spark_jobs.coordination import lease
 from spark_jobs.delta.files import compact
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError
@@ -29,9 +28,7 @@ from spark_jobs.transforms.impute import MISSING
 from spark_jobs.transforms.measures import key_sums, measures, spelled_keys
 from spark_jobs.windows import DAY, Window, floor
 
-STEP = "remove_duplicates"
-PART = lease.PREPROCESSING
-COLLECTED = (tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS)
+JOB = flow.REMOVE_DUPLICATES
 
 
 def run(ctx: Context, days: Window) -> Summary:
@@ -39,11 +36,11 @@ def run(ctx: Context, days: Window) -> Summary:
     take_back(ctx, tables.DEDUPED_EVENTS)
     exempt = ctx.settings.duplicates.exempt_types
     inputs = {day: (digest, digest) for day, digest in ctx.ledger.day_inputs().items()}
-    work = building.due(ctx, STEP, days, inputs, exempt)
+    work = building.due(ctx, JOB.name, days, inputs, exempt)
     if not work.days:
         ctx.ledger.refresh_days()  # an attempt may have ended just before it did
         return {"days_built": 0}
-    for table in COLLECTED:
+    for table in flow.tables_of_days(flow.Writer.COLLECTION):
         compact(ctx.storage, table, work.days)
     table, source = tables.DEDUPED_EVENTS, tables.USER_EVENTS
     work = replace(work, reads=building.reading(ctx, source))
@@ -57,7 +54,7 @@ def run(ctx: Context, days: Window) -> Summary:
         verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         if passing:
-            ctx.storage.replace_days(table, deduped.where(in_days(passing)), passing)
+            ctx.writer.replace_days(table, deduped.where(in_days(passing)), passing)
         counts = _counts(found, by_type)
         building.record(ctx, work, verdict, counts, [table], written=bool(passing))
         _prove(ctx, passing, counts)
@@ -117,4 +114,4 @@ def _prove(ctx: Context, passing: list, counts: dict[str, dict]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job(STEP, __doc__, run, DAY, PART))
+    sys.exit(command_line.run_job(JOB, __doc__))

@@ -6,17 +6,16 @@ Reads raw_events; writes user_events, rejected_events, hour_status, day_status.
 
 import sys
 
-from spark_jobs import command_line
+from spark_jobs import command_line, flow
 from spark_jobs.context import Context, Summary
-from spark_jobs.coordination import lease
 from spark_jobs.errors import QualityError
 from spark_jobs.inspection import reconciliation
 from spark_jobs.ledger.status import Unit
 from spark_jobs.observability.wording import name_first
 from spark_jobs.validation.hours import commit_hours, judge_hours
-from spark_jobs.windows import HOUR, Window
+from spark_jobs.windows import Window
 
-PART = lease.COLLECTION
+JOB = flow.VALIDATE_DATA_QUALITY
 
 
 def run(ctx: Context, hours: Window) -> Summary:
@@ -61,4 +60,4 @@ if __name__ == "__main__":
         ("again", "judge what is already judged too, after a change of settings"),
         ("requeue", "judge again whatever has rejected rows, after their file or a rule was mended"),
     ]
-    sys.exit(command_line.job("validate_data_quality", __doc__, run, HOUR, PART, flags))
+    sys.exit(command_line.run_job(JOB, __doc__, flags))

@@ -9,15 +9,14 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from spark_jobs import command_line, windows
+from spark_jobs import command_line, flow, windows
 from spark_jobs.context import Context, Summary
-from spark_jobs.coordination import lease
 from spark_jobs.errors import NotArrivedError
 from spark_jobs.ledger.status import HOURS_A_DAY
 from spark_jobs.session import now
 from spark_jobs.windows import DAY, HOUR, Window
 
-PART = lease.COLLECTION
+JOB = flow.WAIT_FOR_DATA_COLLECTION
 
 
 def run(ctx: Context, days: Window) -> Summary:
@@ -53,4 +52,4 @@ def _hours(missing: Mapping[datetime, int]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line.job("wait_for_data_collection", __doc__, run, DAY, PART, judges=False))
+    sys.exit(command_line.run_job(JOB, __doc__))

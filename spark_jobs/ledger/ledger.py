@@ -11,7 +11,8 @@ from typing import Any
 from spark_jobs import tables
 from spark_jobs.delta.log import CONFLICTS, NOTHING
 from spark_jobs.delta.storage import Storage
-from spark_jobs.errors import BusyError
+from spark_jobs.delta.writer import TableWriter
+from spark_jobs.errors import BusyError, PipelineError
 from spark_jobs.ledger import status, table_versions
 from spark_jobs.ledger.status import Unit
 from spark_jobs.session import now
@@ -25,10 +26,16 @@ PINNED = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY
 class Ledger:
     """What landed, what was judged, what was loaded, what was built."""
 
-    def __init__(self, storage: Storage):
-        self.storage = storage
+    def __init__(self, storage: Storage, writer: TableWriter | None = None):
+        self.storage, self._writer = storage, writer
         self._held: dict[str, tuple[int, list[dict[str, Any]]]] = {}
         self._versions: dict[str, int] | None = None  # of a pinned ledger
+
+    def written_by(self, writer: TableWriter) -> "Ledger":
+        """The same ledger with the right to write it."""
+        other = Ledger(self.storage, writer)
+        other._held, other._versions = self._held, self._versions
+        return other
 
     def pinned(self) -> "Ledger":
         """The ledger as it is now, for a reader next to writers: its rows and the versions that they name stay."""
@@ -156,12 +163,17 @@ class Ledger:
             fresh = status.day_status(units, self._rows(tables.DAY_BUILDS), status.latest_hour(units, now()))
             try:
                 if fresh != self.days():
-                    self.storage.put_rows(tables.DAY_STATUS, fresh, again=False)
+                    self._to_write().put_rows(tables.DAY_STATUS, fresh, again=False)
             except CONFLICTS:
                 continue
             if seen == [self.storage.version(table) for table in sources]:
                 return
         raise BusyError("day_status: other runs keep changing the ledger; run this again.")
+
+    def _to_write(self) -> TableWriter:
+        if self._writer is None:
+            raise PipelineError("the ledger was opened to be read, and nothing may be written into it.")
+        return self._writer
 
     def _rows(self, table: Table) -> list[dict[str, Any]]:
         if self._versions is not None and table.name in self._held:
@@ -188,7 +200,7 @@ class Ledger:
         if table.partition is not None:
             touched = {row[table.partition] for row in new.values()}
             written = {key: row for key, row in rows.items() if row[table.partition] in touched}
-        self.storage.put_rows(table, written.values(), touched)
+        self._to_write().put_rows(table, written.values(), touched)
         self._held[table.name] = (self.storage.version(table), list(rows.values()))
 
 

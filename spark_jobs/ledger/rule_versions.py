@@ -8,6 +8,7 @@ a run's window is built for that reason, and no file is landed again by itself: 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from spark_jobs.flow import DAILY
 from spark_jobs.ledger.status import fingerprint
 
 VERSIONS = {
@@ -21,13 +22,7 @@ VERSIONS = {
     "item_features": 1,
 }
 FIRST = 1  # what a row of the ledger without a version was made by
-# Whose rules each job of the daily run applies.
-OF_STEP = {
-    "remove_duplicates": ("deduplication",),
-    "handle_missing_values": ("repair", "interactions"),
-    "create_user_item_matrix": ("matrix",),
-    "feature_engineering": ("user_features", "item_features"),
-}
+OF_STEP = {job.name: job.rules for job in DAILY}
 
 
 def versions_of(step: str) -> dict[str, int]:

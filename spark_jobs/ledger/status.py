@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from spark_jobs.flow import LAST_DAY_STEP
 from spark_jobs.windows import HOUR, Window, gaps, name
 
 HOURS_A_DAY = 24
-LAST_DAILY_STEP = "handle_missing_values"
 UNDATED = "undated"
 NO_CONTENT = "0:0:0"
 NO_DAY = "nothing"  # the source of a day that was built from no content
@@ -118,7 +118,7 @@ def day_status(found: Iterable[Unit], builds: Iterable[Row], latest: datetime | 
         if unit.hour:
             by_day.setdefault(unit.hour.date(), []).append(unit)
     inputs = day_inputs(found)
-    last = [row for row in builds if row["step"] == LAST_DAILY_STEP and row["status"] == "built"]
+    last = [row for row in builds if row["step"] == LAST_DAY_STEP.name and row["status"] == "built"]
     built_from = {row["day"]: row["counts"]["source"] for row in last}
     return [_day(day, by_day[day], latest, inputs.get(day), built_from.get(day)) for day in sorted(by_day)]
 

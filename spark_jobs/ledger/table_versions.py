@@ -5,19 +5,15 @@ from typing import Any
 
 from spark_jobs import tables
 from spark_jobs.delta.log import NOTHING
-from spark_jobs.ledger.status import LAST_DAILY_STEP
+from spark_jobs.flow import JOBS
 from spark_jobs.tables import Table
 
-# The ledger table, and the step in day_builds, whose rows name the versions of these tables.
-NAMED_BY = {
-    (tables.LANDED_FILES, None): (tables.RAW_EVENTS,),
-    (tables.HOUR_STATUS, None): (tables.USER_EVENTS, tables.REJECTED_EVENTS),
-    (tables.DAY_BUILDS, "remove_duplicates"): (tables.DEDUPED_EVENTS,),
-    (tables.DAY_BUILDS, LAST_DAILY_STEP): (tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS),
-    (tables.DAY_BUILDS, "create_user_item_matrix"): (tables.USER_INDEX, tables.ITEM_INDEX, tables.USER_ITEM_MATRIX),
-    (tables.DAY_BUILDS, "feature_engineering"): (tables.ITEM_SUMS, tables.USER_FEATURES, tables.ITEM_FEATURES),
+# The ledger table, and the step in day_builds, whose rows name the versions of a table, by the table's name.
+SOURCES = {
+    table.name: (job.versions_in, job.name if job.versions_in is tables.DAY_BUILDS else None)
+    for job in JOBS
+    for table in job.writes
 }
-SOURCES = {table.name: source for source, named in NAMED_BY.items() for table in named}
 
 
 def named(table: Table, rows: Iterable[Mapping[str, Any]]) -> int | None:

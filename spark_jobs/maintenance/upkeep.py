@@ -15,8 +15,8 @@ from rich.table import Table as Printed
 
 from spark_jobs import tables
 from spark_jobs.context import Context, Summary
-from spark_jobs.coordination import lease
 from spark_jobs.delta.files import Held, compact, held, vacuum
+from spark_jobs.flow import Writer, tables_of_days
 from spark_jobs.postgres.database import opened
 from spark_jobs.recovery.unrecorded import take_back
 from spark_jobs.session import now
@@ -24,11 +24,7 @@ from spark_jobs.settings.types import Paths
 from spark_jobs.validation import great_expectations
 from spark_jobs.windows import DAY, floor, parse_day
 
-# The tables that are written a part of a day at a time, by who writes them.
-OF_DAYS = {
-    lease.COLLECTION: (tables.RAW_EVENTS, tables.USER_EVENTS, tables.REJECTED_EVENTS),
-    lease.PREPROCESSING: (tables.DEDUPED_EVENTS, tables.CLEANED_EVENTS, tables.INTERACTIONS, tables.ITEM_DAYS),
-}
+WRITERS = tuple(writer for writer in Writer if tables_of_days(writer))  # those that leave small files
 DAY_HOURS, DAY_SECONDS = 24, 86400
 # The DAGs of this project (dags/*.py): an Airflow may have others, whose logs are not ours to remove.
 DAGS = ("data_collection_pipeline", "data_preprocessing_pipeline", "data_maintenance_pipeline", "run_report")
@@ -36,15 +32,16 @@ OURS, EVENTS = "error-*.txt", "*.ndjson"
 GROWING = "airflow.ndjson"  # of the events, the file that Airflow appends to; Spark has one for each run
 
 
-def optimize(ctx: Context, part: str) -> Summary:
-    """Join the small files of the part's closed days: complete, and before today. The caller holds the part.
+def optimize(ctx: Context, writer: Writer) -> Summary:
+    """Join the small files of the writer's closed days: complete, and before today. The caller holds its lease.
 
     What a killed attempt left is taken back first, while the files that this needs are still there.
     """
-    take_back(ctx, *OF_DAYS[part])
+    chosen = tables_of_days(writer)
+    take_back(ctx.write_as(writer), *chosen)
     today = floor(now(), DAY)
     days = [day for row in ctx.ledger.days() if row["complete"] and (day := parse_day(row["day"])) < today]
-    return {"days_joined": sum(compact(ctx.storage, table, days) for table in OF_DAYS[part])}
+    return {"days_joined": sum(compact(ctx.storage, table, days) for table in chosen)}
 
 
 def tidy(ctx: Context) -> Summary:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from spark_jobs.context import Context
 from spark_jobs.coordination import lease
-from spark_jobs.coordination.lease import COLLECTION
 from spark_jobs.errors import DatabaseError
+from spark_jobs.flow import Writer
 from spark_jobs.postgres.connection import parts
 from spark_jobs.postgres.embedded import data_folder, started
 from spark_jobs.postgres.loader import Warehouse
@@ -22,7 +22,7 @@ def opened(ctx: Context) -> Warehouse:
 
     Raises DatabaseError where it cannot be reached or belongs to another warehouse.
     """
-    held = ctx.leases.get(COLLECTION)
+    held = ctx.leases.get(Writer.COLLECTION)
     name = held.warehouse if held else lease.warehouse_name(ctx.storage)
     owner = Owner(name, ctx.settings.paths.warehouse) if name else None
     warehouse = Warehouse(address(ctx.settings.paths.database, ctx.spark.sparkContext.master), held, owner)

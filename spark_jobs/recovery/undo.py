@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from spark_jobs.coordination import failpoints
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.writer import TableWriter
 from spark_jobs.errors import PipelineError
 from spark_jobs.tables import Table
 from spark_jobs.windows import parse_day
@@ -21,20 +22,21 @@ UNDONE = "undone"  # the note of a commit that took others back
 NO_DATE = "__HIVE_DEFAULT_PARTITION__"
 
 
-def undo_after(storage: Storage, table: Table, version: int) -> bool:
+def undo_after(writer: TableWriter, table: Table, version: int) -> bool:
     """Take back every change of rows later than `version`. True if there was any.
 
     The days that changed get the rows again that they had before the first change, by a commit under the lease: an
     attempt that was superseded meanwhile takes nothing back. `version` itself is not read: files may have been joined
     since, and those before may be gone. Raises PipelineError where those before the change are gone.
     """
+    storage = writer.storage
     first = _first_change(storage, table, version)
     if first is None:
         return False
     where, earlier = _before(storage, table, first)
     failpoints.reached("undo.decided")
     whole = storage.frame(table, []).unionByName(earlier, allowMissingColumns=True)  # a column may be newer
-    storage.replace(table, whole, where, note=UNDONE)
+    writer.replace(table, whole, where, note=UNDONE)
     return True
 
 

@@ -20,6 +20,6 @@ def take_back(ctx: Context, *of: Table) -> list[Table]:
     for table in of:
         version = ctx.ledger.named_version(table)
         known = version is not None and ctx.storage.exists(table)
-        if known and undo_after(ctx.storage, table, max(version, CREATED)):
+        if known and undo_after(ctx.writer, table, max(version, CREATED)):
             undone.append(table)
     return undone

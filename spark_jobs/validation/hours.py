@@ -153,13 +153,11 @@ def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
         bad = _rejected(judged, chosen)
         dated = [unit for unit in passing if unit.hour is not None]
         if dated:
-            are_new = _are_new(ctx, tables.USER_EVENTS, dated)
-            ctx.storage.replace(tables.USER_EVENTS, good, _rows_of(dated, "timestamp"), are_new=are_new)
+            _write(ctx, tables.USER_EVENTS, good, dated, "timestamp")
             written.append(tables.USER_EVENTS)
         failpoints.reached("judging.events")
         if any(unit.rejected_rows or _count(judged, unit, "rejected_rows") for unit in passing):
-            are_new = _are_new(ctx, tables.REJECTED_EVENTS, passing)
-            ctx.storage.replace(tables.REJECTED_EVENTS, bad, _rows_of(passing, "hour"), are_new=are_new)
+            _write(ctx, tables.REJECTED_EVENTS, bad, passing, "hour")
             written.append(tables.REJECTED_EVENTS)
     reasons = _reasons(ctx, [unit for unit in passing if _count(judged, unit, "rejected_rows")])
     rows = [_ledger_row(judged, unit, reasons.get(unit.unit, {}), accepted) for unit in judged.units]
@@ -169,9 +167,12 @@ def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
     failpoints.reached("judging.recorded")
 
 
-def _are_new(ctx: Context, table: Table, units: list[Unit]) -> bool:
-    """Whether the table has no row of these units: none was ever judged, and no attempt left any behind."""
-    return all(unit.status is None for unit in units) and ctx.ledger.named_version(table) is not None
+def _write(ctx: Context, table: Table, rows: DataFrame, units: list[Unit], time: str) -> None:
+    """Replace the units' rows; none are looked for where no unit was ever judged and no attempt left any behind."""
+    if all(unit.status is None for unit in units) and ctx.ledger.named_version(table) is not None:
+        ctx.writer.append(table, rows)
+    else:
+        ctx.writer.replace(table, rows, _rows_of(units, time))
 
 
 def _rows_of(units: list[Unit], time: str) -> str:

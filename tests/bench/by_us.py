@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from pyspark.sql import SparkSession
 
 from spark_jobs import pipeline
 from spark_jobs.command_line import guarded
+from spark_jobs.flow import STEPS
 from spark_jobs.validation import great_expectations
 from tests import counting
 from tests.bench.resources import Watch, core_seconds
@@ -38,8 +40,9 @@ def main() -> int:
 
     great_expectations.judge, before = timed, counting.commits(_warehouse())
     found = {name: {} for name in (*MEASURED, "peak")}
-    for job in pipeline.JOBS:
-        job.run = _measured(job, found)
+    for job in STEPS:
+        module = import_module(job.module)
+        module.run = _measured(module, found)
     code = pipeline.main()
     ctx = SimpleNamespace(spark=SparkSession.getActiveSession(), storage=SimpleNamespace(warehouse=_warehouse()))
     whole = {name: MEASURED[name](ctx) for name in WHOLE}

@@ -18,6 +18,7 @@ from spark_jobs.delta.files import Held, held
 from spark_jobs.delta.storage import Storage
 from spark_jobs.session import spark_session
 from spark_jobs.windows import DAY
+from tests.unfenced import unfenced
 
 START = datetime(2019, 1, 1, tzinfo=UTC)
 SHOWN = (30, 90, 180, 365)
@@ -31,7 +32,7 @@ def measured(scratch: Path) -> dict[str, dict[int, Held]]:
     storage = Storage(spark, str(scratch / "warehouse"))
     found = {}
     for table, of_a_day in ((tables.USER_EVENTS, _events), (tables.HOUR_STATUS, _ledger)):
-        storage.create(table)
+        unfenced(storage).create(table)
         log = _Log(spark, Path(storage.path(table)))
         found[table.name] = {}
         for day in range(1, SHOWN[-1] + 1):

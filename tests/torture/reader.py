@@ -9,7 +9,7 @@ from contextlib import suppress
 import psycopg2
 
 from spark_jobs import tables
-from spark_jobs.coordination import lease
+from spark_jobs.flow import written_by
 from tests.repeated import Repeated
 from tests.torture.digests import Hours
 from tests.torture.stage import JOBS, Stage
@@ -26,7 +26,7 @@ class Reader(Repeated):
         self.wrong: list[str] = []
         self.looked = 0
         self._log: set[str] = set()
-        watched = lease.WRITES[JOBS[job].PART] if "snapshots" in self.states else (tables.USER_EVENTS,)
+        watched = written_by(JOBS[job].writer) if "snapshots" in self.states else (tables.USER_EVENTS,)
         self._logs = [stage.here / "warehouse" / table.name / "_delta_log" for table in watched]
 
     def look(self) -> None:

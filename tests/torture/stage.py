@@ -5,31 +5,30 @@ import subprocess
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from spark_jobs import pipeline, tables
+from spark_jobs import tables
 from spark_jobs.command_line import leased
-from spark_jobs.coordination import lease
+from spark_jobs.flow import SNAPSHOTS, STEPS, Job, Writer
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import load
-from spark_jobs.windows import DAY, HOUR, Window
+from spark_jobs.windows import DAY, Window
 from tests.process import places
 from tests.torture.digests import Hours, digests, hours_of_delta, hours_of_postgres, snapshots_of_delta
 from tests.torture.server import Server
 
 START = datetime(2019, 10, 1)
-JOBS = {job.__name__.rpartition(".")[2]: job for job in pipeline.JOBS}
+JOBS = {job.name: job for job in STEPS}
 BAD = "a line that is none\n2019-10-01 07:00:00 UTC,VIEW,1,2,,,1.00,3,s,\n"
 LAST = "2019-10-01 23:59:59 UTC,view,1,2,,,1.00,3,s,\n"  # so that the day has arrived
 Digests = dict[str, Any]
 
 
-def window(job: ModuleType) -> Window:
+def window(job: Job) -> Window:
     """The day in the job's units."""
-    return Window(START, START + DAY, HOUR if job.PART == lease.COLLECTION else DAY)
+    return Window(START, START + DAY, job.window)
 
 
 @dataclass
@@ -90,10 +89,10 @@ class Stage:
 
     def attempt(self, job: str) -> None:
         """The job as its command runs it, in this session."""
-        module = JOBS[job]
-        with leased(load(self.options[1::2]), self.spark, [module.PART]) as ctx:
+        declared = JOBS[job]
+        with leased(load(self.options[1::2]), self.spark, [declared.writer]) as ctx:
             ctx.say = lambda line: None
-            module.run(ctx, window(module))
+            ctx.run(declared, window(declared))
 
     def digests(self) -> Digests:
         """Of every table, in Delta and in PostgreSQL."""
@@ -113,7 +112,7 @@ class Stage:
 
     def _seen(self, job: str) -> dict[str, Hours]:
         seen = {"Delta": self.hours_of_delta(), "PostgreSQL": self.hours_of_postgres()}
-        snapshots = JOBS[job].PART in (lease.MATRIX, lease.FEATURES)
+        snapshots = JOBS[job] in SNAPSHOTS
         return seen | ({"snapshots": self.snapshots_of_delta()} if snapshots else {})
 
     def _empty(self) -> None:
@@ -124,8 +123,9 @@ class Stage:
 
     def _leave_rows(self) -> None:
         """Commits rows to raw_events without an entry in the ledger."""
-        with leased(load(self.options[1::2]), self.spark, [lease.COLLECTION]) as ctx:
-            ctx.storage.append(tables.RAW_EVENTS, ctx.storage.read(tables.RAW_EVENTS).limit(9))
+        with leased(load(self.options[1::2]), self.spark, [Writer.COLLECTION]) as ctx:
+            rows = ctx.storage.read(tables.RAW_EVENTS).limit(9)
+            ctx.write_as(Writer.COLLECTION).writer.append(tables.RAW_EVENTS, rows)
 
     def _file(self, target: str, span: Span, seed: int, more: str) -> None:
         path = generate(span, self.folder / "made", seed=seed, ratings=True)[0]

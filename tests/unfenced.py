@@ -1,0 +1,18 @@
+"""Writing without a lease, where a test is about something else."""
+
+from dataclasses import replace
+
+from spark_jobs.context import Context
+from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.writer import TableWriter
+
+
+def unfenced(storage: Storage) -> TableWriter:
+    """What writes the tables."""
+    return TableWriter.without_lease(storage)
+
+
+def unfenced_context(ctx: Context) -> Context:
+    """The same context, which may write."""
+    writer = unfenced(ctx.storage)
+    return replace(ctx, ledger=ctx.ledger.written_by(writer), _writer=writer)
