@@ -126,11 +126,11 @@ def recommended(spark: SparkSession, *settings: str, count: int = 10) -> tuple[i
     """The most active user, and `count` new items for that user, by ALS on the Delta triples of today."""
     from spark_jobs import tables
     from spark_jobs.context import context
-    from spark_jobs.matrix import of_warehouse
+    from spark_jobs.matrix import read_matrix
     from spark_jobs.settings import load
 
     ctx = context(load(list(settings)), spark)
-    matrix = of_warehouse(ctx)
+    matrix = read_matrix(ctx)
     csr = matrix.csr()
     user = int(np.argmax(np.diff(csr.indptr)))
     best = with_spark(matrix.triples(), csr.shape).best(np.array([user]), csr, count)[0]

@@ -20,7 +20,7 @@ from spark_jobs.coordination import lease, lock
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.flow import Job, Writer
 from spark_jobs.observability import metrics, outcome
-from spark_jobs.observability.redaction import redacted
+from spark_jobs.observability.redaction import redact
 from spark_jobs.runtime import environment, preflight
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import ROOT, Settings, load
@@ -42,7 +42,7 @@ def run_job(job: Job, doc: str | None, flags: Sequence[tuple[str, str]] = ()) ->
     for flag, text in flags:
         kind = {} if flag.endswith("=") else {"action": "store_true"}
         made.add_argument("--" + flag.removesuffix("="), help=text, **kind)
-    return guarded(job.name, lambda: _run(job, vars(made.parse_args())))
+    return run_guarded(job.name, lambda: _run(job, vars(made.parse_args())))
 
 
 def parser(prog: str, doc: str | None) -> argparse.ArgumentParser:
@@ -64,7 +64,7 @@ def _run(job: Job, arguments: dict[str, Any]) -> int:
         with leased(settings, spark, [job.writer], **arguments) as ctx:
             summary = ctx.run(job, window)
     metrics.record(settings.paths.metrics, name, summary, time.monotonic() - begun)
-    sys.stdout.write(handed_over({"job": name, "window": str(window)} | summary) + "\n")
+    sys.stdout.write(hand_over({"job": name, "window": str(window)} | summary) + "\n")
     return 0
 
 
@@ -91,17 +91,17 @@ def leased(settings: Settings, spark: SparkSession, writers: Iterable[Writer], *
     with ExitStack() as held:
         holds = [held.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in writers]
         ctx = context(settings, spark, **options)
-        ctx.leases = lease.take(ctx.storage, holds)
+        ctx.leases = lease.take_leases(ctx.storage, holds)
         yield ctx
 
 
-def handed_over(summary: Summary) -> str:
+def hand_over(summary: Summary) -> str:
     """A summary as one line of JSON, which is also written where a scheduler wants to read it (outcome.py)."""
     outcome.write(summary)
     return json.dumps(summary, default=str, ensure_ascii=False)
 
 
-def guarded(name: str, action: Callable[[], int]) -> int:
+def run_guarded(name: str, action: Callable[[], int]) -> int:
     """Return the exit code of `action`; every failure becomes one sentence on stderr, details go to the log folder.
 
     An error that follows an interrupt (the JVM ends too, so that cleaning up fails) is part of the interrupt.
@@ -124,7 +124,7 @@ def guarded(name: str, action: Callable[[], int]) -> int:
     except Exception as error:  # the last door: what is not foreseen is a defect, and its trace belongs in a file
         if _follows_interrupt(error):
             return _interrupted(name)
-        said = sentence(error)
+        said = describe_error(error)
         sys.stderr.write(f"{name}: {said}\n")
         outcome.write({"job": name, "sentence": said}, outcome.Outcome.ERROR, 1)
         return 1
@@ -143,9 +143,9 @@ def _follows_interrupt(error: BaseException | None) -> bool:
     return error is not None
 
 
-def sentence(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What to tell a person about an error that no rule foresaw; the trace is kept in the log folder."""
-    text = redacted(str(error))
+    text = redact(str(error))
     if "No space left on device" in text:
         return "the disk is full; free some space and run this again: what was there before is unharmed."
     logs = environment.logs(os.environ, ROOT).resolve()
@@ -154,7 +154,7 @@ def sentence(error: Exception) -> str:
     path = logs / f"error-{now():%Y%m%dT%H%M%S}.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(redacted(traceback.format_exc()))
+        path.write_text(redact(traceback.format_exc()))
         where = f"details: {path}"
     except OSError as failure:
         where = f"details could not be written to {path} ({failure.strerror})"

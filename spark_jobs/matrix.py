@@ -2,8 +2,8 @@
 
 Without files, in a script or a notebook::
 
-    from spark_jobs.matrix import opened
-    with opened() as matrix:  # the warehouse of conf/settings.toml; or opened("paths.warehouse=/data/w")
+    from spark_jobs.matrix import open_matrix
+    with open_matrix() as matrix:  # the warehouse of conf/settings.toml; or open_matrix("paths.warehouse=/data/w")
         matrix.triples()  # DataFrame: user_index, item_index, score
         matrix.coordinate_matrix()  # pyspark.mllib.linalg.distributed.CoordinateMatrix
         matrix.csr()  # scipy.sparse.csr_matrix: users x items
@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.builds.assigned_numbers import kept_number
+from spark_jobs.builds.assigned_numbers import read_assigned
 from spark_jobs.context import Context, context
 from spark_jobs.delta.log import NOTHING
 from spark_jobs.errors import PipelineError
@@ -88,7 +88,7 @@ class UserItemMatrix:
 
 
 @contextmanager
-def opened(*settings: str) -> Iterator[UserItemMatrix]:
+def open_matrix(*settings: str) -> Iterator[UserItemMatrix]:
     """The matrix of the warehouse that the settings (`section.key=value` overrides some) name, until it is left.
 
     A session that is there already goes on, with its settings; one that is started here ends with the matrix. The
@@ -101,19 +101,22 @@ def opened(*settings: str) -> Iterator[UserItemMatrix]:
     try:
         with unchanged_process():
             in_utc()
-            matrix = of_warehouse(context(load(list(settings)), spark))
+            matrix = read_matrix(context(load(list(settings)), spark))
         yield matrix
     finally:
         if found is None:
             spark.stop()
 
 
-def of_warehouse(ctx: Context) -> UserItemMatrix:
+opened = open_matrix  # its name in earlier versions, which scripts of users import
+
+
+def read_matrix(ctx: Context) -> UserItemMatrix:
     """The matrix as the ledger names it, with its own index. Raises PipelineError where there is none yet."""
     ctx = ctx.pinned()
     if ctx.ledger.version(tables.USER_ITEM_MATRIX) == NOTHING:
         raise PipelineError(f"{ctx.settings.paths.warehouse}: there is no matrix yet; make run first.")
     indexes = tables.USER_INDEX, tables.ITEM_INDEX
     cells, users, items = map(ctx.read, (tables.USER_ITEM_MATRIX, *indexes))
-    given = tuple(kept_number(ctx.storage, index) for index in indexes)
+    given = tuple(read_assigned(ctx.storage, index) for index in indexes)
     return UserItemMatrix(cells, users, items, ctx.settings.export.max_matrix_gb, given)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from spark_jobs import command_line
-from spark_jobs.command_line import guarded, parser
+from spark_jobs.command_line import parser, run_guarded
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.coordination import lease, lock
 from spark_jobs.errors import QualityError
@@ -15,7 +15,7 @@ from spark_jobs.jobs.extract_events import landed_hours
 from spark_jobs.observability import metrics
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres.database import check_address
-from spark_jobs.report.run_summary import closing
+from spark_jobs.report.run_summary import print_run_summary
 from spark_jobs.sample.feed import may_have_sample
 from spark_jobs.session import spark_session
 from spark_jobs.settings import Settings, absolute, load
@@ -45,7 +45,7 @@ def main() -> int:
             spark = spark_session("pipeline")
         ctx = context(settings, spark, accept_rejects=arguments.accept_rejects, requeue=arguments.requeue)
         ctx.say = console.say
-        ctx.leases = lease.take(ctx.storage, holds)
+        ctx.leases = lease.take_leases(ctx.storage, holds)
         return run(ctx, console)
 
 
@@ -75,20 +75,20 @@ def run(ctx: Context, console: Console) -> int:
     else:
         for job in DAILY:
             step(job, days)
-    closing(ctx, console, summaries, seconds)
-    _told(ctx, console, summaries, seconds)
+    print_run_summary(ctx, console, summaries, seconds)
+    _publish(ctx, console, summaries, seconds)
     for sentence in stopped:
         console.error(sentence)
     return QualityError.exit_code if stopped else 0
 
 
-def _told(ctx: Context, console: Console, summaries: dict[str, Summary], seconds: dict[str, float]) -> None:
+def _publish(ctx: Context, console: Console, summaries: dict[str, Summary], seconds: dict[str, float]) -> None:
     """To whoever watches: metrics, the run in pictures, one line of JSON."""
     from spark_jobs.report import page  # its plotting library takes a second to import
 
     for name, summary in summaries.items():
         metrics.record(ctx.settings.paths.metrics, name, summary, seconds[name])
-    command_line.handed_over({"job": "pipeline", "seconds": seconds, "steps": summaries})
+    command_line.hand_over({"job": "pipeline", "seconds": seconds, "steps": summaries})
     console.say(f"the run in pictures: {page.write(ctx, seconds)}")
 
 
@@ -109,4 +109,4 @@ def _quoted(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("pipeline", main))
+    sys.exit(run_guarded("pipeline", main))

@@ -150,10 +150,10 @@ def postgres(database):
     import psycopg2
 
     from spark_jobs.postgres.database import address
-    from spark_jobs.postgres.loader import Warehouse
+    from spark_jobs.postgres.loader import PostgresLoader
 
     url = address(database, "local")
-    Warehouse(url).connection.close()
+    PostgresLoader(url).connection.close()
 
     def query(sql: str) -> list[tuple]:
         with psycopg2.connect(url) as connection, connection.cursor() as cursor:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.tables.__main__ import described
+from spark_jobs.tables.__main__ import describe_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for folder in ("spark_jobs", "expectations", "dags") for path in (ROOT / folder).rglob("*.py"))
@@ -152,7 +152,7 @@ def test_every_public_function_says_what_it_means(path):
 
 
 def test_the_page_about_the_tables_is_up_to_date():
-    assert (ROOT / "docs" / "tables.md").read_text() == described(), "run make docs"
+    assert (ROOT / "docs" / "tables.md").read_text() == describe_tables(), "run make docs"
 
 
 def _nested(tree: ast.Module, node: ast.AST) -> bool:

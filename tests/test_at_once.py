@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from spark_jobs.coordination.concurrency import at_once
+from spark_jobs.coordination.concurrency import run_concurrently
 
 ENDLESS = 10**15  # rows; added up for days
 
@@ -16,7 +16,7 @@ def test_what_tasks_return_comes_in_their_order_and_they_run_side_by_side(spark)
         met.wait()
         return spark.range(rows).count()
 
-    assert at_once(spark, lambda: counted(3), lambda: counted(5)) == [3, 5]
+    assert run_concurrently(spark, lambda: counted(3), lambda: counted(5)) == [3, 5]
 
 
 def test_the_first_error_is_raised_when_the_other_tasks_have_ended(spark):
@@ -34,7 +34,7 @@ def test_the_first_error_is_raised_when_the_other_tasks_have_ended(spark):
         raise ValueError("refused")
 
     with pytest.raises(ValueError, match="refused"):
-        at_once(spark, refused, endless)
+        run_concurrently(spark, refused, endless)
     assert ended
     assert not tracker.getActiveJobsIds()
 
@@ -52,7 +52,9 @@ def test_jobs_of_others_in_the_same_session_go_on(spark):
     while not tracker.getActiveJobsIds():
         pass
     with pytest.raises(ValueError, match="refused"):
-        at_once(spark, lambda: refuse("refused"), lambda: spark.range(ENDLESS).selectExpr("sum(id % 7)").collect())
+        run_concurrently(
+            spark, lambda: refuse("refused"), lambda: spark.range(ENDLESS).selectExpr("sum(id % 7)").collect()
+        )
     other.join()
     assert len(found) == 1
 
@@ -74,4 +76,4 @@ def test_the_first_error_in_time_is_raised_and_a_task_between_two_jobs_is_stoppe
             spark.range(10).count()
 
     with pytest.raises(ValueError, match="first in time"):
-        at_once(spark, later, first)
+        run_concurrently(spark, later, first)

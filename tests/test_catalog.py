@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_jobs.postgres.loader import Warehouse
+from spark_jobs.postgres.loader import PostgresLoader
 from tests.conftest import HEAD, Pipeline
 
 ROW = "2019-10-01 09:0{i}:00 UTC,view,{item},5,{code},{brand},{price},501,s{i}\n"
@@ -101,7 +101,7 @@ def test_a_file_that_cannot_be_taken_is_one_sentence_and_leaves_what_was_there(
     from spark_jobs.sources import files
 
     path = tmp_path / "items.csv"
-    with Warehouse(address(database, "local")) as warehouse:
+    with PostgresLoader(address(database, "local")) as warehouse:
 
         def taken(content: str | bytes) -> None:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())

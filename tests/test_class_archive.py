@@ -34,18 +34,18 @@ def made(tmp_path) -> dict[str, str]:
 def test_an_archive_belongs_to_one_build_of_java(tmp_path, made):
     other = java_of(tmp_path, "17.0.15", "17.0.15+7")
     assert class_archive.find_archive(tmp_path, other) != class_archive.find_archive(tmp_path, made)
-    assert class_archive.to_use(other, [], DEFAULTS) == []
+    assert class_archive.options_to_use(other, [], DEFAULTS) == []
 
 
 def test_a_java_that_does_not_say_what_it_is_gets_none(tmp_path, made):
     Path(made["JAVA_HOME"], "release").unlink()
     assert class_archive.find_archive(tmp_path, made) is None
-    assert class_archive.to_use(made, [], DEFAULTS) == []
+    assert class_archive.options_to_use(made, [], DEFAULTS) == []
 
 
 def test_the_class_path_begins_with_the_jars_that_the_archive_was_made_with(tmp_path, made):
-    jars = class_archive.to_make(tmp_path / "new", tmp_path, made)[1]
-    options = class_archive.to_use(made | {"HADOOP_CONF_DIR": "/hadoop"}, ["job.py"], DEFAULTS)
+    jars = class_archive.options_to_make(tmp_path / "new", tmp_path, made)[1]
+    options = class_archive.options_to_use(made | {"HADOOP_CONF_DIR": "/hadoop"}, ["job.py"], DEFAULTS)
     assert options[:2] == ["-cp", f"{jars}:/own conf:/hadoop"]
     assert options[2] == f"-XX:SharedArchiveFile={class_archive.find_archive(tmp_path, made)}"
 
@@ -54,8 +54,8 @@ def test_from_java_25_on_the_options_have_other_names(tmp_path):
     variables = java_of(tmp_path, "25.0.3", "25.0.3+9")
     archive = class_archive.find_archive(tmp_path, variables)
     archive.write_text("")
-    assert f"-XX:AOTCacheOutput={archive}" in class_archive.to_make(archive, tmp_path, variables)
-    assert f"-XX:AOTCache={archive}" in class_archive.to_use(variables, [], DEFAULTS)
+    assert f"-XX:AOTCacheOutput={archive}" in class_archive.options_to_make(archive, tmp_path, variables)
+    assert f"-XX:AOTCache={archive}" in class_archive.options_to_use(variables, [], DEFAULTS)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_from_java_25_on_the_options_have_other_names(tmp_path):
     ],
 )
 def test_a_class_path_of_ones_own_is_left_alone(made, variables, arguments, defaults):
-    assert class_archive.to_use(made, ["job.py"], DEFAULTS)
-    assert class_archive.to_use(made | variables, arguments, defaults) == []
+    assert class_archive.options_to_use(made, ["job.py"], DEFAULTS)
+    assert class_archive.options_to_use(made | variables, arguments, defaults) == []
 
 
 def test_java_ignores_an_archive_that_does_not_fit_without_a_word(tmp_path):
@@ -78,7 +78,7 @@ def test_java_ignores_an_archive_that_does_not_fit_without_a_word(tmp_path):
     if archive is None:
         pytest.skip("this Java does not say which build it is, so it gets no archive")
     archive.write_text("of another build")
-    options = class_archive.to_use(os.environ | {"SPARK_HOME": str(tmp_path)}, [], DEFAULTS)
+    options = class_archive.options_to_use(os.environ | {"SPARK_HOME": str(tmp_path)}, [], DEFAULTS)
     home = os.environ.get("JAVA_HOME")
     java = f"{home}/bin/java" if home else "java"
     done = subprocess.run([java, *options, "-version"], capture_output=True, text=True, check=True)
@@ -86,7 +86,7 @@ def test_java_ignores_an_archive_that_does_not_fit_without_a_word(tmp_path):
 
 
 def test_options_reach_the_shell_as_they_are(made, tmp_path):
-    text = class_archive.quoted(class_archive.to_use(made | {"SPARK_CONF_DIR": '/a b"c\\d'}, [], DEFAULTS))
+    text = class_archive.quote(class_archive.options_to_use(made | {"SPARK_CONF_DIR": '/a b"c\\d'}, [], DEFAULTS))
     assert shlex.split(text)[1] == f'{tmp_path}/jars/*:/a b"c\\d'
 
 

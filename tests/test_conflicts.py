@@ -32,7 +32,7 @@ TABLE = tables.REJECTED_EVENTS
 def attempt(spark, folder: Path, name: Writer = Writer.COLLECTION) -> TableWriter:
     """A writer under its next lease."""
     storage = Storage(spark, str(folder / "warehouse"))
-    return lease.take(storage, [lock.Hold(name, unclean=False)])[name].writer(storage)
+    return lease.take_leases(storage, [lock.Hold(name, unclean=False)])[name].writer(storage)
 
 
 def rows(writer: TableWriter, *ids: int):
@@ -124,7 +124,7 @@ def test_a_landing_that_finds_files_joined_meanwhile_lands_all_the_same(pipeline
     parsed = landing._parsed
     monkeypatch.setattr(landing, "_parsed", lambda *given: gate.before(parsed(*given)))
     ctx, joined = pipeline.ctx(), []
-    ctx.leases = lease.take(ctx.storage, [lock.Hold(Writer.COLLECTION, unclean=False)])
+    ctx.leases = lease.take_leases(ctx.storage, [lock.Hold(Writer.COLLECTION, unclean=False)])
     ctx = ctx.write_as(Writer.COLLECTION)
     daily = attempt(pipeline.spark, pipeline.folder, Writer.PREPROCESSING)
     failed = gate.meanwhile(
@@ -214,7 +214,7 @@ def test_a_lease_that_another_takes_at_the_same_moment_is_refused(spark, tmp_pat
 
     monkeypatch.setattr(DeltaLog, "begin", late_begin)
     failed = gate.meanwhile(
-        lambda: lease.take(late, [lock.Hold(Writer.COLLECTION, unclean=False)]), lambda: attempt(spark, tmp_path)
+        lambda: lease.take_leases(late, [lock.Hold(Writer.COLLECTION, unclean=False)]), lambda: attempt(spark, tmp_path)
     )
     assert [type(error) for error in failed] == [BusyError]
     assert "another run starts at this moment" in str(failed[0])

@@ -11,14 +11,14 @@ from urllib.parse import quote
 import psycopg2
 import pytest
 
-from spark_jobs.command_line import sentence
+from spark_jobs.command_line import describe_error
 from spark_jobs.commands import psql
 from spark_jobs.errors import DatabaseError, SettingsError
-from spark_jobs.observability.redaction import hide, redacted
-from spark_jobs.postgres.connection import connect, for_psql, parts
+from spark_jobs.observability.redaction import hide, redact
+from spark_jobs.postgres.connection import connect, for_psql, parse_address
 from spark_jobs.postgres.database import address
-from spark_jobs.postgres.errors import named
-from spark_jobs.postgres.loader import Warehouse
+from spark_jobs.postgres.errors import translate_errors
+from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.settings import ROOT
 from tests.test_doctor import ask
 
@@ -47,7 +47,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+asyncpg", "POSTGRES"])
 def test_an_address_is_read_in_sqlalchemy_s_spellings_too(scheme):
-    found = parts(f" {scheme}://shop:p%40ss%3Aw%2Frd%20%231%25@db:5433/shop?sslmode=require\n")
+    found = parse_address(f" {scheme}://shop:p%40ss%3Aw%2Frd%20%231%25@db:5433/shop?sslmode=require\n")
     assert found == {
         "user": "shop",
         "password": "p@ss:w/rd #1%",
@@ -68,7 +68,7 @@ def test_an_address_is_read_in_sqlalchemy_s_spellings_too(scheme):
     ],
 )
 def test_an_unusual_address_that_libpq_reads_is_read(url):
-    assert parts(url) == psycopg2.extensions.parse_dsn(url)
+    assert parse_address(url) == psycopg2.extensions.parse_dsn(url)
 
 
 @pytest.mark.parametrize("url", UNREADABLE)
@@ -94,7 +94,7 @@ def test_doctor_and_psql_refuse_an_unreadable_address_without_quoting_it(tmp_pat
 
 
 def test_an_error_that_executors_meet_has_no_password_anywhere(spark, database):
-    with Warehouse(address(database, "local")) as warehouse:
+    with PostgresLoader(address(database, "local")) as warehouse:
         warehouse.url = NOWHERE
         frame = spark.createDataFrame([(date(2019, 10, 1), 1)], "event_date DATE, item_id BIGINT")
         with pytest.raises(DatabaseError, match=r"PostgreSQL cannot be reached .*refused") as caught:
@@ -119,11 +119,10 @@ def test_a_password_is_redacted_in_every_spelling(monkeypatch, password):
         f"could not connect (host=db {pair} user=shop)",
     ]
     for text in texts:
-        assert password not in redacted(text).replace("% ", "") and f"'{encoded}'" not in redacted(text), text
-        assert encoded not in redacted(text) and "***" in redacted(text)
+        assert password not in redact(text).replace("% ", "") and f"'{encoded}'" not in redact(text), text
+        assert encoded not in redact(text) and "***" in redact(text)
     assert (
-        redacted("nothing to hide, postgresql://shop is no address")
-        == "nothing to hide, postgresql://shop is no address"
+        redact("nothing to hide, postgresql://shop is no address") == "nothing to hide, postgresql://shop is no address"
     )
 
 
@@ -143,8 +142,8 @@ def test_a_password_is_redacted_in_every_spelling(monkeypatch, password):
 )
 def test_what_looks_like_an_address_is_redacted_though_nobody_knows_it(monkeypatch, text):
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    assert not {"oth", "pw", "er"} & {word.strip("'\\@/:") for word in redacted(text).replace("user", "").split()}
-    assert "other" not in redacted(text) and "o@ther" not in redacted(text)
+    assert not {"oth", "pw", "er"} & {word.strip("'\\@/:") for word in redact(text).replace("user", "").split()}
+    assert "other" not in redact(text) and "o@ther" not in redact(text)
 
 
 def test_the_trace_of_an_unforeseen_error_is_redacted(monkeypatch, tmp_path):
@@ -153,14 +152,14 @@ def test_the_trace_of_an_unforeseen_error_is_redacted(monkeypatch, tmp_path):
     try:
         raise ValueError(f"{'x' * 290} token {PASSWORD} of postgresql://a:b{PASSWORD}@h")
     except ValueError as error:
-        said = sentence(error)
+        said = describe_error(error)
     (trace,) = tmp_path.iterdir()
     assert "ValueError" in trace.read_text()
     assert "s3cr" not in said + trace.read_text()
 
 
 def test_an_error_of_the_driver_is_redacted_and_does_not_carry_the_original():
-    with pytest.raises(DatabaseError) as caught, named():
+    with pytest.raises(DatabaseError) as caught, translate_errors():
         raise psycopg2.ProgrammingError(f'invalid dsn: missing "=" after "postgresql+x://u:{PASSWORD}@h/db" in it')
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
 
@@ -221,7 +220,7 @@ def test_a_database_of_another_encoding_is_refused_by_name_before_anything_is_ma
         admin.cursor().execute("CREATE DATABASE old_shop ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     other = psycopg2.extensions.make_dsn(url, dbname="old_shop")
     with pytest.raises(DatabaseError, match="the database old_shop has the encoding LATIN1"):
-        Warehouse(other)
+        PostgresLoader(other)
     assert "old_shop has the encoding LATIN1" in ask(DATABASE_URL=other)[1]["database"]
     with closing(psycopg2.connect(other)) as made, made.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')")

@@ -14,7 +14,7 @@ from spark_jobs import tables
 from spark_jobs.commands.export import export
 from spark_jobs.errors import DatabaseError
 from spark_jobs.postgres.database import address
-from spark_jobs.postgres.loader import Warehouse
+from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.report import page
 from spark_jobs.settings import ROOT
 from spark_jobs.windows import HOUR, Window
@@ -86,7 +86,7 @@ def test_the_embedded_database_listens_on_no_port(database, postgres):
 
 def test_the_error_of_a_database_that_is_not_there_has_no_password():
     with pytest.raises(DatabaseError) as caught:
-        Warehouse(f"postgresql://shop:{PASSWORD}@127.0.0.1:9/shop")
+        PostgresLoader(f"postgresql://shop:{PASSWORD}@127.0.0.1:9/shop")
     assert PASSWORD not in str(caught.value)
 
 

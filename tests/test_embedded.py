@@ -113,7 +113,7 @@ def test_a_place_that_others_may_change_is_refused_and_not_removed(checkout, tmp
     place.mkdir(mode=0o755)
     (folder / embedded.POINTER).write_text(str(place))
     with pytest.raises(DatabaseError, match="a folder that belongs to pgserver alone"):
-        embedded.started(folder)
+        embedded.start_server(folder)
     clean(checkout)
     assert place.exists() and not folder.exists()
 
@@ -123,4 +123,4 @@ def test_a_place_that_is_gone_is_one_sentence_with_what_to_do(checkout):
     folder.mkdir(parents=True)
     (folder / embedded.POINTER).write_text("/var/lib/pipeline-postgres/postgres-gone\n")
     with pytest.raises(DatabaseError, match=r"is gone; remove .*/data/postgres/place to begin with an empty one"):
-        embedded.started(folder)
+        embedded.start_server(folder)

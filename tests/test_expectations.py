@@ -17,7 +17,7 @@ from expectations import (
     user_item_matrix,
 )
 from spark_jobs import settings, tables
-from spark_jobs.builds.building import examples
+from spark_jobs.builds.building import find_examples
 from spark_jobs.delta.storage import Storage
 from spark_jobs.transforms.hour_measures import hour_measures
 from spark_jobs.transforms.measures import measures
@@ -149,7 +149,7 @@ def test_each_expectation_fails_on_the_frame_that_breaks_only_it(spark, tmp_path
 def test_a_failed_rule_shows_up_to_three_rows(spark):
     rows = [EVENT | {"item_id": 0, "user_id": user} for user in range(1, 6)]
     frame = Storage(spark, "").frame(tables.USER_EVENTS, [EVENT, *rows])
-    shown = examples(frame, tables.USER_EVENTS, "id_not_positive", user_events.RULES)
+    shown = find_examples(frame, tables.USER_EVENTS, "id_not_positive", user_events.RULES)
     assert len(shown) == 3 and all('"item_id":0' in text for text in shown)
 
 

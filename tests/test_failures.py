@@ -6,9 +6,9 @@ import psycopg2
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.delta.storage import Storage
+from spark_jobs.delta.writer import TableWriter
 from spark_jobs.ledger.ledger import Ledger
-from spark_jobs.postgres.loader import Warehouse
+from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.oracle_duckdb import compute
@@ -39,7 +39,12 @@ def dying_after(monkeypatch, number: int, before: bool) -> list[str]:
 
         monkeypatch.setattr(owner, name, write)
 
-    for owner, name in ((Storage, "replace"), (Storage, "append"), (Warehouse, "copy"), (Warehouse, "_replace")):
+    for owner, name in (
+        (TableWriter, "_replace"),
+        (TableWriter, "append"),
+        (PostgresLoader, "copy"),
+        (PostgresLoader, "_replace"),
+    ):
         wrapped(owner, name)
     return made
 
@@ -89,7 +94,7 @@ def test_a_database_that_fails_within_a_transaction_keeps_what_it_had(pipeline, 
         raise psycopg2.errors.DiskFull("could not extend file: No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Warehouse, "_items", fails)
+        patch.setattr(PostgresLoader, "_items", fails)
         assert "nothing is half loaded" in pipeline.refused(pipeline.load)
     assert postgres("SELECT * FROM user_events ORDER BY event_id") == before
     assert pipeline.load()["hours_loaded"] >= 1

@@ -8,7 +8,7 @@ from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.commands import forget
 from spark_jobs.flow import Writer
-from spark_jobs.matrix import of_warehouse
+from spark_jobs.matrix import read_matrix
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD
@@ -78,7 +78,7 @@ def test_a_forgotten_user_is_nowhere_and_the_others_tables_are_as_if_there_never
     for table in (tables.USER_INDEX, tables.USER_ITEM_MATRIX, tables.ITEM_SUMS, tables.USER_FEATURES):
         assert pipeline.ctx().ledger.version(table) == pipeline.ctx().storage.version(table)
     (pipeline.folder / "processed").mkdir()
-    assert of_warehouse(pipeline.ctx()).csr().nnz == pipeline.read(tables.USER_ITEM_MATRIX).count()
+    assert read_matrix(pipeline.ctx()).csr().nnz == pipeline.read(tables.USER_ITEM_MATRIX).count()
 
 
 @pytest.mark.long
@@ -109,7 +109,7 @@ def test_the_only_user_leaves_empty_tables_behind(pipeline, postgres):
     pipeline.put("new.csv", HEAD + LINE.format(time="06:00:00", price="1.00", user=USER + 1))
     run(pipeline)
     assert pipeline.values(tables.USER_INDEX, "user_id", "user_index") == [(USER + 1, 1)]  # 0 is never given again
-    assert of_warehouse(pipeline.ctx()).shape()[0] == 2
+    assert read_matrix(pipeline.ctx()).shape()[0] == 2
 
 
 def test_the_log_of_no_table_keeps_users():

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.builds.assigned_numbers import keep_number, kept_number, numbers_given
+from spark_jobs.builds.assigned_numbers import count_assigned, read_assigned, write_assigned
 from spark_jobs.coordination import lease
 from spark_jobs.coordination.lock import Hold
 from spark_jobs.delta.storage import Storage
@@ -19,23 +19,23 @@ INDEX = tables.USER_INDEX
 @pytest.fixture
 def writer(spark, tmp_path) -> TableWriter:
     storage = Storage(spark, str(tmp_path / "warehouse"))
-    return lease.take(storage, [Hold(Writer.MATRIX, unclean=False)])[Writer.MATRIX].writer(storage)
+    return lease.take_leases(storage, [Hold(Writer.MATRIX, unclean=False)])[Writer.MATRIX].writer(storage)
 
 
 def given(storage: Storage) -> int:
-    return numbers_given(storage, INDEX, storage.version(INDEX))
+    return count_assigned(storage, INDEX, storage.version(INDEX))
 
 
 def test_the_largest_number_is_not_given_again_once_its_row_has_left(writer):
     storage = writer.storage
-    assert (given(storage), kept_number(storage, INDEX)) == (0, 0)
+    assert (given(storage), read_assigned(storage, INDEX)) == (0, 0)
     users = storage.frame(INDEX, [{"user_index": n, "user_id": 500 + n, "first_day": DAY} for n in range(3)])
     writer.append(INDEX, users)
-    assert (given(storage), kept_number(storage, INDEX)) == (3, 0)
+    assert (given(storage), read_assigned(storage, INDEX)) == (3, 0)
     for left in (2, 1, 0):
-        keep_number(writer, INDEX)
+        write_assigned(writer, INDEX)
         writer.replace(INDEX, users.where(f"user_index < {left}"), None)
-        assert (given(storage), kept_number(storage, INDEX)) == (3, 3)
+        assert (given(storage), read_assigned(storage, INDEX)) == (3, 3)
     writer.append(INDEX, storage.frame(INDEX, [{"user_index": 3, "user_id": 600, "first_day": DAY}]))
     assert given(storage) == 4
     described = storage.spark.sql(f"DESCRIBE DETAIL delta.`{storage.path(INDEX)}`").first()

@@ -21,7 +21,7 @@ from spark_jobs.ingest.landing import _replaced
 from spark_jobs.ingest.landing_plan import plan_landing
 from spark_jobs.ledger.known_files import known_files
 from spark_jobs.sources import files, records
-from spark_jobs.sources.change_detection import READS, Action, to_parts
+from spark_jobs.sources.change_detection import READS, Action, split_files
 from spark_jobs.sources.listing import list_files
 from tests.conftest import HEAD
 
@@ -105,9 +105,9 @@ class Shop:
     def _read(self, decision) -> list[tuple]:
         header = records.Header(decision.examined.header, decision.columns)
         found = []
-        for part in to_parts(decision, 1 << 20):
+        for part in split_files(decision, 1 << 20):
             with files.open_content(part.path, part.start, part.packed) as stream:
-                for batch in records.read(part, stream, header):
+                for batch in records.read_split(part, stream, header):
                     found += [(r["file_id"], r["part"], r["unfinished"], r["session_id"]) for r in batch.to_pylist()]
         return found
 

@@ -19,7 +19,7 @@ from spark_jobs.delta.writer import TableWriter
 from spark_jobs.errors import BusyError, DatabaseError, PipelineError, SupersededError
 from spark_jobs.flow import Writer
 from spark_jobs.postgres.database import address
-from spark_jobs.postgres.loader import Warehouse
+from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.settings import ROOT
 
 HOLDS = """
@@ -114,13 +114,13 @@ def test_opening_the_database_waits_for_nobody_who_writes(database, postgres):
     with psycopg2.connect(address(database, "local")) as writing, writing.cursor() as cursor:
         cursor.execute("LOCK TABLE user_events IN ROW EXCLUSIVE MODE")
         url = address(database, "local")
-        Warehouse(f"{url}{'&' if '?' in url else '?'}options=-c%20lock_timeout%3D2s").connection.close()
+        PostgresLoader(f"{url}{'&' if '?' in url else '?'}options=-c%20lock_timeout%3D2s").connection.close()
 
 
 def test_only_the_latest_lease_commits_to_delta(spark, tmp_path):
     def attempt(unclean: bool) -> TableWriter:
         storage = Storage(spark, str(tmp_path))
-        return lease.take(storage, [lock.Hold(Writer.COLLECTION, unclean)])[Writer.COLLECTION].writer(storage)
+        return lease.take_leases(storage, [lock.Hold(Writer.COLLECTION, unclean)])[Writer.COLLECTION].writer(storage)
 
     first = attempt(unclean=False)
     row = {"unit": "2019-10-01T05", "month": "2019-10", "hour": datetime(2019, 10, 1, 5), "status": "empty"}
@@ -146,10 +146,10 @@ def test_the_tables_stay_open_to_an_earlier_attempt_until_a_run_has_closed_them(
     with lock.hold(warehouse, part) as second, monkeypatch.context() as patched:
         patched.setattr(TableWriter, "seal", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            lease.take(Storage(spark, warehouse), [second])
+            lease.take_leases(Storage(spark, warehouse), [second])
     with lock.hold(warehouse, part) as third:
         assert third.unclean
-        lease.take(Storage(spark, warehouse), [third])
+        lease.take_leases(Storage(spark, warehouse), [third])
         assert not third.unclean
     with lock.hold(warehouse, part) as fourth:
         assert not fourth.unclean
@@ -157,22 +157,22 @@ def test_the_tables_stay_open_to_an_earlier_attempt_until_a_run_has_closed_them(
 
 def test_only_the_latest_lease_commits_to_postgres(database, postgres):
     url = address(database, "local")
-    first = Warehouse(url, lease.Lease("collection", 1, "tested"))
+    first = PostgresLoader(url, lease.Lease("collection", 1, "tested"))
     first.unstage()
-    with Warehouse(url, lease.Lease("collection", 2, "tested")) as second:
+    with PostgresLoader(url, lease.Lease("collection", 2, "tested")) as second:
         with pytest.raises(DatabaseError, match="cannot be reached or refuses"):
             first.unstage()  # its connection was ended
         with pytest.raises(SupersededError, match="nothing more is written"):
-            Warehouse(url, lease.Lease("collection", 1, "tested"))
+            PostgresLoader(url, lease.Lease("collection", 1, "tested"))
         second.unstage()
     with pytest.raises(DatabaseError, match=r"another warehouse, tested .* this one is another "):
-        Warehouse(url, lease.Lease("collection", 1, "another"))
+        PostgresLoader(url, lease.Lease("collection", 1, "another"))
 
 
 def test_a_warehouse_damaged_in_a_language_with_digits_of_its_own_is_repaired_by_the_next_run(spark, tmp_path):
     def warehouse() -> str:
         spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
-        taken = lease.take(Storage(spark, str(tmp_path)), [lock.Hold(Writer.COLLECTION, unclean=False)])
+        taken = lease.take_leases(Storage(spark, str(tmp_path)), [lock.Hold(Writer.COLLECTION, unclean=False)])
         return taken[Writer.COLLECTION].warehouse
 
     first = warehouse()

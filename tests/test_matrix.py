@@ -32,7 +32,7 @@ def cells_of(csr: sparse.csr_matrix) -> dict[tuple[int, int], float]:
 
 
 def test_the_three_forms_agree_cell_for_cell(seeded):
-    made = matrix.of_warehouse(seeded.ctx())
+    made = matrix.read_matrix(seeded.ctx())
     triples = {(row.user_index, row.item_index): row.score for row in made.triples().collect()}
     coordinates = made.coordinate_matrix()
     assert {(entry.i, entry.j): entry.value for entry in coordinates.entries.collect()} == triples
@@ -66,7 +66,7 @@ def test_a_notebook_keeps_its_session_its_settings_and_its_clock(seeded, monkeyp
     time.tzset()
     seeded.spark.conf.set("spark.sql.session.timeZone", "Asia/Seoul")
     try:
-        with matrix.opened(where) as made:
+        with matrix.open_matrix(where) as made:
             assert time.tzname == ("KST", "KST")
             cells = made.cells.count()
         assert seeded.spark.range(cells).count() == cells  # the session goes on
@@ -81,7 +81,7 @@ def test_a_notebook_without_a_session_gets_one_and_one_without_delta_is_told_so(
     given = os.environ | {"TZ": "Asia/Seoul", "PIPELINE_LOGS": str(seeded.folder / "logs")}
     command = [sys.executable, "-c", NOTEBOOK, f"paths.warehouse={seeded.settings.paths.warehouse}"]
     done = subprocess.run(command, env=given, cwd=ROOT, capture_output=True, text=True, check=True)
-    shape = matrix.of_warehouse(seeded.ctx()).shape()
+    shape = matrix.read_matrix(seeded.ctx()).shape()
     first, second, third, fourth = done.stdout.splitlines()
     assert (first, second, fourth) == (f"{shape} True KST", "None", "3 True")
     assert third.startswith(
@@ -90,7 +90,7 @@ def test_a_notebook_without_a_session_gets_one_and_one_without_delta_is_told_so(
 
 
 def test_a_matrix_larger_than_the_limit_is_refused_before_it_is_read(seeded):
-    made = matrix.of_warehouse(seeded.ctx())
+    made = matrix.read_matrix(seeded.ctx())
     small = matrix.UserItemMatrix(made.cells, made.users, made.items, limit_gb=1e-6)
     assert "export.max_matrix_gb is 1e-06" in seeded.refused(small.csr)
 
@@ -187,3 +187,7 @@ def test_the_test_side_of_a_split_holds_every_pair_of_after(seeded, folder):
 def test_a_split_with_an_empty_side_is_refused(seeded, day, side):
     with pytest.raises(PipelineError, match=f"no preprocessed event lies {side} it"):
         list(split(seeded.ctx(), day))
+
+
+def test_the_earlier_name_opens_the_matrix_too():
+    assert matrix.opened is matrix.open_matrix

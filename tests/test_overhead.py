@@ -30,7 +30,7 @@ def costs(spark, tmp_path_factory, database) -> Costs:
 
     def measure(name: str, work: Callable[[Context], object]) -> None:
         ctx, before = small.ctx(), so_far()
-        ctx.leases = lease.take(ctx.storage, [Hold(part, unclean=False) for part in Writer])
+        ctx.leases = lease.take_leases(ctx.storage, [Hold(part, unclean=False) for part in Writer])
         work(ctx)
         found[name] = {kind: count - before[kind] for kind, count in so_far().items()}
 

@@ -18,7 +18,7 @@ from spark_jobs.errors import DatabaseError
 from spark_jobs.flow import LOAD_TO_DATABASE, Writer
 from spark_jobs.postgres import ownership
 from spark_jobs.postgres.database import address
-from spark_jobs.postgres.loader import Warehouse
+from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.postgres.ownership import Owner
 from spark_jobs.settings import ROOT
 from tests.conftest import HEAD, OCTOBER_1, Pipeline
@@ -33,8 +33,8 @@ def url(database, postgres) -> str:
     return address(database, "local")
 
 
-def opened(url: str, owner: Owner, epoch: int = 1) -> Warehouse:
-    return Warehouse(url, lease.Lease("collection", epoch, owner.warehouse), owner)
+def opened(url: str, owner: Owner, epoch: int = 1) -> PostgresLoader:
+    return PostgresLoader(url, lease.Lease("collection", epoch, owner.warehouse), owner)
 
 
 def owner_of(postgres) -> tuple:
@@ -43,25 +43,25 @@ def owner_of(postgres) -> tuple:
 
 
 def hand_over(url: str, to: Owner, expected: Owner | None) -> None:
-    with Warehouse(url) as database, database.transaction() as cursor:
+    with PostgresLoader(url) as database, database.transaction() as cursor:
         ownership.hand_over(cursor, to, expected)
 
 
 def release(url: str, owner: Owner) -> bool:
-    with Warehouse(url) as database, database.transaction() as cursor:
+    with PostgresLoader(url) as database, database.transaction() as cursor:
         return ownership.release(cursor, owner.warehouse)
 
 
 def test_a_second_warehouse_is_refused_by_both_names_and_writes_nothing(url, postgres):
     opened(url, OURS).connection.close()
     before = postgres("SELECT xmin::text, * FROM pipeline.owner"), postgres("SELECT * FROM pipeline.leases")
-    for refused in (lambda: opened(url, THEIRS), lambda: Warehouse(url, None, THEIRS)):
+    for refused in (lambda: opened(url, THEIRS), lambda: PostgresLoader(url, None, THEIRS)):
         with pytest.raises(DatabaseError) as caught:
             refused()
         assert all(part in str(caught.value) for part in (str(OURS), str(THEIRS), "make handover"))
     assert before == (postgres("SELECT xmin::text, * FROM pipeline.owner"), postgres("SELECT * FROM pipeline.leases"))
-    Warehouse(url, None, OURS).connection.close()
-    Warehouse(url).connection.close()
+    PostgresLoader(url, None, OURS).connection.close()
+    PostgresLoader(url).connection.close()
 
 
 def test_a_warehouse_that_moved_is_the_same_and_its_path_is_updated(url, postgres):
@@ -137,7 +137,7 @@ def test_a_released_database_keeps_its_rows_until_another_warehouse_claims_it(ur
     assert not release(url, THEIRS) and release(url, OURS) and not release(url, OURS)
     assert owner_of(postgres) == ("ours", "/data/ours", True)
     assert postgres("SELECT count(*) FROM user_events") == [(1,)]
-    Warehouse(url, None, THEIRS).connection.close()  # a reader of nobody's database is not refused
+    PostgresLoader(url, None, THEIRS).connection.close()  # a reader of nobody's database is not refused
     with opened(url, OURS, epoch=2) as same:
         assert same.removed is None
     assert release(url, OURS)
@@ -217,8 +217,8 @@ def test_two_warehouses_of_real_runs(spark, tmp_path, database, postgres):
         loads(ctx)
     assert first.paths.warehouse in str(caught.value) and second.paths.warehouse in str(caught.value)
     with pytest.raises(DatabaseError, match="another warehouse"):
-        check.served(context(second, spark))
-    found = check.served(context(first, spark))
+        check.compare_served_hours(context(second, spark))
+    found = check.compare_served_hours(context(first, spark))
     assert (found.hours, found.rows) == (1, 1)
     moved = replace(first, paths=replace(first.paths, warehouse=str(tmp_path / "moved")))
     Path(first.paths.warehouse).rename(moved.paths.warehouse)

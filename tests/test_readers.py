@@ -9,8 +9,8 @@ from spark_jobs import tables
 from spark_jobs.errors import IdentityError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering, handle_missing_values, remove_duplicates
 from spark_jobs.postgres import served_hours
-from spark_jobs.report.facts import gathered
-from spark_jobs.report.run_summary import identities
+from spark_jobs.report.facts import gather_facts
+from spark_jobs.report.run_summary import describe_identities
 from tests.conftest import DAY_1, HEAD
 from tests.test_snapshots import dies
 from tests.unfenced import unfenced
@@ -21,8 +21,8 @@ DAY_ROWS = [ROW.format(time=f"0{hour}:0{user}", kind="view", user=user) for hour
 
 def flow(pipeline) -> dict:
     """The report's flow; check and report have no complaint."""
-    assert len(list(identities(pipeline.ctx()))) == 3
-    found = gathered(pipeline.ctx(), {})
+    assert len(list(describe_identities(pipeline.ctx()))) == 3
+    found = gather_facts(pipeline.ctx(), {})
     pipeline.facts = found
     return {name: count for name, count in found["flow"].items() if count}
 
@@ -47,9 +47,9 @@ def test_a_reader_between_the_commits_of_each_writer_shows_the_state_of_the_ledg
     pipeline.judge()
     judged = {"raw": 13, "valid": 12, "rejected": 1}
     dies(monkeypatch, "load.committed", pipeline.load)
-    assert served_hours.served(pipeline.ctx()) == served_hours.Served(hours=0, rows=12, waiting=0)
+    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.Served(hours=0, rows=12, waiting=0)
     pipeline.load()
-    assert served_hours.served(pipeline.ctx()) == served_hours.Served(hours=3, rows=12, waiting=0)
+    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.Served(hours=3, rows=12, waiting=0)
     dies(monkeypatch, "building.written", daily(pipeline, remove_duplicates))
     assert flow(pipeline) == judged
     for job in (remove_duplicates, handle_missing_values):
@@ -72,9 +72,9 @@ def test_a_reader_between_the_commits_of_each_writer_shows_the_state_of_the_ledg
         "raw_events": 14,
         "landed_files": 2,
     }
-    assert served_hours.served(pipeline.ctx()) == served_hours.Served(hours=3, rows=12, waiting=0)
+    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.Served(hours=3, rows=12, waiting=0)
     pipeline.judge()
-    assert served_hours.served(pipeline.ctx()) == served_hours.Served(hours=2, rows=8, waiting=1)
+    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.Served(hours=2, rows=8, waiting=1)
     for job, moment, kept in (
         (remove_duplicates, "building.written", 12),
         (handle_missing_values, "building.written", 13),
@@ -97,23 +97,23 @@ def served(landed):
 
 
 def test_a_difference_made_by_hand_is_found(served, postgres):
-    assert served_hours.served(served.ctx()).hours == 3
+    assert served_hours.compare_served_hours(served.ctx()).hours == 3
     postgres("UPDATE user_events SET price = 11 WHERE timestamp < '2019-10-01 01:00'")
     with pytest.raises(IdentityError, match="2019-10-01T00: PostgreSQL has 4 rows"):
-        served_hours.served(served.ctx())
+        served_hours.compare_served_hours(served.ctx())
     postgres("UPDATE user_events SET price = 10")
     postgres("INSERT INTO user_events (user_id, item_id, event_type, timestamp) VALUES (1, 1, 'view', '2019-10-05')")
     with pytest.raises(IdentityError, match="2019-10-05T00: PostgreSQL has 1 rows"):
-        served_hours.served(served.ctx())
+        served_hours.compare_served_hours(served.ctx())
     postgres("DELETE FROM user_events WHERE timestamp >= '2019-10-05'")
     postgres("DELETE FROM pipeline.loaded_hours WHERE hour = '2019-10-01 02:00'")
     with pytest.raises(IdentityError, match="2019-10-01T02: PostgreSQL's ledger has no entry, Delta's 4:"):
-        served_hours.served(served.ctx())
+        served_hours.compare_served_hours(served.ctx())
 
 
 def test_an_hour_that_is_loaded_meanwhile_waits_and_is_not_compared(served, monkeypatch):
     served.put("late.csv", HEAD + ROW.format(time="01:30", kind="purchase", user=9))
-    opened = served_hours.opened
+    opened = served_hours.open_database
 
     def loaded_first(ctx):
         """A writer commits after Delta's ledger was read and before PostgreSQL is."""
@@ -123,9 +123,9 @@ def test_an_hour_that_is_loaded_meanwhile_waits_and_is_not_compared(served, monk
         return opened(ctx)
 
     with monkeypatch.context() as patched:
-        patched.setattr(served_hours, "opened", loaded_first)
-        assert served_hours.served(served.ctx()) == served_hours.Served(hours=2, rows=8, waiting=1)
-    assert served_hours.served(served.ctx()) == served_hours.Served(hours=3, rows=13, waiting=0)
+        patched.setattr(served_hours, "open_database", loaded_first)
+        assert served_hours.compare_served_hours(served.ctx()) == served_hours.Served(hours=2, rows=8, waiting=1)
+    assert served_hours.compare_served_hours(served.ctx()) == served_hours.Served(hours=3, rows=13, waiting=0)
 
 
 def test_counting_a_named_version_reads_the_log_only(served):
@@ -146,4 +146,4 @@ def test_a_warehouse_whose_ledger_names_nothing_is_read_as_it_is(served):
     ctx = served.ctx()
     ctx.ledger.record_hours(row | {"writes": None} for row in ctx.ledger.hours())
     assert served.ctx().count(tables.USER_EVENTS) == 12
-    assert len(list(identities(served.ctx()))) == 3
+    assert len(list(describe_identities(served.ctx()))) == 3

@@ -188,7 +188,7 @@ def test_records_typed_in_bulk_are_what_parse_makes_of_their_text(spark):
     rows.append(dict.fromkeys(columns) | marks | {"malformed": True, "line": "x,y", "file_id": len(rows)})
     rows.append(GOOD | marks | {"line": '"501",1001', "file_id": len(rows)})
     batch = pa.RecordBatch.from_pylist(rows, schema(Header(columns, columns)))
-    typed = arrow_fast_path.typed(batch, columns)
+    typed = arrow_fast_path.parse_plain(batch, columns)
     plain_ones = 1 + sum(map(len, PLAIN.values()))
     assert typed.column("typed").to_pylist() == [number < plain_ones for number in range(len(rows))]
     frames = (spark.createDataFrame(pa.Table.from_batches([each])) for each in (batch, typed))
@@ -201,7 +201,7 @@ def test_late_days_of_a_month_are_typed_in_bulk_unless_one_beside_them_is_none()
         marks = {"line": None, "malformed": False, "unfinished": False, "file_id": 1, "part": 1}
         rows = [{"timestamp": f"{time} 00:00:00 UTC"} | marks for time in times]
         batch = pa.RecordBatch.from_pylist(rows, schema(Header(("timestamp",), ("timestamp",))))
-        return arrow_fast_path.typed(batch, ("timestamp",)).column("typed").to_pylist()
+        return arrow_fast_path.parse_plain(batch, ("timestamp",)).column("typed").to_pylist()
 
     assert of("2020-02-29", "2019-10-31") == [True, True]
     assert of("2020-02-29", "2019-02-29", "2019-10-28") == [False, False, True]

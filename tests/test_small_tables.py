@@ -79,11 +79,11 @@ def test_rows_take_the_place_of_those_of_their_partitions_and_of_no_others(stora
 
 
 def test_no_job_runs_to_read_write_count_or_name_versions(spark, storage):
-    lease.take(storage, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].writer(storage).put_rows(
-        tables.HOUR_STATUS, [HOUR]
-    )
+    lease.take_leases(storage, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].writer(
+        storage
+    ).put_rows(tables.HOUR_STATUS, [HOUR])
     before = jobs(spark)
-    leases = lease.take(storage, [lock.Hold(Writer.COLLECTION, unclean=True)])  # every table is sealed
+    leases = lease.take_leases(storage, [lock.Hold(Writer.COLLECTION, unclean=True)])  # every table is sealed
     writer = leases[Writer.COLLECTION].writer(storage)
     assert jobs(spark) <= before + len(written_by(Writer.COLLECTION))  # some are made then: a job each
     before = jobs(spark)
@@ -112,7 +112,7 @@ def test_a_column_that_a_table_does_not_have_yet_is_added_and_is_null_in_older_r
 def test_only_the_latest_attempt_writes_rows(spark, storage):
     def attempt() -> TableWriter:
         other = Storage(spark, storage.warehouse)
-        return lease.take(other, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].writer(other)
+        return lease.take_leases(other, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].writer(other)
 
     first = attempt()
     first.put_rows(tables.HOUR_STATUS, [HOUR])
@@ -134,7 +134,7 @@ def lease_of(spark, storage, part: str, **beside) -> dict:
         log = attempt.log(tables.LEASES)
         begin = log.begin
         log.begin = lambda **options: (begin(**options), beside.pop("begin", lambda: None)())[0]
-    return lease.take(attempt, [lock.Hold(part, unclean=False)])
+    return lease.take_leases(attempt, [lock.Hold(part, unclean=False)])
 
 
 @pytest.mark.parametrize("moment", ["rows", "begin"])

@@ -72,7 +72,7 @@ def dies(monkeypatch, at: str, action) -> None:
             raise KeyboardInterrupt(name)
 
     with monkeypatch.context() as patched:
-        patched.setattr(failpoints, "reached", reached)
+        patched.setattr(failpoints, "reach", reached)
         with pytest.raises(KeyboardInterrupt, match=at):
             action()
 

@@ -9,9 +9,9 @@ import pytest
 from spark_jobs.errors import SourceError
 from spark_jobs.sources import files
 from spark_jobs.sources.change_detection import Strict, decide
-from spark_jobs.sources.header import columns
+from spark_jobs.sources.header import map_columns
 from spark_jobs.sources.listing import Found, list_files
-from spark_jobs.sources.records import Header, Part, read, split
+from spark_jobs.sources.records import FileSplit, Header, read_split, split
 from tests.conftest import CASES, HEAD
 
 ROW = "2019-10-01 09:01:00 UTC,view,1001,2053013555631882655,electronics.smartphone,acme,10.00,501,s-1\n"
@@ -20,10 +20,10 @@ ROW = "2019-10-01 09:01:00 UTC,view,1001,2053013555631882655,electronics.smartph
 def records(path: Path) -> list[dict]:
     examined = files.examine(str(path))
     assert examined.refusal is None
-    header = Header(examined.header, tuple(columns([name.strip() for name in examined.header])))
-    part = Part(1, 1, str(path), examined.body_from, examined.content_bytes, examined.unfinished_from is not None)
+    header = Header(examined.header, tuple(map_columns([name.strip() for name in examined.header])))
+    part = FileSplit(1, 1, str(path), examined.body_from, examined.content_bytes, examined.unfinished_from is not None)
     with files.open_content(str(path), part.start) as stream:
-        return [row for batch in read(part, stream, header) for row in batch.to_pylist()]
+        return [row for batch in read_split(part, stream, header) for row in batch.to_pylist()]
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_a_truncated_gzip_is_refused_and_two_members_are_both_read():
 )
 def test_a_header_that_cannot_be_used_gets_one_sentence(names, says):
     with pytest.raises(SourceError, match=says):
-        columns(names)
+        map_columns(names)
 
 
 def test_an_unknown_or_empty_column_name_is_left_out():
-    assert columns(["user_id", "x", "", "item_id", "event_type", "timestamp"])[1:3] == ["unknown_1", "unknown_2"]
+    assert map_columns(["user_id", "x", "", "item_id", "event_type", "timestamp"])[1:3] == ["unknown_1", "unknown_2"]
 
 
 @pytest.mark.parametrize(
@@ -142,12 +142,12 @@ def test_parts_of_a_file_give_the_same_records_as_the_whole(tmp_path, monkeypatc
     path.write_text(HEAD + "".join(ROW.replace("s-1", f"s-{i}") for i in range(50)))
     examined = files.examine(str(path))
     assert len(examined.cuts) > 5
-    header = Header(examined.header, tuple(columns(list(examined.header))))
+    header = Header(examined.header, tuple(map_columns(list(examined.header))))
     bounds = [examined.body_from, *examined.cuts, examined.content_bytes]
     found = []
     for start, end in pairwise(bounds):
         with files.open_content(str(path), start) as stream:
-            batches = read(Part(1, 1, str(path), start, end, False), stream, header)
+            batches = read_split(FileSplit(1, 1, str(path), start, end, False), stream, header)
             found += [row["session_id"] for batch in batches for row in batch.to_pylist()]
     assert found == [f"s-{i}" for i in range(50)]
 
@@ -164,7 +164,7 @@ KAGGLE = tuple(HEAD.strip().split(","))
 
 def decided(header: tuple[str, ...], strict: Strict):
     """What is decided about a second file with this header, after one with Kaggle's."""
-    first = {"path": "/raw/a.csv", "status": "landed", "file_id": 1, "header": columns(list(KAGGLE)), "rows": 1}
+    first = {"path": "/raw/a.csv", "status": "landed", "file_id": 1, "header": map_columns(list(KAGGLE)), "rows": 1}
     known = {"/raw/a.csv": first | {"digest": "a", "part": 1, "unfinished_from": None, "content_bytes": 9}}
     examined = files.Examined("/raw/b.csv", digest="b", content_bytes=100, header=header, body_from=50)
     (decision,) = decide([(Found("/raw/b.csv", "b.csv", 100, 0), examined)], known, 2, strict)

@@ -11,7 +11,7 @@ from spark_jobs.coordination.lease import Lease
 from spark_jobs.errors import IdentityError
 from spark_jobs.postgres.connection import connect
 from spark_jobs.postgres.database import address
-from spark_jobs.postgres.loader import StagedDay, Warehouse
+from spark_jobs.postgres.loader import PostgresLoader, StagedDay
 from spark_jobs.postgres.staging import Staged
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD, Pipeline
@@ -46,7 +46,7 @@ def staged_day(events: Staged, items: Staged) -> StagedDay:
 def test_only_rows_of_attempts_that_reported_are_used_whenever_the_others_write(database, postgres):
     url, lease = address(database, "local"), Lease("collection", 1, "with-attempts")
     postgres("DELETE FROM pipeline.leases WHERE warehouse = 'with-attempts'")
-    with Warehouse(url, lease) as warehouse, ExitStack() as opened:
+    with PostgresLoader(url, lease) as warehouse, ExitStack() as opened:
         warehouse.stage([DAY])
         late = opened.enter_context(closing(connect(url, f"{warehouse.fence.name} 9")))
         tables = [warehouse.fence.staged(name, DAY) for name in ("staging_events", "staging_items")]
@@ -68,7 +68,7 @@ def test_only_rows_of_attempts_that_reported_are_used_whenever_the_others_write(
 
 @pytest.mark.parametrize("attempts", [(), (7, 8)], ids=["none reported", "both reported"])
 def test_a_report_too_few_or_too_many_is_an_identity_error(database, postgres, attempts):
-    with Warehouse(address(database, "local")) as warehouse:
+    with PostgresLoader(address(database, "local")) as warehouse:
         warehouse.stage([DAY])
         with warehouse.transaction() as cursor:
             for attempt in (7, 8):
@@ -90,13 +90,13 @@ def landed(pipeline: Pipeline, brand: str = "café 삼성") -> Pipeline:
 
 
 def test_a_task_of_the_load_that_is_run_again_changes_nothing(pipeline, postgres, monkeypatch):
-    once = Warehouse.copy
+    once = PostgresLoader.copy
 
     def twice(self, *args):
         once(self, *args)  # its executor is lost after the commit: no report arrives
         return once(self, *args)
 
-    monkeypatch.setattr(Warehouse, "copy", twice)
+    monkeypatch.setattr(PostgresLoader, "copy", twice)
     assert landed(pipeline).load()["rows_loaded"] == 4
     assert postgres("SELECT item_id FROM user_events ORDER BY 1") == [(1,), (2,), (3,), (4,)]
     assert [line[:4] for line in postgres(ITEMS)] == [

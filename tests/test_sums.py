@@ -12,9 +12,9 @@ from pyspark.sql import functions as F
 from spark_jobs import tables
 from spark_jobs.delta.schema import schema
 from spark_jobs.transforms import features, scores
-from spark_jobs.transforms.aggregates import item_sums, more_item_sums, user_sums
-from spark_jobs.transforms.interactions import more_cells, pair_scores, pairs, score
-from spark_jobs.transforms.key_filters import not_sharing_key, sharing_key
+from spark_jobs.transforms.aggregates import add_item_sums, item_sums, user_sums
+from spark_jobs.transforms.interactions import find_first_meetings, merge_cells, score, score_pairs
+from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
 
 WEIGHTS = {"view": 1.0, "cart": 3.25, "rating": 4.0, "purchase": 5.0}
 LAST = date(2019, 10, 3)
@@ -55,17 +55,17 @@ def rows(frame) -> list:
 
 def test_item_sums_grown_by_a_day_are_those_of_all_days(interactions):
     before, new_rows = split(interactions)
-    theirs = sharing_key(interactions, new_rows, "user_id")
-    day = item_sums(new_rows, pairs(theirs, F.expr(NOW)))
-    grown = more_item_sums(item_sums(before, pairs(before)), day, new_rows)
-    assert rows(grown) == rows(item_sums(interactions, pairs(interactions)))
+    theirs = with_keys_of(interactions, new_rows, "user_id")
+    day = item_sums(new_rows, find_first_meetings(theirs, F.expr(NOW)))
+    grown = add_item_sums(item_sums(before, find_first_meetings(before)), day, new_rows)
+    assert rows(grown) == rows(item_sums(interactions, find_first_meetings(interactions)))
 
 
 def test_users_with_new_rows_are_found_as_among_all(interactions):
     _, new_rows = split(interactions)
-    theirs = sharing_key(interactions, new_rows, "user_id")
-    whole = of_user(user_sums(interactions, pairs(interactions)))
-    told = of_user(user_sums(theirs, pairs(theirs, F.expr(NOW))))
+    theirs = with_keys_of(interactions, new_rows, "user_id")
+    whole = of_user(user_sums(interactions, find_first_meetings(interactions)))
+    told = of_user(user_sums(theirs, find_first_meetings(theirs, F.expr(NOW))))
     assert NEWCOMER in told and len(told) < len(whole)
     assert told == {user: row for user, row in whole.items() if user in told}
 
@@ -76,8 +76,8 @@ def of_user(sums) -> dict:
 
 def test_a_pair_is_met_once_and_bought_for_the_first_time_once(interactions):
     before, new_rows = split(interactions)
-    first, whole = pairs(before), pairs(interactions)
-    then = pairs(sharing_key(interactions, new_rows, "user_id"), F.expr(NOW))
+    first, whole = find_first_meetings(before), find_first_meetings(interactions)
+    then = find_first_meetings(with_keys_of(interactions, new_rows, "user_id"), F.expr(NOW))
     both = rows(first.unionByName(then).groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
     assert both == rows(whole.groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
     assert {row.met for row in whole.collect()} == {1}
@@ -91,14 +91,14 @@ AWKWARD = {"view": 0.3, "cart": 0.1, "rating": 0.000001, "purchase": 12345.67890
 def test_scores_grown_by_a_day_are_those_of_all_days_to_the_last_bit(interactions, weights):
     before, new_rows = split(interactions)
     standing, new = (
-        pair_scores(days, weights).selectExpr("*", "user_id AS user_index", "item_id AS item_index")
+        score_pairs(days, weights).selectExpr("*", "user_id AS user_index", "item_id AS item_index")
         for days in (before, new_rows)
     )
-    touched = more_cells(sharing_key(standing, new_rows, "user_id").unionByName(new))
+    touched = merge_cells(with_keys_of(standing, new_rows, "user_id").unionByName(new))
     grown = touched.select("user_id", "item_id", "score").unionByName(
-        not_sharing_key(standing, new_rows, "user_id").select("user_id", "item_id", "score")
+        without_keys_of(standing, new_rows, "user_id").select("user_id", "item_id", "score")
     )
-    assert rows(grown) == rows(pair_scores(interactions, weights))
+    assert rows(grown) == rows(score_pairs(interactions, weights))
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,14 @@ from spark_jobs.flow import Writer
 from spark_jobs.inspection import reconciliation
 from spark_jobs.settings import load
 from spark_jobs.sources import arrow_fast_path
-from spark_jobs.sources.header import columns
-from spark_jobs.sources.records import Header, Part, RecordCounter, read
+from spark_jobs.sources.header import map_columns
+from spark_jobs.sources.records import FileSplit, Header, RecordCounter, read_split
 from spark_jobs.sources.suppression import Suppression, digest_user, key_id
 from tests.conftest import HEAD
 
 USER, OTHER = 900_000_001, 541_312_140
 NAMES = tuple(HEAD.strip().split(","))
-HEADER = Header(NAMES, tuple(columns(list(NAMES))))
+HEADER = Header(NAMES, tuple(map_columns(list(NAMES))))
 ROW = "2019-10-01 09:00:00 UTC,view,1,77,,,5.00,{user},{session}\n"
 KEY = b"k" * 32
 
@@ -38,8 +38,8 @@ def find(*lines: str) -> list[bool]:
     data = "".join(lines).encode()
     suppression = Suppression(KEY, frozenset([digest_user(KEY, USER)]))
     found = []
-    for batch in read(Part(1, 1, "", 0, len(data), False), io.BytesIO(data), HEADER):
-        found += suppression.find(arrow_fast_path.typed(batch, HEADER.columns)).to_pylist()
+    for batch in read_split(FileSplit(1, 1, "", 0, len(data), False), io.BytesIO(data), HEADER):
+        found += suppression.find(arrow_fast_path.parse_plain(batch, HEADER.columns)).to_pylist()
     return found
 
 
@@ -85,7 +85,7 @@ def test_the_records_that_are_counted_are_those_that_are_read(texts, size, ends)
     counter = RecordCounter()
     for start in range(0, len(data), size):
         counter.add(data[start : start + size])
-    batches = read(Part(1, 1, "", 0, len(data), not ends), io.BytesIO(data), HEADER)
+    batches = read_split(FileSplit(1, 1, "", 0, len(data), not ends), io.BytesIO(data), HEADER)
     assert counter.count() == sum(batch.num_rows for batch in batches)
 
 
@@ -95,7 +95,7 @@ def sessions(pipeline) -> list[str]:
 
 
 def counts(pipeline) -> tuple[int, int, int]:
-    return tuple(reconciliation.records(pipeline.ctx()).values())
+    return tuple(reconciliation.reconcile_records(pipeline.ctx()).values())
 
 
 def test_records_of_an_erased_user_never_land_until_that_is_lifted(pipeline):
@@ -133,7 +133,7 @@ def test_records_of_an_erased_user_never_land_until_that_is_lifted(pipeline):
     wrong = ctx.ledger.files()[0] | {"records": 99}
     ctx.ledger.record_files([wrong])
     with pytest.raises(IdentityError, match=r"a\.csv: 99 records were counted, but 5 landed and 0 were suppressed"):
-        reconciliation.records(ctx)
+        reconciliation.reconcile_records(ctx)
 
 
 def test_a_remote_warehouse_needs_an_address_for_the_key():

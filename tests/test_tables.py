@@ -14,7 +14,7 @@ import pytest
 from spark_jobs import tables
 from spark_jobs.builds import building
 from spark_jobs.delta.files import compact
-from spark_jobs.matrix import of_warehouse
+from spark_jobs.matrix import read_matrix
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import CASES, Pipeline
@@ -170,7 +170,7 @@ def test_matrix_and_features_of_the_rating_case_are_the_published_ones(pipeline)
     users = {row.user_id: row.user_index for row in pipeline.read(tables.USER_INDEX).collect()}
     items = {row.item_id: row.item_index for row in pipeline.read(tables.ITEM_INDEX).collect()}
     assert (sorted(users.values()), sorted(items.values())) == ([0, 1, 2], [0, 1])
-    matrix = of_warehouse(pipeline.ctx()).csr()
+    matrix = read_matrix(pipeline.ctx()).csr()
     assert (matrix.shape, matrix.sum()) == ((3, 2), 28)
     assert {pair: matrix[users[pair[0]], items[pair[1]]] for pair in cells} == cells
 
@@ -222,7 +222,7 @@ def test_snapshots_grown_by_a_day_are_those_from_scratch(spark, tmp_path, databa
     check(pipeline, postgres, compute(paths, weights=AWKWARD))
     ctx, table = pipeline.ctx(), tables.USER_FEATURES
     named = ctx.ledger.last_build("feature_engineering")["writes"]
-    grown = building.Snapshot("", end, "", "", {}, False, [start], before=named, reads={}, events=0)
+    grown = building.BuildPlan("", end, "", "", {}, False, [start], before=named, reads={}, events=0)
     assert grown.added_to(ctx, table, tables.ITEM_SUMS) == [start]
     for before in ({}, named | {table.name: named[table.name] + 5}):  # not named, and no longer there
         assert dataclasses.replace(grown, before=before).added_to(ctx, table) is None

@@ -7,11 +7,11 @@ import pytest
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import DEDUPED_EVENTS, USER_EVENTS
-from spark_jobs.transforms.dedupe import kept, latest_first, placed
-from spark_jobs.transforms.impute import fills, repair
-from spark_jobs.transforms.indexing import new_ids, numbered, offsets
-from spark_jobs.transforms.interactions import daily_interactions, pair_scores
-from spark_jobs.transforms.latest_attributes import latest_known
+from spark_jobs.transforms.dedupe import keep_latest, latest_first, rank_duplicates
+from spark_jobs.transforms.impute import find_fills, repair
+from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
+from spark_jobs.transforms.interactions import daily_interactions, score_pairs
+from spark_jobs.transforms.latest_attributes import find_latest_known
 from spark_jobs.transforms.partitioning import ROWS_OF_A_PART
 
 DAY = datetime(2019, 10, 1)
@@ -44,7 +44,7 @@ def events(spark, *rows: dict):
 
 
 def chosen(frame, exempt=()) -> list[tuple]:
-    rows = kept(placed(frame, DEDUPED_EVENTS.key_columns(), [DAY], 3 * ROWS_OF_A_PART), exempt)
+    rows = keep_latest(rank_duplicates(frame, DEDUPED_EVENTS.key_columns(), [DAY], 3 * ROWS_OF_A_PART), exempt)
     return sorted((row.timestamp.second, row.price, row.session_id or "") for row in rows.collect())
 
 
@@ -85,7 +85,7 @@ def test_exempt_types_keep_every_row(spark):
 
 
 def repaired(frame) -> list[tuple]:
-    rows = repair(frame, fills(frame)).orderBy("user_id").collect()
+    rows = repair(frame, find_fills(frame)).orderBy("user_id").collect()
     return [(row.user_id, row.price, row.price_source, row.rating, row.rating_source) for row in rows]
 
 
@@ -118,7 +118,7 @@ def test_fills_are_looked_for_only_where_a_value_may_be_missing(spark, missing):
         *([{"user_id": 3}] if "price" in missing else []),
         *([{"user_id": 4, "event_type": "rating", "price": "1"}] if "rating" in missing else []),
     )
-    whole, less = repair(frame, fills(frame)), repair(frame, fills(frame, missing))
+    whole, less = repair(frame, find_fills(frame)), repair(frame, find_fills(frame, missing))
     assert less.schema == whole.schema
     assert less.orderBy("user_id").collect() == whole.orderBy("user_id").collect()
 
@@ -153,8 +153,8 @@ def test_scores_add_the_weights_of_a_pairs_events(spark):
         {"event_type": "purchase", "price": "1"},
         {"event_type": "rating", "rating": "5", "price": "1", "item_id": 2},
     )
-    base = daily_interactions(repair(frame, fills(frame)), [DAY], 3 * ROWS_OF_A_PART)
-    scores = pair_scores(base, WEIGHTS).orderBy("item_id").collect()
+    base = daily_interactions(repair(frame, find_fills(frame)), [DAY], 3 * ROWS_OF_A_PART)
+    scores = score_pairs(base, WEIGHTS).orderBy("item_id").collect()
     assert [(row.user_id, row.item_id, row.score) for row in scores] == [(1, 1, 9.0), (1, 2, 4.0)]
 
 
@@ -168,7 +168,7 @@ def test_latest_known_skips_events_that_say_nothing_and_breaks_ties_as_deduplica
         {"item_id": 2, "time": "09:00:00", "brand": "alone"},
         {"item_id": 3},
     )
-    rows = latest_known(frame, ["brand", "price"]).orderBy("item_id").collect()
+    rows = find_latest_known(frame, ["brand", "price"]).orderBy("item_id").collect()
     assert [(row.item_id, row.brand, row.price) for row in rows] == [
         (1, "dear", 9),
         (2, "alone", None),
@@ -186,7 +186,7 @@ def test_latest_known_is_what_a_plain_sort_of_all_events_says(spark):
     due = {item: {"brand": None, "price": None} for item in range(7)}
     for row in reversed(frame.orderBy(*latest_first()).collect()):
         due[row.item_id] |= {name: row[name] for name in ("brand", "price") if row[name] is not None}
-    found = latest_known(frame, ["brand", "price"]).collect()
+    found = find_latest_known(frame, ["brand", "price"]).collect()
     assert {row.item_id: {"brand": row.brand, "price": row.price} for row in found} == due
 
 
@@ -196,5 +196,5 @@ def test_new_ids_are_numbered_by_first_day_and_id_after_those_that_have_a_number
     index = spark.createDataFrame([(0, 20, date(2019, 9, 1))], "user_index BIGINT, user_id BIGINT, first_day DATE")
     fresh = new_ids(seen, index, "user_id")
     by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
-    rows = numbered(fresh, offsets(by_day, 1), "user_id", "user_index").orderBy("user_index").collect()
+    rows = assign_numbers(fresh, first_numbers(by_day, 1), "user_id", "user_index").orderBy("user_index").collect()
     assert [(row.user_index, row.user_id) for row in rows] == [(1, 10), (2, 30), (3, 5)]

@@ -19,7 +19,7 @@ TABLE = tables.REJECTED_EVENTS
 
 def attempt(spark, folder) -> TableWriter:
     storage = Storage(spark, str(folder / "warehouse"))
-    return lease.take(storage, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].writer(storage)
+    return lease.take_leases(storage, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].writer(storage)
 
 
 def rows(writer: TableWriter, *ids: int, day: datetime | None = DAY):
@@ -78,7 +78,7 @@ def test_an_attempt_that_wakes_before_it_takes_back_leaves_what_a_later_one_wrot
         assert name == "undo.decided" and undo_after(second, TABLE, version)
         second.append(TABLE, rows(second, 20))
 
-    monkeypatch.setattr(failpoints, "reached", later)
+    monkeypatch.setattr(failpoints, "reach", later)
     with pytest.raises(SupersededError, match="rejected_events was not written"):
         undo_after(writer, TABLE, version)
     assert ids(writer) == [0, 1, 2, 3, 4, 5, 20]

@@ -43,7 +43,7 @@ def test_rows_of_a_killed_verdict_go_also_where_their_hour_is_gone(pipeline, mon
     pipeline.land()
     pipeline.judge()
     assert pipeline.values(tables.USER_EVENTS, "user_id") == [(501,), (503,)]
-    assert reconciliation.events(pipeline.ctx())["user_events"] == 2
+    assert reconciliation.reconcile_events(pipeline.ctx())["user_events"] == 2
 
 
 def test_a_day_of_a_killed_build_is_in_no_snapshot_until_it_is_built(pipeline, monkeypatch):
@@ -72,7 +72,7 @@ def test_upkeep_takes_back_a_killed_build_while_the_files_before_it_are_there(pi
     killed(monkeypatch, "record_builds", lambda: remove_duplicates.run(pipeline.ctx(), DAY_1))
     assert pipeline.values(tables.DEDUPED_EVENTS, "user_id") == [(501,), (502,)]
     with leased(pipeline.settings, pipeline.spark, [Writer.PREPROCESSING]) as ctx:
-        upkeep.optimize(ctx, Writer.PREPROCESSING)
+        upkeep.compact_closed_days(ctx, Writer.PREPROCESSING)
     assert pipeline.values(tables.DEDUPED_EVENTS, "user_id") == [(501,)]
     vacuum(pipeline.ctx().storage, tables.DEDUPED_EVENTS, 0)
     pipeline.daily()

@@ -12,7 +12,7 @@ import pytest
 from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.coordination import lock
-from spark_jobs.delta.files import held, vacuum
+from spark_jobs.delta.files import measure_files, vacuum
 from spark_jobs.delta.schema import PROPERTIES
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError
@@ -34,7 +34,7 @@ def rows(pipeline, table) -> object:
 
 def optimized(pipeline) -> int:
     with leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]) as ctx:
-        return upkeep.optimize(ctx, Writer.COLLECTION)["days_joined"]
+        return upkeep.compact_closed_days(ctx, Writer.COLLECTION)["days_joined"]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_what_a_table_takes_is_counted_wherever_the_warehouse_is(spark, tmp_path
         storage = Storage(spark, str(tmp_path / name))
         for _ in range(2):
             unfenced(storage).append(tables.LEASES, storage.frame(tables.LEASES, [row]))
-        there = held(storage, tables.LEASES)
+        there = measure_files(storage, tables.LEASES)
         found.append((there.files, there.log_entries, there.checkpoint_bytes > 0))
         assert storage.every_file(tables.LEASES).count() == 2
     assert found == [(2, 3, True)] * 2
@@ -68,10 +68,10 @@ def test_small_files_of_closed_days_are_joined_and_a_killed_landing_is_taken_bac
     """Then the version that the ledger names can no longer be read: its files are gone."""
     with lock.hold(hourly.settings.paths.warehouse, Writer.COLLECTION), pytest.raises(BusyError):
         optimized(hourly)
-    kept, files = rows(hourly, tables.RAW_EVENTS), held(hourly.ctx().storage, tables.RAW_EVENTS).files
+    kept, files = rows(hourly, tables.RAW_EVENTS), measure_files(hourly.ctx().storage, tables.RAW_EVENTS).files
     assert optimized(hourly) == 1
     assert rows(hourly, tables.RAW_EVENTS) == kept
-    assert files == 7 and held(hourly.ctx().storage, tables.RAW_EVENTS).files == 2
+    assert files == 7 and measure_files(hourly.ctx().storage, tables.RAW_EVENTS).files == 2
     assert optimized(hourly) == 0
     storage = hourly.ctx().storage
     vacuum(storage, tables.RAW_EVENTS, 0)
@@ -85,7 +85,7 @@ def test_a_day_that_is_not_complete_is_left(pipeline):
     for hour in range(6):
         pipeline.put(f"{hour:02}.csv", HEAD + f"2019-10-01 {hour:02}:00:00 UTC,view,{hour + 1},77,,,5,501,s\n")
     pipeline.land()
-    assert held(pipeline.ctx().storage, tables.RAW_EVENTS).files == 6
+    assert measure_files(pipeline.ctx().storage, tables.RAW_EVENTS).files == 6
     assert optimized(pipeline) == 0
 
 
@@ -97,7 +97,7 @@ def test_runs_beside_it_notice_nothing(hourly):
     def tidy() -> None:
         while not ended.is_set():
             try:
-                upkeep.tidy(hourly.ctx())
+                upkeep.remove_unneeded(hourly.ctx())
             except Exception as error:
                 failed.append(error)
 
@@ -133,7 +133,7 @@ def test_old_logs_go_and_new_ones_stay(pipeline, monkeypatch):
         for name in (path, path.with_stem(f"{path.stem}-new")):
             name.touch()
         os.utime(path, old)
-    removed = upkeep.tidy(pipeline.ctx())["logs_removed"]
+    removed = upkeep.remove_unneeded(pipeline.ctx())["logs_removed"]
     assert [path.name for path in paths if path.exists()] == ["spark.log"]
     assert removed == len(paths) - 1 and all(path.exists() for path in others)
     assert all(path.with_stem(f"{path.stem}-new").exists() for path in paths)
@@ -150,15 +150,15 @@ def test_the_file_that_airflow_appends_to_is_set_aside_whole(pipeline):
     growing = Path(pipeline.settings.paths.lineage) / upkeep.GROWING
     growing.parent.mkdir()
     growing.write_text("{}\n")
-    upkeep.tidy(pipeline.ctx())
+    upkeep.remove_unneeded(pipeline.ctx())
     (aside,) = growing.parent.iterdir()
     assert (aside != growing, aside.read_text()) == (True, "{}\n")
 
 
 def test_the_sizes_are_told_before_and_after(seeded):
-    found = upkeep.sizes(seeded.ctx())
+    found = upkeep.measure_tables(seeded.ctx())
     one = found["user_events"]
     assert one.files >= 3 and one.on_disk >= one.bytes > 0 and one.log_entries > 1
-    table = upkeep.told(found, found | {"user_events": one.__class__(1, 0, 0, 1, 0)})
+    table = upkeep.as_table(found, found | {"user_events": one.__class__(1, 0, 0, 1, 0)})
     assert table.row_count == len(found)
     assert f"{one.files} → 1" in list(table.columns[1].cells)

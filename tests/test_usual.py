@@ -28,7 +28,7 @@ def ledger(weeks_before: int, **changed) -> dict:
 
 def judged(known: list[dict], **changed) -> dict[str, float]:
     hours = pd.DataFrame([NORMAL | {"unit": unit_name(FRIDAY)} | changed])
-    row = hourly_baseline.beside(hours, [], known, TYPES, LIMITS).iloc[0]
+    row = hourly_baseline.compare_with_baseline(hours, [], known, TYPES, LIMITS).iloc[0]
     return {name: float(row[name]) for name in hours_of(row)}
 
 
@@ -91,11 +91,11 @@ def test_an_hour_without_its_usual_purchases_is_a_warning_in_one_go_and_in_two(p
 
 def test_a_failure_shows_the_rows_that_are_usual():
     hours = pd.DataFrame([NORMAL | {"unit": unit_name(FRIDAY)}])
-    found = hourly_baseline.beside(
+    found = hourly_baseline.compare_with_baseline(
         hours, [], [ledger(1), ledger(2, types={"view": 300, "purchase": 60})], TYPES, LIMITS
     ).iloc[0]
     assert (found["usual_view_rows"], found["usual_purchase_rows"]) == (200, 50)
-    assert pd.isna(hourly_baseline.beside(hours, [], [], TYPES, LIMITS).iloc[0]["usual_view_rows"])
+    assert pd.isna(hourly_baseline.compare_with_baseline(hours, [], [], TYPES, LIMITS).iloc[0]["usual_view_rows"])
 
 
 def test_an_hour_that_this_run_stops_or_that_has_no_rows_is_not_usual():
@@ -105,7 +105,7 @@ def test_an_hour_that_this_run_stops_or_that_has_no_rows_is_not_usual():
     gone = [ledger(4, raw_rows=0, types={"view": 0, "purchase": 0}, mean_price=None)]
 
     def shares(*stopped: datetime) -> list[float]:
-        found = hourly_baseline.beside(hours, {unit_name(hour) for hour in stopped}, gone, TYPES, LIMITS)
+        found = hourly_baseline.compare_with_baseline(hours, {unit_name(hour) for hour in stopped}, gone, TYPES, LIMITS)
         return list(found["usual_purchase_share"].astype(float))
 
     assert shares()[2:] == pytest.approx([40 / 60, 1])

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import ports
 
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import run_guarded
 from spark_jobs.coordination import lock
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.postgres.connection import connect
@@ -211,4 +211,4 @@ def _stop(running: list[subprocess.Popen]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("airflow", main))
+    sys.exit(run_guarded("airflow", main))

@@ -29,8 +29,8 @@ def main() -> int:
     made = archive.with_name(f"{archive.stem}.new")
     with tempfile.TemporaryDirectory() as folder:
         configured = [f"-Dlog4j2.configurationFile={(spark / 'conf' / 'log4j2.properties').as_uri()}"]
-        options = class_archive.to_make(made, spark, os.environ) + configured
-        own = {"SPARK_SUBMIT_OPTS": class_archive.quoted(options), "PIPELINE_LOGS": f"{folder}/logs"}
+        options = class_archive.options_to_make(made, spark, os.environ) + configured
+        own = {"SPARK_SUBMIT_OPTS": class_archive.quote(options), "PIPELINE_LOGS": f"{folder}/logs"}
         done = subprocess.run([spark / "bin" / "spark-submit", __file__, folder], env=os.environ | own, check=False)
     if done.returncode or not made.exists():
         return 1

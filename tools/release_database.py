@@ -10,11 +10,11 @@ from urllib.parse import unquote
 import pyarrow.parquet as pq
 
 from spark_jobs import tables
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import run_guarded
 from spark_jobs.errors import DatabaseError, SettingsError
 from spark_jobs.postgres import ownership
 from spark_jobs.postgres.connection import connect
-from spark_jobs.postgres.errors import named
+from spark_jobs.postgres.errors import translate_errors
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def _release(url: str, name: str) -> bool:
-    with named(), closing(connect(url)) as connection, connection, connection.cursor() as cursor:
+    with translate_errors(), closing(connect(url)) as connection, connection, connection.cursor() as cursor:
         return ownership.release(cursor, name)
 
 
@@ -53,4 +53,4 @@ def warehouse_name(folder: Path) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("clean", main))
+    sys.exit(run_guarded("clean", main))

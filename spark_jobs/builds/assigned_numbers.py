@@ -9,20 +9,20 @@ from spark_jobs.tables import Table
 GIVEN = "pipeline.numbersGiven"  # a property of the table, set before a row leaves it
 
 
-def numbers_given(storage: Storage, index: Table, version: int) -> int:
+def count_assigned(storage: Storage, index: Table, version: int) -> int:
     """The numbers that were given up to a version of the table: the next one to give."""
-    kept = kept_number(storage, index)
+    kept = read_assigned(storage, index)
     if not storage.count(index, version):
         return kept
     return max(kept, storage.read(index, version).agg(F.max(index.columns[0])).first()[0] + 1)
 
 
-def kept_number(storage: Storage, index: Table) -> int:
+def read_assigned(storage: Storage, index: Table) -> int:
     """What `keep_number` kept last; 0 where no row has left the table."""
     return int(storage.log(index).properties().get(GIVEN, 0))
 
 
-def keep_number(writer: TableWriter, index: Table) -> None:
+def write_assigned(writer: TableWriter, index: Table) -> None:
     """Keep with the table how many numbers it has given. Needed before a row leaves it."""
     storage = writer.storage
-    writer.seal(index, {GIVEN: str(numbers_given(storage, index, storage.version(index)))})
+    writer.seal(index, {GIVEN: str(count_assigned(storage, index, storage.version(index)))})

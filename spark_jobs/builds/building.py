@@ -27,7 +27,7 @@ from spark_jobs.windows import DAY, Window
 
 
 @dataclass(frozen=True)
-class Work:
+class DayPlan:
     """The days that a step has to build, with the digest of what each is built from, and the versions it reads."""
 
     step: str
@@ -38,12 +38,14 @@ class Work:
     reads: Mapping[str, int] = field(default_factory=dict)
 
 
-def reading(ctx: Context, *read: Table) -> dict[str, int]:
+def versions_to_read(ctx: Context, *read: Table) -> dict[str, int]:
     """The version of each of these tables that the ledger names: what a build then reads, and records as read."""
     return {table.name: ctx.ledger.version(table) for table in read}
 
 
-def due(ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple[str, str]], *settings: Any) -> Work:
+def find_stale_days(
+    ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple[str, str]], *settings: Any
+) -> DayPlan:
     """Days of the window, and days built before, whose content or settings are not those of their last build.
 
     `inputs` gives for each day the digest of its input and of the user_events content that it stems from. A day that
@@ -64,19 +66,19 @@ def due(ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple
 
     wanted = {day: digest(day) for day in set(inputs) | set(old)}
     days = sorted(day for day in wanted if is_due(day))
-    return Work(step, days, wanted, {day: inputs.get(day, (NOTHING, NOTHING))[1] for day in wanted}, old)
+    return DayPlan(step, days, wanted, {day: inputs.get(day, (NOTHING, NOTHING))[1] for day in wanted}, old)
 
 
-def verdict_of(ctx: Context, suite: Suite, measures: pd.DataFrame, unit: str | None) -> great_expectations.Verdict:
+def judge_measures(ctx: Context, suite: Suite, measures: pd.DataFrame, unit: str | None) -> great_expectations.Verdict:
     """The verdict over measures that have one row for each day in column `unit`, or one row altogether."""
     table = measures.copy()
     table.insert(0, "unit", [str(day) for day in table.pop(unit)] if unit else ["snapshot"])
     return great_expectations.judge(suite, table, ctx.settings.paths.quality, ctx.settings.quality.docs_days)
 
 
-def record(
+def record_days(
     ctx: Context,
-    work: Work,
+    work: DayPlan,
     verdict: great_expectations.Verdict,
     counts: Mapping[str, dict[str, Any]],
     of: Sequence[Table],
@@ -103,12 +105,12 @@ def record(
             | {"status": "built", "output_digest": fingerprint(work.step, work.digests[day]), "counts": named}
             | {"rows_in": int(counted["rows_in"]), "rows_out": int(counted["rows_out"]), "reads": dict(work.reads)}
         )
-    failpoints.reached("building.written")
+    failpoints.reach("building.written")
     ctx.ledger.record_builds(work.step, rows)
-    failpoints.reached("building.recorded")
+    failpoints.reach("building.recorded")
 
 
-def finish(
+def report_verdict(
     ctx: Context, verdict: great_expectations.Verdict, frame: DataFrame, table: Table, rules: Mapping[str, Rule]
 ) -> None:
     """Says the warnings; raises QualityError with expectation, units, rows and three examples where any failed."""
@@ -119,7 +121,7 @@ def finish(
     unit, texts = next(iter(verdict.failed.items()))
     broken = verdict.broken.get(unit, [])
     rows = frame if unit == "snapshot" else frame.where(f"event_date = DATE '{unit}'")
-    shown = [text for rule in broken[:1] for text in examples(rows, table, rule, rules)]
+    shown = [text for rule in broken[:1] for text in find_examples(rows, table, rule, rules)]
     example = f" For example: {' | '.join(shown)}." if shown else ""
     raise QualityError(
         f"{table.name}: stopped {', '.join(verdict.failed)}; what was there before stays. "
@@ -127,7 +129,7 @@ def finish(
     )
 
 
-def examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, Rule], most: int = 3) -> list[str]:
+def find_examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, Rule], most: int = 3) -> list[str]:
     """Up to `most` rows (as JSON) that break the rule named `rule`; none for a rule about the whole."""
     if rule == "repeated_keys":
         broken = frame.groupBy(*table.named_key()).count().where("count > 1")
@@ -141,7 +143,7 @@ def examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, Rule
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class BuildPlan:
     """What matrix and features are to rest on: the latest processed day, a digest of all days and settings.
 
     `added`: the days that came since the last snapshot, where that is all that happened and they are fewer than those
@@ -177,7 +179,7 @@ class Snapshot:
         return ctx.storage.read(table, self.before[table.name])
 
 
-def snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) -> Snapshot:
+def plan_snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) -> BuildPlan:
     """The state that the snapshots of `step`, made from `bases`, should have now. Raises PipelineError where no day is
     built."""
     rows = {day: row for day, row in ctx.ledger.builds(LAST_DAY_STEP.name).items() if row["rows_out"] > 0}
@@ -191,8 +193,8 @@ def snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) ->
     added = _added(built, chosen, last["counts"]) if last else None
     unchanged = last is not None and last["input_digest"] == digest
     before = (last["writes"] or {}) if last else {}
-    reads, events = reading(ctx, *bases), sum(row["rows_out"] for row in rows.values())
-    return Snapshot(step, max(built), digest, chosen, built, unchanged, added, before, reads, events)
+    reads, events = versions_to_read(ctx, *bases), sum(row["rows_out"] for row in rows.values())
+    return BuildPlan(step, max(built), digest, chosen, built, unchanged, added, before, reads, events)
 
 
 def settings_digest(step: str, *settings: Any) -> str:
@@ -208,14 +210,14 @@ def _added(built: Mapping[datetime, str], settings: str, before: Mapping[str, st
     return added if same and len(added) < len(known) else None
 
 
-def stamped(table: Table, rows: DataFrame, state: Snapshot) -> DataFrame:
+def stamp_rows(table: Table, rows: DataFrame, state: BuildPlan) -> DataFrame:
     """Rows of a snapshot with the day that it is as of, and when it was built."""
     return table.conform(rows.withColumn("as_of", F.lit(state.as_of.date())).withColumn("built_at", F.lit(now())))
 
 
 def record_snapshot(
     ctx: Context,
-    state: Snapshot,
+    state: BuildPlan,
     verdicts: Sequence[great_expectations.Verdict],
     rows_in: int,
     rows_out: int,

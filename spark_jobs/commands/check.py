@@ -2,11 +2,11 @@
 
 import sys
 
-from spark_jobs.command_line import guarded, parser
+from spark_jobs.command_line import parser, run_guarded
 from spark_jobs.context import context
 from spark_jobs.observability.console import Console
-from spark_jobs.postgres.served_hours import served
-from spark_jobs.report.run_summary import identities
+from spark_jobs.postgres.served_hours import compare_served_hours
+from spark_jobs.report.run_summary import describe_identities
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 
@@ -16,11 +16,11 @@ def main() -> int:
     settings = load(parser("make check", __doc__).parse_args().set)
     ctx = context(settings, spark_session("check"))
     console = Console()
-    for line in identities(ctx):
+    for line in describe_identities(ctx):
         console.say(line)
-    console.say(served(ctx).sentence())
+    console.say(compare_served_hours(ctx).sentence())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("check", main))
+    sys.exit(run_guarded("check", main))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import run_guarded
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.settings import load
 
@@ -37,4 +37,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("download", main))
+    sys.exit(run_guarded("download", main))

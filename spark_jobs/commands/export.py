@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from spark_jobs import matrix, tables
-from spark_jobs.command_line import guarded, parser
+from spark_jobs.command_line import parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.delta.log import NOTHING
 from spark_jobs.errors import PipelineError
@@ -45,8 +45,8 @@ def export(ctx: Context, kind: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     chosen = [table for table in OUTPUTS if kind != "parquet" or table is not tables.USER_ITEM_MATRIX]  # comes below
     outputs = [written(ctx.read(table), folder, table.name, kind) for table in chosen]
-    return outputs + whole(matrix.of_warehouse(ctx), folder)
+    return outputs + whole(matrix.read_matrix(ctx), folder)
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("export", main))
+    sys.exit(run_guarded("export", main))

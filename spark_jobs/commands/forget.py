@@ -12,8 +12,8 @@ from pathlib import Path
 from pyspark.sql import Column
 
 from spark_jobs import tables, windows
-from spark_jobs.builds.assigned_numbers import keep_number
-from spark_jobs.command_line import guarded, leased, parser
+from spark_jobs.builds.assigned_numbers import write_assigned
+from spark_jobs.command_line import leased, parser, run_guarded
 from spark_jobs.context import Context
 from spark_jobs.delta.files import vacuum
 from spark_jobs.delta.predicates import in_days
@@ -32,8 +32,8 @@ from spark_jobs.ingest import landing
 from spark_jobs.ledger.known_files import READ_AGAIN
 from spark_jobs.observability.console import Console
 from spark_jobs.observability.wording import name_first
-from spark_jobs.postgres.database import opened
-from spark_jobs.report.run_summary import identities
+from spark_jobs.postgres.database import open_database
+from spark_jobs.report.run_summary import describe_identities
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
 from spark_jobs.tables import Table
@@ -82,7 +82,7 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
     _build(ctx, user)
     for table in HELD_BY:
         vacuum(ctx.storage, table, 0)
-    with opened(ctx) as warehouse:
+    with open_database(ctx) as warehouse:
         warehouse.vacuum()
     after = _held(ctx, user)
     if left := {name: count for name, count in after.items() if count}:
@@ -94,7 +94,7 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
     yield f"removed of user {user}: {_listed(removed) or 'nothing, for nothing was there'}"
     suppressed_users.finish(ctx, user)
     yield f"checked: user {user} is in no table, in no file of a table and in no row of PostgreSQL"
-    yield from identities(ctx)
+    yield from describe_identities(ctx)
     yield f"suppressed: files that are landed from now on give no record of user {user}; LIFT=1 takes that back"
     if reports := user_traces.remove_reports(ctx.settings, user):
         yield f"removed: {reports:,} files of run reports that named the user"
@@ -130,7 +130,7 @@ def _held(ctx: Context, user: int) -> dict[str, int]:
             found[table.name] = ctx.storage.read(table).where(mine).count()
             every = ctx.storage.every_file(table).where(mine).count()
             found[f"earlier versions of {table.name}"] = every - found[table.name]
-    with opened(ctx) as warehouse:
+    with open_database(ctx) as warehouse:
         return found | {"PostgreSQL": warehouse.of_user(user)}
 
 
@@ -191,7 +191,7 @@ def _build(ctx: Context, user: int) -> None:
             ctx.run(job, _nothing())
     index, matrix = ctx.storage.read(tables.USER_INDEX), ctx.write_as(Writer.MATRIX)
     if index.where(user_rows.typed(user)).count():
-        keep_number(matrix.writer, tables.USER_INDEX)
+        write_assigned(matrix.writer, tables.USER_INDEX)
         matrix.writer.replace(tables.USER_INDEX, index.where(~user_rows.typed(user)), None)
         _renew(matrix, CREATE_USER_ITEM_MATRIX.name, tables.USER_INDEX)
     somebody_is_left = any(row["rows_out"] for row in ctx.ledger.builds(LAST_DAY_STEP.name).values())
@@ -230,4 +230,4 @@ def _nothing() -> Window:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("forget", main))
+    sys.exit(run_guarded("forget", main))

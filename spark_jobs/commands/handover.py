@@ -7,13 +7,13 @@ from this warehouse, and the earlier owner is refused.
 import os
 import sys
 
-from spark_jobs.command_line import guarded, leased, parser
+from spark_jobs.command_line import leased, parser, run_guarded
 from spark_jobs.context import Context
 from spark_jobs.flow import Writer
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres import ownership
 from spark_jobs.postgres.database import address
-from spark_jobs.postgres.loader import Warehouse
+from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.postgres.ownership import Owner
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
@@ -41,7 +41,7 @@ def agreed(question: str) -> bool:
 def hand_over(ctx: Context, agrees=agreed) -> list[str]:
     """Hand the database over to this warehouse if `agrees` to the question says so; return what was done."""
     mine = Owner(ctx.leases[Writer.COLLECTION].warehouse, ctx.settings.paths.warehouse)
-    with Warehouse(address(ctx.settings.paths.database, ctx.spark.sparkContext.master)) as database:
+    with PostgresLoader(address(ctx.settings.paths.database, ctx.spark.sparkContext.master)) as database:
         with database.transaction() as cursor:
             owner = ownership.find(cursor)
         events, _ = database.counts()
@@ -65,4 +65,4 @@ def _next(ctx: Context) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("handover", main))
+    sys.exit(run_guarded("handover", main))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from spark_jobs import settings
-from spark_jobs.command_line import guarded, parser
+from spark_jobs.command_line import parser, run_guarded
 from spark_jobs.errors import DatabaseError
 from spark_jobs.postgres.connection import for_psql
 from spark_jobs.postgres.database import address
@@ -54,4 +54,4 @@ def _service(secrets: dict[str, str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("psql", main))
+    sys.exit(run_guarded("psql", main))

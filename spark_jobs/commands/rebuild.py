@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs import tables
 from spark_jobs.builds import building
-from spark_jobs.command_line import guarded, leased, parser
+from spark_jobs.command_line import leased, parser, run_guarded
 from spark_jobs.context import Context
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
@@ -23,13 +23,13 @@ from spark_jobs.flow import HANDLE_MISSING_VALUES, REMOVE_DUPLICATES, Writer
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.ledger.rule_versions import build_digest
 from spark_jobs.observability.console import Console
-from spark_jobs.recovery.unrecorded import take_back
+from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
 from spark_jobs.tables import Table
-from spark_jobs.transforms.dedupe import kept, placed
-from spark_jobs.transforms.digest import sums
-from spark_jobs.transforms.impute import fills, repair
+from spark_jobs.transforms.dedupe import keep_latest, rank_duplicates
+from spark_jobs.transforms.digest import digest_sums
+from spark_jobs.transforms.impute import find_fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.windows import DAY, name, parse, parse_day
 
@@ -72,11 +72,11 @@ def _events(ctx: Context, day: datetime) -> Iterator[str]:
     _same_settings(day, first["input_digest"] == _digest_of(first, first["counts"]["source"], exempt))
     current = ctx.ledger.day_inputs().get(day) == first["counts"]["source"]
     events = _read(ctx, tables.USER_EVENTS, first, where, current)
-    deduped = kept(placed(events, tables.DEDUPED_EVENTS.key_columns(), [day], first["rows_in"]), exempt)
+    deduped = keep_latest(rank_duplicates(events, tables.DEDUPED_EVENTS.key_columns(), [day], first["rows_in"]), exempt)
     yield _put(ctx, tables.DEDUPED_EVENTS, deduped, where, first, first["rows_out"])
     current = second["input_digest"] == _digest_of(second, first["output_digest"], exempt)
     events = _read(ctx, tables.DEDUPED_EVENTS, second, where, current)
-    repaired = repair(events, fills(events))
+    repaired = repair(events, find_fills(events))
     yield _put(ctx, tables.CLEANED_EVENTS, repaired, where, second, second["rows_out"])
     cleaned = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
     yield _put(ctx, tables.INTERACTIONS, daily_interactions(cleaned, [day], second["rows_out"]), where, second)
@@ -90,7 +90,7 @@ def _snapshot(ctx: Context, job: ModuleType, build: Build) -> Iterator[str]:
         raise PipelineError(f"{step} of {build['day']} was stopped: nothing was built that could be built again.")
     _same_settings(as_of, build["counts"]["settings"] == building.settings_digest(step, *job.chosen(ctx)))
     days = [parse_day(date.fromisoformat(key)) for key in build["counts"] if key != "settings"]
-    current = building.snapshot(ctx, step, job.BASES, *job.chosen(ctx)).unchanged
+    current = building.plan_snapshot(ctx, step, job.BASES, *job.chosen(ctx)).unchanged
     bases = [_read(ctx, table, build, in_days(days), current) for table in job.BASES]
     for table, rows in job.from_scratch(ctx, as_of, *bases).items():
         stamps = {"as_of": F.lit(as_of.date()), "built_at": F.lit(now())}
@@ -132,7 +132,7 @@ def _read(ctx: Context, table: Table, build: Build, where: str, current: bool) -
 
 def _taken_back(ctx: Context, build: Build, *of: Table) -> Iterator[str]:
     """Undoes changes without an entry in the ledger, of every day: else the row of this build would name them too."""
-    for table in take_back(ctx, *of):
+    for table in undo_unrecorded(ctx, *of):
         ctx.ledger.renew_writes(build["step"], parse_day(build["day"]), table)
         yield f"{table.name}: it was changed without an entry in the ledger; put right."
 
@@ -153,8 +153,8 @@ def _put(ctx: Context, table: Table, rows: DataFrame, where: str | None, build: 
 
 def _digest(table: Table, rows: DataFrame) -> tuple[int, int, int]:
     columns = [column for column in table.columns if column not in STAMPS]
-    return tuple(table.conform(rows).agg(F.count("*"), *sums(columns)).first())
+    return tuple(table.conform(rows).agg(F.count("*"), *digest_sums(columns)).first())
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("rebuild", main))
+    sys.exit(run_guarded("rebuild", main))

@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.command_line import guarded, parser
+from spark_jobs.command_line import parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering
@@ -25,7 +25,7 @@ from spark_jobs.processed import whole, written
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.tables import Table
-from spark_jobs.transforms.indexing import new_ids, numbered, offsets
+from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
 from spark_jobs.transforms.interactions import TYPES, score
 from spark_jobs.transforms.scores import to_score
 from spark_jobs.windows import DAY, floor, instant, name
@@ -103,7 +103,7 @@ def _index(ctx: Context, train: DataFrame, table: Table) -> DataFrame:
     number, entity, _ = table.columns
     fresh = new_ids(train, ctx.storage.frame(table, []), entity)
     by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
-    return _placed(numbered(fresh, offsets(by_day, 0), entity, number), number)
+    return _placed(assign_numbers(fresh, first_numbers(by_day, 0), entity, number), number)
 
 
 def _test(ctx: Context, interactions: DataFrame, users: DataFrame, items: DataFrame) -> DataFrame:
@@ -127,4 +127,4 @@ def _placed(rows: DataFrame, *key: str) -> DataFrame:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("split", main))
+    sys.exit(run_guarded("split", main))

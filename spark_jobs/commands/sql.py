@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from spark_jobs import settings, tables
-from spark_jobs.command_line import guarded, parser
+from spark_jobs.command_line import parser, run_guarded
 from spark_jobs.errors import PipelineError
 from spark_jobs.runtime import environment
 
@@ -87,4 +87,4 @@ def _view(warehouse: str, table: tables.Table) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("sql", main))
+    sys.exit(run_guarded("sql", main))

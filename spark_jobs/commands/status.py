@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from spark_jobs import tables, windows
-from spark_jobs.command_line import guarded, parser
+from spark_jobs.command_line import parser, run_guarded
 from spark_jobs.context import Context
 from spark_jobs.erasure.suppressed_users import unfinished
 from spark_jobs.inspection.ledger_reader import read_ledger
@@ -106,4 +106,4 @@ def _span(part: windows.Window) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("status", main))
+    sys.exit(run_guarded("status", main))

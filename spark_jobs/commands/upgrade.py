@@ -13,7 +13,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.command_line import guarded, parser
+from spark_jobs.command_line import parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.coordination import lease, lock
 from spark_jobs.delta.files import last_note
@@ -51,7 +51,7 @@ def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
 
     Raises LayoutError where the warehouse is of a later version, PipelineError where a type cannot become wider.
     """
-    before = lease.layout(ctx.storage, ctx.storage.rows(tables.LEASES))
+    before = lease.find_layout(ctx.storage, ctx.storage.rows(tables.LEASES))
     for table in tables.ALL:
         if ctx.storage.exists(table):
             yield from (f"{table.name}: {words}" for words in conform(ctx.storage, table))
@@ -62,7 +62,7 @@ def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
     for name in tables.RETIRED:
         if ctx.storage.remove(name):
             yield f"{name}: removed, for nothing reads it any more"
-    ctx.leases = lease.take(ctx.storage, holds, upgrading=True)
+    ctx.leases = lease.take_leases(ctx.storage, holds, upgrading=True)
     ctx.write_as(Writer.COLLECTION).ledger.refresh_days()
     yield f"layout {tables.LAYOUT}, {before} before" if before < tables.LAYOUT else f"layout {before}, as it was"
 
@@ -141,4 +141,4 @@ def _literal(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("upgrade", main))
+    sys.exit(run_guarded("upgrade", main))

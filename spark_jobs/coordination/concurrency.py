@@ -13,7 +13,7 @@ from pyspark.util import inheritable_thread_target
 CANCEL_SECONDS = 0.2  # a task that was between two jobs begins the next one: it is cancelled then
 
 
-def at_once(spark: SparkSession, *tasks: Callable[[], Any]) -> list[Any]:
+def run_concurrently(spark: SparkSession, *tasks: Callable[[], Any]) -> list[Any]:
     """What each task returns, in their order.
 
     Where one fails, or an interrupt comes, the Spark jobs of the others are cancelled, and no others of the session.

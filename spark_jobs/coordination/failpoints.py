@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 
-def reached(name: str) -> None:
+def reach(name: str) -> None:
     """Where PIPELINE_FAILPOINT, names with commas between, has `name`: makes the file PIPELINE_FAILPOINT_FILE.`name`
     with the number of this process, once, and waits until it is gone. On a cluster executors get both variables as
     spark.executorEnv.….

@@ -38,7 +38,7 @@ class Lease:
         return TableWriter(storage, self.part, self.epoch)
 
 
-def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> dict[str, Lease]:
+def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> dict[str, Lease]:
     """The leases of these writers, in one commit.
 
     If the attempt before may still be alive (it did not end by itself, or ran on another machine), every table of its
@@ -48,7 +48,7 @@ def take(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> di
     name_in_ascii(storage, tables.LEASES)  # before anybody reads them
     holds = list(holds)
     before = {row["part"]: row for row in storage.rows(tables.LEASES)}
-    if (found := layout(storage, before.values())) < tables.LAYOUT and not upgrading:
+    if (found := find_layout(storage, before.values())) < tables.LAYOUT and not upgrading:
         raise LayoutError(
             f"{storage.warehouse}: its tables are of layout {found}, and this version of the project writes "
             f"{tables.LAYOUT}: run make upgrade once."
@@ -101,7 +101,7 @@ def _one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: st
             )
 
 
-def layout(storage: Storage, rows: Iterable[Mapping[str, Any]]) -> int:
+def find_layout(storage: Storage, rows: Iterable[Mapping[str, Any]]) -> int:
     """The version of the layout that the tables are of, told by the rows of `leases`; today's where nobody wrote yet.
 
     Raises LayoutError where it is later than this project's.

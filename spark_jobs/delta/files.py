@@ -25,7 +25,7 @@ VACUUMING = {
 
 
 @dataclass(frozen=True)
-class Held:
+class FileUsage:
     """What a table takes: data files and bytes of its latest version, bytes of all data files in its folder, entries
     of its log, bytes of the log's latest checkpoint."""
 
@@ -36,17 +36,17 @@ class Held:
     checkpoint_bytes: int
 
 
-def held(storage: Storage, table: Table) -> Held:
+def measure_files(storage: Storage, table: Table) -> FileUsage:
     """What the table takes; nothing where it does not exist."""
     if not storage.exists(table):
-        return Held(0, 0, 0, 0, 0)
+        return FileUsage(0, 0, 0, 0, 0)
     files, path = storage.file_system(storage.path(table))
     _, log_path = storage.file_system(f"{storage.path(table)}/_delta_log")
     summary = files.getContentSummary
     on_disk = summary(path).getLength() - summary(log_path).getLength()
     sizes = {status.getPath().getName(): status.getLen() for status in files.listStatus(log_path)}
     entries = sum(fnmatchcase(name, "*.json") for name in sizes)
-    return Held(*storage.held(table), on_disk, entries, _latest_checkpoint(sizes))
+    return FileUsage(*storage.held(table), on_disk, entries, _latest_checkpoint(sizes))
 
 
 def _latest_checkpoint(sizes: Mapping[str, int]) -> int:

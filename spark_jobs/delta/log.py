@@ -140,32 +140,32 @@ class Transaction:
         return write(self._log._jvm.org.apache.spark.sql.SaveMode.Append, *[self._log._none] * 8)
 
 
-def added(path: str, size: int, rows: int, partition: Mapping[str, str]) -> Action:
+def add_file(path: str, size: int, rows: int, partition: Mapping[str, str]) -> Action:
     """The line of a new data file; `path` is relative to the table."""
     stats = json.dumps({"numRecords": rows})
     written = {"size": size, "modificationTime": _milliseconds(), "dataChange": True, "stats": stats}
     return {"add": {"path": path, "partitionValues": dict(partition)} | written}
 
 
-def removed(file: Action) -> Action:
+def remove_file(file: Action) -> Action:
     """The line that removes a data file."""
     values = {"partitionValues": file["partitionValues"], "size": file["size"], "extendedFileMetadata": True}
     return {"remove": {"path": file["path"], "deletionTimestamp": _milliseconds(), "dataChange": True} | values}
 
 
-def numbered(application: str, number: int) -> Action:
+def number_application(application: str, number: int) -> Action:
     """The line with the number of an application's commit."""
     return {"txn": {"appId": application, "version": number, "lastUpdated": _milliseconds()}}
 
 
-def created(schema: str, partition: Sequence[str], comment: str, properties: Mapping[str, str]) -> Action:
+def create_table(schema: str, partition: Sequence[str], comment: str, properties: Mapping[str, str]) -> Action:
     """The line that makes a table; `schema` is JSON, as Spark writes it."""
     kept = {"id": str(uuid.uuid4()), "description": comment, "format": {"provider": "parquet", "options": {}}}
     kept |= {"schemaString": schema, "partitionColumns": list(partition), "configuration": dict(properties)}
     return {"metaData": kept | {"createdTime": _milliseconds()}}
 
 
-def rows_of(files: Iterable[Action]) -> int | None:
+def count_rows(files: Iterable[Action]) -> int | None:
     """Rows in data files, by their statistics; None where one has none."""
     counts = [json.loads(file.get("stats") or "{}").get("numRecords") for file in files]
     return None if None in counts else sum(counts)

@@ -6,7 +6,7 @@ from datetime import datetime
 from spark_jobs.windows import DAY, HOUR, Window, floor, ranges
 
 
-def in_units(windows: Iterable[Window], time: str = "timestamp", day: str | None = "event_date") -> str:
+def in_windows(windows: Iterable[Window], time: str = "timestamp", day: str | None = "event_date") -> str:
     """SQL that names exactly these windows; whole days are named by the partition alone, which costs no scan."""
     parts = []
     for window in windows:
@@ -20,4 +20,4 @@ def in_units(windows: Iterable[Window], time: str = "timestamp", day: str | None
 
 def in_days(days: Iterable[datetime], column: str = "event_date") -> str:
     """SQL that names exactly these days."""
-    return in_units(ranges(days, DAY), day=column)
+    return in_windows(ranges(days, DAY), day=column)

@@ -51,10 +51,10 @@ class RowTable:
             late = [part for part, number in numbers.items() if last[part] >= number]
             late += [part for part, number in (seen or {}).items() if last[part] not in (NOTHING, number)]
             if late:
-                raise SupersededError(superseded(late[0], self._table))
+                raise SupersededError(superseded_error(late[0], self._table))
             old = _of_partitions(transaction, self._table, replaced)
-            lines = [*_metadata(self._table, transaction, properties or {}), *map(delta_log.removed, old), *new]
-            lines += [delta_log.numbered(part, number) for part, number in numbers.items()]
+            lines = [*_metadata(self._table, transaction, properties or {}), *map(delta_log.remove_file, old), *new]
+            lines += [delta_log.number_application(part, number) for part, number in numbers.items()]
             try:
                 if lines:  # another has made the table meanwhile
                     transaction.commit(lines)
@@ -65,7 +65,7 @@ class RowTable:
                     raise
                 continue
             return
-        raise BusyError(overtaken(self._log.address))
+        raise BusyError(conflict_error(self._log.address))
 
     def _write_files(self, rows: Iterable[Row]) -> list[Action]:
         """A data file for each partition that has rows; the lines that add them."""
@@ -84,7 +84,9 @@ class RowTable:
             stream.write(bytearray(content))
         finally:
             stream.close()
-        return delta_log.added(name, len(content), len(rows), {} if value is None else {self._table.partition: value})
+        return delta_log.add_file(
+            name, len(content), len(rows), {} if value is None else {self._table.partition: value}
+        )
 
     def _content(self, name: str) -> bytes:
         files, path = file_system(self._spark, f"{self._log.address}/{name}")
@@ -95,7 +97,7 @@ class RowTable:
             stream.close()
 
 
-def superseded(part: str, table: Table) -> str:
+def superseded_error(part: str, table: Table) -> str:
     """The sentence for an attempt that is not the latest one."""
     return (
         f"{part}: this attempt has been superseded by a later one; {table.name} was not written, and nothing is "
@@ -103,7 +105,7 @@ def superseded(part: str, table: Table) -> str:
     )
 
 
-def overtaken(address: str) -> str:
+def conflict_error(address: str) -> str:
     """The sentence for a table that other writers keep changing first."""
     return f"{address}: other writers keep changing it; run this again."
 
@@ -122,7 +124,7 @@ def _metadata(table: Table, transaction: Transaction, further: Mapping[str, str]
     there = transaction.metadata()
     if there is None:
         partition = [table.partition] if table.partition else []
-        return [delta_log.created(declared(table).json(), partition, table.comment, properties(table) | further)]
+        return [delta_log.create_table(declared(table).json(), partition, table.comment, properties(table) | further)]
     fields = json.loads(there["schemaString"])
     names = {field["name"] for field in fields["fields"]}
     new = [field for field in declared(table).jsonValue()["fields"] if field["name"] not in names]

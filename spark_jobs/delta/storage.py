@@ -114,19 +114,19 @@ class Storage:
         """Rows of a version, from Delta's log without a scan; asked once for each version."""
         if self._counts.get(table.name, (None, 0))[0] != version:
             known = [] if version == NOTHING else self.log(table).known_files(version)
-            found = None if known is None else delta_log.rows_of(known)
+            found = None if known is None else delta_log.count_rows(known)
             self._counts[table.name] = (version, self.read(table, version).count() if found is None else found)
         return self._counts[table.name][1]
 
     def count_by_day(self, table: Table, days: Collection[datetime]) -> dict[str, int]:
         """Rows of at least these days in the latest version; from Delta's log where that keeps its files at hand."""
         known = self.log(table).known_files()
-        if known is None or delta_log.rows_of(known) is None:
+        if known is None or delta_log.count_rows(known) is None:
             counted = self.read(table).where(in_days(days)).groupBy("event_date").count().collect()
             return {str(row.event_date): row["count"] for row in counted}
         found: Counter[str] = Counter()
         for file in known:
-            found[file["partitionValues"]["event_date"]] += delta_log.rows_of([file])
+            found[file["partitionValues"]["event_date"]] += delta_log.count_rows([file])
         return dict(found)
 
     def fingerprint(self, table: Table, version: int) -> str:

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, DataFrameWriter
 
 from spark_jobs.delta.log import ATTEMPTS, CONFLICTS
 from spark_jobs.delta.predicates import in_days
-from spark_jobs.delta.row_table import Row, overtaken, superseded
+from spark_jobs.delta.row_table import Row, conflict_error, superseded_error
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.tables import Table
@@ -116,18 +116,18 @@ class TableWriter:
                 writer.save(self.storage.path(table))
             except captured.ConcurrentTransactionException as error:  # of this writer: which attempt is later decides
                 if (last := self.storage.log(table).last_number(self.name)) > number:
-                    raise SupersededError(superseded(self.name, table)) from error
+                    raise SupersededError(superseded_error(self.name, table)) from error
                 if last == number:
                     return  # it is committed, and the log store's answer was lost
                 if appends:
-                    raise BusyError(overtaken(self.storage.path(table))) from error
+                    raise BusyError(conflict_error(self.storage.path(table))) from error
                 continue
             except CONFLICTS:
                 continue
             if self.storage.log(table).last_number(self.name) != number:
-                raise SupersededError(superseded(self.name, table))
+                raise SupersededError(superseded_error(self.name, table))
             return
-        raise BusyError(overtaken(self.storage.path(table)))
+        raise BusyError(conflict_error(self.storage.path(table)))
 
     def _next_number(self) -> dict[str, int]:
         """The number of the next commit, by the writer's name; none where it is not fenced."""

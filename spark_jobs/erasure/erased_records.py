@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark import Accumulator, AccumulatorParam
 
-from spark_jobs.sources.records import Part
+from spark_jobs.sources.records import FileSplit
 from spark_jobs.sources.suppression import Suppression
 
 # (file_id, first byte of the part): records left out, and how many of them are the unfinished last line.
@@ -27,7 +27,7 @@ class CountByPart(AccumulatorParam[PartCounts]):
 
 
 def leave_out(
-    suppression: Suppression, batches: Iterable[pa.RecordBatch], part: Part, erased: Accumulator[PartCounts]
+    suppression: Suppression, batches: Iterable[pa.RecordBatch], part: FileSplit, erased: Accumulator[PartCounts]
 ) -> Iterator[pa.RecordBatch]:
     """The batches of a part without the records of erased users, which are counted in `erased`."""
     count = unfinished = 0

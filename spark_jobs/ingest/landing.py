@@ -17,21 +17,21 @@ from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
 from spark_jobs import tables
 from spark_jobs.context import Context
 from spark_jobs.coordination import failpoints
-from spark_jobs.delta.predicates import in_units
+from spark_jobs.delta.predicates import in_windows
 from spark_jobs.erasure.erased_records import CountByPart, PartCounts, count_by_file, leave_out
 from spark_jobs.erasure.suppressed_users import load_suppression
 from spark_jobs.ingest.landed_rows import Reading, ledger_rows
 from spark_jobs.ingest.landing_plan import Plan, plan_landing
 from spark_jobs.ledger.known_files import KnownFiles, known_files
-from spark_jobs.recovery.unrecorded import take_back
+from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.session import now
 from spark_jobs.sources import arrow_fast_path, files, records
-from spark_jobs.sources.change_detection import READS, Action, Decision, to_parts
+from spark_jobs.sources.change_detection import READS, Action, Decision, split_files
 from spark_jobs.sources.file_rows import Row
 from spark_jobs.sources.listing import list_files
-from spark_jobs.sources.records import Header, Part
+from spark_jobs.sources.records import FileSplit, Header
 from spark_jobs.sources.suppression import Suppression
-from spark_jobs.transforms.digest import sums
+from spark_jobs.transforms.digest import digest_sums
 from spark_jobs.transforms.parse import parse
 from spark_jobs.windows import HOUR, ranges
 
@@ -52,17 +52,17 @@ def land(ctx: Context, rehash: bool, again: bool = False) -> list[Decision]:
     ledger = known_files(ctx.ledger.files())
     suppression = load_suppression(ctx)
     plan = plan_landing(ctx, listing.files, ledger, rehash, again)
-    failpoints.reached("landing.read")
+    failpoints.reach("landing.read")
     readings = _write(ctx, plan, suppression)
-    failpoints.reached("landing.written")
+    failpoints.reach("landing.written")
     _record(ctx, plan, ledger, readings)
-    failpoints.reached("landing.recorded")
+    failpoints.reach("landing.recorded")
     return plan.decisions
 
 
 def undo(ctx: Context) -> None:
     """Take back what a killed attempt did to raw_events without an entry in the ledger."""
-    take_back(ctx, tables.RAW_EVENTS)
+    undo_unrecorded(ctx, tables.RAW_EVENTS)
 
 
 def _write(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[int, Reading]:
@@ -94,7 +94,7 @@ def _replaced(decision: Decision, old: Row | None) -> str | None:
         return f"(file_id = {decision.file_id})"
     if decision.action is Action.GREW:
         hours = [part["hour"] for part in old["hours"] if part["unfinished"]]
-        where = in_units(ranges(hours, HOUR)) if hours and hours[0] else "event_date IS NULL"
+        where = in_windows(ranges(hours, HOUR)) if hours and hours[0] else "event_date IS NULL"
         return f"(file_id = {decision.file_id} AND unfinished AND ({where}))" if hours else None
     return None
 
@@ -115,7 +115,7 @@ def _parsed(
     """
     header = Header(group[0].examined.header, group[0].columns)
     every = _bytes_a_task(ctx, group)
-    parts = [tuple(asdict(part).values()) for decision in group for part in to_parts(decision, every)]
+    parts = [tuple(asdict(part).values()) for decision in group for part in split_files(decision, every)]
     tasks = ctx.spark.sparkContext.parallelize(parts, max(1, len(parts)))
     frame = ctx.spark.createDataFrame(
         tasks, "file_id INT, part INT, path STRING, start BIGINT, end BIGINT, last BOOLEAN, packed BOOLEAN"
@@ -124,9 +124,12 @@ def _parsed(
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
-                part = Part(**row)
+                part = FileSplit(**row)
                 with files.open_content(part.path, part.start, part.packed) as stream:
-                    typed = (arrow_fast_path.typed(each, header.columns) for each in records.read(part, stream, header))
+                    typed = (
+                        arrow_fast_path.parse_plain(each, header.columns)
+                        for each in records.read_split(part, stream, header)
+                    )
                     yield from typed if suppression is None else leave_out(suppression, typed, part, erased)
 
     schema = from_arrow_schema(records.schema(header))
@@ -158,7 +161,9 @@ def content(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
     columns = [*tables.USER_EVENTS.columns[:10], "faults", "raw_text"]
     rows = ctx.storage.read(tables.RAW_EVENTS).where(where)
     found: dict[int, list[dict[str, Any]]] = {}
-    for row in rows.groupBy("file_id", hour, "unfinished").agg(F.count("*").alias("rows"), *sums(columns)).collect():
+    for row in (
+        rows.groupBy("file_id", hour, "unfinished").agg(F.count("*").alias("rows"), *digest_sums(columns)).collect()
+    ):
         entry = row.asDict()
         found.setdefault(entry.pop("file_id"), []).append(entry)
     return found

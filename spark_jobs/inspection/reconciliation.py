@@ -7,7 +7,7 @@ from spark_jobs.errors import IdentityError
 COMMITTED = (tables.USER_EVENTS, tables.REJECTED_EVENTS)
 
 
-def events(ctx: Context) -> Summary:
+def reconcile_events(ctx: Context) -> Summary:
     """raw = user_events + rejected + rows of units not yet committed: for each unit, and in total over the tables.
 
     The ledger is compared with the versions of the tables that it names (Delta's log has their counts: no scan), the
@@ -35,7 +35,7 @@ def events(ctx: Context) -> Summary:
     }
 
 
-def deduplicated(ctx: Context) -> tuple[int, int]:
+def reconcile_deduplicated(ctx: Context) -> tuple[int, int]:
     """user_events = deduped_events + dropped: rows read and rows kept by the days' builds, proven from the table.
 
     Raises IdentityError where deduped_events does not hold what its builds kept.
@@ -49,7 +49,7 @@ def deduplicated(ctx: Context) -> tuple[int, int]:
     return rows_in, rows_out
 
 
-def records(ctx: Context) -> Summary:
+def reconcile_records(ctx: Context) -> Summary:
     """records of the files = raw + suppressed, for each file and in total.
 
     Records were counted while the file was hashed, rows are those that the table holds, suppressed ones were counted

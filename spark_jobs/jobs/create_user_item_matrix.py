@@ -20,15 +20,15 @@ from pyspark.sql import functions as F
 from expectations import user_item_matrix as suite
 from spark_jobs import command_line, flow, tables
 from spark_jobs.builds import building
-from spark_jobs.builds.assigned_numbers import numbers_given
-from spark_jobs.builds.building import Snapshot
+from spark_jobs.builds.assigned_numbers import count_assigned
+from spark_jobs.builds.building import BuildPlan
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import failpoints
-from spark_jobs.coordination.concurrency import at_once
+from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.delta.predicates import in_days
-from spark_jobs.transforms.indexing import new_ids, numbered, offsets
-from spark_jobs.transforms.interactions import more_cells, pair_scores, score
-from spark_jobs.transforms.key_filters import not_sharing_key, sharing_key
+from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
+from spark_jobs.transforms.interactions import merge_cells, score, score_pairs
+from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
 from spark_jobs.transforms.measures import measures
 from spark_jobs.transforms.scores import from_score, total
 from spark_jobs.windows import DAY, Window
@@ -73,7 +73,7 @@ def run(ctx: Context, days: Window) -> Summary:
     The verdict comes before the first write: one that fails leaves every table as it was.
     """
     weights, trailing_days = chosen(ctx)
-    state = building.snapshot(ctx, JOB.name, BASES, weights, trailing_days)
+    state = building.plan_snapshot(ctx, JOB.name, BASES, weights, trailing_days)
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
     (interactions,) = state.bases(ctx, *BASES)
@@ -82,18 +82,18 @@ def run(ctx: Context, days: Window) -> Summary:
     new_rows = within.where(in_days(added)) if added else within
     seen = new_rows if added else interactions  # an id has a number beyond the window too
     earlier = state.earlier(ctx, TABLE).drop("as_of", "built_at") if added else None
-    kept = None if earlier is None else not_sharing_key(earlier, new_rows, "user_id")
+    kept = None if earlier is None else without_keys_of(earlier, new_rows, "user_id")
     with ExitStack() as held:
-        users, items, due = at_once(
+        users, items, due = run_concurrently(
             ctx.spark,
             lambda: _numbered(ctx, held, seen, tables.USER_INDEX),
             lambda: _numbered(ctx, held, seen, tables.ITEM_INDEX),
             lambda: _due(ctx, within, new_rows, earlier, kept),
         )
         made = _made(new_rows, earlier, weights, users, items)
-        made = building.stamped(TABLE, made, state).persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
+        made = building.stamp_rows(TABLE, made, state).persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
         held.callback(made.unpersist)
-        cells = made if kept is None else made.unionByName(building.stamped(TABLE, kept, state))
+        cells = made if kept is None else made.unionByName(building.stamp_rows(TABLE, kept, state))
         found = _replace(ctx, state, cells, (users, items), _measures(made, users, items, due), due.rows_in)
     grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
     numbers = {"users": users.free, "items": items.free}
@@ -120,8 +120,8 @@ def _numbered(ctx: Context, held: ExitStack, interactions: DataFrame, table: tab
     fresh = new_ids(interactions, index, name).persist()  # counted by day, joined, then written
     held.callback(fresh.unpersist)
     by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
-    free, count = numbers_given(ctx.storage, table, version), sum(by_day.values())
-    return Index(table, index, numbered(fresh, offsets(by_day, free), name, number), count, free + count)
+    free, count = count_assigned(ctx.storage, table, version), sum(by_day.values())
+    return Index(table, index, assign_numbers(fresh, first_numbers(by_day, free), name, number), count, free + count)
 
 
 def _due(
@@ -134,7 +134,7 @@ def _due(
     if earlier is None or kept is None:
         rows_in, new = counted(new_rows, new_score)
         return Due(rows_in, 0, new)
-    rows_in, (_, new), (_, before), (rows, stays) = at_once(
+    rows_in, (_, new), (_, before), (rows, stays) = run_concurrently(
         ctx.spark,
         within.count,
         lambda: counted(new_rows, new_score),
@@ -150,14 +150,14 @@ def _made(
     """The cells of users with new rows, those that `earlier` has of them included; None: everybody's, from scratch."""
     if earlier is None:
         return scored(new_rows, weights, users.rows, items.rows)
-    new = scored(new_rows, weights, F.broadcast(sharing_key(users.rows, new_rows, "user_id")), items.rows)
-    return more_cells(sharing_key(earlier, new_rows, "user_id").unionByName(new))
+    new = scored(new_rows, weights, F.broadcast(with_keys_of(users.rows, new_rows, "user_id")), items.rows)
+    return merge_cells(with_keys_of(earlier, new_rows, "user_id").unionByName(new))
 
 
 def scored(interactions: DataFrame, weights: dict[str, float], users: DataFrame, items: DataFrame) -> DataFrame:
     """A row for each pair with its score and numbers; an id that `users` or `items` lacks comes out without one."""
     of_user, of_item = users.select("user_id", "user_index"), F.broadcast(items.select("item_id", "item_index"))
-    return pair_scores(interactions, weights).join(of_user, "user_id", "left").join(of_item, "item_id", "left")
+    return score_pairs(interactions, weights).join(of_user, "user_id", "left").join(of_item, "item_id", "left")
 
 
 def _measures(made: DataFrame, users: Index, items: Index, due: Due) -> pd.DataFrame:
@@ -174,20 +174,20 @@ def _measures(made: DataFrame, users: Index, items: Index, due: Due) -> pd.DataF
 
 
 def _replace(
-    ctx: Context, state: Snapshot, cells: DataFrame, indexes: Sequence[Index], found: pd.DataFrame, rows_in: int
+    ctx: Context, state: BuildPlan, cells: DataFrame, indexes: Sequence[Index], found: pd.DataFrame, rows_in: int
 ) -> pd.DataFrame:
     """Write new numbers and the cells where the verdict over the measures allows it, then the ledger."""
-    verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, None)
-    failpoints.reached("matrix.judged")
+    verdict = building.judge_measures(ctx, suite.suite(ctx.settings), found, None)
+    failpoints.reach("matrix.judged")
     if not verdict.failed:
         for index, failpoint in zip(indexes, ("matrix.users", "matrix.items"), strict=True):
             if index.count:
                 ctx.writer.append(index.table, index.new)
-            failpoints.reached(failpoint)
+            failpoints.reach(failpoint)
         ctx.writer.replace(TABLE, cells, None)
-        failpoints.reached("matrix.written")
+        failpoints.reach("matrix.written")
     building.record_snapshot(ctx, state, [verdict], rows_in=rows_in, rows_out=int(found["rows"].iloc[0]), of=JOB.writes)
-    building.finish(ctx, verdict, cells, TABLE, suite.RULES)
+    building.report_verdict(ctx, verdict, cells, TABLE, suite.RULES)
     return found
 
 

@@ -62,7 +62,7 @@ def summary(ctx: Context, decisions: list[Decision]) -> Summary:
         "files_landed": sum(action in READS for action in actions),
         "files_duplicate": actions.count(Action.DUPLICATE),
         "files_refused": actions.count(Action.REFUSED),
-        "records_suppressed": reconciliation.records(ctx)["suppressed"],
+        "records_suppressed": reconciliation.reconcile_records(ctx)["suppressed"],
         "hours_handed_on": len(pending),
         "rows_handed_on": sum(unit.landed_rows for unit in pending),
     }

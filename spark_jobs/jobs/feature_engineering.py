@@ -21,16 +21,16 @@ from expectations import item_features as item_suite
 from expectations import user_features as user_suite
 from spark_jobs import command_line, flow, tables
 from spark_jobs.builds import building
-from spark_jobs.builds.building import Snapshot
+from spark_jobs.builds.building import BuildPlan
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import failpoints
-from spark_jobs.coordination.concurrency import at_once
+from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.tables import Table
-from spark_jobs.transforms.aggregates import item_sums, more_item_sums, user_sums
+from spark_jobs.transforms.aggregates import add_item_sums, item_sums, user_sums
 from spark_jobs.transforms.features import item_features, user_features
-from spark_jobs.transforms.interactions import pairs
-from spark_jobs.transforms.key_filters import not_sharing_key, sharing_key
+from spark_jobs.transforms.interactions import find_first_meetings
+from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
 from spark_jobs.transforms.measures import measures
 from spark_jobs.windows import Window
 
@@ -67,22 +67,24 @@ def run(ctx: Context, days: Window) -> Summary:
     All verdicts come before the first write: one that fails leaves every table as it was. Does nothing where nothing
     changed.
     """
-    state = building.snapshot(ctx, JOB.name, BASES, *chosen(ctx))
+    state = building.plan_snapshot(ctx, JOB.name, BASES, *chosen(ctx))
     if state.unchanged:
         return {"unchanged": True, "as_of": state.as_of.date()}
     interactions, items = state.bases(ctx, *BASES)
     new_days = state.added_to(ctx, tables.ITEM_SUMS, tables.USER_FEATURES)
     new_rows = interactions.where(in_days(new_days)) if new_days else interactions
     with ExitStack() as held:
-        theirs = _kept(held, sharing_key(interactions, new_rows, "user_id")) if new_days else interactions
-        met = _kept(held, pairs(theirs, F.expr(in_days(new_days)) if new_days else None))  # both tables count them
+        theirs = _kept(held, with_keys_of(interactions, new_rows, "user_id")) if new_days else interactions
+        met = _kept(
+            held, find_first_meetings(theirs, F.expr(in_days(new_days)) if new_days else None)
+        )  # both tables count them
         added = item_sums(new_rows, met)
         sums = _kept(held, _item_sums(ctx, state, new_rows, added, new_days))  # judged by what follows
         outputs = [
             _users(ctx, state, held, new_rows, user_sums(theirs, met), new_days),
             _items(ctx, state, held, sums, items),
         ]
-        found = at_once(ctx.spark, *(partial(_measured, ctx, state, output) for output in outputs))
+        found = run_concurrently(ctx.spark, *(partial(_measured, ctx, state, output) for output in outputs))
         rows = _replace(ctx, state, sums, outputs, found)
     grown = {"as_of": state.as_of.date(), "days_added": len(new_days) if new_days else "all"}
     return grown | {"users": rows[0], "items": rows[1]}
@@ -91,7 +93,7 @@ def run(ctx: Context, days: Window) -> Summary:
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame, items: DataFrame) -> dict[Table, DataFrame]:
     """The three tables from the days of their bases, of which `as_of` is the last."""
     weights, limits, popularity = chosen(ctx)
-    met = pairs(interactions)
+    met = find_first_meetings(interactions)
     of_items = item_sums(interactions, met)
     return {
         tables.ITEM_SUMS: of_items,
@@ -108,31 +110,31 @@ def _kept(held: ExitStack, rows: DataFrame) -> DataFrame:
 
 
 def _item_sums(
-    ctx: Context, state: Snapshot, new_rows: DataFrame, sums: DataFrame, days: list[datetime] | None
+    ctx: Context, state: BuildPlan, new_rows: DataFrame, sums: DataFrame, days: list[datetime] | None
 ) -> DataFrame:
-    return more_item_sums(state.earlier(ctx, tables.ITEM_SUMS), sums, new_rows) if days else sums
+    return add_item_sums(state.earlier(ctx, tables.ITEM_SUMS), sums, new_rows) if days else sums
 
 
 def _users(
-    ctx: Context, state: Snapshot, held: ExitStack, new_rows: DataFrame, sums: DataFrame, days: list[datetime] | None
+    ctx: Context, state: BuildPlan, held: ExitStack, new_rows: DataFrame, sums: DataFrame, days: list[datetime] | None
 ) -> Output:
     """user_features: of active users from their `sums`, of the others the rows of the last snapshot."""
     table = tables.USER_FEATURES
-    made = _kept(held, building.stamped(table, user_features(sums, chosen(ctx)[0]), state))
+    made = _kept(held, building.stamp_rows(table, user_features(sums, chosen(ctx)[0]), state))
     if not days:
         return Output(table, user_suite, made, None)
-    others = not_sharing_key(state.earlier(ctx, table), new_rows, "user_id")
-    return Output(table, user_suite, made, building.stamped(table, others, state))
+    others = without_keys_of(state.earlier(ctx, table), new_rows, "user_id")
+    return Output(table, user_suite, made, building.stamp_rows(table, others, state))
 
 
-def _items(ctx: Context, state: Snapshot, held: ExitStack, sums: DataFrame, known: DataFrame) -> Output:
+def _items(ctx: Context, state: BuildPlan, held: ExitStack, sums: DataFrame, known: DataFrame) -> Output:
     """item_features, from the sums of all items."""
     table, (_, limits, popularity) = tables.ITEM_FEATURES, chosen(ctx)
-    made = _kept(held, building.stamped(table, item_features(sums, known, limits, popularity), state))
+    made = _kept(held, building.stamp_rows(table, item_features(sums, known, limits, popularity), state))
     return Output(table, item_suite, made, None)
 
 
-def _measured(ctx: Context, state: Snapshot, output: Output) -> pd.DataFrame:
+def _measured(ctx: Context, state: BuildPlan, output: Output) -> pd.DataFrame:
     """The measures of the rows made now; the kept ones were judged when they were made, and are only counted."""
     total = F.sum("total_events").alias("events")
 
@@ -143,32 +145,32 @@ def _measured(ctx: Context, state: Snapshot, output: Output) -> pd.DataFrame:
         rows, events = output.kept.agg(F.count("*"), total).first() if output.kept is not None else (0, 0)
         return rows, events or 0
 
-    found, (rows, events) = at_once(ctx.spark, of_made, of_kept)
+    found, (rows, events) = run_concurrently(ctx.spark, of_made, of_kept)
     found["rows"] += rows
     found["events_lost"] = (found["events"] + events - state.events).abs()
     return found
 
 
 def _replace(
-    ctx: Context, state: Snapshot, sums: DataFrame, outputs: Sequence[Output], found: Sequence[pd.DataFrame]
+    ctx: Context, state: BuildPlan, sums: DataFrame, outputs: Sequence[Output], found: Sequence[pd.DataFrame]
 ) -> list[int]:
     """Judge every output, write them one after another where all pass, then the ledger; the rows of each.
 
     Raises QualityError where a verdict fails; every table then stays as it was.
     """
     judged = zip(outputs, found, strict=True)
-    verdicts = [building.verdict_of(ctx, output.suite.suite(ctx.settings), of, None) for output, of in judged]
+    verdicts = [building.judge_measures(ctx, output.suite.suite(ctx.settings), of, None) for output, of in judged]
     rows = [int(of["rows"].iloc[0]) for of in found]
-    failpoints.reached("features.judged")
+    failpoints.reach("features.judged")
     if not any(verdict.failed for verdict in verdicts):
         ctx.writer.replace(tables.ITEM_SUMS, sums, None)
-        failpoints.reached("features.sums")
+        failpoints.reach("features.sums")
         for output, failpoint in zip(outputs, ("features.users", "features.written"), strict=True):
             ctx.writer.replace(output.table, output.rows, None)
-            failpoints.reached(failpoint)
+            failpoints.reach(failpoint)
     building.record_snapshot(ctx, state, verdicts, rows_in=state.events, rows_out=sum(rows), of=JOB.writes)
     for verdict, output in zip(verdicts, outputs, strict=True):
-        building.finish(ctx, verdict, output.rows, output.table, output.suite.RULES)
+        building.report_verdict(ctx, verdict, output.rows, output.table, output.suite.RULES)
     return rows
 
 

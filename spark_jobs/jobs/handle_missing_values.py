@@ -17,14 +17,14 @@ from expectations import cleaned_events as suite
 from spark_jobs import command_line, flow, tables
 from spark_jobs.builds import building
 from spark_jobs.context import Context, Summary
-from spark_jobs.coordination.concurrency import at_once
+from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError
 from spark_jobs.ledger.day_counts import columns_to_fill
-from spark_jobs.recovery.unrecorded import take_back
-from spark_jobs.transforms.impute import MISSING, PRICE_SOURCES, RATING_SOURCES, fills, repair
+from spark_jobs.recovery.unrecorded import undo_unrecorded
+from spark_jobs.transforms.impute import MISSING, PRICE_SOURCES, RATING_SOURCES, find_fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
-from spark_jobs.transforms.measures import key_sums, measures, spelled_keys
+from spark_jobs.transforms.measures import format_key_digests, key_sums, measures
 from spark_jobs.windows import Window
 
 JOB = flow.HANDLE_MISSING_VALUES
@@ -32,29 +32,29 @@ JOB = flow.HANDLE_MISSING_VALUES
 
 def run(ctx: Context, days: Window) -> Summary:
     """Rebuilds what is due: cleaned_events first, then the bases from what was written."""
-    take_back(ctx, *JOB.writes)
+    undo_unrecorded(ctx, *JOB.writes)
     built = ctx.ledger.builds(flow.REMOVE_DUPLICATES.name)
     inputs = {day: (row["output_digest"], row["counts"]["source"]) for day, row in built.items()}
-    work = building.due(ctx, JOB.name, days, inputs, ctx.settings.duplicates.exempt_types)
+    work = building.find_stale_days(ctx, JOB.name, days, inputs, ctx.settings.duplicates.exempt_types)
     if not work.days:
         ctx.ledger.refresh_days()  # an attempt may have ended just before it did
         return {"days_built": 0}
     source = tables.DEDUPED_EVENTS
-    work = replace(work, reads=building.reading(ctx, source))
+    work = replace(work, reads=building.versions_to_read(ctx, source))
     events = ctx.storage.read(source, work.reads[source.name]).where(in_days(work.days))
     columns = columns_to_fill(built[day]["counts"] if day in built else {} for day in work.days)
-    found_fills = fills(events, columns)
+    found_fills = find_fills(events, columns)
     persisted = [frame.persist() for frame in found_fills if frame is not None]  # small; for the verdict and the write
     try:
         cleaned = repair(events, found_fills)
         found = _measures(cleaned, built)
         _prove_filled(found, columns)
-        verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
+        verdict = building.judge_measures(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         _write(ctx, cleaned, passing, int(found["rows"].sum()))
-        building.record(ctx, work, verdict, _counts(found), JOB.writes, written=bool(passing))
+        building.record_days(ctx, work, verdict, _counts(found), JOB.writes, written=bool(passing))
         ctx.ledger.refresh_days()
-        building.finish(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
+        building.report_verdict(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
     finally:
         for frame in persisted:
             frame.unpersist()
@@ -76,7 +76,7 @@ def _write(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: int) ->
     where = in_days(days)
     ctx.writer.replace_days(tables.CLEANED_EVENTS, cleaned.where(where), days)
     written = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
-    at_once(
+    run_concurrently(
         ctx.spark,
         lambda: ctx.writer.replace_days(tables.INTERACTIONS, daily_interactions(written, days, rows), days),
         lambda: ctx.writer.replace_days(tables.ITEM_DAYS, daily_items(written), days),
@@ -103,7 +103,7 @@ def _measures(cleaned: DataFrame, built: dict) -> pd.DataFrame:
     found["rows_in"] = [before[str(day)]["rows_out"] for day in found["event_date"]]
     found["rows_lost"] = (found["rows_in"] - found["rows"]).abs()
     digests = {day: row["counts"].get("keys") for day, row in before.items()}  # older builds have none: not judged
-    changed = [digests[day] and digests[day] != key for day, key in spelled_keys(found).items()]
+    changed = [digests[day] and digests[day] != key for day, key in format_key_digests(found).items()]
     found["keys_changed"] = pd.Series(changed, dtype=float)
     found["repaired"] = found["price_item"] + found["price_category"] + found["price_day"]
     found["repaired_share"] = found["repaired"] / found["rows"]

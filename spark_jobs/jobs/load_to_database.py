@@ -14,19 +14,19 @@ from pyspark.sql import functions as F
 from spark_jobs import command_line, flow, tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import failpoints
-from spark_jobs.coordination.concurrency import at_once
-from spark_jobs.delta.predicates import in_units
+from spark_jobs.coordination.concurrency import run_concurrently
+from spark_jobs.delta.predicates import in_windows
 from spark_jobs.errors import SourceError
 from spark_jobs.ledger.status import NO_CONTENT, Unit
 from spark_jobs.postgres import catalog
-from spark_jobs.postgres.database import opened
-from spark_jobs.postgres.loader import StagedDay, Warehouse
+from spark_jobs.postgres.database import open_database
+from spark_jobs.postgres.loader import PostgresLoader, StagedDay
 from spark_jobs.postgres.schema import EVENTS, ITEMS
 from spark_jobs.postgres.staging import Staged
 from spark_jobs.sources import files
 from spark_jobs.sources.listing import CATALOG, find_catalog
 from spark_jobs.transforms.digest import of_hours, of_item
-from spark_jobs.transforms.items import latest_of_items, sendable
+from spark_jobs.transforms.items import format_for_copy, latest_of_items
 from spark_jobs.windows import DAY, HOUR, Window, floor, name, ranges
 
 JOB = flow.LOAD_TO_DATABASE
@@ -35,18 +35,18 @@ JOB = flow.LOAD_TO_DATABASE
 def run(ctx: Context, hours: Window) -> Summary:
     """Loads what differs from PostgreSQL's own ledger, a transaction for each day."""
     units = ctx.ledger.units(lambda unit: _is_to_compare(unit, hours))
-    with opened(ctx) as warehouse:
+    with open_database(ctx) as warehouse:
         held = warehouse.loaded([unit.hour for unit in units])
         different = [unit for unit in units if held.get(unit.hour, (0, NO_CONTENT))[1] != unit.content_digest]
-        failpoints.reached("load.read")
+        failpoints.reach("load.read")
         if different:
             _replace(ctx, warehouse, different, held)
         _catalog(ctx, warehouse)
         warehouse.unstage()  # also what a killed load left
         warehouse.index()
-        failpoints.reached("load.committed")
+        failpoints.reach("load.committed")
         ctx.ledger.mark_loaded(unit.unit for unit in units if unit.status == "committed")
-        failpoints.reached("load.recorded")
+        failpoints.reach("load.recorded")
         ctx.ledger.refresh_days()
         events, items = warehouse.counts()
     return {
@@ -66,7 +66,7 @@ def _standing(ctx: Context) -> Summary:
     return stopped | ({"latest_hour": name(max(loaded), HOUR)} if loaded else {})
 
 
-def _catalog(ctx: Context, warehouse: Warehouse) -> None:
+def _catalog(ctx: Context, warehouse: PostgresLoader) -> None:
     """Takes a new or changed items.csv of the raw folder. One that cannot be taken holds no event up: it is said."""
     path = find_catalog(ctx.settings.paths.raw)
     if path is None:
@@ -83,7 +83,7 @@ def _catalog(ctx: Context, warehouse: Warehouse) -> None:
         ctx.say(f"refused: {CATALOG}: {error}")
 
 
-def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) -> None:
+def _replace(ctx: Context, warehouse: PostgresLoader, units: list[Unit], held: dict) -> None:
     """Stages the hours, and what their days say of the items that they touch; then swaps in one day after another."""
     days: dict[datetime, list[Unit]] = {}
     for unit in units:
@@ -91,11 +91,11 @@ def _replace(ctx: Context, warehouse: Warehouse, units: list[Unit], held: dict) 
     windows = ranges((unit.hour for unit in units), HOUR)
     gone = warehouse.items_of(windows) if any(held.get(unit.hour, (0, ""))[0] for unit in units) else []
     warehouse.stage(days)
-    new = ctx.read(tables.USER_EVENTS).where(in_units(windows))
+    new = ctx.read(tables.USER_EVENTS).where(in_windows(windows))
     touched = latest_of_items(_touched(ctx, warehouse, new, units, gone))
-    events, items, counted = at_once(
+    events, items, counted = run_concurrently(
         ctx.spark,
-        lambda: warehouse.copy(sendable(new), "staging_events", EVENTS),
+        lambda: warehouse.copy(format_for_copy(new), "staging_events", EVENTS),
         lambda: warehouse.copy(touched, "staging_items", ITEMS, of_item()),
         lambda: of_hours(new).collect(),
     )
@@ -120,7 +120,7 @@ def _is_to_compare(unit: Unit, hours: Window) -> bool:
 
 
 def _touched(
-    ctx: Context, warehouse: Warehouse, new: DataFrame, units: list[Unit], gone: list[tuple[date, int]]
+    ctx: Context, warehouse: PostgresLoader, new: DataFrame, units: list[Unit], gone: list[tuple[date, int]]
 ) -> DataFrame:
     """All events of the days, in hours that PostgreSQL holds then, of the items that come or go. Where a day comes
     whole, these are its new events.
@@ -134,7 +134,7 @@ def _touched(
     loaded = {unit.hour for unit in others if held.get(unit.hour, (0, NO_CONTENT))[1] == unit.content_digest}
     if loaded <= coming:
         return new
-    known = in_units(ranges(loaded | coming, HOUR))
+    known = in_windows(ranges(loaded | coming, HOUR))
     lost = ctx.spark.createDataFrame(gone, "event_date DATE, item_id BIGINT")
     touched = new.select("event_date", "item_id").union(lost).distinct()
     events = ctx.read(tables.USER_EVENTS).where(known)

@@ -6,7 +6,7 @@ part meanwhile.
 
 import sys
 
-from spark_jobs.command_line import failure_in_metrics, guarded, handed_over, leased, parser
+from spark_jobs.command_line import failure_in_metrics, hand_over, leased, parser, run_guarded
 from spark_jobs.flow import Writer, tables_of_days
 from spark_jobs.maintenance import upkeep
 from spark_jobs.session import spark_session
@@ -24,13 +24,13 @@ def main() -> int:
         failure_in_metrics(settings.paths.metrics, name),
         leased(settings, spark_session(name), [arguments.part]) as ctx,
     ):
-        before = upkeep.sizes(ctx, chosen)
-        done = upkeep.optimize(ctx, arguments.part)
-        after = upkeep.sizes(ctx, chosen)
+        before = upkeep.measure_tables(ctx, chosen)
+        done = upkeep.compact_closed_days(ctx, arguments.part)
+        after = upkeep.measure_tables(ctx, chosen)
     files = {name: [before[name].files, after[name].files] for name in after}
-    sys.stdout.write(handed_over({"job": "optimize_tables", "part": arguments.part} | done | {"files": files}) + "\n")
+    sys.stdout.write(hand_over({"job": "optimize_tables", "part": arguments.part} | done | {"files": files}) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("optimize_tables", main))
+    sys.exit(run_guarded("optimize_tables", main))

@@ -22,10 +22,10 @@ from spark_jobs.delta.files import compact
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError
 from spark_jobs.ledger.day_counts import to_counts
-from spark_jobs.recovery.unrecorded import take_back
-from spark_jobs.transforms.dedupe import drops, kept, placed
+from spark_jobs.recovery.unrecorded import undo_unrecorded
+from spark_jobs.transforms.dedupe import count_dropped, keep_latest, rank_duplicates
 from spark_jobs.transforms.impute import MISSING
-from spark_jobs.transforms.measures import key_sums, measures, spelled_keys
+from spark_jobs.transforms.measures import format_key_digests, key_sums, measures
 from spark_jobs.windows import DAY, Window, floor
 
 JOB = flow.REMOVE_DUPLICATES
@@ -33,33 +33,33 @@ JOB = flow.REMOVE_DUPLICATES
 
 def run(ctx: Context, days: Window) -> Summary:
     """Rebuilds what is due, keeps what fails as it was, proves user_events = deduped_events + dropped."""
-    take_back(ctx, tables.DEDUPED_EVENTS)
+    undo_unrecorded(ctx, tables.DEDUPED_EVENTS)
     exempt = ctx.settings.duplicates.exempt_types
     inputs = {day: (digest, digest) for day, digest in ctx.ledger.day_inputs().items()}
-    work = building.due(ctx, JOB.name, days, inputs, exempt)
+    work = building.find_stale_days(ctx, JOB.name, days, inputs, exempt)
     if not work.days:
         ctx.ledger.refresh_days()  # an attempt may have ended just before it did
         return {"days_built": 0}
     for table in flow.tables_of_days(flow.Writer.COLLECTION):
         compact(ctx.storage, table, work.days)
     table, source = tables.DEDUPED_EVENTS, tables.USER_EVENTS
-    work = replace(work, reads=building.reading(ctx, source))
+    work = replace(work, reads=building.versions_to_read(ctx, source))
     events = ctx.storage.read(source, work.reads[source.name]).where(in_days(work.days))
-    events = placed(events, table.key_columns(), work.days, _rows(ctx, work.days))
+    events = rank_duplicates(events, table.key_columns(), work.days, _rows(ctx, work.days))
     events = events.persist(StorageLevel.MEMORY_AND_DISK)  # counted, judged, then written: one shuffle for all
     try:
-        deduped = kept(events, exempt)
-        by_type = drops(events, table.named_key(), exempt).toPandas()
+        deduped = keep_latest(events, exempt)
+        by_type = count_dropped(events, table.named_key(), exempt).toPandas()
         found = _measures(deduped, by_type)
-        verdict = building.verdict_of(ctx, suite.suite(ctx.settings), found, "event_date")
+        verdict = building.judge_measures(ctx, suite.suite(ctx.settings), found, "event_date")
         passing = [day for day in work.days if str(day.date()) not in verdict.failed]
         if passing:
             ctx.writer.replace_days(table, deduped.where(in_days(passing)), passing)
         counts = _counts(found, by_type)
-        building.record(ctx, work, verdict, counts, [table], written=bool(passing))
+        building.record_days(ctx, work, verdict, counts, [table], written=bool(passing))
         _prove(ctx, passing, counts)
         ctx.ledger.refresh_days()
-        building.finish(ctx, verdict, deduped, table, suite.RULES)
+        building.report_verdict(ctx, verdict, deduped, table, suite.RULES)
     finally:
         events.unpersist()
     return {"days_built": len(passing)} | _summary(by_type)
@@ -82,7 +82,7 @@ def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counts(found: pd.DataFrame, by_type: pd.DataFrame) -> dict[str, dict]:
-    keys, counts = spelled_keys(found), {}
+    keys, counts = format_key_digests(found), {}
     for row in found.to_dict("records"):
         types = by_type[by_type["event_date"] == row["event_date"]]
         dropped = dict(zip(types["event_type"], (types["rows"] - types["kept"]).astype(int), strict=True))

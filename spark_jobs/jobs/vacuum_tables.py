@@ -6,7 +6,7 @@ Reads every table's log and changes no row; safe beside running jobs.
 import sys
 from dataclasses import asdict
 
-from spark_jobs.command_line import failure_in_metrics, guarded, handed_over, parser
+from spark_jobs.command_line import failure_in_metrics, hand_over, parser, run_guarded
 from spark_jobs.context import context
 from spark_jobs.maintenance import upkeep
 from spark_jobs.observability.console import Console
@@ -19,14 +19,14 @@ def main() -> int:
     settings = load(parser("spark-submit spark_jobs/jobs/vacuum_tables.py", __doc__).parse_args().set)
     with failure_in_metrics(settings.paths.metrics, "vacuum_tables"):
         ctx = context(settings, spark_session("vacuum_tables"))
-        before = upkeep.sizes(ctx)
-        done = upkeep.tidy(ctx)
-        after = upkeep.sizes(ctx)
-    Console().out.print(upkeep.told(before, after))
+        before = upkeep.measure_tables(ctx)
+        done = upkeep.remove_unneeded(ctx)
+        after = upkeep.measure_tables(ctx)
+    Console().out.print(upkeep.as_table(before, after))
     held = {name: {"before": asdict(before[name]), "after": asdict(after[name])} for name in after}
-    sys.stdout.write(handed_over({"job": "vacuum_tables"} | done | {"tables": held}) + "\n")
+    sys.stdout.write(hand_over({"job": "vacuum_tables"} | done | {"tables": held}) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("vacuum_tables", main))
+    sys.exit(run_guarded("vacuum_tables", main))

@@ -37,7 +37,7 @@ def run(ctx: Context, hours: Window) -> Summary:
     accepted = ctx.option("accept_rejects")
     judged = judge_hours(ctx, units, accepted)
     commit_hours(ctx, judged, accepted=accepted)
-    counts = reconciliation.events(ctx)
+    counts = reconciliation.reconcile_events(ctx)
     ctx.ledger.refresh_days()
     for line in judged.warnings:
         ctx.say(f"warning: {line}")

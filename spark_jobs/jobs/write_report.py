@@ -8,7 +8,7 @@ import sys
 import webbrowser
 
 from spark_jobs import tables
-from spark_jobs.command_line import failure_in_metrics, guarded, handed_over, parser
+from spark_jobs.command_line import failure_in_metrics, hand_over, parser, run_guarded
 from spark_jobs.context import context
 from spark_jobs.errors import PipelineError
 from spark_jobs.report import page
@@ -27,7 +27,7 @@ def main() -> int:
         if not ctx.storage.exists(tables.HOUR_STATUS):
             raise PipelineError(f"{settings.paths.warehouse}: there is nothing to report yet; make run first.")
         path = page.write(ctx)
-    handed_over({"job": "write_report", "page": path})
+    hand_over({"job": "write_report", "page": path})
     sys.stdout.write(f"{path}\n")
     if arguments.open and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         webbrowser.open(path.as_uri())
@@ -35,4 +35,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("report", main))
+    sys.exit(run_guarded("report", main))

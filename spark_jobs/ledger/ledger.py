@@ -64,7 +64,7 @@ class Ledger:
     def named_version(self, table: Table) -> int | None:
         """The version that the ledger's latest rows name; NOTHING: none is recorded yet; None: not kept then."""
         source = table_versions.SOURCES.get(table.name)
-        return table_versions.named(table, self._rows(source[0])) if source else None
+        return table_versions.find_named_version(table, self._rows(source[0])) if source else None
 
     def writes(self, of: Sequence[Table], written: Sequence[Table]) -> dict[str, int] | None:
         """What a new row says of the tables `of` a writer: the present version of those `written` now, of the others

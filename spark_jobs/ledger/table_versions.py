@@ -16,7 +16,7 @@ SOURCES = {
 }
 
 
-def named(table: Table, rows: Iterable[Mapping[str, Any]]) -> int | None:
+def find_named_version(table: Table, rows: Iterable[Mapping[str, Any]]) -> int | None:
     """The latest version of the table that these rows of its ledger table name.
 
     NOTHING: its writer has recorded nothing yet, or no rows of it. None: an older version of the project wrote the

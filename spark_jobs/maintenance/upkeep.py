@@ -15,10 +15,10 @@ from rich.table import Table as Printed
 
 from spark_jobs import tables
 from spark_jobs.context import Context, Summary
-from spark_jobs.delta.files import Held, compact, held, vacuum
+from spark_jobs.delta.files import FileUsage, compact, measure_files, vacuum
 from spark_jobs.flow import Writer, tables_of_days
-from spark_jobs.postgres.database import opened
-from spark_jobs.recovery.unrecorded import take_back
+from spark_jobs.postgres.database import open_database
+from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.session import now
 from spark_jobs.settings.types import Paths
 from spark_jobs.validation import great_expectations
@@ -32,19 +32,19 @@ OURS, EVENTS = "error-*.txt", "*.ndjson"
 GROWING = "airflow.ndjson"  # of the events, the file that Airflow appends to; Spark has one for each run
 
 
-def optimize(ctx: Context, writer: Writer) -> Summary:
+def compact_closed_days(ctx: Context, writer: Writer) -> Summary:
     """Join the small files of the writer's closed days: complete, and before today. The caller holds its lease.
 
     What a killed attempt left is taken back first, while the files that this needs are still there.
     """
     chosen = tables_of_days(writer)
-    take_back(ctx.write_as(writer), *chosen)
+    undo_unrecorded(ctx.write_as(writer), *chosen)
     today = floor(now(), DAY)
     days = [day for row in ctx.ledger.days() if row["complete"] and (day := parse_day(row["day"])) < today]
     return {"days_joined": sum(compact(ctx.storage, table, days) for table in chosen)}
 
 
-def tidy(ctx: Context) -> Summary:
+def remove_unneeded(ctx: Context) -> Summary:
     """Removes what nobody needs any more. Of a table, what was replaced longer ago than builds can be repeated and a
     day: longer than any run that may still read it."""
     kept = ctx.settings.retention
@@ -55,7 +55,7 @@ def tidy(ctx: Context) -> Summary:
     old = list(_old_logs(ctx.settings.paths, kept.log_days))
     for path in old:
         path.unlink(missing_ok=True)
-    with opened(ctx) as warehouse:
+    with open_database(ctx) as warehouse:
         warehouse.vacuum()
     return {"logs_removed": len(old)}
 
@@ -76,12 +76,12 @@ def _old_logs(paths: Paths, days: int) -> Iterator[Path]:
         yield from (path for path in found if path.stat().st_mtime < before)
 
 
-def sizes(ctx: Context, chosen: Iterable[tables.Table] = tables.ALL) -> dict[str, Held]:
+def measure_tables(ctx: Context, chosen: Iterable[tables.Table] = tables.ALL) -> dict[str, FileUsage]:
     """What each of the tables that exist takes."""
-    return {table.name: held(ctx.storage, table) for table in chosen if ctx.storage.exists(table)}
+    return {table.name: measure_files(ctx.storage, table) for table in chosen if ctx.storage.exists(table)}
 
 
-def told(before: Mapping[str, Held], after: Mapping[str, Held]) -> Printed:
+def as_table(before: Mapping[str, FileUsage], after: Mapping[str, FileUsage]) -> Printed:
     """The sizes as a table: each figure that changed as before → after."""
     table = Printed(title="what the tables take", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("table")
@@ -92,7 +92,7 @@ def told(before: Mapping[str, Held], after: Mapping[str, Held]) -> Printed:
     return table
 
 
-def _shown(one: Held) -> tuple[str, ...]:
+def _shown(one: FileUsage) -> tuple[str, ...]:
     megabytes = (f"{size / 1e6:,.1f}" for size in (one.bytes, one.on_disk))
     return (f"{one.files:,}", *megabytes, f"{one.log_entries:,}", f"{one.checkpoint_bytes / 1e3:,.0f}")
 

@@ -26,7 +26,7 @@ def hide_password(password: str) -> None:
         _found.add(password)
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """The text without the passwords of DATABASE_URL, PGPASSWORD, hidden addresses, and what looks like an address."""
     addresses = {*_addresses, os.environ.get("DATABASE_URL", "").strip()}
     passwords = {os.environ.get("PGPASSWORD", "")}.union(_found, *map(_passwords, addresses))

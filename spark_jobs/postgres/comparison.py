@@ -10,7 +10,7 @@ from spark_jobs.postgres.staging import Staged
 from spark_jobs.windows import HOUR, name
 
 
-def same(found: Mapping[datetime, tuple[int, int]], due: Mapping[datetime, tuple[int, int]]) -> None:
+def assert_equal(found: Mapping[datetime, tuple[int, int]], due: Mapping[datetime, tuple[int, int]]) -> None:
     """Raises IdentityError naming the first hours in which PostgreSQL's rows are not those of user_events."""
     nothing = (0, 0)
     wrong = sorted(hour for hour in {*found, *due} if found.get(hour, nothing) != due.get(hour, nothing))

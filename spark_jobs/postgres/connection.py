@@ -9,7 +9,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 
 from spark_jobs.errors import DatabaseError, SettingsError
 from spark_jobs.observability.redaction import hide, hide_password
-from spark_jobs.postgres.errors import named
+from spark_jobs.postgres.errors import translate_errors
 from spark_jobs.runtime.environment import say_unused
 
 # SQLAlchemy adds its driver to the scheme.
@@ -32,7 +32,7 @@ SESSION = (
 )
 
 
-def parts(address: str) -> dict[str, str]:
+def parse_address(address: str) -> dict[str, str]:
     """Read an address, a URL (SQLAlchemy's too) or libpq's key=value form, into libpq's options.
 
     Raises SettingsError, which quotes nothing of the address, where libpq cannot read it or splits it in a wrong place.
@@ -68,8 +68,8 @@ def connect(address: str, name: str = "pipeline") -> Any:
     for variable in foreign:
         os.environ.pop(variable, None)  # another thread connects as well
     say_unused(foreign)
-    chosen = {"connect_timeout": str(CONNECT_SECONDS)} | parts(address)
-    with named():
+    chosen = {"connect_timeout": str(CONNECT_SECONDS)} | parse_address(address)
+    with translate_errors():
         connection = psycopg2.connect(**chosen | {"application_name": name, "client_encoding": "UTF8"})
         connection.autocommit = True  # one round trip
         with connection.cursor() as cursor:
@@ -102,7 +102,7 @@ def for_psql(address: str) -> tuple[str, dict[str, str], dict[str, str]]:
 
     Raises SettingsError where the address cannot be read.
     """
-    found = parts(address)
+    found = parse_address(address)
     shown = make_dsn(**{key: value for key, value in found.items() if key not in SECRETS})
     foreign = _foreign(address)
     kept = {name: value for name, value in os.environ.items() if name not in foreign}

@@ -11,13 +11,13 @@ from spark_jobs.context import Context
 from spark_jobs.coordination import lease
 from spark_jobs.errors import DatabaseError
 from spark_jobs.flow import Writer
-from spark_jobs.postgres.connection import parts
-from spark_jobs.postgres.embedded import data_folder, started
-from spark_jobs.postgres.loader import Warehouse
+from spark_jobs.postgres.connection import parse_address
+from spark_jobs.postgres.embedded import data_folder, start_server
+from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.postgres.ownership import Owner
 
 
-def opened(ctx: Context) -> Warehouse:
+def open_database(ctx: Context) -> PostgresLoader:
     """Open the database, under the lease of the run where it has one.
 
     Raises DatabaseError where it cannot be reached or belongs to another warehouse.
@@ -25,7 +25,7 @@ def opened(ctx: Context) -> Warehouse:
     held = ctx.leases.get(Writer.COLLECTION)
     name = held.warehouse if held else lease.warehouse_name(ctx.storage)
     owner = Owner(name, ctx.settings.paths.warehouse) if name else None
-    warehouse = Warehouse(address(ctx.settings.paths.database, ctx.spark.sparkContext.master), held, owner)
+    warehouse = PostgresLoader(address(ctx.settings.paths.database, ctx.spark.sparkContext.master), held, owner)
     if warehouse.removed:
         ctx.say(
             f"PostgreSQL was released by the warehouse {warehouse.removed}: its rows are removed, and the database "
@@ -37,14 +37,14 @@ def opened(ctx: Context) -> Warehouse:
 def check_address() -> None:
     """Raise SettingsError where DATABASE_URL is set and cannot be read."""
     if url := os.environ.get("DATABASE_URL", "").strip():
-        parts(url)
+        parse_address(url)
 
 
 def address(database_folder: str, master: str) -> str:
     """The connection string. Raises SettingsError where DATABASE_URL cannot be read, DatabaseError on a cluster
     without it, or where the embedded server fails."""
     if url := os.environ.get("DATABASE_URL", "").strip():
-        parts(url)
+        parse_address(url)
         return url
     if not master.startswith("local"):
         raise DatabaseError(
@@ -57,7 +57,7 @@ def address(database_folder: str, master: str) -> str:
 def embedded(folder: Path) -> str:
     """Start the embedded server of this folder, or join it; its address. Raises DatabaseError where it cannot start."""
     try:
-        return started(folder).get_uri()
+        return start_server(folder).get_uri()
     except DatabaseError:
         raise
     except Exception as error:  # the package raises whatever its commands do

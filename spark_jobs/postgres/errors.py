@@ -8,7 +8,7 @@ import psycopg2
 from pyspark.errors.exceptions.captured import CapturedException
 
 from spark_jobs.errors import DatabaseError
-from spark_jobs.observability.redaction import redacted
+from spark_jobs.observability.redaction import redact
 
 # An executor raises the sentence itself; its traceback ends with it.
 FROM_AN_EXECUTOR = re.compile(r"\bspark_jobs\.[\w.]+Error: (PostgreSQL .*)")
@@ -26,7 +26,7 @@ class UnreachableError(DatabaseError):
 
 
 @contextmanager
-def named() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Raise errors of the driver, here or on an executor, as one redacted sentence, without the error itself."""
     try:
         yield
@@ -35,7 +35,7 @@ def named() -> Iterator[None]:
     except CapturedException as error:
         if not (found := FROM_AN_EXECUTOR.search(str(error))):
             raise
-        raise DatabaseError(redacted(found[1])) from None
+        raise DatabaseError(redact(found[1])) from None
 
 
 def _sentence(kind: type[Exception], text: str) -> DatabaseError:
@@ -43,5 +43,5 @@ def _sentence(kind: type[Exception], text: str) -> DatabaseError:
     if issubclass(kind, psycopg2.InterfaceError) or "closed the connection" in text:
         return UnreachableError("the connection was lost")  # undoing its transaction raises an InterfaceError
     if issubclass(kind, psycopg2.OperationalError):
-        return UnreachableError(redacted(first))
-    return DatabaseError(f"PostgreSQL refused a statement ({redacted(first)}); nothing is half loaded.")
+        return UnreachableError(redact(first))
+    return DatabaseError(f"PostgreSQL refused a statement ({redact(first)}); nothing is half loaded.")

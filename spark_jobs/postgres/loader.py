@@ -13,9 +13,9 @@ from pyspark.sql import Column, DataFrame
 from spark_jobs.coordination import failpoints
 from spark_jobs.coordination.lease import Lease
 from spark_jobs.postgres import schema, staging
-from spark_jobs.postgres.comparison import compare_items, same
+from spark_jobs.postgres.comparison import assert_equal, compare_items
 from spark_jobs.postgres.connection import connect, require_utf8
-from spark_jobs.postgres.errors import named
+from spark_jobs.postgres.errors import translate_errors
 from spark_jobs.postgres.fence import Fence
 from spark_jobs.postgres.ownership import Owner
 from spark_jobs.postgres.staging import Staged
@@ -39,7 +39,7 @@ class StagedDay:
     items: Staged
 
 
-class Warehouse:
+class PostgresLoader:
     """One connection to the database, with the schema in place. Use as a context manager.
 
     `owner` is the warehouse of the Delta tables; another's database is refused (DatabaseError) before anything is
@@ -50,7 +50,7 @@ class Warehouse:
 
     def __init__(self, url: str, lease: Lease | None = None, owner: Owner | None = None):
         self.url, self.fence = url, Fence(lease, owner)
-        with named():
+        with translate_errors():
             self.connection = self._connect()
             require_utf8(self.connection)
             with self.connection, self.connection.cursor() as cursor:
@@ -60,7 +60,7 @@ class Warehouse:
                 cursor.execute(schema.SCHEMA)
                 self.removed = self.fence.claim(cursor)
 
-    def __enter__(self) -> "Warehouse":
+    def __enter__(self) -> "PostgresLoader":
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -72,13 +72,13 @@ class Warehouse:
     @contextmanager
     def _transaction(self, connection: Any) -> Iterator[Any]:
         """A cursor in a transaction that commits only under the latest lease."""
-        with named(), connection, connection.cursor() as cursor:
+        with translate_errors(), connection, connection.cursor() as cursor:
             self.fence.check(cursor)
             yield cursor
 
     def loaded(self, hours: Sequence[datetime]) -> dict[datetime, tuple[int, str]]:
         """Rows and digest of those of the hours that are loaded."""
-        with named(), self.connection, self.connection.cursor() as cursor:
+        with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT hour, rows, digest FROM pipeline.loaded_hours WHERE hour = ANY(%s)", (list(hours),))
             return {hour: (rows, digest) for hour, rows, digest in cursor.fetchall()}
 
@@ -101,7 +101,7 @@ class Warehouse:
 
     def items_of(self, windows: Sequence[Window]) -> list[tuple[date, int]]:
         """Days and items with events in these windows now: they are touched when the windows are replaced."""
-        with named(), self.connection, self.connection.cursor() as cursor:
+        with translate_errors(), self.connection, self.connection.cursor() as cursor:
             where, values = _within(windows)
             cursor.execute(f"SELECT DISTINCT timestamp::date, item_id FROM user_events WHERE {where}", values)
             return cursor.fetchall()
@@ -128,14 +128,14 @@ class Warehouse:
 
     def _replace(self, staged: StagedDay) -> None:
         day = staged.day
-        with named(), closing(self._connect()) as connection, self._transaction(connection) as cursor:
+        with translate_errors(), closing(self._connect()) as connection, self._transaction(connection) as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.load'), %s)", (day.toordinal(),))
             cursor.execute("SET LOCAL work_mem = '64MB'")  # a day's rows are sorted in memory
             where, values = _within(staged.windows)
             staging.show(cursor, self.fence, day, staged.events, staged.items)
             self._events(cursor, where, values)
             cursor.execute(schema.HOURS.format(where=where), values)
-            same({hour: tuple(found) for hour, *found in cursor}, staged.due)
+            assert_equal({hour: tuple(found) for hour, *found in cursor}, staged.due)
             self._items(cursor, staged)
             staging.hide(cursor)
             execute_values(
@@ -144,7 +144,7 @@ class Warehouse:
                 "SET rows = excluded.rows, digest = excluded.digest, loaded_at = excluded.loaded_at",
                 [(hour, rows, digest) for hour, (rows, digest) in staged.hours.items()],
             )
-            failpoints.reached("load.uncommitted")
+            failpoints.reach("load.uncommitted")
 
     def _events(self, cursor: Any, where: str, values: Sequence[datetime]) -> None:
         """Writes what differs between the windows' rows and the staged ones."""
@@ -186,7 +186,7 @@ class Warehouse:
 
         Both from one snapshot of the database, whatever a load commits meanwhile.
         """
-        with named(), self.connection, self.connection.cursor() as cursor:
+        with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             cursor.execute("SELECT hour, digest FROM pipeline.loaded_hours")
             digests = dict(cursor.fetchall())
@@ -195,19 +195,19 @@ class Warehouse:
 
     def of_user(self, user: int) -> int:
         """Rows of user_events that are this user's."""
-        with named(), self.connection, self.connection.cursor() as cursor:
+        with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM user_events WHERE user_id = %s", (user,))
             return cursor.fetchone()[0]
 
     def vacuum(self) -> None:
         """Gives back the room of rows that are gone, and tells the planner what there is now."""
-        with named(), closing(self._connect()) as connection, connection.cursor() as cursor:
+        with translate_errors(), closing(self._connect()) as connection, connection.cursor() as cursor:
             connection.autocommit = True  # VACUUM runs in no transaction
             cursor.execute("VACUUM (ANALYZE) user_events, items")
 
     def counts(self) -> tuple[int, int]:
         """Rows of user_events and of items."""
-        with named(), self.connection, self.connection.cursor() as cursor:
+        with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT (SELECT count(*) FROM user_events), (SELECT count(*) FROM items)")
             return cursor.fetchone()
 

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from spark_jobs import tables
 from spark_jobs.context import Context
-from spark_jobs.delta.predicates import in_units
+from spark_jobs.delta.predicates import in_windows
 from spark_jobs.errors import IdentityError
 from spark_jobs.ledger.status import NO_CONTENT, Unit
-from spark_jobs.postgres.comparison import same
-from spark_jobs.postgres.database import opened
+from spark_jobs.postgres.comparison import assert_equal
+from spark_jobs.postgres.database import open_database
 from spark_jobs.transforms.digest import of_hours
 from spark_jobs.windows import HOUR, name, ranges
 
@@ -32,22 +32,22 @@ class Served:
         )
 
 
-def served(ctx: Context) -> Served:
+def compare_served_hours(ctx: Context) -> Served:
     """Compare each hour in which both ledgers name the same content. Raises IdentityError where the rows differ.
 
     An hour of which the ledgers name different content waits for its load. If it is called loaded, and the ledger has
     not changed since this began, that is a difference too.
     """
     seen = ctx.pinned()
-    with opened(ctx) as warehouse:
+    with open_database(ctx) as warehouse:
         digests, found = warehouse.hours()
     units = _dated(seen)
     every = {*units, *digests, *found}
     alike = {hour for hour in every if digests.get(hour, NO_CONTENT) == _content(units.get(hour))}
     _check_settled(ctx, units, digests, every - alike)
-    events = seen.read(tables.USER_EVENTS).where(in_units(ranges(alike & units.keys(), HOUR)))
+    events = seen.read(tables.USER_EVENTS).where(in_windows(ranges(alike & units.keys(), HOUR)))
     due = {row.hour: (row.rows, row.digest) for row in of_hours(events).collect()}
-    same({hour: of for hour, of in found.items() if hour in alike}, due)
+    assert_equal({hour: of for hour, of in found.items() if hour in alike}, due)
     loaded = sum(hour in alike and unit.status == "loaded" for hour, unit in units.items())
     return Served(loaded, sum(rows for rows, _ in due.values()), len(every - alike))
 

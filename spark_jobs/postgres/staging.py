@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from spark_jobs.coordination import failpoints
 from spark_jobs.postgres import schema
 from spark_jobs.postgres.connection import connect
-from spark_jobs.postgres.errors import named
+from spark_jobs.postgres.errors import translate_errors
 from spark_jobs.postgres.fence import Fence
 
 REPORT = pa.schema([("attempt", pa.int64()), ("day", pa.date32()), ("rows", pa.int64()), ("digest", pa.int64())])
@@ -78,7 +78,7 @@ def copy(
     text = [frame[name].cast("string").alias(name) for name in columns]
     number = F.lit(0) if digest is None else digest
     sent = frame.select("event_date", *text, number.cast("bigint").alias("digest"))
-    with named():
+    with translate_errors():
         reports = sent.mapInArrow(send, REPORTED).collect()
     found: dict[date, Staged] = {}
     for report in reports:
@@ -96,7 +96,7 @@ def _sender(
     def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         attempt = TaskContext.get().taskAttemptId()
         sent: dict[date, list[int]] = {}
-        with named(), closing(connect(address, f"{fence.name} {attempt}")) as connection:
+        with translate_errors(), closing(connect(address, f"{fence.name} {attempt}")) as connection:
             with connection, connection.cursor() as cursor:
                 for batch in batches:
                     for day in pc.unique(batch["event_date"]).to_pylist():
@@ -105,9 +105,9 @@ def _sender(
                         counted = sent.setdefault(day, [0, 0])
                         counted[0] += of_day.num_rows
                         counted[1] += pc.sum(of_day["digest"]).as_py()
-                        failpoints.reached("load.copy")
+                        failpoints.reach("load.copy")
             if sent:
-                failpoints.reached("load.copied")
+                failpoints.reach("load.copied")
         reports = [dict(zip(REPORT.names, (attempt, day, *counted), strict=True)) for day, counted in sent.items()]
         yield pa.RecordBatch.from_pylist(reports, REPORT)
 

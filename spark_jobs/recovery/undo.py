@@ -34,7 +34,7 @@ def undo_after(writer: TableWriter, table: Table, version: int) -> bool:
     if first is None:
         return False
     where, earlier = _before(storage, table, first)
-    failpoints.reached("undo.decided")
+    failpoints.reach("undo.decided")
     whole = storage.frame(table, []).unionByName(earlier, allowMissingColumns=True)  # a column may be newer
     writer.replace(table, whole, where, note=UNDONE)
     return True

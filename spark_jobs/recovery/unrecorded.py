@@ -10,7 +10,7 @@ from spark_jobs.tables import Table
 CREATED = 0  # the version of a table without rows
 
 
-def take_back(ctx: Context, *of: Table) -> list[Table]:
+def undo_unrecorded(ctx: Context, *of: Table) -> list[Table]:
     """Take back every change of these tables that is later than the version that the ledger names; those that had one.
 
     A table whose version the ledger does not name, for an older version of the project wrote it, is left alone. Raises

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs import matrix, tables
 from spark_jobs.context import Context
-from spark_jobs.coordination.concurrency import at_once
+from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.delta.log import NOTHING
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.inspection import reconciliation
@@ -31,7 +31,7 @@ MOST_EXAMPLES = 60  # characters of a rejected row
 COUNTED = 2  # rises when a figure is counted in another way
 
 
-def gathered(ctx: Context, seconds: Mapping[str, float], before: Facts | None = None) -> Facts:
+def gather_facts(ctx: Context, seconds: Mapping[str, float], before: Facts | None = None) -> Facts:
     """Everything that the page shows, but the comparison. `seconds`: of each step of the run that is reported.
 
     A figure of `before`, the facts of an earlier report, is taken again where the tables behind it have not changed.
@@ -41,7 +41,9 @@ def gathered(ctx: Context, seconds: Mapping[str, float], before: Facts | None = 
     versions = {name: {table.name: _state(ctx, table) for table in QUERIES[name][1]} for name in asked}
     known = _known(before or {}, versions)
     asked = {name: count for name, count in asked.items() if name not in known}
-    counted = at_once(ctx.spark, *(lambda count=count: count(ctx) for count in asked.values())) if asked else []
+    counted = (
+        run_concurrently(ctx.spark, *(lambda count=count: count(ctx) for count in asked.values())) if asked else []
+    )
     found = {
         "made_at": f"{now():%Y-%m-%d %H:%M:%S} UTC",
         "warehouse": ctx.settings.paths.warehouse,
@@ -77,8 +79,8 @@ def _known(before: Facts, versions: Mapping[str, Any]) -> Facts:
 
 def flow(ctx: Context) -> dict[str, int]:
     """Rows by where they went, from raw to cleaned; proven by the counting identities."""
-    found = reconciliation.events(ctx)
-    rows_in, rows_out = reconciliation.deduplicated(ctx)
+    found = reconciliation.reconcile_events(ctx)
+    rows_in, rows_out = reconciliation.reconcile_deduplicated(ctx)
     return {
         "raw": found["raw_events"],
         "valid": found["user_events"],
@@ -175,7 +177,7 @@ def shape(ctx: Context) -> dict[str, Any]:
     """Rows, columns and cells of the matrix; none where features were built before the first matrix."""
     if ctx.ledger.version(tables.USER_ITEM_MATRIX) == NOTHING:
         return {"rows": 0, "columns": 0, "cells": 0}
-    rows, columns = matrix.of_warehouse(ctx).shape()
+    rows, columns = matrix.read_matrix(ctx).shape()
     return {"rows": rows, "columns": columns, "cells": ctx.count(tables.USER_ITEM_MATRIX)}
 
 

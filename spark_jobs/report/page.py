@@ -12,7 +12,7 @@ from markupsafe import Markup
 from spark_jobs.context import Context
 from spark_jobs.observability import metrics
 from spark_jobs.report import charts
-from spark_jobs.report.facts import Facts, gathered
+from spark_jobs.report.facts import Facts, gather_facts
 from spark_jobs.session import now
 from spark_jobs.settings import ROOT
 
@@ -29,10 +29,10 @@ def write(ctx: Context, seconds: Mapping[str, float] | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     last = max(folder.glob("*.json"), default=None)
     before = json.loads(last.read_text(encoding="utf-8")) if last else None
-    facts = gathered(ctx, metrics.seconds(ctx.settings.paths.metrics) if seconds is None else seconds, before)
+    facts = gather_facts(ctx, metrics.seconds(ctx.settings.paths.metrics) if seconds is None else seconds, before)
     name = f"{now():%Y-%m-%dT%H-%M-%S}"
     (folder / f"{name}.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
-    page = rendered(facts, before, folder)
+    page = render(facts, before, folder)
     for path in (folder / f"{name}.html", folder / LATEST):
         path.write_text(page, encoding="utf-8")
     for old in sorted(folder.glob("2*.json"))[:-KEPT]:
@@ -41,18 +41,18 @@ def write(ctx: Context, seconds: Mapping[str, float] | None = None) -> Path:
     return folder / LATEST
 
 
-def rendered(facts: Facts, before: Facts | None, folder: Path) -> str:
+def render(facts: Facts, before: Facts | None, folder: Path) -> str:
     """The page as text. Whatever comes from the data is escaped; links are relative to `folder`."""
     loader = FileSystemLoader(ROOT / "spark_jobs" / "report")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["size"] = size
     links = {verdict["suite"]: _link(verdict["page"], folder) for verdict in facts["verdicts"]}
-    changes = compared(facts, before) if before else []
+    changes = compare_runs(facts, before) if before else []
     template = environment.get_template("page.html.jinja")
-    return template.render(facts=facts, before=before, changes=changes, links=links, charts=drawn(facts))
+    return template.render(facts=facts, before=before, changes=changes, links=links, charts=draw_charts(facts))
 
 
-def drawn(facts: Facts) -> dict[str, Markup]:
+def draw_charts(facts: Facts) -> dict[str, Markup]:
     """Each chart that there is something to draw for, by name."""
     flow = facts["flow"]
     stages = [
@@ -90,7 +90,7 @@ def _of_features(facts: Facts) -> dict[str, str]:
     return found
 
 
-def compared(facts: Facts, before: Facts) -> list[dict[str, Any]]:
+def compare_runs(facts: Facts, before: Facts) -> list[dict[str, Any]]:
     """Each count of both reports with its difference."""
     then = _counts(before)
     return [

@@ -25,7 +25,9 @@ STEPS = {
 MOST_NAMED = 5
 
 
-def closing(ctx: Context, console: Console, summaries: Mapping[str, Summary], seconds: Mapping[str, float]) -> None:
+def print_run_summary(
+    ctx: Context, console: Console, summaries: Mapping[str, Summary], seconds: Mapping[str, float]
+) -> None:
     """Prints the table and the identities, the latter from the tables as they stand."""
     used = {table.name: table for places in STEPS.values() for side in places for table in side}
     counts = {name: ctx.count(table) for name, table in used.items()}
@@ -39,7 +41,7 @@ def closing(ctx: Context, console: Console, summaries: Mapping[str, Summary], se
             table.add_row(name, *rows, f"{seconds[name]:.1f}", _words(summaries.get(name), used))
     table.add_row("all", "", "", f"{sum(seconds.values()):.1f}", "")
     console.out.print(table)
-    for line in [*identities(ctx), *_rejected(ctx), *_time(ctx), *_next(ctx)]:
+    for line in [*describe_identities(ctx), *_rejected(ctx), *_time(ctx), *_next(ctx)]:
         console.say(line)
 
 
@@ -68,9 +70,9 @@ def _phrase(key: str, value: object) -> str:
     return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
 
 
-def identities(ctx: Context) -> Iterator[str]:
+def describe_identities(ctx: Context) -> Iterator[str]:
     """Both counting identities as sentences. Raises IdentityError where one does not hold."""
-    found = reconciliation.events(ctx)
+    found = reconciliation.reconcile_events(ctx)
     line = (
         f"checked: raw {found['raw_events']:,} = user_events {found['user_events']:,} + rejected "
         f"{found['rejected_events']:,} + not yet committed {found['not_yet_committed']:,}"
@@ -78,12 +80,12 @@ def identities(ctx: Context) -> Iterator[str]:
     if found["earlier_rows_standing"]:
         line += f" ({found['earlier_rows_standing']:,} rows of earlier content stand for units that were stopped)"
     yield line
-    of_files = reconciliation.records(ctx)
+    of_files = reconciliation.reconcile_records(ctx)
     yield (
         f"checked: records of the files {of_files['records']:,} = raw {of_files['raw_events']:,} + suppressed "
         f"{of_files['suppressed']:,}"
     )
-    rows_in, rows_out = reconciliation.deduplicated(ctx)
+    rows_in, rows_out = reconciliation.reconcile_deduplicated(ctx)
     yield f"checked: user_events {rows_in:,} = deduped {rows_out:,} + dropped {rows_in - rows_out:,}"
 
 

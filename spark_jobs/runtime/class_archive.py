@@ -24,13 +24,13 @@ def find_archive(spark: Path, environment: Mapping[str, str]) -> Path | None:
     return spark / f"classes-{build}.archive" if release else None
 
 
-def to_make(archive: Path, spark: Path, environment: Mapping[str, str]) -> list[str]:
+def options_to_make(archive: Path, spark: Path, environment: Mapping[str, str]) -> list[str]:
     """Java's options that make the archive when the JVM ends. Its class path may hold jars only."""
     kind = "AOTCacheOutput" if _has_cache(environment) else "ArchiveClassesAtExit"
     return ["-cp", f"{spark}/jars/*", f"-XX:{kind}={archive}"]
 
 
-def to_use(environment: Mapping[str, str], arguments: Sequence[str], defaults: str) -> list[str]:
+def options_to_use(environment: Mapping[str, str], arguments: Sequence[str], defaults: str) -> list[str]:
     """Java's options that use the archive; none where there is none, or where the user chose another class path.
 
     `arguments` are those of spark-submit, `defaults` the text of the configuration. The class path is Spark's with the
@@ -48,7 +48,7 @@ def to_use(environment: Mapping[str, str], arguments: Sequence[str], defaults: s
     return ["-cp", ":".join([f"{spark}/jars/*", *folders]), f"-XX:{kind}={archive}", f"-Xlog:{log}*=off"]
 
 
-def quoted(options: Sequence[str]) -> str:
+def quote(options: Sequence[str]) -> str:
     """Options as SPARK_SUBMIT_OPTS takes them."""
     return " ".join('"' + option.replace("\\", "\\\\").replace('"', '\\"') + '"' for option in options)
 

@@ -206,11 +206,11 @@ def main() -> int:
 def _add_java_options(decision: Decision, root: Path, arguments: Sequence[str]) -> None:
     """What this start of Java needs: the archive of classes, and the compilers. Options of the user come after them."""
     decided = {name: value for name, value in (os.environ | decision.variables).items() if value}
-    options = class_archive.to_use(decided, arguments, _defaults(root))
+    options = class_archive.options_to_use(decided, arguments, _defaults(root))
     options += compilation.java_options(arguments)
     if options:
         given = decided.get("SPARK_SUBMIT_OPTS", "")
-        decision.variables["SPARK_SUBMIT_OPTS"] = f"{class_archive.quoted(options)} {given}".strip()
+        decision.variables["SPARK_SUBMIT_OPTS"] = f"{class_archive.quote(options)} {given}".strip()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import run_guarded
 from spark_jobs.observability.console import Console
 from spark_jobs.sample.figures import figures
 from spark_jobs.sample.generate import DAYS, ROWS, SEED, Span, generate
@@ -47,4 +47,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("sample", main))
+    sys.exit(run_guarded("sample", main))

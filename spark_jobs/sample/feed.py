@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from spark_jobs.addresses import is_remote
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import run_guarded
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.session import now
 from spark_jobs.settings import Settings, is_default_raw, load
@@ -66,4 +66,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("feed", main))
+    sys.exit(run_guarded("feed", main))

@@ -26,7 +26,7 @@ def fields(columns: Sequence[str]) -> dict[str, pa.DataType]:
     return {f"typed_{name}": TYPES[name][0] for name in columns if name in TYPES} | {"typed": pa.bool_()}
 
 
-def typed(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+def parse_plain(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
     """The batch of `records.read` with `typed` (the record is plain) and the values of plain records.
 
     Their text is taken away where a value stands for it.

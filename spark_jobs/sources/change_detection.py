@@ -12,9 +12,9 @@ from spark_jobs.addresses import base_name
 from spark_jobs.errors import SourceError
 from spark_jobs.sources.file_rows import Row, gives, has_grown, is_same
 from spark_jobs.sources.files import Examined, is_packed
-from spark_jobs.sources.header import OPTIONAL, columns, left_out
+from spark_jobs.sources.header import OPTIONAL, find_ignored, map_columns
 from spark_jobs.sources.listing import Found
-from spark_jobs.sources.records import BLANKS, Part
+from spark_jobs.sources.records import BLANKS, FileSplit
 
 
 class Action(StrEnum):
@@ -139,7 +139,7 @@ def _draft(
         return replace(draft, sentence=f"{file.name}: {examined.refusal}")
     names = [text.strip(BLANKS) for text in examined.header]
     try:
-        draft = replace(draft, columns=tuple(columns(names)))
+        draft = replace(draft, columns=tuple(map_columns(names)))
     except SourceError as error:
         return replace(draft, sentence=f"{file.name}: {error}")
     draft = replace(draft, sentence=_remark(file, examined, names))
@@ -173,7 +173,7 @@ def _last_header(known: Mapping[str, Row], path: str) -> list[str]:
 def _compare_columns(decision: Decision, last: Iterable[str], strict: Strict) -> Decision:
     """The decision in view of the columns that are new or lost: refused, or with a sentence about them."""
     name = decision.file.name
-    new = left_out([text.strip(BLANKS) for text in decision.examined.header])
+    new = find_ignored([text.strip(BLANKS) for text in decision.examined.header])
     lost = [column for column in OPTIONAL if column in last and column not in decision.columns]
     if new and strict.new_column:
         reason = f"columns that nobody knows: {', '.join(new)}; take them out, or set schema.new_column = 'leave_out'."
@@ -188,14 +188,14 @@ def _compare_columns(decision: Decision, last: Iterable[str], strict: Strict) ->
 
 
 def _remark(file: Found, examined: Examined, names: list[str]) -> str | None:
-    if unknown := left_out(names):
+    if unknown := find_ignored(names):
         return f"{file.name}: columns left out: {', '.join(unknown)}."
     if examined.body_from >= examined.content_bytes:
         return f"{file.name}: a header and no records yet."
     return None
 
 
-def to_parts(decision: Decision, every: int) -> list[Part]:
+def split_files(decision: Decision, every: int) -> list[FileSplit]:
     """The parts of a file, each of at least `every` bytes but for the last."""
     examined = decision.examined
     starts = [decision.read_from]
@@ -205,7 +205,7 @@ def to_parts(decision: Decision, every: int) -> list[Part]:
     ends = [*starts[1:], examined.content_bytes]
     unfinished = examined.unfinished_from is not None
     return [
-        Part(
+        FileSplit(
             decision.file_id,
             decision.part,
             decision.file.path,

@@ -10,7 +10,7 @@ OPTIONAL = ("session_id", "rating", "price", "category_id", "category_code", "br
 UNKNOWN = "unknown_"
 
 
-def columns(names: list[str]) -> list[str]:
+def map_columns(names: list[str]) -> list[str]:
     """Our name of each column of a header, `unknown_<position>` for the ones we have no use for.
 
     Raises SourceError (a sentence without the file's name) for a missing, doubled or contradictory header.
@@ -37,6 +37,6 @@ def columns(names: list[str]) -> list[str]:
     return [name if name in known else f"{UNKNOWN}{position}" for position, name in enumerate(ours)]
 
 
-def left_out(names: list[str]) -> list[str]:
+def find_ignored(names: list[str]) -> list[str]:
     """The header's names that no column of ours takes; an empty name is shown as (empty)."""
     return [name or "(empty)" for name in names if KAGGLE_NAMES.get(name, name) not in REQUIRED + OPTIONAL]

@@ -21,7 +21,7 @@ _FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",][^,]*|))(,|\Z)', re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Part:
+class FileSplit:
     """Bytes [start, end) of a file's content, from a line's start; `last`: its last line has no newline.
 
     `part` is the number of this reading of the file, as raw_events keeps it; `packed`: the file is gzip.
@@ -106,7 +106,7 @@ def schema(header: Header) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in header.columns] + marks)
 
 
-def read(part: Part, stream: io.RawIOBase, header: Header) -> Iterator[pa.RecordBatch]:
+def read_split(part: FileSplit, stream: io.RawIOBase, header: Header) -> Iterator[pa.RecordBatch]:
     """The records of one part, piece by piece; `stream` stands at `part.start`."""
     left, rest = part.end - part.start, []
     while left and (piece := stream.read(min(PIECE, left))):
@@ -119,7 +119,7 @@ def read(part: Part, stream: io.RawIOBase, header: Header) -> Iterator[pa.Record
     yield from _records(b"".join(rest), header, part, unfinished=part.last)
 
 
-def _records(data: bytes, header: Header, part: Part, unfinished: bool) -> Iterator[pa.RecordBatch]:
+def _records(data: bytes, header: Header, part: FileSplit, unfinished: bool) -> Iterator[pa.RecordBatch]:
     plain, odd = _apart(data)
     misfits: list[str] = []
     table = _read_plain(plain, header, misfits)

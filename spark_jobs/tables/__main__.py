@@ -5,7 +5,7 @@ import sys
 from spark_jobs.tables import ALL, Table
 
 
-def described() -> str:
+def describe_tables() -> str:
     """All tables in Markdown: what each holds, its key and partition, every column with its comment."""
     head = "# The tables\n\nMade from `spark_jobs/tables/` by `make docs`; the same words are the comments in Delta.\n"
     return head + "".join(map(_described, ALL))
@@ -19,4 +19,4 @@ def _described(table: Table) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(described())
+    sys.stdout.write(describe_tables())

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.tables import ITEM_SUMS
 from spark_jobs.transforms.interactions import PARTS_OF_DAY, TYPES
-from spark_jobs.transforms.key_filters import not_sharing_key, sharing_key
+from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
 from spark_jobs.transforms.money import hundredths, money
 
 COUNTED = (*(f"{name}_count" for name in TYPES), "priced_events", "price_sum", "priced_purchases", "spent_sum")
@@ -44,11 +44,11 @@ def item_sums(interactions: DataFrame, pairs: DataFrame) -> DataFrame:
     return ITEM_SUMS.conform(interactions.groupBy("item_id").agg(*_sums(OF_ITEM)).join(users, "item_id"))
 
 
-def more_item_sums(existing: DataFrame, new: DataFrame, new_rows: DataFrame) -> DataFrame:
+def add_item_sums(existing: DataFrame, new: DataFrame, new_rows: DataFrame) -> DataFrame:
     """`existing` with `new` added, in which only the items that `new_rows` has are shuffled: the others stay."""
-    together = sharing_key(existing, new_rows, "item_id").unionByName(new).groupBy("item_id")
+    together = with_keys_of(existing, new_rows, "item_id").unionByName(new).groupBy("item_id")
     summed = together.agg(*_sums((*OF_ITEM, "unique_users", "unique_purchasers")))
-    return ITEM_SUMS.conform(summed).unionByName(not_sharing_key(existing, new_rows, "item_id"))
+    return ITEM_SUMS.conform(summed).unionByName(without_keys_of(existing, new_rows, "item_id"))
 
 
 def _sums(names: Sequence[str]) -> list[Column]:

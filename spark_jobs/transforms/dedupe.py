@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spark_jobs.transforms.money import hundredths, money
-from spark_jobs.transforms.partitioning import in_parts
+from spark_jobs.transforms.partitioning import repartition_by_bucket
 
 TIE_BREAKERS = ("session_id", "category_id", "category_code", "brand", "rating")
 
@@ -22,21 +22,21 @@ def latest_first() -> list[Column]:
     ]
 
 
-def placed(events: DataFrame, key: Sequence[Column], days: Sequence[datetime], rows: int) -> DataFrame:
+def rank_duplicates(events: DataFrame, key: Sequence[Column], days: Sequence[datetime], rows: int) -> DataFrame:
     """Events of these `days`, about `rows` altogether, with `place` among those of the same key, 1 first by
     `latest_first`, and `part`. One shuffle, see `in_parts`."""
-    together = in_parts(events, days, rows)
+    together = repartition_by_bucket(events, days, rows)
     hashed = F.xxhash64(*key)  # first, for one number tells most keys apart
     window = Window.partitionBy(hashed, "part", *key).orderBy(*latest_first())
     return together.withColumn("place", F.row_number().over(window))
 
 
-def kept(placed: DataFrame, exempt: Sequence[str] = ()) -> DataFrame:
+def keep_latest(placed: DataFrame, exempt: Sequence[str] = ()) -> DataFrame:
     """The first event of each key; types in `exempt` keep every row. No shuffle."""
     return placed.where(_chosen(exempt)).drop("place", "part")
 
 
-def drops(placed: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
+def count_dropped(placed: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
     """By day and event type: rows and money, those that `kept` keeps, and the rows too few or too many of a key.
 
     `key` are named columns, the event type among them. The keys are grouped by themselves, whatever the places say:

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 
-def sums(columns: Sequence[str | Column], where: Column | None = None, prefix: str = "") -> list[Column]:
+def digest_sums(columns: Sequence[str | Column], where: Column | None = None, prefix: str = "") -> list[Column]:
     """Aggregates `low` and `high` (after `prefix`): the sums of the halves of each row's xxHash64 (Spark's `xxhash64`).
 
     Two sums of 32-bit halves cannot overflow below 2^31 rows. Doubled rows count twice, unlike with XOR.
@@ -45,6 +45,6 @@ def _of_text(values: Sequence[str | Column]) -> Column:
     return F.conv(F.substring(F.md5(F.concat_ws("|", *values)), 1, 8), 16, 10).cast("bigint")
 
 
-def spelled(rows: int, low: int, high: int) -> str:
+def format_digest(rows: int, low: int, high: int) -> str:
     """A digest as the ledger writes it; '0:0:0' is nothing at all."""
     return f"{rows}:{low}:{high}"

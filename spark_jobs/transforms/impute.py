@@ -28,7 +28,7 @@ class Fills(NamedTuple):
     ratings: DataFrame | None
 
 
-def fills(events: DataFrame, columns: Collection[str] = tuple(MISSING)) -> Fills:
+def find_fills(events: DataFrame, columns: Collection[str] = tuple(MISSING)) -> Fills:
     """The medians and means that repair deduplicated events, computed only for the items, categories and days in need.
 
     `columns`: of price and rating, those that may be missing. One pass over the events for each level, of which only

@@ -15,7 +15,7 @@ def new_ids(interactions: DataFrame, index: DataFrame, name: str) -> DataFrame:
     return fresh.withColumn("place", F.row_number().over(window).cast("bigint") - 1)
 
 
-def offsets(new_by_day: Mapping[date, int], first_free: int) -> dict[date, int]:
+def first_numbers(new_by_day: Mapping[date, int], first_free: int) -> dict[date, int]:
     """The number of each day's first new id, so that (first day, id) is the order of all new numbers."""
     result = {}
     for day in sorted(new_by_day):
@@ -24,7 +24,7 @@ def offsets(new_by_day: Mapping[date, int], first_free: int) -> dict[date, int]:
     return result
 
 
-def numbered(fresh: DataFrame, starts: Mapping[date, int], name: str, number: str) -> DataFrame:
+def assign_numbers(fresh: DataFrame, starts: Mapping[date, int], name: str, number: str) -> DataFrame:
     """New ids with their numbers: the day's offset plus the place within the day."""
     pairs = [F.lit(value) for day, start in starts.items() for value in (day, start)]
     offset = F.create_map(*pairs)[F.col("first_day")] if pairs else F.lit(0)

@@ -8,9 +8,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import INTERACTIONS, ITEM_DAYS
-from spark_jobs.transforms.latest_attributes import latest_known
+from spark_jobs.transforms.latest_attributes import find_latest_known
 from spark_jobs.transforms.money import hundredths, money
-from spark_jobs.transforms.partitioning import in_parts
+from spark_jobs.transforms.partitioning import repartition_by_bucket
 from spark_jobs.transforms.scores import from_score, millionths, to_score
 
 TYPES = ("view", "cart", "purchase", "rating")
@@ -23,7 +23,7 @@ def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int) 
     purchase = F.col("event_type") == "purchase"
     given = F.col("rating_source") == "given"
     hour, price = F.hour("timestamp"), hundredths("price")
-    together = in_parts(cleaned, days, rows)
+    together = repartition_by_bucket(cleaned, days, rows)
     summed = together.groupBy("part", "event_date", "user_id", "item_id", "category_id").agg(
         *(F.count_if(F.col("event_type") == name).alias(f"{name}_count") for name in TYPES),
         *(F.count_if(hour.between(*hours)).alias(f"{name}_events") for name, hours in PARTS_OF_DAY.items()),
@@ -41,10 +41,10 @@ def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int) 
 
 def daily_items(cleaned: DataFrame) -> DataFrame:
     """`cleaned_events` to `daily_items`: each day's latest known category, code and brand of each item."""
-    return ITEM_DAYS.conform(latest_known(cleaned, ("category_id", "category_code", "brand")))
+    return ITEM_DAYS.conform(find_latest_known(cleaned, ("category_id", "category_code", "brand")))
 
 
-def pairs(interactions: DataFrame, now: Column | None = None) -> DataFrame:
+def find_first_meetings(interactions: DataFrame, now: Column | None = None) -> DataFrame:
     """`daily_interactions` to their user_id and item_id and, as 0 or 1, `met` and `bought`: whether that happened for
     the first time in the rows that are `now` (None: all), of users whose rows are all there. One shuffle by user."""
     now = F.lit(True) if now is None else now
@@ -64,7 +64,7 @@ def score(weights: Mapping[str, float], of: Callable[[str], Column] = F.col) -> 
     return reduce(Column.__add__, parts)
 
 
-def pair_scores(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+def score_pairs(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
     """`daily_interactions` to user_id, item_id, score; pairs without a score are left out. One shuffle of them."""
     summed = (
         interactions.repartition("user_id", "item_id")
@@ -74,7 +74,7 @@ def pair_scores(interactions: DataFrame, weights: Mapping[str, float]) -> DataFr
     return summed.select("user_id", "item_id", to_score(score(weights)).alias("score")).where("score <> 0")
 
 
-def more_cells(cells: DataFrame) -> DataFrame:
+def merge_cells(cells: DataFrame) -> DataFrame:
     """Cells, several of a pair, to one of each with their scores added, exactly. One shuffle of them."""
     numbers = [F.max(name).alias(name) for name in ("user_index", "item_index")]
     by_pair = cells.repartition("user_id", "item_id").groupBy("user_id", "item_id")

@@ -3,17 +3,17 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.transforms.latest_attributes import latest_known
+from spark_jobs.transforms.latest_attributes import find_latest_known
 
 
 def latest_of_items(events: DataFrame) -> DataFrame:
     """Events to event_date, item_id, category, brand (latest known) and price (latest above 0, else 0, else null)."""
     above = events.withColumn("above", F.when(F.col("price") > 0, F.col("price")))
-    known = latest_known(above, ("category_code", "brand", "above", "price"))
+    known = find_latest_known(above, ("category_code", "brand", "above", "price"))
     price = F.coalesce("above", "price").alias("price")
     return known.select("item_id", "event_date", F.col("category_code").alias("category"), "brand", price)
 
 
-def sendable(events: DataFrame) -> DataFrame:
+def format_for_copy(events: DataFrame) -> DataFrame:
     """Events with the timestamp spelled for COPY: UTC, to the microsecond, without a zone."""
     return events.withColumn("timestamp", F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSSSSS"))

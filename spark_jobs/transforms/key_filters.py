@@ -4,12 +4,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 
-def sharing_key(existing: DataFrame, new_rows: DataFrame, key: str) -> DataFrame:
+def with_keys_of(existing: DataFrame, new_rows: DataFrame, key: str) -> DataFrame:
     """The existing rows whose key is among those of the new rows. Shuffles none of them."""
     return existing.join(_keys(new_rows, key), key, "left_semi")
 
 
-def not_sharing_key(existing: DataFrame, new_rows: DataFrame, key: str) -> DataFrame:
+def without_keys_of(existing: DataFrame, new_rows: DataFrame, key: str) -> DataFrame:
     """The other existing rows. Shuffles none of them."""
     return existing.join(_keys(new_rows, key), key, "left_anti")
 

@@ -11,7 +11,7 @@ from spark_jobs.transforms.parse import any_of
 KEY = ("item_id", "event_date")
 
 
-def latest_known(events: DataFrame, names: Sequence[str]) -> DataFrame:
+def find_latest_known(events: DataFrame, names: Sequence[str]) -> DataFrame:
     """Events to `item_id`, `event_date` and `names`, chosen by the order of `dedupe.latest_first`.
 
     Few different things are said of an item in a day, so events are first summed by what they say, comparing nothing

@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import Table
-from spark_jobs.transforms.digest import spelled, sums
+from spark_jobs.transforms.digest import digest_sums, format_digest
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ def broken_rows(table: Table, rules: Mapping[str, Rule], where: Column | None = 
 
 def key_sums(table: Table) -> list[Column]:
     """Aggregates `keys_low` and `keys_high`: an order-free digest of the keys, equal where the keys are the same."""
-    return sums(table.key_columns(), prefix="keys_")
+    return digest_sums(table.key_columns(), prefix="keys_")
 
 
-def spelled_keys(found: pd.DataFrame) -> dict[str, str]:
+def format_key_digests(found: pd.DataFrame) -> dict[str, str]:
     """The digests of `key_sums` by day, as the ledger keeps them."""
     parts = zip(found["event_date"], found["rows"], found["keys_low"], found["keys_high"], strict=True)
-    return {str(day): spelled(*map(int, numbers)) for day, *numbers in parts}
+    return {str(day): format_digest(*map(int, numbers)) for day, *numbers in parts}
 
 
 def measures(

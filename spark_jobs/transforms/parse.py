@@ -58,7 +58,7 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
     )
     typed = records.select(
         *(_value(records, header, name, field).alias(name) for name, field in fields.items()),
-        F.when(~known & any_of(condition for _, condition in reasons), named(reasons)).alias("faults"),
+        F.when(~known & any_of(condition for _, condition in reasons), name_reasons(reasons)).alias("faults"),
         F.when(~(known | F.coalesce(plain, F.lit(False))), text).alias("raw_text"),
         "file_id",
         "part",
@@ -80,7 +80,7 @@ def any_of(conditions: Iterable[Column]) -> Column:
     return reduce(Column.__or__, (F.coalesce(condition, F.lit(False)) for condition in conditions))
 
 
-def named(reasons: Sequence[tuple[Reason, Column]]) -> Column:
+def name_reasons(reasons: Sequence[tuple[Reason, Column]]) -> Column:
     """The names of the reasons whose condition holds, in order; empty when none does."""
     names = F.array(*(F.when(condition, F.lit(reason.value)) for reason, condition in reasons))
     return F.array_except(names, F.array(F.lit(None).cast("string")))  # unlike array_compact, compiled

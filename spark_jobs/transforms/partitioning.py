@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 ROWS_OF_A_PART = 200_000  # some 50 MB in memory
 
 
-def in_parts(rows: DataFrame, days: Sequence[datetime], count: int) -> DataFrame:
+def repartition_by_bucket(rows: DataFrame, days: Sequence[datetime], count: int) -> DataFrame:
     """Rows of these `days`, about `count` altogether, with `part`. One shuffle: to parts of one day each, and within a
     day by user and item.
 

@@ -6,8 +6,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables import RAW_EVENTS, USER_EVENTS
-from spark_jobs.transforms.digest import sums
-from spark_jobs.transforms.parse import PLAIN_TIME_FORMAT, any_of, named
+from spark_jobs.transforms.digest import digest_sums
+from spark_jobs.transforms.parse import PLAIN_TIME_FORMAT, any_of, name_reasons
 from spark_jobs.transforms.reasons import Reason
 
 LOWEST_RATING, HIGHEST_RATING = 1, 5
@@ -29,14 +29,14 @@ def with_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str])
     }
     none = F.array().cast("array<string>")
     broken = any_of([F.col("faults").isNotNull(), *rules.values()])  # told first: most rows break nothing
-    found = F.concat(F.coalesce("faults", none), named(list(rules.items())))
+    found = F.concat(F.coalesce("faults", none), name_reasons(list(rules.items())))
     in_order = F.array_intersect(F.array(*(F.lit(reason.value) for reason in Reason)), found)
     malformed = F.array(F.lit(Reason.MALFORMED_RECORD.value))
     reasons = F.when(~broken, none).when(_fault(Reason.MALFORMED_RECORD), malformed).otherwise(in_order)
     return raw.withColumn("reasons", reasons)
 
 
-def profile(
+def profile_hours(
     judged: DataFrame, types: Sequence[str], optional: Sequence[str], further: Sequence[Column] = ()
 ) -> DataFrame:
     """What the verdict rests on: one row for each UTC hour (null: undated) and file, all counts. One small shuffle.
@@ -58,7 +58,7 @@ def profile(
         F.count_if(~rejected & (F.col("price") > 0)).alias("priced_rows"),
         F.coalesce(F.sum(F.when(~rejected, F.col("price"))).cast("double"), F.lit(0.0)).alias("price_sum"),
         *further,
-        *sums(USER_EVENTS.columns[:10], where=~rejected),
+        *digest_sums(USER_EVENTS.columns[:10], where=~rejected),
     )
 
 

@@ -30,7 +30,7 @@ class Seen:
     mean_price: Decimal | None
 
 
-def beside(
+def compare_with_baseline(
     hours: pd.DataFrame, stopped: Container[str], ledger: Iterable[Row], types: Sequence[str], limits: Usual
 ) -> pd.DataFrame:
     """Add to `hours` (measures by unit) what is usual: `usual_<type>_rows` and `_share`, `usual_reject_rise`,

@@ -14,17 +14,17 @@ from expectations import user_events as valid_suite
 from spark_jobs import tables, windows
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import failpoints
-from spark_jobs.delta.predicates import in_units
+from spark_jobs.delta.predicates import in_windows
 from spark_jobs.ledger.known_files import landed_name
 from spark_jobs.ledger.rule_versions import VERSIONS
 from spark_jobs.ledger.status import NO_CONTENT, Unit
-from spark_jobs.recovery.unrecorded import take_back
+from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.sources.header import OPTIONAL
 from spark_jobs.tables import Table
-from spark_jobs.transforms.digest import spelled
+from spark_jobs.transforms.digest import format_digest
 from spark_jobs.transforms.hour_measures import hour_measures, unit_of
 from spark_jobs.transforms.measures import broken_rows
-from spark_jobs.transforms.validate import profile, rejected_text, with_reasons
+from spark_jobs.transforms.validate import profile_hours, rejected_text, with_reasons
 from spark_jobs.validation import great_expectations, hourly_baseline
 from spark_jobs.windows import HOUR
 
@@ -101,7 +101,7 @@ def judge_hours(ctx: Context, units: list[Unit], accepted: str | None = None) ->
 
     `accepted`: the reason for which `commit` will admit hours with too many rejected rows.
     """
-    take_back(ctx, tables.USER_EVENTS, tables.REJECTED_EVENTS)
+    undo_unrecorded(ctx, tables.USER_EVENTS, tables.REJECTED_EVENTS)
     if not units:
         return Judged([])
     events = ctx.settings.events
@@ -109,7 +109,7 @@ def judge_hours(ctx: Context, units: list[Unit], accepted: str | None = None) ->
     rows = with_reasons(raw, events.allowed_types, events.ignored_types)
     good = broken_rows(tables.USER_EVENTS, valid_suite.RULES, where=F.size("reasons") == 0)
     unit = unit_of(F.col("hour"), F.col("file_id"))
-    counts = profile(rows, TYPES, OPTIONAL, good).withColumn("unit", unit).toPandas()
+    counts = profile_hours(rows, TYPES, OPTIONAL, good).withColumn("unit", unit).toPandas()
     files = {row["file_id"]: row for row in ctx.ledger.files() if row["file_id"] in set(counts["file_id"])}
     judged = Judged(units, files, rows, counts.groupby("unit").sum(numeric_only=True))
     measures = hour_measures(counts, judged.headers, events.expected_types, events.expected_from_rows)
@@ -135,7 +135,9 @@ def _beside_usual(
     stopped = {row["unit"] for row in rows if {name for suite in suites for name in suite.broken_by(row)} - admitted}
     judged = {unit.unit for unit in units}
     others = [row for row in ctx.ledger.hours() if row["unit"] not in judged]
-    return hourly_baseline.beside(measures, stopped, others, ctx.settings.events.expected_types, ctx.settings.usual)
+    return hourly_baseline.compare_with_baseline(
+        measures, stopped, others, ctx.settings.events.expected_types, ctx.settings.usual
+    )
 
 
 def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
@@ -146,7 +148,7 @@ def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
     if accepted:
         judged.accepted = {unit for unit, broken in judged.broken.items() if set(broken) == {ACCEPTABLE}}
     passing, written = judged.passing, []
-    failpoints.reached("judging.read")
+    failpoints.reach("judging.read")
     if passing:
         chosen = judged.rows.where(_rows_of(passing, "timestamp"))
         good = chosen.where((F.size("reasons") == 0) & F.col("event_date").isNotNull())
@@ -155,16 +157,16 @@ def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
         if dated:
             _write(ctx, tables.USER_EVENTS, good, dated, "timestamp")
             written.append(tables.USER_EVENTS)
-        failpoints.reached("judging.events")
+        failpoints.reach("judging.events")
         if any(unit.rejected_rows or _count(judged, unit, "rejected_rows") for unit in passing):
             _write(ctx, tables.REJECTED_EVENTS, bad, passing, "hour")
             written.append(tables.REJECTED_EVENTS)
     reasons = _reasons(ctx, [unit for unit in passing if _count(judged, unit, "rejected_rows")])
     rows = [_ledger_row(judged, unit, reasons.get(unit.unit, {}), accepted) for unit in judged.units]
-    failpoints.reached("judging.written")
+    failpoints.reach("judging.written")
     writes = ctx.ledger.writes((tables.USER_EVENTS, tables.REJECTED_EVENTS), written)
     ctx.ledger.record_hours(row | {"writes": writes} for row in rows)
-    failpoints.reached("judging.recorded")
+    failpoints.reach("judging.recorded")
 
 
 def _write(ctx: Context, table: Table, rows: DataFrame, units: list[Unit], time: str) -> None:
@@ -176,7 +178,7 @@ def _write(ctx: Context, table: Table, rows: DataFrame, units: list[Unit], time:
 
 
 def _rows_of(units: list[Unit], time: str) -> str:
-    hours = in_units(windows.ranges([unit.hour for unit in units if unit.hour], HOUR), time)
+    hours = in_windows(windows.ranges([unit.hour for unit in units if unit.hour], HOUR), time)
     files = ", ".join(str(unit.file_id) for unit in units if unit.hour is None)
     return f"({hours}) OR (event_date IS NULL AND file_id IN ({files}))" if files else hours
 
@@ -223,7 +225,7 @@ def _ledger_row(judged: Judged, unit: Unit, reasons: dict[str, int], accepted: s
         return row | stands | {"status": "stopped", "content_digest": unit.content_digest or NO_CONTENT}
     rejected = _count(judged, unit, "rejected_rows")
     valid = _count(judged, unit, "raw_rows") - rejected
-    digest = spelled(valid, _count(judged, unit, "low"), _count(judged, unit, "high"))
+    digest = format_digest(valid, _count(judged, unit, "low"), _count(judged, unit, "high"))
     same = unit.status == "loaded" and digest == unit.content_digest
     return row | {
         "status": "rejected" if unit.hour is None else "loaded" if same else "committed",

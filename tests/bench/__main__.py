@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import run_guarded
 from spark_jobs.runtime import machine
 from spark_jobs.sample.generate import MOST_ROWS, Span, generate
 from spark_jobs.settings import ROOT
@@ -176,4 +176,4 @@ MEASURES = {
 }
 
 if __name__ == "__main__":
-    sys.exit(guarded("bench", main))
+    sys.exit(run_guarded("bench", main))

@@ -21,7 +21,7 @@ import psutil
 from pyspark.sql import SparkSession
 
 from spark_jobs import pipeline
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import run_guarded
 from spark_jobs.flow import STEPS
 from spark_jobs.validation import great_expectations
 from tests import counting
@@ -122,4 +122,4 @@ MEASURED = {
 WHOLE = ("processors", "executions", "jobs", "tasks", "commits")
 
 if __name__ == "__main__":
-    sys.exit(guarded("pipeline", main))
+    sys.exit(run_guarded("pipeline", main))

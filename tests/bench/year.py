@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table as Printed
 
 from spark_jobs import tables
-from spark_jobs.delta.files import Held, held
+from spark_jobs.delta.files import FileUsage, measure_files
 from spark_jobs.delta.storage import Storage
 from spark_jobs.session import spark_session
 from spark_jobs.windows import DAY
@@ -26,7 +26,7 @@ CHECKPOINT_DAYS = 30  # the jobs' tables have one every 20 commits; what is left
 BYTES = 1_500_000  # of an hour's file; nobody reads it
 
 
-def measured(scratch: Path) -> dict[str, dict[int, Held]]:
+def measured(scratch: Path) -> dict[str, dict[int, FileUsage]]:
     """For each table what it takes after so many days."""
     spark = spark_session("year", **{"spark.master": "local[2]", "spark.sql.shuffle.partitions": "1"})
     storage = Storage(spark, str(scratch / "warehouse"))
@@ -40,12 +40,12 @@ def measured(scratch: Path) -> dict[str, dict[int, Held]]:
             if day % CHECKPOINT_DAYS == 0 or day in SHOWN:
                 log.checkpoint()
             if day in SHOWN:
-                found[table.name][day] = held(storage, table)
+                found[table.name][day] = measure_files(storage, table)
     spark.stop()
     return found
 
 
-def told(found: dict[str, dict[int, Held]]) -> Printed:
+def told(found: dict[str, dict[int, FileUsage]]) -> Printed:
     """A line for each table and moment."""
     table = Printed(title="a year of hourly runs, in metadata", title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("table", "days", "live files", "log entries", "latest checkpoint, kB"):

@@ -20,7 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import run_guarded
 from spark_jobs.commands.package import package
 from spark_jobs.errors import PipelineError
 from spark_jobs.sample.generate import MOST_ROWS, Span, generate
@@ -123,4 +123,4 @@ def _ran(
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("cluster-check", main))
+    sys.exit(run_guarded("cluster-check", main))

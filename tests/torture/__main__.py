@@ -20,7 +20,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import run_guarded
 from spark_jobs.errors import SettingsError
 from spark_jobs.session import spark_session
 from spark_jobs.settings import ROOT
@@ -129,4 +129,4 @@ def _matrix(outcomes: list[Outcome]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("torture", main))
+    sys.exit(run_guarded("torture", main))

@@ -24,7 +24,7 @@ def main() -> None:
     name = sys.argv.pop(1)
     job = importlib.import_module(f"spark_jobs.jobs.{name}")
     warm(spark_session(name))
-    failpoints.reached(BEGUN)
+    failpoints.reach(BEGUN)
     runpy.run_path(job.__file__, run_name="__main__")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psycopg2
 
-from spark_jobs.postgres.embedded import started
+from spark_jobs.postgres.embedded import start_server
 
 DATABASE = "here"
 
@@ -13,7 +13,7 @@ class Server:
     """One server in `folder`; the warehouse's database in it is called `here`."""
 
     def __init__(self, folder: Path):
-        self._server = started(folder)
+        self._server = start_server(folder)
         self.url = self._server.get_uri(database=DATABASE)
         self._admin = self._server.get_uri()
         self.reset(None)
