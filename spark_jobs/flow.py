@@ -27,7 +27,7 @@ class Writer(StrEnum):
 class Job:
     """One spark-submit.
 
-    `window`: the unit of the range that it takes. `versions_in`: the ledger's table whose rows name the versions of
+    `window`: it takes a range of hours, or of days. `versions_in`: the ledger's table whose rows name the versions of
     the tables that it writes; None: they name none. `rules`: the names in `rule_versions.VERSIONS` of what it applies.
     """
 

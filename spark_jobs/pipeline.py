@@ -69,7 +69,7 @@ def run(ctx: Context, console: Console) -> int:
     for job in HOURLY:
         step(job, hours)
         hours = landed_hours(ctx) if job is EXTRACT_EVENTS else hours
-    days = Window(floor(hours.start, DAY), floor(hours.end - hours.unit, DAY) + DAY, DAY)
+    days = Window(floor(hours.start, DAY), floor(hours.end - hours.duration, DAY) + DAY, DAY)
     if not ctx.ledger.day_inputs():
         console.say("no hour passed its verdict, so there is no day to build.")
     else:

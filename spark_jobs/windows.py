@@ -14,87 +14,88 @@ _FORM = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:\.
 
 @dataclass(frozen=True)
 class Window:
-    """[start, end) in whole units; the datetimes are naive and mean UTC."""
+    """[start, end) in whole hours or days (`duration`); the datetimes are naive and mean UTC."""
 
     start: datetime
     end: datetime
-    unit: timedelta = HOUR
+    duration: timedelta = HOUR
 
     def __str__(self) -> str:
-        return f"{name(self.start, self.unit)} to {name(self.end, self.unit)}"
+        return f"{name(self.start, self.duration)} to {name(self.end, self.duration)}"
 
-    def units(self) -> list[datetime]:
-        """The start of every unit in the window."""
-        return [self.start + i * self.unit for i in range((self.end - self.start) // self.unit)]
+    def starts(self) -> list[datetime]:
+        """The start of every hour or day in the window."""
+        return [self.start + i * self.duration for i in range((self.end - self.start) // self.duration)]
 
 
-def parse(start: str | None, end: str | None, unit: timedelta, now: datetime) -> Window:
-    """The window that `--start` and `--end` mean: an instant inside a unit means that unit.
+def parse(start: str | None, end: str | None, duration: timedelta, now: datetime) -> Window:
+    """The window that `--start` and `--end` mean: an instant inside an hour or day means all of it.
 
-    Without `start` it is the last full unit before `now`; without `end` one unit. Raises SettingsError.
+    Without `start` it is the last full one before `now`; without `end` one. Raises SettingsError.
     """
     try:
-        return _parse(start, end, unit, now)
+        return _parse(start, end, duration, now)
     except OverflowError as error:
         raise SettingsError(f"--start {start} --end {end}: the calendar ends with the year 9999.") from error
 
 
-def _parse(start: str | None, end: str | None, unit: timedelta, now: datetime) -> Window:
-    first = floor(instant("--start", start), unit) if start else floor(now, unit) - unit
+def _parse(start: str | None, end: str | None, duration: timedelta, now: datetime) -> Window:
+    first = floor(instant("--start", start), duration) if start else floor(now, duration) - duration
     if not end:
-        return Window(first, first + unit, unit)
+        return Window(first, first + duration, duration)
     if not start:
         raise SettingsError("--end needs --start.")
     last = instant("--end", end)
-    last = floor(last, unit) + (unit if floor(last, unit) < last else timedelta(0))
+    last = floor(last, duration) + (duration if floor(last, duration) < last else timedelta(0))
     if last <= first:
         raise SettingsError(f"--end {end} must be later than --start {start}: windows are half-open [start, end).")
-    return Window(first, last, unit)
+    return Window(first, last, duration)
 
 
-def floor(instant: datetime, unit: timedelta) -> datetime:
-    """The start of the unit that `instant` lies in."""
-    return datetime.min + (instant - datetime.min) // unit * unit
+def floor(instant: datetime, duration: timedelta) -> datetime:
+    """The start of the hour or day that `instant` lies in."""
+    return datetime.min + (instant - datetime.min) // duration * duration
 
 
-def name(instant: datetime, unit: timedelta) -> str:
+def name(instant: datetime, duration: timedelta) -> str:
     """2019-10-01T05 for an hour, 2019-10-01 for a day."""
-    return instant.strftime("%Y-%m-%d" if unit == DAY else "%Y-%m-%dT%H")
+    return instant.strftime("%Y-%m-%d" if duration == DAY else "%Y-%m-%dT%H")
 
 
-def ranges(instants: Iterable[datetime], unit: timedelta) -> list[Window]:
-    """The fewest windows that hold exactly these units."""
+def ranges(instants: Iterable[datetime], duration: timedelta) -> list[Window]:
+    """The fewest windows that hold exactly these hours or days."""
     merged: list[Window] = []
     for instant in sorted(set(instants)):
         if merged and merged[-1].end == instant:
-            merged[-1] = Window(merged[-1].start, instant + unit, unit)
+            merged[-1] = Window(merged[-1].start, instant + duration, duration)
         else:
-            merged.append(Window(instant, instant + unit, unit))
+            merged.append(Window(instant, instant + duration, duration))
     return merged
 
 
 def gaps(window: Window, taken: Iterable[datetime]) -> list[Window]:
-    """What is left of a window without these units of it, as the fewest windows."""
+    """What is left of a window without these hours or days of it, as the fewest windows."""
     found, begin = [], window.start
     for instant in sorted({each for each in taken if window.start <= each < window.end}):
         if begin < instant:
-            found.append(Window(begin, instant, window.unit))
-        begin = instant + window.unit
-    return [*found, Window(begin, window.end, window.unit)] if begin < window.end else found
+            found.append(Window(begin, instant, window.duration))
+        begin = instant + window.duration
+    return [*found, Window(begin, window.end, window.duration)] if begin < window.end else found
 
 
-def describe(instants: Iterable[datetime], unit: timedelta, most: int = 3) -> str:
-    """Units as a person writes them: '2019-10-01T02, 2019-10-01T05 to 2019-10-01T08 and 4 more'."""
-    return describe_windows(ranges(instants, unit), unit, most)
+def describe(instants: Iterable[datetime], duration: timedelta, most: int = 3) -> str:
+    """Hours or days as a person writes them: '2019-10-01T02, 2019-10-01T05 to 2019-10-01T08 and 4 more'."""
+    return describe_windows(ranges(instants, duration), duration, most)
 
 
-def describe_windows(parts: Sequence[Window], unit: timedelta, most: int = 3) -> str:
+def describe_windows(found: Sequence[Window], duration: timedelta, most: int = 3) -> str:
     """The same for windows."""
     texts = [
-        name(part.start, unit) + (f" to {name(part.end - unit, unit)}" if part.end - part.start > unit else "")
-        for part in parts[:most]
+        name(each.start, duration)
+        + (f" to {name(each.end - duration, duration)}" if each.end - each.start > duration else "")
+        for each in found[:most]
     ]
-    left = sum((part.end - part.start) // unit for part in parts[most:])
+    left = sum((each.end - each.start) // duration for each in found[most:])
     return ", ".join(texts) + (f" and {left} more" if left else "")
 
 

@@ -143,7 +143,7 @@ def test_a_missing_key_is_refused_by_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "unit", "expected"),
+    ("start", "end", "duration", "expected"),
     [
         (None, None, HOUR, (datetime(2026, 11, 25, 4), datetime(2026, 11, 25, 5))),
         (None, None, DAY, (datetime(2026, 11, 24), datetime(2026, 11, 25))),
@@ -152,8 +152,8 @@ def test_a_missing_key_is_refused_by_name(tmp_path):
         ("2019-10-01T05", "2019-10-03", DAY, (datetime(2019, 10, 1), datetime(2019, 10, 3))),
     ],
 )
-def test_an_instant_inside_a_unit_means_that_unit(start, end, unit, expected):
-    window = parse(start, end, unit, NOW)
+def test_an_instant_inside_an_hour_or_day_means_all_of_it(start, end, duration, expected):
+    window = parse(start, end, duration, NOW)
     assert (window.start, window.end) == expected
 
 
@@ -169,4 +169,4 @@ def test_hours_are_joined_into_the_fewest_ranges_and_named():
     hours = [datetime(2019, 10, 1, hour) for hour in (2, 5, 6, 7)]
     assert [(part.start.hour, part.end.hour) for part in ranges(hours, HOUR)] == [(2, 3), (5, 8)]
     assert describe(hours, HOUR) == "2019-10-01T02, 2019-10-01T05 to 2019-10-01T07"
-    assert len(Window(datetime(2019, 10, 1), datetime(2019, 10, 2), HOUR).units()) == 24
+    assert len(Window(datetime(2019, 10, 1), datetime(2019, 10, 2), HOUR).starts()) == 24

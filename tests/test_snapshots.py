@@ -28,7 +28,7 @@ def ready(spark, tmp_path_factory, database) -> Pipeline:
     """Two days with their snapshots, and a third that waits to be added to them."""
     pipeline = Pipeline(spark, tmp_path_factory.mktemp("ready"), database)
     for days in (Window(START, START + 2 * DAY, DAY), Window(START + 2 * DAY, ALL.end, DAY)):
-        for day in days.units():
+        for day in days.starts():
             generate(Span(150, 24, day), pipeline.raw, seed=5, ratings=True)
         pipeline.land()
         pipeline.judge(Window(days.start, days.end, HOUR))

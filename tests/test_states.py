@@ -5,13 +5,13 @@ from datetime import date, datetime
 from spark_jobs.flow import LAST_DAY_STEP
 from spark_jobs.ledger.status import (
     NO_CONTENT,
-    Unit,
+    HourState,
     day_inputs,
     day_status,
     latest_hour,
     missing_hours,
-    unit_name,
-    units,
+    states,
+    window_key,
 )
 from spark_jobs.windows import HOUR, Window
 
@@ -28,9 +28,9 @@ def landed(file_id: int, *parts: tuple[datetime | None, int, int]) -> dict:
     return {"file_id": file_id, "hours": hours}
 
 
-def judged(unit: str, moment: datetime | None, status: str, digest: str, valid: int = 1, rejected: int = 0) -> dict:
+def judged(state: str, moment: datetime | None, status: str, digest: str, valid: int = 1, rejected: int = 0) -> dict:
     counts = {"valid_rows": valid, "rejected_rows": rejected, "content_digest": f"c-{digest}"}
-    return {"unit": unit, "hour": moment, "status": status, "raw_digest": digest} | counts
+    return {"unit": state, "hour": moment, "status": status, "raw_digest": digest} | counts
 
 
 def built(source: str, status: str = "built") -> dict:
@@ -38,39 +38,39 @@ def built(source: str, status: str = "built") -> dict:
 
 
 def test_an_hour_adds_up_what_its_files_gave_and_undated_rows_stay_with_their_file():
-    found = units([landed(1, (hour(9), 2, 10), (None, 1, 5)), landed(2, (hour(9), 3, 20), (hour(8), 1, 1))], [])
-    assert [(unit.unit, unit.landed_rows, unit.landed_digest) for unit in found] == [
+    found = states([landed(1, (hour(9), 2, 10), (None, 1, 5)), landed(2, (hour(9), 3, 20), (hour(8), 1, 1))], [])
+    assert [(state.window_key, state.landed_rows, state.landed_digest) for state in found] == [
         ("2019-10-01T08", 1, "1:1:0"),
         ("2019-10-01T09", 5, "5:30:0"),
         ("undated:1", 1, "1:5:0"),
     ]
-    assert all(unit.dirty for unit in found)
+    assert all(state.dirty for state in found)
 
 
 def test_a_unit_is_dirty_until_it_was_judged_with_the_content_that_landed():
     files = [landed(1, (hour(8), 1, 1), (hour(9), 1, 2))]
     ledger = [judged("2019-10-01T08", hour(8), "loaded", "1:1:0"), judged("2019-10-01T09", hour(9), "loaded", "1:7:0")]
-    assert [unit.dirty for unit in units(files, ledger)] == [False, True]
+    assert [state.dirty for state in states(files, ledger)] == [False, True]
 
 
 def test_an_hour_whose_rows_are_gone_is_dirty_until_it_is_judged_as_such():
-    assert units([], [judged("2019-10-01T08", hour(8), "loaded", "1:1:0")])[0].dirty
-    assert not units([], [judged("2019-10-01T08", hour(8), "empty", NO_CONTENT, valid=0)])[0].dirty
+    assert states([], [judged("2019-10-01T08", hour(8), "loaded", "1:1:0")])[0].dirty
+    assert not states([], [judged("2019-10-01T08", hour(8), "empty", NO_CONTENT, valid=0)])[0].dirty
 
 
 def test_a_day_is_complete_when_each_of_its_hours_is_loaded_or_empty():
-    rows = [judged(unit_name(hour(n)), hour(n), "loaded", f"1:{n}:0") for n in range(22)]
-    rows.append(judged(unit_name(hour(22)), hour(22), "loaded", NO_CONTENT, valid=0))  # its rows are gone
+    rows = [judged(window_key(hour(n)), hour(n), "loaded", f"1:{n}:0") for n in range(22)]
+    rows.append(judged(window_key(hour(22)), hour(22), "loaded", NO_CONTENT, valid=0))  # its rows are gone
     files = [landed(1, *((hour(n), 1, n) for n in range(22)))]
-    status = day_status(units(files, rows), [], hour(23))[0]
+    status = day_status(states(files, rows), [], hour(23))[0]
     assert (status["hours_loaded"], status["hours_empty"], status["hours_missing"]) == (22, 1, 1)
     assert not status["complete"] and not status["built"] and not status["dirty"]
-    assert day_status(units(files, rows), [], hour(23) + HOUR)[0]["complete"]
+    assert day_status(states(files, rows), [], hour(23) + HOUR)[0]["complete"]
 
 
 def test_an_hour_without_rows_is_empty_only_before_the_latest_hour_that_landed():
     files = [landed(1, (hour(3), 1, 1), (hour(20), 1, 2))]
-    found = units(files, [])
+    found = states(files, [])
     assert latest_hour(found, until=hour(23)) == hour(20)
     assert latest_hour(found, until=hour(19)) == hour(3)  # the other one lies in the future
     assert latest_hour(found, until=hour(1)) is None
@@ -86,32 +86,32 @@ def test_an_hour_without_rows_is_empty_only_before_the_latest_hour_that_landed()
 
 def test_what_is_missing_costs_the_rows_and_not_the_span():
     centuries = Window(datetime(1000, 1, 1), datetime(9000, 1, 1), HOUR)
-    found = units([landed(1, (datetime(2000, 1, 1), 1, 1), (hour(9), 1, 2))], [])
+    found = states([landed(1, (datetime(2000, 1, 1), 1, 1), (hour(9), 1, 2))], [])
     assert missing_hours(found, centuries, hour(9)) == [Window(hour(10), centuries.end, HOUR)]
     assert [row["day"].year for row in day_status(found, [], hour(9))] == [2000, 2019]
 
 
 def test_a_committed_or_stopped_hour_is_missing_and_a_stopped_one_is_counted():
     files = [landed(1, (hour(1), 1, 1), (hour(2), 1, 2))]
-    rows = [judged(unit_name(hour(1)), hour(1), "committed", "1:1:0")]
-    rows.append(judged(unit_name(hour(2)), hour(2), "stopped", "1:2:0", valid=0))
-    status = day_status(units(files, rows), [], None)[0]
+    rows = [judged(window_key(hour(1)), hour(1), "committed", "1:1:0")]
+    rows.append(judged(window_key(hour(2)), hour(2), "stopped", "1:2:0", valid=0))
+    status = day_status(states(files, rows), [], None)[0]
     assert (status["hours_loaded"], status["hours_stopped"], status["hours_missing"]) == (0, 1, 24)
 
 
 def test_a_built_day_is_dirty_when_an_hour_changed_or_it_rests_on_other_content():
-    files, rows = [landed(1, (hour(1), 1, 1))], [judged(unit_name(hour(1)), hour(1), "loaded", "1:1:0")]
-    source = day_inputs(units(files, rows))[DAY]
-    assert not day_status(units(files, rows), [built(source)], hour(1))[0]["dirty"]
-    assert day_status(units(files, rows), [built("something else")], hour(1))[0]["dirty"]
+    files, rows = [landed(1, (hour(1), 1, 1))], [judged(window_key(hour(1)), hour(1), "loaded", "1:1:0")]
+    source = day_inputs(states(files, rows))[DAY]
+    assert not day_status(states(files, rows), [built(source)], hour(1))[0]["dirty"]
+    assert day_status(states(files, rows), [built("something else")], hour(1))[0]["dirty"]
     late = [*files, landed(2, (hour(1), 1, 5))]
-    assert day_status(units(late, rows), [built(source)], hour(1))[0]["dirty"]
-    assert not day_status(units(late, rows), [built(source, "stopped")], hour(1))[0]["built"]
+    assert day_status(states(late, rows), [built(source)], hour(1))[0]["dirty"]
+    assert not day_status(states(late, rows), [built(source, "stopped")], hour(1))[0]["built"]
 
 
 def test_a_day_rests_on_the_content_of_its_hours_whatever_their_order():
-    a = Unit("2019-10-01T01", hour(1), None, 1, "1:1:0", "loaded", "1:1:0", 1, 0, "x")
-    b = Unit("2019-10-01T02", hour(2), None, 1, "1:2:0", "loaded", "1:2:0", 1, 0, "y")
-    empty = Unit("2019-10-01T03", hour(3), None, 0, NO_CONTENT, "empty", NO_CONTENT)
+    a = HourState("2019-10-01T01", hour(1), None, 1, "1:1:0", "loaded", "1:1:0", 1, 0, "x")
+    b = HourState("2019-10-01T02", hour(2), None, 1, "1:2:0", "loaded", "1:2:0", 1, 0, "y")
+    empty = HourState("2019-10-01T03", hour(3), None, 0, NO_CONTENT, "empty", NO_CONTENT)
     assert day_inputs([a, b]) == day_inputs([b, empty, a])
     assert day_inputs([a]) != day_inputs([a, b])

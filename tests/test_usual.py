@@ -8,7 +8,7 @@ import pytest
 
 from spark_jobs import tables
 from spark_jobs.jobs import validate_data_quality
-from spark_jobs.ledger.status import unit_name
+from spark_jobs.ledger.status import window_key
 from spark_jobs.settings import load
 from spark_jobs.validation import hourly_baseline
 from spark_jobs.validation.hours import commit_hours, judge_hours
@@ -27,7 +27,7 @@ def ledger(weeks_before: int, **changed) -> dict:
 
 
 def judged(known: list[dict], **changed) -> dict[str, float]:
-    hours = pd.DataFrame([NORMAL | {"unit": unit_name(FRIDAY)} | changed])
+    hours = pd.DataFrame([NORMAL | {"unit": window_key(FRIDAY)} | changed])
     row = hourly_baseline.compare_with_baseline(hours, [], known, TYPES, LIMITS).iloc[0]
     return {name: float(row[name]) for name in hours_of(row)}
 
@@ -90,7 +90,7 @@ def test_an_hour_without_its_usual_purchases_is_a_warning_in_one_go_and_in_two(p
 
 
 def test_a_failure_shows_the_rows_that_are_usual():
-    hours = pd.DataFrame([NORMAL | {"unit": unit_name(FRIDAY)}])
+    hours = pd.DataFrame([NORMAL | {"unit": window_key(FRIDAY)}])
     found = hourly_baseline.compare_with_baseline(
         hours, [], [ledger(1), ledger(2, types={"view": 300, "purchase": 60})], TYPES, LIMITS
     ).iloc[0]
@@ -100,12 +100,14 @@ def test_a_failure_shows_the_rows_that_are_usual():
 
 def test_an_hour_that_this_run_stops_or_that_has_no_rows_is_not_usual():
     weeks = [FRIDAY - n * hourly_baseline.WEEK for n in (3, 2, 1, 0)]
-    hours = pd.DataFrame([NORMAL | {"unit": unit_name(hour)} for hour in weeks])
+    hours = pd.DataFrame([NORMAL | {"unit": window_key(hour)} for hour in weeks])
     hours.loc[0, "purchase_rows"] = 80
     gone = [ledger(4, raw_rows=0, types={"view": 0, "purchase": 0}, mean_price=None)]
 
     def shares(*stopped: datetime) -> list[float]:
-        found = hourly_baseline.compare_with_baseline(hours, {unit_name(hour) for hour in stopped}, gone, TYPES, LIMITS)
+        found = hourly_baseline.compare_with_baseline(
+            hours, {window_key(hour) for hour in stopped}, gone, TYPES, LIMITS
+        )
         return list(found["usual_purchase_share"].astype(float))
 
     assert shares()[2:] == pytest.approx([40 / 60, 1])
@@ -141,13 +143,13 @@ def test_a_month_in_one_run_warns_like_hour_by_hour_around_a_stopped_hour(spark,
             [Window(hours[0], FRIDAY + HOUR, HOUR)] if in_one else [Window(hour, hour + HOUR, HOUR) for hour in hours]
         )
         for span in spans:
-            units = [unit for unit in pipeline.ctx().ledger.units() if unit.dirty and unit.within(span)]
-            commit_hours(pipeline.ctx(), judge_hours(pipeline.ctx(), units, accepted), accepted)
+            states = [state for state in pipeline.ctx().ledger.states() if state.dirty and state.within(span)]
+            commit_hours(pipeline.ctx(), judge_hours(pipeline.ctx(), states, accepted), accepted)
         found.append(pipeline.values(tables.HOUR_STATUS, "unit", "status", "warnings"))
     assert found[0] == found[1]
-    status = {unit: status for unit, status, _ in found[0]}
+    status = {state: status for state, status, _ in found[0]}
     assert status["2019-10-25T10"] == ("committed" if accepted else "stopped")
-    (warnings,) = [warnings for unit, _, warnings in found[0] if unit == "2019-11-15T10"]
+    (warnings,) = [warnings for state, _, warnings in found[0] if state == "2019-11-15T10"]
     purchases = [text for text in warnings if "purchase events that the same hour" in text]
     assert [text.rpartition(": ")[2] for text in purchases] == (["7 of 40 rows"] if accepted else [])
     assert any("a mean price within" in text for text in warnings)

@@ -82,8 +82,8 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
     _build(ctx, user)
     for table in HELD_BY:
         vacuum(ctx.storage, table, 0)
-    with open_database(ctx) as warehouse:
-        warehouse.vacuum()
+    with open_database(ctx) as database:
+        database.vacuum()
     after = _held(ctx, user)
     if left := {name: count for name, count in after.items() if count}:
         raise PipelineError(
@@ -130,8 +130,8 @@ def _held(ctx: Context, user: int) -> dict[str, int]:
             found[table.name] = ctx.storage.read(table).where(mine).count()
             every = ctx.storage.every_file(table).where(mine).count()
             found[f"earlier versions of {table.name}"] = every - found[table.name]
-    with open_database(ctx) as warehouse:
-        return found | {"PostgreSQL": warehouse.of_user(user)}
+    with open_database(ctx) as database:
+        return found | {"PostgreSQL": database.of_user(user)}
 
 
 def _mine(ctx: Context, table: Table, user: int) -> Column:
@@ -175,12 +175,12 @@ def _account(row: dict, hours: list[dict]) -> dict:
 
 def _judge(ctx: Context) -> None:
     """Judges the changed hours. One that had passed passes without the user's rows too; a stopped one stays stopped."""
-    dirty = ctx.ledger.units(lambda unit: unit.dirty)
-    for units, accepted in (
-        ([unit for unit in dirty if unit.status in ("committed", "loaded", "rejected")], REASON),
-        ([unit for unit in dirty if unit.status in (None, "stopped")], None),
+    dirty = ctx.ledger.states(lambda state: state.dirty)
+    for states, accepted in (
+        ([state for state in dirty if state.status in ("committed", "loaded", "rejected")], REASON),
+        ([state for state in dirty if state.status in (None, "stopped")], None),
     ):
-        commit_hours(ctx, judge_hours(ctx, units, accepted), accepted=accepted)
+        commit_hours(ctx, judge_hours(ctx, states, accepted), accepted=accepted)
     ctx.ledger.refresh_days()
 
 

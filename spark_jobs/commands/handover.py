@@ -57,7 +57,9 @@ def hand_over(ctx: Context, agrees=agreed) -> list[str]:
 
 def _next(ctx: Context) -> str:
     """How to fill the database: a scheduled run loads its own hour only."""
-    hours = [unit.hour for unit in ctx.ledger.units(lambda unit: unit.status == "loaded" and unit.hour is not None)]
+    hours = [
+        state.hour for state in ctx.ledger.states(lambda state: state.status == "loaded" and state.hour is not None)
+    ]
     if not hours:
         return "the next load fills it"
     span = f"--start {name(min(hours), HOUR)} --end {name(max(hours) + HOUR, HOUR)}"

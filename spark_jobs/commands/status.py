@@ -68,19 +68,21 @@ def mends(ctx: Context) -> list[str]:
     lines = []
     for row in (row for row in ctx.ledger.files() if row["status"] == "refused"):
         lines.append(f"refused file: {row['sentence']} Mend the file, then: {SUBMIT}/extract_events.py")
-    units = ctx.ledger.units(lambda unit: unit.dirty or unit.status in ("stopped", "committed"))
-    stopped = [unit for unit in units if unit.status == "stopped" and not unit.dirty]
-    for unit in stopped[:5]:
-        command = f"{SUBMIT}/validate_data_quality.py --start {unit.unit} --accept-rejects 'why'"
-        lines.append(f"stopped: {unit.unit}; look at {ctx.settings.paths.quality}, mend the source or: {command}")
+    states = ctx.ledger.states(lambda state: state.dirty or state.status in ("stopped", "committed"))
+    stopped = [state for state in states if state.status == "stopped" and not state.dirty]
+    for state in stopped[:5]:
+        command = f"{SUBMIT}/validate_data_quality.py --start {state.window_key} --accept-rejects 'why'"
+        lines.append(
+            f"stopped: {state.window_key}; look at {ctx.settings.paths.quality}, mend the source or: {command}"
+        )
     if len(stopped) > 5:
         lines.append(f"stopped: {len(stopped) - 5} more hours.")
-    dirty = [unit.hour for unit in units if unit.dirty and unit.hour]
+    dirty = [state.hour for state in states if state.dirty and state.hour]
     if dirty:
         lines.append(
             f"dirty: {windows.describe(dirty, HOUR)}: {SUBMIT}/validate_data_quality.py, then load_to_database.py"
         )
-    waiting = [unit.hour for unit in units if unit.status == "committed" and not unit.dirty and unit.hour]
+    waiting = [state.hour for state in states if state.status == "committed" and not state.dirty and state.hour]
     if waiting:
         lines.append(f"not in PostgreSQL yet: {windows.describe(waiting, HOUR)}: {SUBMIT}/load_to_database.py")
     inputs = ctx.ledger.day_inputs()

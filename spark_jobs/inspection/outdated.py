@@ -63,5 +63,5 @@ def _built(ctx: Context) -> Iterator[str]:
 
 
 def _span(window: Window) -> str:
-    unit = window.unit
-    return f"--start {windows.name(window.start, unit)} --end {windows.name(window.end, unit)}"
+    first, end = (windows.name(moment, window.duration) for moment in (window.start, window.end))
+    return f"--start {first} --end {end}"

@@ -8,20 +8,20 @@ COMMITTED = (tables.USER_EVENTS, tables.REJECTED_EVENTS)
 
 
 def reconcile_events(ctx: Context) -> Summary:
-    """raw = user_events + rejected + rows of units not yet committed: for each unit, and in total over the tables.
+    """raw = user_events + rejected + rows of hours not yet committed: for each hour, and in total over the tables.
 
     The ledger is compared with the versions of the tables that it names (Delta's log has their counts: no scan), the
-    units with the ledger.
-    Raises IdentityError naming the unit and both figures.
+    hours with the ledger.
+    Raises IdentityError naming the hour and both figures.
     """
     ctx = ctx.pinned()
-    units = ctx.ledger.units()
-    current = [unit for unit in units if not unit.dirty and unit.status != "stopped"]
-    for unit in current:
-        if unit.landed_rows != (judged := unit.valid_rows + unit.rejected_rows):
-            raise IdentityError(f"{unit.unit}: {unit.landed_rows:,} rows landed, but {judged:,} are committed.")
-    raw = sum(unit.landed_rows for unit in units)
-    held = {"user_events": sum(u.valid_rows for u in units), "rejected_events": sum(u.rejected_rows for u in units)}
+    states = ctx.ledger.states()
+    current = [state for state in states if not state.dirty and state.status != "stopped"]
+    for state in current:
+        if state.landed_rows != (judged := state.valid_rows + state.rejected_rows):
+            raise IdentityError(f"{state.window_key}: {state.landed_rows:,} rows landed, but {judged:,} are committed.")
+    raw = sum(state.landed_rows for state in states)
+    held = {"user_events": sum(u.valid_rows for u in states), "rejected_events": sum(u.rejected_rows for u in states)}
     for table, due in ((tables.RAW_EVENTS, raw), *((t, held[t.name]) for t in COMMITTED)):
         if (counted := ctx.count(table)) != due:
             raise IdentityError(f"{table.name} holds {counted:,} rows, but the ledger counts {due:,}.")
@@ -30,7 +30,7 @@ def reconcile_events(ctx: Context) -> Summary:
         "raw_events": raw,
         "user_events": valid,
         "rejected_events": rejected,
-        "not_yet_committed": raw - sum(unit.landed_rows for unit in current),
+        "not_yet_committed": raw - sum(state.landed_rows for state in current),
         "earlier_rows_standing": sum(held.values()) - valid - rejected,
     }
 

@@ -57,14 +57,14 @@ def landed_hours(ctx: Context) -> Window:
 def summary(ctx: Context, decisions: list[Decision]) -> Summary:
     """What was landed in this run, and how many hours are handed on."""
     actions = [decision.action for decision in decisions]
-    pending = ctx.ledger.units(lambda unit: unit.dirty)
+    pending = ctx.ledger.states(lambda state: state.dirty)
     return {
         "files_landed": sum(action in READS for action in actions),
         "files_duplicate": actions.count(Action.DUPLICATE),
         "files_refused": actions.count(Action.REFUSED),
         "records_suppressed": reconciliation.reconcile_records(ctx)["suppressed"],
         "hours_handed_on": len(pending),
-        "rows_handed_on": sum(unit.landed_rows for unit in pending),
+        "rows_handed_on": sum(state.landed_rows for state in pending),
     }
 
 

@@ -17,7 +17,7 @@ from spark_jobs.coordination import failpoints
 from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.delta.predicates import in_windows
 from spark_jobs.errors import SourceError
-from spark_jobs.ledger.status import NO_CONTENT, Unit
+from spark_jobs.ledger.status import NO_CONTENT, HourState
 from spark_jobs.postgres import catalog
 from spark_jobs.postgres.database import open_database
 from spark_jobs.postgres.loader import PostgresLoader, StagedDay
@@ -34,25 +34,25 @@ JOB = flow.LOAD_TO_DATABASE
 
 def run(ctx: Context, hours: Window) -> Summary:
     """Loads what differs from PostgreSQL's own ledger, a transaction for each day."""
-    units = ctx.ledger.units(lambda unit: _is_to_compare(unit, hours))
-    with open_database(ctx) as warehouse:
-        held = warehouse.loaded([unit.hour for unit in units])
-        different = [unit for unit in units if held.get(unit.hour, (0, NO_CONTENT))[1] != unit.content_digest]
+    states = ctx.ledger.states(lambda state: _is_to_compare(state, hours))
+    with open_database(ctx) as database:
+        held = database.loaded([state.hour for state in states])
+        different = [state for state in states if held.get(state.hour, (0, NO_CONTENT))[1] != state.content_digest]
         failpoints.reach("load.read")
         if different:
-            _replace(ctx, warehouse, different, held)
-        _catalog(ctx, warehouse)
-        warehouse.unstage()  # also what a killed load left
-        warehouse.index()
+            _replace(ctx, database, different, held)
+        _catalog(ctx, database)
+        database.unstage()  # also what a killed load left
+        database.index()
         failpoints.reach("load.committed")
-        ctx.ledger.mark_loaded(unit.unit for unit in units if unit.status == "committed")
+        ctx.ledger.mark_loaded(state.window_key for state in states if state.status == "committed")
         failpoints.reach("load.recorded")
         ctx.ledger.refresh_days()
-        events, items = warehouse.counts()
+        events, items = database.counts()
     return {
         "hours_loaded": len(different),
-        "hours_unchanged": len(units) - len(different),
-        "rows_loaded": sum(unit.valid_rows for unit in different),
+        "hours_unchanged": len(states) - len(different),
+        "rows_loaded": sum(state.valid_rows for state in different),
         "postgres_user_events": events,
         "postgres_items": items,
     } | _standing(ctx)
@@ -60,13 +60,13 @@ def run(ctx: Context, hours: Window) -> Summary:
 
 def _standing(ctx: Context) -> Summary:
     """How far the loaded hours reach, and how many are stopped: what an alert is about."""
-    units = ctx.ledger.units(lambda unit: unit.hour is not None)
-    loaded = [unit.hour for unit in units if unit.status == "loaded"]
-    stopped = {"hours_stopped": sum(unit.status == "stopped" for unit in units)}
+    states = ctx.ledger.states(lambda state: state.hour is not None)
+    loaded = [state.hour for state in states if state.status == "loaded"]
+    stopped = {"hours_stopped": sum(state.status == "stopped" for state in states)}
     return stopped | ({"latest_hour": name(max(loaded), HOUR)} if loaded else {})
 
 
-def _catalog(ctx: Context, warehouse: PostgresLoader) -> None:
+def _catalog(ctx: Context, database: PostgresLoader) -> None:
     """Takes a new or changed items.csv of the raw folder. One that cannot be taken holds no event up: it is said."""
     path = find_catalog(ctx.settings.paths.raw)
     if path is None:
@@ -75,7 +75,7 @@ def _catalog(ctx: Context, warehouse: PostgresLoader) -> None:
     try:
         if found.refusal:
             raise SourceError(found.refusal)
-        with warehouse.transaction() as cursor, files.open_content(path, found.body_from) as body:
+        with database.transaction() as cursor, files.open_content(path, found.body_from) as body:
             if catalog.digest(cursor) != found.digest:
                 rows = catalog.replace(cursor, body, found.header, found.digest)
                 ctx.say(f"{CATALOG}: {rows:,} items taken.")
@@ -83,20 +83,20 @@ def _catalog(ctx: Context, warehouse: PostgresLoader) -> None:
         ctx.say(f"refused: {CATALOG}: {error}")
 
 
-def _replace(ctx: Context, warehouse: PostgresLoader, units: list[Unit], held: dict) -> None:
+def _replace(ctx: Context, database: PostgresLoader, states: list[HourState], held: dict) -> None:
     """Stages the hours, and what their days say of the items that they touch; then swaps in one day after another."""
-    days: dict[datetime, list[Unit]] = {}
-    for unit in units:
-        days.setdefault(floor(unit.hour, DAY), []).append(unit)
-    windows = ranges((unit.hour for unit in units), HOUR)
-    gone = warehouse.items_of(windows) if any(held.get(unit.hour, (0, ""))[0] for unit in units) else []
-    warehouse.stage(days)
+    days: dict[datetime, list[HourState]] = {}
+    for state in states:
+        days.setdefault(floor(state.hour, DAY), []).append(state)
+    windows = ranges((state.hour for state in states), HOUR)
+    gone = database.items_of(windows) if any(held.get(state.hour, (0, ""))[0] for state in states) else []
+    database.stage(days)
     new = ctx.read(tables.USER_EVENTS).where(in_windows(windows))
-    touched = latest_of_items(_touched(ctx, warehouse, new, units, gone))
+    touched = latest_of_items(_touched(ctx, database, new, states, gone))
     events, items, counted = run_concurrently(
         ctx.spark,
-        lambda: warehouse.copy(format_for_copy(new), "staging_events", EVENTS),
-        lambda: warehouse.copy(touched, "staging_items", ITEMS, of_item()),
+        lambda: database.copy(format_for_copy(new), "staging_events", EVENTS),
+        lambda: database.copy(touched, "staging_items", ITEMS, of_item()),
         lambda: of_hours(new).collect(),
     )
     lost: dict[date, list[int]] = {}
@@ -105,33 +105,33 @@ def _replace(ctx: Context, warehouse: PostgresLoader, units: list[Unit], held: d
     found = {row.hour: (row.rows, row.digest) for row in counted}
     staged = []
     for day in sorted(days, reverse=True):  # what an earlier day says of an item then mostly changes nothing
-        hours = {unit.hour: (unit.valid_rows, unit.content_digest) for unit in days[day]}
+        hours = {state.hour: (state.valid_rows, state.content_digest) for state in days[day]}
         due = {hour: found[hour] for hour in hours if hour in found}
         sent = (copied.get(day.date(), Staged()) for copied in (events, items))
         staged.append(StagedDay(day, ranges(hours, HOUR), hours, lost.get(day.date(), []), due, *sent))
-    warehouse.replace(staged)
+    database.replace(staged)
 
 
-def _is_to_compare(unit: Unit, hours: Window) -> bool:
+def _is_to_compare(state: HourState, hours: Window) -> bool:
     """Whether PostgreSQL may not have what user_events holds: of a stopped hour, that is its earlier content."""
-    if unit.status == "stopped":
-        return unit.valid_rows > 0
-    return unit.status == "committed" or (unit.status == "loaded" and unit.within(hours))
+    if state.status == "stopped":
+        return state.valid_rows > 0
+    return state.status == "committed" or (state.status == "loaded" and state.within(hours))
 
 
 def _touched(
-    ctx: Context, warehouse: PostgresLoader, new: DataFrame, units: list[Unit], gone: list[tuple[date, int]]
+    ctx: Context, database: PostgresLoader, new: DataFrame, states: list[HourState], gone: list[tuple[date, int]]
 ) -> DataFrame:
     """All events of the days, in hours that PostgreSQL holds then, of the items that come or go. Where a day comes
     whole, these are its new events.
 
     PostgreSQL's ledger says which hours these are: Delta's may call them committed still, or stopped.
     """
-    coming = {unit.hour for unit in units}
+    coming = {state.hour for state in states}
     days = {floor(hour, DAY) for hour in coming}
-    others = ctx.ledger.units(lambda unit: unit.valid_rows > 0 and unit.hour and floor(unit.hour, DAY) in days)
-    held = warehouse.loaded([unit.hour for unit in others])
-    loaded = {unit.hour for unit in others if held.get(unit.hour, (0, NO_CONTENT))[1] == unit.content_digest}
+    others = ctx.ledger.states(lambda state: state.valid_rows > 0 and state.hour and floor(state.hour, DAY) in days)
+    held = database.loaded([state.hour for state in others])
+    loaded = {state.hour for state in others if held.get(state.hour, (0, NO_CONTENT))[1] == state.content_digest}
     if loaded <= coming:
         return new
     known = in_windows(ranges(loaded | coming, HOUR))

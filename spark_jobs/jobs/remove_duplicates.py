@@ -67,7 +67,7 @@ def run(ctx: Context, days: Window) -> Summary:
 
 def _rows(ctx: Context, days: list[datetime]) -> int:
     chosen = set(days)
-    return sum(unit.valid_rows for unit in ctx.ledger.units() if unit.hour and floor(unit.hour, DAY) in chosen)
+    return sum(state.valid_rows for state in ctx.ledger.states() if state.hour and floor(state.hour, DAY) in chosen)
 
 
 def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from spark_jobs import command_line, flow
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import QualityError
 from spark_jobs.inspection import reconciliation
-from spark_jobs.ledger.status import Unit
+from spark_jobs.ledger.status import HourState
 from spark_jobs.observability.wording import name_first
 from spark_jobs.validation.hours import commit_hours, judge_hours
 from spark_jobs.windows import Window
@@ -25,33 +25,33 @@ def run(ctx: Context, hours: Window) -> Summary:
     `requeue`, whatever has rejected rows: those that are good by now leave rejected_events.
     """
     again, requeue = ctx.option("again"), ctx.option("requeue")
-    units = ctx.ledger.units(
-        lambda unit: (
-            unit.dirty
-            or (unit.within(hours) and (again or unit.status == "stopped"))
-            or (again and unit.hour is None)
-            or (requeue and unit.rejected_rows > 0)
+    states = ctx.ledger.states(
+        lambda state: (
+            state.dirty
+            or (state.within(hours) and (again or state.status == "stopped"))
+            or (again and state.hour is None)
+            or (requeue and state.rejected_rows > 0)
         )
     )
-    before = sum(unit.rejected_rows for unit in units)
+    before = sum(state.rejected_rows for state in states)
     accepted = ctx.option("accept_rejects")
-    judged = judge_hours(ctx, units, accepted)
+    judged = judge_hours(ctx, states, accepted)
     commit_hours(ctx, judged, accepted=accepted)
     counts = reconciliation.reconcile_events(ctx)
     ctx.ledger.refresh_days()
     for line in judged.warnings:
         ctx.say(f"warning: {line}")
     if judged.stopped:
-        named = {"stopped": name_first([unit.unit for unit in judged.stopped])}
+        named = {"stopped": name_first([state.window_key for state in judged.stopped])}
         raise QualityError(judged.sentence(accepted), judged.summary() | counts | named)
     if requeue:
-        ctx.say(f"requeued: {before:,} rejected rows before, {_rejected(ctx, units):,} now.")
+        ctx.say(f"requeued: {before:,} rejected rows before, {_rejected(ctx, states):,} now.")
     return judged.summary() | counts
 
 
-def _rejected(ctx: Context, units: list[Unit]) -> int:
-    names = {unit.unit for unit in units}
-    return sum(unit.rejected_rows for unit in ctx.ledger.units(lambda unit: unit.unit in names))
+def _rejected(ctx: Context, states: list[HourState]) -> int:
+    names = {state.window_key for state in states}
+    return sum(state.rejected_rows for state in ctx.ledger.states(lambda state: state.window_key in names))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def run(ctx: Context, days: Window) -> Summary:
             f"{_hours(missing)} missing of {windows.describe(waiting, DAY)}; "
             f"waiting for them until {limit:%Y-%m-%d %H:%M} UTC."
         )
-    if waiting and not any(known[day]["hours_loaded"] for day in days.units() if day in known):
+    if waiting and not any(known[day]["hours_loaded"] for day in days.starts() if day in known):
         raise NotArrivedError(f"no hour of {windows.describe(waiting, DAY)} is loaded yet; there is nothing to build.")
     if waiting:
         ctx.say(f"incomplete: {_hours(missing)} missing of {windows.describe(waiting, DAY)}; going on.")
@@ -42,8 +42,8 @@ def _missing(ctx: Context, days: Window, known: Mapping[datetime, Mapping]) -> d
     """Missing hours of each day. A day without any row is empty as a whole where later data has landed."""
     absent = ctx.ledger.missing_hours(Window(days.start, days.end, HOUR))
     begin = min((window.start for window in absent), default=days.end)
-    without_rows = {day: HOURS_A_DAY if day >= begin else 0 for day in days.units() if day not in known}
-    return without_rows | {day: known[day]["hours_missing"] for day in days.units() if day in known}
+    without_rows = {day: HOURS_A_DAY if day >= begin else 0 for day in days.starts() if day not in known}
+    return without_rows | {day: known[day]["hours_missing"] for day in days.starts() if day in known}
 
 
 def _hours(missing: Mapping[datetime, int]) -> str:

@@ -14,7 +14,7 @@ from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.writer import TableWriter
 from spark_jobs.errors import BusyError, PipelineError
 from spark_jobs.ledger import status, table_versions
-from spark_jobs.ledger.status import Unit
+from spark_jobs.ledger.status import HourState
 from spark_jobs.session import now
 from spark_jobs.tables import Table
 from spark_jobs.windows import Window
@@ -85,26 +85,26 @@ class Ledger:
         """Write what became of files. Rows of `outdated` paths go: other rows have taken their place."""
         self._put(tables.LANDED_FILES, rows, {(path,) for path in outdated})
 
-    def units(self, wanted: Callable[[Unit], bool] = lambda unit: True) -> list[Unit]:
-        """The units that landed or were judged and that are wanted, in order of time."""
-        found = status.units(self._rows(tables.LANDED_FILES), self._rows(tables.HOUR_STATUS))
-        return [unit for unit in found if wanted(unit)]
+    def states(self, wanted: Callable[[HourState], bool] = lambda state: True) -> list[HourState]:
+        """The hours that landed or were judged and that are wanted, in order of time."""
+        found = status.states(self._rows(tables.LANDED_FILES), self._rows(tables.HOUR_STATUS))
+        return [state for state in found if wanted(state)]
 
     def landed_span(self) -> tuple[datetime, datetime] | None:
         """The first hour with rows, and the latest that is not later than now; None where there is none."""
-        units, present = self.units(), now()
-        hours = [unit.hour for unit in units if unit.hour and unit.landed_rows]
-        latest = status.latest_hour(units, present)
+        states, present = self.states(), now()
+        hours = [state.hour for state in states if state.hour and state.landed_rows]
+        latest = status.latest_hour(states, present)
         return (hours[0], latest) if latest else None
 
     def first_hour(self) -> datetime | None:
         """The first hour with rows, also one that is later than now; None where there is none."""
-        return next((unit.hour for unit in self.units() if unit.hour and unit.landed_rows), None)
+        return next((state.hour for state in self.states() if state.hour and state.landed_rows), None)
 
     def missing_hours(self, hours: Window) -> list[Window]:
         """The hours of a window that have no rows, where nothing later has landed."""
-        units = self.units()
-        return status.missing_hours(units, hours, status.latest_hour(units, now()))
+        states = self.states()
+        return status.missing_hours(states, hours, status.latest_hour(states, now()))
 
     def record_hours(self, rows: Iterable[dict[str, Any]]) -> None:
         """Writes ledger rows of hours; what a row leaves out gets its neutral value."""
@@ -117,15 +117,15 @@ class Ledger:
         """All rows of hour_status."""
         return self._rows(tables.HOUR_STATUS)
 
-    def mark_loaded(self, units: Iterable[str]) -> None:
-        """Record that PostgreSQL has these committed units too."""
-        chosen = set(units)
+    def mark_loaded(self, states: Iterable[str]) -> None:
+        """Record that PostgreSQL has these committed hours too."""
+        chosen = set(states)
         rows = [row for row in self._rows(tables.HOUR_STATUS) if row["unit"] in chosen]
         self._put(tables.HOUR_STATUS, (row | {"status": "loaded", "updated_at": now()} for row in rows))
 
     def day_inputs(self) -> dict[datetime, str]:
         """Each day (midnight, UTC) with committed content, and the digest that a build of it starts from."""
-        return {_midnight(day): digest for day, digest in status.day_inputs(self.units()).items()}
+        return {_midnight(day): digest for day, digest in status.day_inputs(self.states()).items()}
 
     def builds(self, step: str) -> dict[datetime, dict[str, Any]]:
         """What `step` last did, by day (midnight, UTC)."""
@@ -159,8 +159,8 @@ class Ledger:
         sources = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS)
         for _ in range(ATTEMPTS):
             seen = [self.storage.version(table) for table in sources]
-            units = self.units()
-            fresh = status.day_status(units, self._rows(tables.DAY_BUILDS), status.latest_hour(units, now()))
+            states = self.states()
+            fresh = status.day_status(states, self._rows(tables.DAY_BUILDS), status.latest_hour(states, now()))
             try:
                 if fresh != self.days():
                     self._to_write().put_rows(tables.DAY_STATUS, fresh, again=False)

@@ -18,10 +18,10 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Unit:
+class HourState:
     """An hour (or a file's undated rows): what landed and what the ledger says of it. `status` None: never judged."""
 
-    unit: str
+    window_key: str
     hour: datetime | None
     file_id: int | None
     landed_rows: int
@@ -39,7 +39,7 @@ class Unit:
 
     @property
     def dirty(self) -> bool:
-        """Never judged, or changed since. A unit whose rows are gone is dirty until it is judged as such."""
+        """Never judged, or changed since. An hour whose rows are gone is dirty until it is judged as such."""
         return self.raw_digest != self.landed_digest
 
     def within(self, window: Window) -> bool:
@@ -52,71 +52,73 @@ def fingerprint(*parts: Any) -> str:
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
 
 
-def unit_name(hour: datetime | None, file_id: int | None = None) -> str:
+def window_key(hour: datetime | None, file_id: int | None = None) -> str:
     """The ledger's key: 2019-10-01T00 for an hour, undated:3 for the rows of file 3 without a usable time."""
     return name(hour, HOUR) if hour else f"{UNDATED}:{file_id}"
 
 
-def month_of(unit: str) -> str:
-    """The partition of a unit in hour_status: 2019-10, or undated."""
-    return UNDATED if unit.startswith(UNDATED) else unit[:7]
+def month_of(key: str) -> str:
+    """The partition of an hour in hour_status: 2019-10, or undated."""
+    return UNDATED if key.startswith(UNDATED) else key[:7]
 
 
-def units(files: Iterable[Row], hours: Iterable[Row]) -> list[Unit]:
-    """Rows of landed_files and of hour_status to units, in order of time, undated ones last."""
+def states(files: Iterable[Row], hours: Iterable[Row]) -> list[HourState]:
+    """Rows of landed_files and of hour_status to hours, in order of time, undated ones last."""
     landed: dict[str, tuple[datetime | None, int | None, list[Row]]] = {}
     for file in files:
         for part in file["hours"]:
             undated = file["file_id"] if part["hour"] is None else None
-            landed.setdefault(unit_name(part["hour"], undated), (part["hour"], undated, []))[2].append(part)
+            landed.setdefault(window_key(part["hour"], undated), (part["hour"], undated, []))[2].append(part)
     judged = {row["unit"]: row for row in hours}
-    found = [_unit(unit, landed.get(unit), judged.get(unit)) for unit in landed.keys() | judged.keys()]
-    return sorted(found, key=lambda unit: (unit.hour is None, unit.hour or unit.file_id))
+    found = [_state(key, landed.get(key), judged.get(key)) for key in landed.keys() | judged.keys()]
+    return sorted(found, key=lambda state: (state.hour is None, state.hour or state.file_id))
 
 
-def _unit(unit: str, landed: tuple[datetime | None, int | None, list[Row]] | None, judged: Row | None) -> Unit:
-    hour, file_id, parts = landed or (judged["hour"], None if judged["hour"] else int(unit.partition(":")[2]), [])
+def _state(key: str, landed: tuple[datetime | None, int | None, list[Row]] | None, judged: Row | None) -> HourState:
+    hour, file_id, parts = landed or (judged["hour"], None if judged["hour"] else int(key.partition(":")[2]), [])
     rows, low, high = (sum(part[key] for part in parts) for key in ("rows", "low", "high"))
     known = ("status", "raw_digest", "valid_rows", "rejected_rows", "content_digest")
     ledger = {key: judged[key] for key in known} if judged else {}
-    return Unit(unit, hour, file_id, rows, f"{rows}:{low}:{high}" if rows else NO_CONTENT, **ledger)
+    return HourState(key, hour, file_id, rows, f"{rows}:{low}:{high}" if rows else NO_CONTENT, **ledger)
 
 
-def day_inputs(found: Iterable[Unit]) -> dict[date, str]:
+def day_inputs(found: Iterable[HourState]) -> dict[date, str]:
     """For each day with committed content, the digest of what user_events holds of it.
 
     A stopped hour counts with the content that stands from before.
     """
     held: dict[date, list[str]] = {}
-    for unit in found:
-        if unit.hour and unit.valid_rows:
-            held.setdefault(unit.hour.date(), []).append(f"{unit.unit}={unit.content_digest}")
+    for state in found:
+        if state.hour and state.valid_rows:
+            held.setdefault(state.hour.date(), []).append(f"{state.window_key}={state.content_digest}")
     return {day: fingerprint(*sorted(entries)) for day, entries in held.items()}
 
 
-def latest_hour(found: Iterable[Unit], until: datetime) -> datetime | None:
+def latest_hour(found: Iterable[HourState], until: datetime) -> datetime | None:
     """The latest hour with rows that is not later than `until`: hours without rows before it are empty."""
-    return max((unit.hour for unit in found if unit.hour and unit.landed_rows and unit.hour <= until), default=None)
+    return max(
+        (state.hour for state in found if state.hour and state.landed_rows and state.hour <= until), default=None
+    )
 
 
-def missing_hours(found: Iterable[Unit], hours: Window, latest: datetime | None) -> list[Window]:
+def missing_hours(found: Iterable[HourState], hours: Window, latest: datetime | None) -> list[Window]:
     """The hours of a window that have no rows and are not empty either, as windows. Costs the rows, not the span."""
     begin = max(hours.start, latest + HOUR) if latest else hours.start
-    taken = [unit.hour for unit in found if unit.hour and unit.has_rows]
+    taken = [state.hour for state in found if state.hour and state.has_rows]
     return gaps(Window(begin, hours.end, HOUR), taken) if begin < hours.end else []
 
 
-def day_status(found: Iterable[Unit], builds: Iterable[Row], latest: datetime | None) -> list[Row]:
-    """Units and rows of day_builds to rows of day_status, one for each day with an hour that has, or had, rows.
+def day_status(found: Iterable[HourState], builds: Iterable[Row], latest: datetime | None) -> list[Row]:
+    """Hours and rows of day_builds to rows of day_status, one for each day with an hour that has, or had, rows.
 
     An hour counts as loaded only while PostgreSQL has what landed. One without rows is empty before `latest`, the last
     hour that landed. A day is dirty when an hour is, or when cleaned_events was built from other content.
     """
     found = list(found)
-    by_day: dict[date, list[Unit]] = {}
-    for unit in found:
-        if unit.hour:
-            by_day.setdefault(unit.hour.date(), []).append(unit)
+    by_day: dict[date, list[HourState]] = {}
+    for state in found:
+        if state.hour:
+            by_day.setdefault(state.hour.date(), []).append(state)
     inputs = day_inputs(found)
     last = [row for row in builds if row["step"] == LAST_DAY_STEP.name and row["status"] == "built"]
     built_from = {row["day"]: row["counts"]["source"] for row in last}
@@ -124,7 +126,7 @@ def day_status(found: Iterable[Unit], builds: Iterable[Row], latest: datetime | 
 
 
 def _day(
-    day: date, hours: list[Unit], latest: datetime | None, content: str | None, built_from: str | None
+    day: date, hours: list[HourState], latest: datetime | None, content: str | None, built_from: str | None
 ) -> Mapping[str, Any]:
     taken = {hour.hour for hour in hours if hour.has_rows or hour.dirty}
     start = datetime(day.year, day.month, day.day)

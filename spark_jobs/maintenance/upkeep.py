@@ -55,8 +55,8 @@ def remove_unneeded(ctx: Context) -> Summary:
     old = list(_old_logs(ctx.settings.paths, kept.log_days))
     for path in old:
         path.unlink(missing_ok=True)
-    with open_database(ctx) as warehouse:
-        warehouse.vacuum()
+    with open_database(ctx) as database:
+        database.vacuum()
     return {"logs_removed": len(old)}
 
 

@@ -25,13 +25,13 @@ def open_database(ctx: Context) -> PostgresLoader:
     held = ctx.leases.get(Writer.COLLECTION)
     name = held.warehouse if held else lease.warehouse_name(ctx.storage)
     owner = Owner(name, ctx.settings.paths.warehouse) if name else None
-    warehouse = PostgresLoader(address(ctx.settings.paths.database, ctx.spark.sparkContext.master), held, owner)
-    if warehouse.removed:
+    loader = PostgresLoader(address(ctx.settings.paths.database, ctx.spark.sparkContext.master), held, owner)
+    if loader.removed:
         ctx.say(
-            f"PostgreSQL was released by the warehouse {warehouse.removed}: its rows are removed, and the database "
+            f"PostgreSQL was released by the warehouse {loader.removed}: its rows are removed, and the database "
             "belongs to this warehouse now."
         )
-    return warehouse
+    return loader
 
 
 def check_address() -> None:

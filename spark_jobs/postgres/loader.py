@@ -1,4 +1,4 @@
-"""PostgreSQL as a warehouse: one transaction for each day, from staging to its tables and its ledger."""
+"""The event database: one transaction for each day, from staging to its tables and its ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -8,7 +8,7 @@ from spark_jobs import tables
 from spark_jobs.context import Context
 from spark_jobs.delta.predicates import in_windows
 from spark_jobs.errors import IdentityError
-from spark_jobs.ledger.status import NO_CONTENT, Unit
+from spark_jobs.ledger.status import NO_CONTENT, HourState
 from spark_jobs.postgres.comparison import assert_equal
 from spark_jobs.postgres.database import open_database
 from spark_jobs.transforms.digest import of_hours
@@ -39,31 +39,31 @@ def compare_served_hours(ctx: Context) -> Served:
     not changed since this began, that is a difference too.
     """
     seen = ctx.pinned()
-    with open_database(ctx) as warehouse:
-        digests, found = warehouse.hours()
-    units = _dated(seen)
-    every = {*units, *digests, *found}
-    alike = {hour for hour in every if digests.get(hour, NO_CONTENT) == _content(units.get(hour))}
-    _check_settled(ctx, units, digests, every - alike)
-    events = seen.read(tables.USER_EVENTS).where(in_windows(ranges(alike & units.keys(), HOUR)))
+    with open_database(ctx) as database:
+        digests, found = database.hours()
+    states = _dated(seen)
+    every = {*states, *digests, *found}
+    alike = {hour for hour in every if digests.get(hour, NO_CONTENT) == _content(states.get(hour))}
+    _check_settled(ctx, states, digests, every - alike)
+    events = seen.read(tables.USER_EVENTS).where(in_windows(ranges(alike & states.keys(), HOUR)))
     due = {row.hour: (row.rows, row.digest) for row in of_hours(events).collect()}
     assert_equal({hour: of for hour, of in found.items() if hour in alike}, due)
-    loaded = sum(hour in alike and unit.status == "loaded" for hour, unit in units.items())
+    loaded = sum(hour in alike and state.status == "loaded" for hour, state in states.items())
     return Served(loaded, sum(rows for rows, _ in due.values()), len(every - alike))
 
 
 def _check_settled(
-    ctx: Context, units: Mapping[datetime, Unit], digests: Mapping[datetime, str], unlike: set[datetime]
+    ctx: Context, states: Mapping[datetime, HourState], digests: Mapping[datetime, str], unlike: set[datetime]
 ) -> None:
     """Raises IdentityError where an hour is called loaded, or is not known, and no writer is changing it."""
-    settled = {hour for hour in unlike if hour not in units or units[hour].status == "loaded"}
+    settled = {hour for hour in unlike if hour not in states or states[hour].status == "loaded"}
     now = _dated(ctx) if settled else {}
-    wrong = sorted(hour for hour in settled if _content(now.get(hour)) == _content(units.get(hour)))
+    wrong = sorted(hour for hour in settled if _content(now.get(hour)) == _content(states.get(hour)))
     if not wrong:
         return
     differences = [
         "{}: PostgreSQL's ledger has {}, Delta's {} (rows and digest)".format(
-            name(hour, HOUR), digests.get(hour, "no entry"), _content(units.get(hour))
+            name(hour, HOUR), digests.get(hour, "no entry"), _content(states.get(hour))
         )
         for hour in wrong[:3]
     ]
@@ -71,9 +71,9 @@ def _check_settled(
     raise IdentityError(f"Delta and PostgreSQL differ: {'; '.join(differences)}{more}.")
 
 
-def _dated(ctx: Context) -> dict[datetime, Unit]:
-    return {unit.hour: unit for unit in ctx.ledger.units(lambda unit: unit.hour is not None)}
+def _dated(ctx: Context) -> dict[datetime, HourState]:
+    return {state.hour: state for state in ctx.ledger.states(lambda state: state.hour is not None)}
 
 
-def _content(unit: Unit | None) -> str:
-    return (unit.content_digest if unit else None) or NO_CONTENT
+def _content(state: HourState | None) -> str:
+    return (state.content_digest if state else None) or NO_CONTENT

@@ -17,7 +17,7 @@ from spark_jobs.delta.log import NOTHING
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.inspection import reconciliation
 from spark_jobs.ledger.day_counts import dropped_by_type
-from spark_jobs.ledger.status import unit_name
+from spark_jobs.ledger.status import window_key
 from spark_jobs.session import now
 from spark_jobs.tables import Table
 from spark_jobs.transforms.impute import PRICE_SOURCES
@@ -102,7 +102,7 @@ def hours(ctx: Context) -> dict[str, Any]:
     counts = {name: [found.get((hour, name), 0) for hour in at] for name in TYPES if name in types}
     empty = describe_windows(gaps(Window(at[0], at[-1] + HOUR, HOUR), at), HOUR, most=6)
     totals = {name: sum(of) for name, of in counts.items()}
-    return {"at": [unit_name(hour) for hour in at], "counts": counts, "gaps": empty, "types": totals}
+    return {"at": [window_key(hour) for hour in at], "counts": counts, "gaps": empty, "types": totals}
 
 
 def rejected(ctx: Context) -> list[dict[str, Any]]:
@@ -188,21 +188,21 @@ def sizes(ctx: Context, table: Table) -> dict[str, Any]:
 
 
 def verdicts(folder: Path) -> list[dict[str, Any]]:
-    """The latest verdict of each suite: units by outcome, what failed or was warned of, and its page of Data Docs."""
+    """The latest verdict of each suite: hours by outcome, what failed or was warned of, and its page of Data Docs."""
     found = []
     for suite in sorted(folder.glob("verdicts/*")):
         latest = max(suite.glob("*.json"), default=None)
         if latest is None:
             continue
-        units = json.loads(latest.read_text(encoding="utf-8"))["units"]
-        said = [f"{unit}: {text}" for unit, of in units.items() for text in (*of["failed"], *of["warnings"])]
+        windows = json.loads(latest.read_text(encoding="utf-8"))["units"]
+        said = [f"{key}: {text}" for key, of in windows.items() for text in (*of["failed"], *of["warnings"])]
         page = next(folder.glob(f"docs/validations/{suite.name}/*{latest.stem}*/**/*.html"), None)
         found.append(
             {
                 "suite": suite.name,
-                "units": len(units),
-                "failed": sum(1 for of in units.values() if of["failed"]),
-                "warned": sum(1 for of in units.values() if of["warnings"] and not of["failed"]),
+                "units": len(windows),
+                "failed": sum(1 for of in windows.values() if of["failed"]),
+                "warned": sum(1 for of in windows.values() if of["warnings"] and not of["failed"]),
                 "said": said,
                 "page": str(page) if page else None,
             }

@@ -97,7 +97,7 @@ def _rejected(ctx: Context) -> Iterator[str]:
 
 
 def _time(ctx: Context) -> Iterator[str]:
-    statuses = Counter(unit.status for unit in ctx.ledger.units() if unit.hour and unit.status and unit.has_rows)
+    statuses = Counter(state.status for state in ctx.ledger.states() if state.hour and state.status and state.has_rows)
     days = ctx.ledger.days()
     empty = sum(day["hours_empty"] for day in days)
     counted = [*statuses.most_common(), *([("empty", empty)] if empty else [])]

@@ -1,7 +1,7 @@
 """What an hour usually holds: the same hour of the week in the weeks before it. Plain values in, plain values out.
 
 Each hour is judged by itself elsewhere. Here it is compared with the same hour of earlier weeks, so that silent data
-loss (no purchases where there always were some, prices in another unit, more and more rejected rows) is a warning.
+loss (no purchases where there always were some, prices in another hour, more and more rejected rows) is a warning.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from spark_jobs.ledger.status import Row, unit_name
+from spark_jobs.ledger.status import Row, window_key
 from spark_jobs.settings.types import Usual
 
 WEEK = timedelta(weeks=1)
@@ -33,7 +33,7 @@ class Seen:
 def compare_with_baseline(
     hours: pd.DataFrame, stopped: Container[str], ledger: Iterable[Row], types: Sequence[str], limits: Usual
 ) -> pd.DataFrame:
-    """Add to `hours` (measures by unit) what is usual: `usual_<type>_rows` and `_share`, `usual_reject_rise`,
+    """Add to `hours` (measures by hour) what is usual: `usual_<type>_rows` and `_share`, `usual_reject_rise`,
     `usual_price_drift`.
 
     Not a number where too few of the weeks before are known, or hold too few rows. The weeks before come from `ledger`,
@@ -45,7 +45,7 @@ def compare_with_baseline(
     known = {
         row["hour"]: _of_ledger(row) for row in ledger if row["hour"] in asked and row["types"] and row["raw_rows"]
     }
-    known |= {hour: seen for hour, seen in found.items() if unit_name(hour) not in stopped}
+    known |= {hour: seen for hour, seen in found.items() if window_key(hour) not in stopped}
     columns = [_measures(seen, _before(known, hour, limits), types, limits) for hour, seen in found.items()]
     return hours.assign(**{name: [row[name] for row in columns] for name in columns[0]}) if columns else hours
 
