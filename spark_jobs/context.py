@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.coordination.lease import Lease
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import PipelineError
 from spark_jobs.flow import Job, Writer
 from spark_jobs.ledger.ledger import Ledger
@@ -49,7 +49,7 @@ class Context:
         """The same with the right to write as one of the writers. Raises PipelineError where its lease is not held."""
         if writer not in self.leases:
             raise PipelineError(f"the lease of {writer} is not held, and nothing may be written under it.")
-        held = self.leases[writer].writer(self.storage)
+        held = self.leases[writer].table_writer(self.storage)
         return replace(self, ledger=self.ledger.written_by(held), _writer=held)
 
     def run(self, job: Job, window: Window | None) -> Summary:

@@ -83,7 +83,7 @@ def test_only_a_lease_makes_a_writer():
     made = {name(path) for path in OURS if re.search(r"\bTableWriter\(", path.read_text())}
     assert made == {"spark_jobs/coordination/lease.py"}
     unfenced = {name(path) for path in OURS if "without_lease(" in path.read_text()}
-    assert unfenced == {"spark_jobs/delta/writer.py", "spark_jobs/commands/upgrade.py"}
+    assert unfenced == {"spark_jobs/delta/table_writer.py", "spark_jobs/commands/upgrade.py"}
 
 
 def test_only_session_builds_a_spark_session():

@@ -18,7 +18,7 @@ from spark_jobs.delta import files
 from spark_jobs.delta.files import compact
 from spark_jobs.delta.log import ATTEMPTS, DeltaLog, Transaction
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.flow import Writer
 from spark_jobs.ingest import landing
@@ -32,7 +32,7 @@ TABLE = tables.REJECTED_EVENTS
 def attempt(spark, folder: Path, name: Writer = Writer.COLLECTION) -> TableWriter:
     """A writer under its next lease."""
     storage = Storage(spark, str(folder / "warehouse"))
-    return lease.take_leases(storage, [lock.Hold(name, unclean=False)])[name].writer(storage)
+    return lease.take_leases(storage, [lock.Hold(name, unclean=False)])[name].table_writer(storage)
 
 
 def rows(writer: TableWriter, *ids: int):

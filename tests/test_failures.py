@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.sample import Span, generate

@@ -9,7 +9,7 @@ from spark_jobs.builds.assigned_numbers import count_assigned, read_assigned, wr
 from spark_jobs.coordination import lease
 from spark_jobs.coordination.lock import Hold
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.flow import Writer
 
 DAY = datetime(2019, 10, 1).date()
@@ -19,7 +19,7 @@ INDEX = tables.USER_INDEX
 @pytest.fixture
 def writer(spark, tmp_path) -> TableWriter:
     storage = Storage(spark, str(tmp_path / "warehouse"))
-    return lease.take_leases(storage, [Hold(Writer.MATRIX, unclean=False)])[Writer.MATRIX].writer(storage)
+    return lease.take_leases(storage, [Hold(Writer.MATRIX, unclean=False)])[Writer.MATRIX].table_writer(storage)
 
 
 def given(storage: Storage) -> int:

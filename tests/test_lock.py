@@ -15,7 +15,7 @@ import pytest
 from spark_jobs import tables
 from spark_jobs.coordination import lease, lock
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, DatabaseError, PipelineError, SupersededError
 from spark_jobs.flow import Writer
 from spark_jobs.postgres.database import address
@@ -120,7 +120,9 @@ def test_opening_the_database_waits_for_nobody_who_writes(database, postgres):
 def test_only_the_latest_lease_commits_to_delta(spark, tmp_path):
     def attempt(unclean: bool) -> TableWriter:
         storage = Storage(spark, str(tmp_path))
-        return lease.take_leases(storage, [lock.Hold(Writer.COLLECTION, unclean)])[Writer.COLLECTION].writer(storage)
+        return lease.take_leases(storage, [lock.Hold(Writer.COLLECTION, unclean)])[Writer.COLLECTION].table_writer(
+            storage
+        )
 
     first = attempt(unclean=False)
     row = {"unit": "2019-10-01T05", "month": "2019-10", "hour": datetime(2019, 10, 1, 5), "status": "empty"}

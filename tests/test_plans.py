@@ -14,7 +14,7 @@ from spark_jobs.transforms.dedupe import count_dropped, keep_latest, rank_duplic
 from spark_jobs.transforms.impute import Fills, find_fills, repair
 from spark_jobs.transforms.measures import measures
 from spark_jobs.transforms.parse import parse
-from spark_jobs.transforms.partitioning import ROWS_OF_A_PART
+from spark_jobs.transforms.partitioning import ROWS_OF_A_BUCKET
 from spark_jobs.transforms.validate import profile_hours, with_reasons
 
 LARGE = {"spark.sql.adaptive.enabled": "false", "spark.sql.autoBroadcastJoinThreshold": "-1"}
@@ -22,7 +22,7 @@ NEVER = ("CartesianProduct", "BatchEvalPython", "ArrowEvalPython", "PythonUDF", 
 WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}
 LIMITS = {"budget": 30.0, "mid": 100.0, "premium": 300.0}
 POPULARITY = {"views": 0.3, "purchases": 0.7}
-WHOLE = [datetime(2019, 10, 1)], 10 * ROWS_OF_A_PART
+WHOLE = [datetime(2019, 10, 1)], 10 * ROWS_OF_A_BUCKET
 NAMES = tables.USER_EVENTS.columns[:10]
 
 

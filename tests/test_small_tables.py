@@ -14,7 +14,7 @@ from spark_jobs import tables
 from spark_jobs.coordination import lease, lock
 from spark_jobs.delta.log import CONFLICTS, DeltaLog
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.flow import Writer, written_by
 from tests.counting import jobs
@@ -79,12 +79,12 @@ def test_rows_take_the_place_of_those_of_their_partitions_and_of_no_others(stora
 
 
 def test_no_job_runs_to_read_write_count_or_name_versions(spark, storage):
-    lease.take_leases(storage, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].writer(
+    lease.take_leases(storage, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].table_writer(
         storage
     ).put_rows(tables.HOUR_STATUS, [HOUR])
     before = jobs(spark)
     leases = lease.take_leases(storage, [lock.Hold(Writer.COLLECTION, unclean=True)])  # every table is sealed
-    writer = leases[Writer.COLLECTION].writer(storage)
+    writer = leases[Writer.COLLECTION].table_writer(storage)
     assert jobs(spark) <= before + len(written_by(Writer.COLLECTION))  # some are made then: a job each
     before = jobs(spark)
     for _ in range(3):
@@ -112,7 +112,9 @@ def test_a_column_that_a_table_does_not_have_yet_is_added_and_is_null_in_older_r
 def test_only_the_latest_attempt_writes_rows(spark, storage):
     def attempt() -> TableWriter:
         other = Storage(spark, storage.warehouse)
-        return lease.take_leases(other, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].writer(other)
+        return lease.take_leases(other, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].table_writer(
+            other
+        )
 
     first = attempt()
     first.put_rows(tables.HOUR_STATUS, [HOUR])

@@ -12,7 +12,7 @@ from spark_jobs.transforms.impute import find_fills, repair
 from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
 from spark_jobs.transforms.interactions import daily_interactions, score_pairs
 from spark_jobs.transforms.latest_attributes import find_latest_known
-from spark_jobs.transforms.partitioning import ROWS_OF_A_PART
+from spark_jobs.transforms.partitioning import ROWS_OF_A_BUCKET
 
 DAY = datetime(2019, 10, 1)
 WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}
@@ -44,7 +44,7 @@ def events(spark, *rows: dict):
 
 
 def chosen(frame, exempt=()) -> list[tuple]:
-    rows = keep_latest(rank_duplicates(frame, DEDUPED_EVENTS.key_columns(), [DAY], 3 * ROWS_OF_A_PART), exempt)
+    rows = keep_latest(rank_duplicates(frame, DEDUPED_EVENTS.key_columns(), [DAY], 3 * ROWS_OF_A_BUCKET), exempt)
     return sorted((row.timestamp.second, row.price, row.session_id or "") for row in rows.collect())
 
 
@@ -153,7 +153,7 @@ def test_scores_add_the_weights_of_a_pairs_events(spark):
         {"event_type": "purchase", "price": "1"},
         {"event_type": "rating", "rating": "5", "price": "1", "item_id": 2},
     )
-    base = daily_interactions(repair(frame, find_fills(frame)), [DAY], 3 * ROWS_OF_A_PART)
+    base = daily_interactions(repair(frame, find_fills(frame)), [DAY], 3 * ROWS_OF_A_BUCKET)
     scores = score_pairs(base, WEIGHTS).orderBy("item_id").collect()
     assert [(row.user_id, row.item_id, row.score) for row in scores] == [(1, 1, 9.0), (1, 2, 4.0)]
 

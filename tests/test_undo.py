@@ -8,7 +8,7 @@ from spark_jobs import tables
 from spark_jobs.coordination import failpoints, lease, lock
 from spark_jobs.delta.files import compact, vacuum
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import PipelineError, SupersededError
 from spark_jobs.flow import Writer
 from spark_jobs.recovery.undo import undo_after
@@ -19,7 +19,9 @@ TABLE = tables.REJECTED_EVENTS
 
 def attempt(spark, folder) -> TableWriter:
     storage = Storage(spark, str(folder / "warehouse"))
-    return lease.take_leases(storage, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].writer(storage)
+    return lease.take_leases(storage, [lock.Hold(Writer.COLLECTION, unclean=False)])[Writer.COLLECTION].table_writer(
+        storage
+    )
 
 
 def rows(writer: TableWriter, *ids: int, day: datetime | None = DAY):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from spark_jobs.context import Context
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 
 
 def unfenced(storage: Storage) -> TableWriter:

@@ -3,7 +3,7 @@
 from pyspark.sql import functions as F
 
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.tables import Table
 
 GIVEN = "pipeline.numbersGiven"  # a property of the table, set before a row leaves it

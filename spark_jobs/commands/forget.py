@@ -163,8 +163,8 @@ def _out_of_raw(ctx: Context, user: int) -> list[str]:
 
 def _account(row: dict, hours: list[dict]) -> dict:
     """What a file gives without the user's rows, which are suppressed from now on."""
-    rows = sum(part["rows"] for part in hours)
-    had_unfinished, has_unfinished = (any(part["unfinished"] for part in each) for each in (row["hours"], hours))
+    rows = sum(entry["rows"] for entry in hours)
+    had_unfinished, has_unfinished = (any(entry["unfinished"] for entry in each) for each in (row["hours"], hours))
     return {
         "hours": hours,
         "rows": rows,

@@ -88,8 +88,8 @@ def mends(ctx: Context) -> list[str]:
     inputs = ctx.ledger.day_inputs()
     days = [(windows.parse_day(row["day"]), row) for row in ctx.ledger.days()]
     unbuilt = [day for day, row in days if row["dirty"] or (day in inputs and not row["built"])]
-    for part in windows.ranges(unbuilt, DAY)[:5]:
-        lines.append(f"to be built: {part}: {SUBMIT}/remove_duplicates.py {_span(part)}, then the other daily jobs")
+    for window in windows.ranges(unbuilt, DAY)[:5]:
+        lines.append(f"to be built: {window}: {SUBMIT}/remove_duplicates.py {_span(window)}, then the other daily jobs")
     return lines
 
 
@@ -97,14 +97,14 @@ def waits(ctx: Context) -> list[str]:
     """Days with hours that have not arrived, and what to do when they do."""
     days = [windows.parse_day(row["day"]) for row in ctx.ledger.days() if row["hours_missing"]]
     return [
-        f"incomplete: {part}: hours are missing; when their files are there: make run, or {SUBMIT}/extract_events.py "
-        f"{_span(part)}, then the other jobs"
-        for part in windows.ranges(days, DAY)[:5]
+        f"incomplete: {window}: hours are missing; when their files are there: make run, or {SUBMIT}/extract_events.py "
+        f"{_span(window)}, then the other jobs"
+        for window in windows.ranges(days, DAY)[:5]
     ]
 
 
-def _span(part: windows.Window) -> str:
-    return f"--start {part.start:%Y-%m-%d} --end {part.end:%Y-%m-%d}"
+def _span(window: windows.Window) -> str:
+    return f"--start {window.start:%Y-%m-%d} --end {window.end:%Y-%m-%d}"
 
 
 if __name__ == "__main__":

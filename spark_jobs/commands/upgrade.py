@@ -19,7 +19,7 @@ from spark_jobs.coordination import lease, lock
 from spark_jobs.delta.files import last_note
 from spark_jobs.delta.schema import properties, schema
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import PipelineError
 from spark_jobs.flow import CREATE_USER_ITEM_MATRIX, FEATURE_ENGINEERING, Writer
 from spark_jobs.ledger.ledger import Ledger
@@ -39,7 +39,7 @@ def main() -> int:
     """Prints one line for each change; says so where there is none."""
     settings, console = load(parser("make upgrade", __doc__).parse_args().set), Console()
     with ExitStack() as held:
-        holds = [held.enter_context(lock.hold(settings.paths.warehouse, part)) for part in Writer]
+        holds = [held.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in Writer]
         ctx = context(settings, spark_session("upgrade"))
         for line in upgrade(ctx, holds):
             console.say(line)
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
-    """Changes table after table, then the mark: cut short, it is gone on with by the next. The caller holds the parts.
+    """Changes table after table, then the mark: cut short, it is gone on with by the next. The caller holds every lock.
 
     Raises LayoutError where the warehouse is of a later version, PipelineError where a type cannot become wider.
     """

@@ -1,4 +1,4 @@
-"""Leases: each attempt at a part of the warehouse takes the next number in the ledger, and only the latest may commit.
+"""Leases: each attempt of a writer takes the next number in the ledger, and only the latest may commit.
 
 Delta keeps the number with each table (a transaction's application id and version): a commit of an earlier attempt is
 refused by the table itself, whenever that attempt wakes. PostgreSQL is asked within each transaction.
@@ -16,7 +16,7 @@ from spark_jobs.coordination.lock import Hold
 from spark_jobs.delta.files import name_in_ascii
 from spark_jobs.delta.log import CONFLICTS, NOTHING
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, LayoutError, SupersededError
 from spark_jobs.flow import Writer, written_by
 from spark_jobs.session import now
@@ -29,20 +29,20 @@ AWAY = 6 * HOUR  # as long as a run may take (dags/pipeline_job.py)
 class Lease:
     """The right to write as one of the writers until another attempt takes the next number."""
 
-    part: str
+    writer: str
     epoch: int
     warehouse: str
 
-    def writer(self, storage: Storage) -> TableWriter:
+    def table_writer(self, storage: Storage) -> TableWriter:
         """What writes the tables under this lease."""
-        return TableWriter(storage, self.part, self.epoch)
+        return TableWriter(storage, self.writer, self.epoch)
 
 
 def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> dict[str, Lease]:
     """The leases of these writers, in one commit.
 
     If the attempt before may still be alive (it did not end by itself, or ran on another machine), every table of its
-    part is closed to it before this returns. Raises BusyError where another attempt takes one at the same moment,
+    writer is closed to it before this returns. Raises BusyError where another attempt takes one at the same moment,
     LayoutError where the tables are of another version of the project.
     """
     name_in_ascii(storage, tables.LEASES)  # before anybody reads them
@@ -54,24 +54,27 @@ def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False
             f"{tables.LAYOUT}: run make upgrade once."
         )
     warehouse = next((row["warehouse"] for row in before.values()), uuid.uuid4().hex[:12])
-    parts = [hold.part for hold in holds]
-    leases = {part: Lease(part, _next(before.get(part, {"epoch": 0})["epoch"]), warehouse) for part in parts}
+    writers = [hold.writer for hold in holds]
+    leases = {writer: Lease(writer, _next(before.get(writer, {"epoch": 0})["epoch"]), warehouse) for writer in writers}
     host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock knows of this machine only
     _one_machine(storage, before.values(), host)
-    rows = [vars(lease) | {"host": host, "taken_at": now(), "layout": tables.LAYOUT} for lease in leases.values()]
-    epochs = {part: lease.epoch for part, lease in leases.items()}
+    mark = {"host": host, "taken_at": now(), "layout": tables.LAYOUT}
+    rows = [{"part": each.writer, "epoch": each.epoch, "warehouse": warehouse} | mark for each in leases.values()]
+    epochs = {writer: lease.epoch for writer, lease in leases.items()}
     # Before the first lease of all, nobody else may take one meanwhile: the name of the warehouse is drawn with it.
-    seen = {part: before[part]["epoch"] if part in before else NOTHING for part in (leases if before else Writer)}
+    seen = {
+        writer: before[writer]["epoch"] if writer in before else NOTHING for writer in (leases if before else Writer)
+    }
     for hold in holds:
-        hold.unclean |= remote and before.get(hold.part, {"host": host})["host"] != host
+        hold.unclean |= remote and before.get(hold.writer, {"host": host})["host"] != host
     try:
         storage.row_table(tables.LEASES).commit(epochs, rows, epochs, seen=seen)
     except (*CONFLICTS, SupersededError) as error:
         raise BusyError(f"{storage.warehouse}: another run starts at this moment; run this again.") from error
     for hold in holds:
         if hold.unclean:
-            for table in written_by(Writer(hold.part)):
-                leases[hold.part].writer(storage).seal(table)
+            for table in written_by(Writer(hold.writer)):
+                leases[hold.writer].table_writer(storage).seal(table)
         hold.unclean = False
     return leases
 

@@ -1,4 +1,4 @@
-"""One attempt at a time for each part of a warehouse on this machine: a second is refused by name.
+"""One attempt at a time for each writer of a warehouse on this machine: a second is refused by name.
 
 A lock of the operating system, which ends with its process however that ends. The holder gives a sign of life every few
 seconds; whoever finds it silent for long (stopped, frozen) takes its place, and it ends itself when it wakes.
@@ -32,30 +32,30 @@ class Hold:
     """A lock that is held. `unclean`: an earlier holder did not give it back. It may have died, or may wake, and the
     tables are not closed to it yet."""
 
-    part: str
+    writer: str
     unclean: bool
 
 
 @contextmanager
-def hold(warehouse: str, part: str) -> Iterator[Hold]:
-    """Holds a `part` of a warehouse (`lease.PARTS`). Raises BusyError naming who holds it.
+def hold(warehouse: str, writer: str) -> Iterator[Hold]:
+    """Hold the lock of a writer (`flow.Writer`). Raises BusyError naming who holds it.
 
     For a warehouse in another file system the lock lies on this machine: it guards against a second run here, and the
     lease (see lease.py) against one elsewhere.
     """
     folder = Path(warehouse) if "://" not in warehouse else Path("/tmp") / _number(warehouse)
-    path = folder / f".{part}.lock"
+    path = folder / f".{writer}.lock"
     try:
         _make_own(folder) if "://" in warehouse else folder.mkdir(parents=True, exist_ok=True)
-        file = _locked(path) or _taken_over(path, warehouse, part)
+        file = _locked(path) or _taken_over(path, warehouse, writer)
     except OSError as error:
         raise PipelineError(f"{path}: cannot be written ({error.strerror}).") from error
     with file:
         file.seek(0)
-        held = Hold(part, unclean=bool(file.read().strip()))
+        held = Hold(writer, unclean=bool(file.read().strip()))
         _sign(file, f"process {os.getpid()}")
         ended = threading.Event()
-        threading.Thread(target=_watch, args=(path, file, part, os.getppid(), ended), daemon=True).start()
+        threading.Thread(target=_watch, args=(path, file, writer, os.getppid(), ended), daemon=True).start()
         try:
             yield held
         finally:
@@ -90,11 +90,13 @@ def _locked(path: Path) -> TextIO | None:
         file.close()  # another process has put its own file in place meanwhile
 
 
-def _taken_over(path: Path, warehouse: str, part: str) -> TextIO:
+def _taken_over(path: Path, warehouse: str, writer: str) -> TextIO:
     """A new lock file in place of one whose holder is silent. Raises BusyError where it is not."""
     with path.with_suffix(".guard").open("a+") as guard:
         holder = path.read_text().strip() or "another process"
-        busy = BusyError(f"{warehouse}: {part} is already running ({holder}); wait for it to end, then run this again.")
+        busy = BusyError(
+            f"{warehouse}: {writer} is already running ({holder}); wait for it to end, then run this again."
+        )
         silent = time.time() - path.stat().st_mtime
         if silent < SILENT_SECONDS:
             raise busy
@@ -106,19 +108,21 @@ def _taken_over(path: Path, warehouse: str, part: str) -> TextIO:
         fcntl.flock(file, fcntl.LOCK_EX)
         _sign(file, holder)
         Path(file.name).replace(path)
-        sys.stderr.write(f"{part}: {holder} has given no sign of life for {silent:.0f} s; this run takes its place.\n")
+        sys.stderr.write(
+            f"{writer}: {holder} has given no sign of life for {silent:.0f} s; this run takes its place.\n"
+        )
         return file
 
 
-def _watch(path: Path, file: TextIO, part: str, parent: int, ended: threading.Event) -> None:
+def _watch(path: Path, file: TextIO, writer: str, parent: int, ended: threading.Event) -> None:
     """Gives signs of life; ends the process when its place is taken or the JVM that started it is gone."""
     while not ended.wait(BEAT_SECONDS):
         with suppress(OSError):
             if not _is(path, file):
-                _end(f"{part}: another run has taken the place of this one, which was silent for too long.")
+                _end(f"{writer}: another run has taken the place of this one, which was silent for too long.")
             os.utime(path)
         if SPARK_SUBMIT and os.getppid() != parent:
-            _end(f"{part}: Spark's JVM is gone (killed?); run this again.")
+            _end(f"{writer}: Spark's JVM is gone (killed?); run this again.")
 
 
 def _end(sentence: str) -> None:

@@ -45,20 +45,20 @@ class RowTable:
         new = self._write_files(rows)
         for attempt in range(ATTEMPTS):
             transaction = self._log.begin(reads_all=replaced is None)
-            last = {part: transaction.last_number(part) for part in {**numbers, **(seen or {})}}
+            last = {name: transaction.last_number(name) for name in {**numbers, **(seen or {})}}
             if attempt and not seen and numbers and numbers.items() <= last.items():
                 return  # the first attempt did commit, and the log store's answer was lost
-            late = [part for part, number in numbers.items() if last[part] >= number]
-            late += [part for part, number in (seen or {}).items() if last[part] not in (NOTHING, number)]
+            late = [name for name, number in numbers.items() if last[name] >= number]
+            late += [name for name, number in (seen or {}).items() if last[name] not in (NOTHING, number)]
             if late:
                 raise SupersededError(superseded_error(late[0], self._table))
             old = _of_partitions(transaction, self._table, replaced)
             lines = [*_metadata(self._table, transaction, properties or {}), *map(delta_log.remove_file, old), *new]
-            lines += [delta_log.number_application(part, number) for part, number in numbers.items()]
+            lines += [delta_log.number_application(name, number) for name, number in numbers.items()]
             try:
                 if lines:  # another has made the table meanwhile
                     transaction.commit(lines)
-            except captured.ConcurrentTransactionException:  # of this part: which attempt is later decides
+            except captured.ConcurrentTransactionException:  # of this writer: which attempt is later decides
                 continue
             except CONFLICTS:
                 if not again:
@@ -97,10 +97,10 @@ class RowTable:
             stream.close()
 
 
-def superseded_error(part: str, table: Table) -> str:
+def superseded_error(writer: str, table: Table) -> str:
     """The sentence for an attempt that is not the latest one."""
     return (
-        f"{part}: this attempt has been superseded by a later one; {table.name} was not written, and nothing is "
+        f"{writer}: this attempt has been superseded by a later one; {table.name} was not written, and nothing is "
         "left to do here."
     )
 

@@ -1,4 +1,4 @@
-"""Records of erased users: left out on the executors while a file is read, and counted by the part they were in."""
+"""Records of erased users: left out on the executors while a file is read, and counted by the split they were in."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,36 +10,36 @@ from pyspark import Accumulator, AccumulatorParam
 from spark_jobs.sources.records import FileSplit
 from spark_jobs.sources.suppression import Suppression
 
-# (file_id, first byte of the part): records left out, and how many of them are the unfinished last line.
-PartCounts = dict[tuple[int, int], tuple[int, int]]
+# (file_id, first byte of the split): records left out, and how many of them are the unfinished last line.
+SplitCounts = dict[tuple[int, int], tuple[int, int]]
 
 
-class CountByPart(AccumulatorParam[PartCounts]):
-    """Counts by part. A part that is read twice, because its task was repeated, counts once."""
+class CountBySplit(AccumulatorParam[SplitCounts]):
+    """Counts by split. A split that is read twice, because its task was repeated, counts once."""
 
-    def zero(self, value: PartCounts) -> PartCounts:
-        """No part yet."""
+    def zero(self, value: SplitCounts) -> SplitCounts:
+        """No split yet."""
         return {}
 
-    def addInPlace(self, value1: PartCounts, value2: PartCounts) -> PartCounts:
-        """Both, the second one where they have the same part."""
+    def addInPlace(self, value1: SplitCounts, value2: SplitCounts) -> SplitCounts:
+        """Both, the second one where they have the same split."""
         return value1 | value2
 
 
 def leave_out(
-    suppression: Suppression, batches: Iterable[pa.RecordBatch], part: FileSplit, erased: Accumulator[PartCounts]
+    suppression: Suppression, batches: Iterable[pa.RecordBatch], split: FileSplit, erased: Accumulator[SplitCounts]
 ) -> Iterator[pa.RecordBatch]:
-    """The batches of a part without the records of erased users, which are counted in `erased`."""
+    """The batches of a split without the records of erased users, which are counted in `erased`."""
     count = unfinished = 0
     for batch in batches:
         found = suppression.find(batch)
         count += pc.sum(found).as_py() or 0
         unfinished += pc.sum(pc.and_(found, batch.column("unfinished"))).as_py() or 0
         yield batch.filter(pc.invert(found))
-    erased.add({(part.file_id, part.start): (count, unfinished)})
+    erased.add({(split.file_id, split.start): (count, unfinished)})
 
 
-def count_by_file(counts: PartCounts) -> dict[int, tuple[int, bool]]:
+def count_by_file(counts: SplitCounts) -> dict[int, tuple[int, bool]]:
     """The records left out of each file, and whether its unfinished last line is one of them."""
     found: dict[int, tuple[int, bool]] = defaultdict(lambda: (0, False))
     for (file_id, _), (count, unfinished) in counts.items():

@@ -56,7 +56,7 @@ def landed_row(decision: Decision, old: Row | None, reading: Reading) -> Row:
     """The ledger row after a decision. A file that is refused after it landed keeps the rows it gave before."""
     file, examined = decision.file, decision.examined
     looked = {"path": file.path, "size": file.size, "modified": file.modified, "sentence": decision.sentence}
-    empty = {"file_id": decision.file_id, "part": decision.part, "rows": 0, "hours": [], "name": file.name}
+    empty = {"file_id": decision.file_id, "part": decision.revision, "rows": 0, "hours": [], "name": file.name}
     if decision.action is Action.REFUSED:
         return empty | (old or {}) | looked | {"status": "refused"}
     if decision.action is Action.SAME:
@@ -77,13 +77,13 @@ def _given(decision: Decision, old: Row | None, reading: Reading) -> Row:
     hours, suppressed = reading.hours, reading.suppressed
     records, version = decision.examined.records, VERSIONS["parsing"]
     if decision.action is Action.GREW:
-        hours = _add([part for part in old["hours"] if not part["unfinished"]], hours)
+        hours = _add([entry for entry in old["hours"] if not entry["unfinished"]], hours)
         suppressed += (old["suppressed"] or 0) - bool(old["suppressed_unfinished"])
         records = None if old["records"] is None else records
         version = min(version, FIRST if old["rule_version"] is None else old["rule_version"])
     return {
         "hours": hours,
-        "rows": sum(part["rows"] for part in hours),
+        "rows": sum(entry["rows"] for entry in hours),
         "records": records,
         "suppressed": suppressed,
         "suppressed_unfinished": reading.suppressed_unfinished,
@@ -94,8 +94,8 @@ def _given(decision: Decision, old: Row | None, reading: Reading) -> Row:
 def _add(before: Iterable[Row], new: Iterable[Row]) -> list[Row]:
     """Join the entries of the same hour by adding: digests are sums."""
     joined: dict[tuple, Row] = {}
-    for part in (*before, *new):
-        key = (part["hour"], part["unfinished"])
+    for entry in (*before, *new):
+        key = (entry["hour"], entry["unfinished"])
         old = joined.get(key, {"rows": 0, "low": 0, "high": 0})
-        joined[key] = part | {name: old[name] + part[name] for name in ("rows", "low", "high")}
+        joined[key] = entry | {name: old[name] + entry[name] for name in ("rows", "low", "high")}
     return list(joined.values())

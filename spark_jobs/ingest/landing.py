@@ -18,7 +18,7 @@ from spark_jobs import tables
 from spark_jobs.context import Context
 from spark_jobs.coordination import failpoints
 from spark_jobs.delta.predicates import in_windows
-from spark_jobs.erasure.erased_records import CountByPart, PartCounts, count_by_file, leave_out
+from spark_jobs.erasure.erased_records import CountBySplit, SplitCounts, count_by_file, leave_out
 from spark_jobs.erasure.suppressed_users import load_suppression
 from spark_jobs.ingest.landed_rows import Reading, ledger_rows
 from spark_jobs.ingest.landing_plan import Plan, plan_landing
@@ -35,7 +35,7 @@ from spark_jobs.transforms.digest import digest_sums
 from spark_jobs.transforms.parse import parse
 from spark_jobs.windows import HOUR, ranges
 
-LARGEST_PART = 64 << 20
+LARGEST_SPLIT = 64 << 20
 
 
 def land(ctx: Context, rehash: bool, again: bool = False) -> list[Decision]:
@@ -73,7 +73,7 @@ def _write(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[in
     gone += [f"(file_id = {file_id})" for file_id in plan.replaced]
     if not reading and not gone:
         return {}
-    erased = ctx.spark.sparkContext.accumulator({}, CountByPart())
+    erased = ctx.spark.sparkContext.accumulator({}, CountBySplit())
     frames = [_parsed(ctx, group, suppression, erased) for group in _by_header(reading)]
     frames = frames or [ctx.storage.frame(tables.RAW_EVENTS, [])]
     rows = reduce(DataFrame.unionByName, frames)
@@ -93,7 +93,7 @@ def _replaced(decision: Decision, old: Row | None) -> str | None:
     if decision.action in (Action.CHANGED, Action.DUPLICATE):
         return f"(file_id = {decision.file_id})"
     if decision.action is Action.GREW:
-        hours = [part["hour"] for part in old["hours"] if part["unfinished"]]
+        hours = [entry["hour"] for entry in old["hours"] if entry["unfinished"]]
         where = in_windows(ranges(hours, HOUR)) if hours and hours[0] else "event_date IS NULL"
         return f"(file_id = {decision.file_id} AND unfinished AND ({where}))" if hours else None
     return None
@@ -107,30 +107,30 @@ def _by_header(reading: list[Decision]) -> list[list[Decision]]:
 
 
 def _parsed(
-    ctx: Context, group: list[Decision], suppression: Suppression | None, erased: Accumulator[PartCounts]
+    ctx: Context, group: list[Decision], suppression: Suppression | None, erased: Accumulator[SplitCounts]
 ) -> DataFrame:
-    """The records of files with the same header as raw_events rows; each part of a file is a task.
+    """The records of files with the same header as raw_events rows; each split of a file is a task.
 
     Records of erased users are left out, and counted in `erased`.
     """
     header = Header(group[0].examined.header, group[0].columns)
     every = _bytes_a_task(ctx, group)
-    parts = [tuple(asdict(part).values()) for decision in group for part in split_files(decision, every)]
-    tasks = ctx.spark.sparkContext.parallelize(parts, max(1, len(parts)))
+    splits = [tuple(asdict(split).values()) for decision in group for split in split_files(decision, every)]
+    tasks = ctx.spark.sparkContext.parallelize(splits, max(1, len(splits)))
     frame = ctx.spark.createDataFrame(
-        tasks, "file_id INT, part INT, path STRING, start BIGINT, end BIGINT, last BOOLEAN, packed BOOLEAN"
+        tasks, "file_id INT, revision INT, path STRING, start BIGINT, end BIGINT, last BOOLEAN, packed BOOLEAN"
     )
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
-                part = FileSplit(**row)
-                with files.open_content(part.path, part.start, part.packed) as stream:
+                split = FileSplit(**row)
+                with files.open_content(split.path, split.start, split.packed) as stream:
                     typed = (
                         arrow_fast_path.parse_plain(each, header.columns)
-                        for each in records.read_split(part, stream, header)
+                        for each in records.read_split(split, stream, header)
                     )
-                    yield from typed if suppression is None else leave_out(suppression, typed, part, erased)
+                    yield from typed if suppression is None else leave_out(suppression, typed, split, erased)
 
     schema = from_arrow_schema(records.schema(header))
     for name, kind in arrow_fast_path.fields(header.columns).items():
@@ -139,18 +139,19 @@ def _parsed(
 
 
 def _bytes_a_task(ctx: Context, group: list[Decision]) -> int:
-    """Small files are cut so that every core has work, large ones into parts of LARGEST_PART."""
+    """Small files are cut so that every core has work, large ones into splits of LARGEST_SPLIT."""
     total = sum(decision.examined.content_bytes - decision.read_from for decision in group)
-    return min(LARGEST_PART, total // ctx.spark.sparkContext.defaultParallelism)
+    return min(LARGEST_SPLIT, total // ctx.spark.sparkContext.defaultParallelism)
 
 
 def _digests(ctx: Context, reading: list[Decision]) -> dict[int, list[dict[str, Any]]]:
     """Rows and digest by file and hour of what was read now."""
-    files_by_part: dict[int, list[int]] = {}
+    files_by_revision: dict[int, list[int]] = {}
     for decision in reading:
-        files_by_part.setdefault(decision.part, []).append(decision.file_id)
+        files_by_revision.setdefault(decision.revision, []).append(decision.file_id)
     where = " OR ".join(
-        f"(part = {part} AND file_id IN ({', '.join(map(str, ids))}))" for part, ids in files_by_part.items()
+        f"(part = {revision} AND file_id IN ({', '.join(map(str, ids))}))"
+        for revision, ids in files_by_revision.items()
     )
     return content(ctx, where or "false")
 

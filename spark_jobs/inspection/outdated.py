@@ -24,7 +24,7 @@ def describe_outdated(ctx: Context) -> Iterator[str]:
 def _parsed(ctx: Context) -> Iterator[str]:
     files = [row for row in ctx.ledger.files() if is_parsed_by_older_rules(row)]
     gone = [row["path"] for row in files if row["status"] == "vanished"]
-    hours = [part["hour"] for row in files if row["status"] != "vanished" for part in row["hours"] if part["hour"]]
+    hours = [entry["hour"] for row in files if row["status"] != "vanished" for entry in row["hours"] if entry["hour"]]
     if len(files) > len(gone):
         yield (
             f"parsed by older rules: {windows.describe(hours, HOUR) or 'undated rows'}; to land them again: "

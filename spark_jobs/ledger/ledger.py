@@ -11,7 +11,7 @@ from typing import Any
 from spark_jobs import tables
 from spark_jobs.delta.log import CONFLICTS, NOTHING
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, PipelineError
 from spark_jobs.ledger import status, table_versions
 from spark_jobs.ledger.status import HourState

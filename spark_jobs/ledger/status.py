@@ -47,9 +47,9 @@ class HourState:
         return self.hour is not None and window.start <= self.hour < window.end
 
 
-def fingerprint(*parts: Any) -> str:
+def fingerprint(*values: Any) -> str:
     """A digest of contents and settings: what an unchanged build would be built from again."""
-    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
+    return hashlib.sha256("|".join(map(str, values)).encode()).hexdigest()
 
 
 def window_key(hour: datetime | None, file_id: int | None = None) -> str:
@@ -66,17 +66,17 @@ def states(files: Iterable[Row], hours: Iterable[Row]) -> list[HourState]:
     """Rows of landed_files and of hour_status to hours, in order of time, undated ones last."""
     landed: dict[str, tuple[datetime | None, int | None, list[Row]]] = {}
     for file in files:
-        for part in file["hours"]:
-            undated = file["file_id"] if part["hour"] is None else None
-            landed.setdefault(window_key(part["hour"], undated), (part["hour"], undated, []))[2].append(part)
+        for entry in file["hours"]:
+            undated = file["file_id"] if entry["hour"] is None else None
+            landed.setdefault(window_key(entry["hour"], undated), (entry["hour"], undated, []))[2].append(entry)
     judged = {row["unit"]: row for row in hours}
     found = [_state(key, landed.get(key), judged.get(key)) for key in landed.keys() | judged.keys()]
     return sorted(found, key=lambda state: (state.hour is None, state.hour or state.file_id))
 
 
 def _state(key: str, landed: tuple[datetime | None, int | None, list[Row]] | None, judged: Row | None) -> HourState:
-    hour, file_id, parts = landed or (judged["hour"], None if judged["hour"] else int(key.partition(":")[2]), [])
-    rows, low, high = (sum(part[key] for part in parts) for key in ("rows", "low", "high"))
+    hour, file_id, entries = landed or (judged["hour"], None if judged["hour"] else int(key.partition(":")[2]), [])
+    rows, low, high = (sum(entry[key] for entry in entries) for key in ("rows", "low", "high"))
     known = ("status", "raw_digest", "valid_rows", "rejected_rows", "content_digest")
     ledger = {key: judged[key] for key in known} if judged else {}
     return HourState(key, hour, file_id, rows, f"{rows}:{low}:{high}" if rows else NO_CONTENT, **ledger)

@@ -69,7 +69,7 @@ class Fence:
         if cursor.fetchone() is None:
             self._check_owner(cursor)
             raise SupersededError(
-                f"{self.lease.part}: this attempt has been superseded by a later one; nothing more is written to "
+                f"{self.lease.writer}: this attempt has been superseded by a later one; nothing more is written to "
                 "PostgreSQL, and nothing is left to do here."
             )
 

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from spark_jobs.coordination import failpoints
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.delta.storage import Storage
-from spark_jobs.delta.writer import TableWriter
+from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import PipelineError
 from spark_jobs.tables import Table
 from spark_jobs.windows import parse_day

@@ -38,7 +38,7 @@ class Decision:
     file: Found
     action: Action
     file_id: int
-    part: int
+    revision: int
     examined: Examined
     columns: tuple[str, ...] = ()
     read_from: int = 0
@@ -104,7 +104,9 @@ def decide(
         row = known.get(file.path)
         drafts.append(_draft(file, examined, row, row["file_id"] if row else next_id, known, strict))
         if file.path in again and drafts[-1].action in (Action.SAME, Action.GREW):
-            drafts[-1] = replace(drafts[-1], action=Action.CHANGED, part=row["part"] + 1, read_from=examined.body_from)
+            drafts[-1] = replace(
+                drafts[-1], action=Action.CHANGED, revision=row["part"] + 1, read_from=examined.body_from
+            )
         next_id += 0 if row else 1
     unsure = {draft.file.path for draft in drafts if draft.action in READS or _is_strictly_refused(draft)}
     holders = {row["digest"]: path for path, row in known.items() if gives(row) and path not in unsure}
@@ -145,12 +147,12 @@ def _draft(
     draft = replace(draft, sentence=_remark(file, examined, names))
     if is_same(row, examined):
         return replace(draft, action=Action.SAME)
-    part = draft.part + 1
+    revision = draft.revision + 1
     if has_grown(row, examined) and list(row["header"]) == list(draft.columns):
         begin = row["unfinished_from"] if row["unfinished_from"] is not None else row["content_bytes"]
-        return replace(draft, action=Action.GREW, part=part, read_from=begin)
+        return replace(draft, action=Action.GREW, revision=revision, read_from=begin)
     action = Action.CHANGED if row is not None and row["digest"] is not None else Action.NEW
-    draft = replace(draft, action=action, part=part, read_from=examined.body_from)
+    draft = replace(draft, action=action, revision=revision, read_from=examined.body_from)
     return _compare_columns(draft, _last_header(known, file.path), strict)
 
 
@@ -160,8 +162,8 @@ def _settle(draft: Decision, row: Row | None, holders: Mapping[str, str]) -> Dec
     if draft.action is Action.SAME or not draft.columns or holder in (None, draft.file.path):
         return draft
     sentence = f"{draft.file.name}: the same content as {base_name(holder)}, which has landed; nothing to do."
-    part = row["part"] if row else 0
-    return replace(draft, action=Action.DUPLICATE, part=part, read_from=0, sentence=sentence)
+    revision = row["part"] if row else 0
+    return replace(draft, action=Action.DUPLICATE, revision=revision, read_from=0, sentence=sentence)
 
 
 def _last_header(known: Mapping[str, Row], path: str) -> list[str]:
@@ -184,7 +186,7 @@ def _compare_columns(decision: Decision, last: Iterable[str], strict: Strict) ->
         return replace(decision, sentence=" ".join(filter(None, (decision.sentence, gone))))
     else:
         return decision
-    return replace(decision, action=Action.REFUSED, part=decision.part - 1, sentence=f"{name}: {reason}")
+    return replace(decision, action=Action.REFUSED, revision=decision.revision - 1, sentence=f"{name}: {reason}")
 
 
 def _remark(file: Found, examined: Examined, names: list[str]) -> str | None:
@@ -196,7 +198,7 @@ def _remark(file: Found, examined: Examined, names: list[str]) -> str | None:
 
 
 def split_files(decision: Decision, every: int) -> list[FileSplit]:
-    """The parts of a file, each of at least `every` bytes but for the last."""
+    """The splits of a file, each of at least `every` bytes but for the last."""
     examined = decision.examined
     starts = [decision.read_from]
     for cut in examined.cuts:
@@ -207,7 +209,7 @@ def split_files(decision: Decision, every: int) -> list[FileSplit]:
     return [
         FileSplit(
             decision.file_id,
-            decision.part,
+            decision.revision,
             decision.file.path,
             start,
             end,

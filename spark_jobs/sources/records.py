@@ -24,11 +24,11 @@ _FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",][^,]*|))(,|\Z)', re.DOTALL)
 class FileSplit:
     """Bytes [start, end) of a file's content, from a line's start; `last`: its last line has no newline.
 
-    `part` is the number of this reading of the file, as raw_events keeps it; `packed`: the file is gzip.
+    `revision` is the number of this reading of the file, as raw_events keeps it; `packed`: the file is gzip.
     """
 
     file_id: int
-    part: int
+    revision: int
     path: str
     start: int
     end: int
@@ -106,20 +106,20 @@ def schema(header: Header) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in header.columns] + marks)
 
 
-def read_split(part: FileSplit, stream: io.RawIOBase, header: Header) -> Iterator[pa.RecordBatch]:
-    """The records of one part, piece by piece; `stream` stands at `part.start`."""
-    left, rest = part.end - part.start, []
+def read_split(split: FileSplit, stream: io.RawIOBase, header: Header) -> Iterator[pa.RecordBatch]:
+    """The records of one split, piece by piece; `stream` stands at `split.start`."""
+    left, rest = split.end - split.start, []
     while left and (piece := stream.read(min(PIECE, left))):
         left -= len(piece)
         head, newline, tail = piece.rpartition(b"\n")
         if newline:
-            yield from _records(b"".join([*rest, head, newline]), header, part, unfinished=False)
+            yield from _records(b"".join([*rest, head, newline]), header, split, unfinished=False)
             rest = []
         rest.append(tail)
-    yield from _records(b"".join(rest), header, part, unfinished=part.last)
+    yield from _records(b"".join(rest), header, split, unfinished=split.last)
 
 
-def _records(data: bytes, header: Header, part: FileSplit, unfinished: bool) -> Iterator[pa.RecordBatch]:
+def _records(data: bytes, header: Header, split: FileSplit, unfinished: bool) -> Iterator[pa.RecordBatch]:
     plain, odd = _apart(data)
     misfits: list[str] = []
     table = _read_plain(plain, header, misfits)
@@ -144,8 +144,8 @@ def _records(data: bytes, header: Header, part: FileSplit, unfinished: bool) -> 
                 texts,
                 pa.repeat(malformed, size),
                 pa.repeat(unfinished, size),
-                pa.repeat(pa.scalar(part.file_id, pa.int32()), size),
-                pa.repeat(pa.scalar(part.part, pa.int32()), size),
+                pa.repeat(pa.scalar(split.file_id, pa.int32()), size),
+                pa.repeat(pa.scalar(split.revision, pa.int32()), size),
             ]
             yield from pa.table([*columns, *marks], schema=schema(header)).to_batches()
 

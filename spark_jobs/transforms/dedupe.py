@@ -24,16 +24,16 @@ def latest_first() -> list[Column]:
 
 def rank_duplicates(events: DataFrame, key: Sequence[Column], days: Sequence[datetime], rows: int) -> DataFrame:
     """Events of these `days`, about `rows` altogether, with `place` among those of the same key, 1 first by
-    `latest_first`, and `part`. One shuffle, see `in_parts`."""
+    `latest_first`, and `bucket`. One shuffle, see `repartition_by_bucket`."""
     together = repartition_by_bucket(events, days, rows)
     hashed = F.xxhash64(*key)  # first, for one number tells most keys apart
-    window = Window.partitionBy(hashed, "part", *key).orderBy(*latest_first())
+    window = Window.partitionBy(hashed, "bucket", *key).orderBy(*latest_first())
     return together.withColumn("place", F.row_number().over(window))
 
 
 def keep_latest(placed: DataFrame, exempt: Sequence[str] = ()) -> DataFrame:
     """The first event of each key; types in `exempt` keep every row. No shuffle."""
-    return placed.where(_chosen(exempt)).drop("place", "part")
+    return placed.where(_chosen(exempt)).drop("place", "bucket")
 
 
 def count_dropped(placed: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
@@ -43,7 +43,7 @@ def count_dropped(placed: DataFrame, key: Sequence[Column], exempt: Sequence[str
     `keys_lost` and `repeated_keys` are 0 unless choosing went wrong. No shuffle of rows.
     """
     chosen, price = _chosen(exempt), hundredths("price")
-    by_key = placed.groupBy("event_date", "part", *key).agg(
+    by_key = placed.groupBy("event_date", "bucket", *key).agg(
         F.count("*").alias("rows"),
         F.sum(price).alias("money"),
         F.count_if(chosen).alias("kept"),

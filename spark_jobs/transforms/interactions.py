@@ -24,7 +24,7 @@ def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int) 
     given = F.col("rating_source") == "given"
     hour, price = F.hour("timestamp"), hundredths("price")
     together = repartition_by_bucket(cleaned, days, rows)
-    summed = together.groupBy("part", "event_date", "user_id", "item_id", "category_id").agg(
+    summed = together.groupBy("bucket", "event_date", "user_id", "item_id", "category_id").agg(
         *(F.count_if(F.col("event_type") == name).alias(f"{name}_count") for name in TYPES),
         *(F.count_if(hour.between(*hours)).alias(f"{name}_events") for name, hours in PARTS_OF_DAY.items()),
         F.count("price").alias("priced_events"),

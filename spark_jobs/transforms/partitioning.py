@@ -6,17 +6,17 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-ROWS_OF_A_PART = 200_000  # some 50 MB in memory
+ROWS_OF_A_BUCKET = 200_000  # some 50 MB in memory
 
 
 def repartition_by_bucket(rows: DataFrame, days: Sequence[datetime], count: int) -> DataFrame:
-    """Rows of these `days`, about `count` altogether, with `part`. One shuffle: to parts of one day each, and within a
+    """Rows of these `days`, about `count` altogether, with `bucket`. One shuffle: to buckets of one day each, within a
     day by user and item.
 
-    A day is then written to as few files as it has parts. What groups by `part` and more needs no other shuffle;
-    neither a user nor an item that is everywhere makes one part much larger than the others.
+    A day is then written to as few files as it has buckets. What groups by `bucket` and more needs no other shuffle;
+    neither a user nor an item that is everywhere makes one bucket much larger than the others.
     """
-    parts = max(1, round(count / len(days) / ROWS_OF_A_PART))
+    buckets = max(1, round(count / len(days) / ROWS_OF_A_BUCKET))
     day = F.datediff("event_date", F.lit(min(days).date()))
-    part = (day * parts + F.pmod(F.xxhash64("user_id", "item_id"), F.lit(parts))).cast("int")
-    return rows.withColumn("part", part).repartitionById(len(days) * parts, "part")  # modulo: gaps do no harm
+    bucket = (day * buckets + F.pmod(F.xxhash64("user_id", "item_id"), F.lit(buckets))).cast("int")
+    return rows.withColumn("bucket", bucket).repartitionById(len(days) * buckets, "bucket")  # modulo: gaps do no harm
