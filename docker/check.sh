@@ -24,7 +24,7 @@ for _ in $(seq $((minutes * 12))); do
   now=$(states)
   [ "$now" = "$shown" ] || { shown=$now; echo "$now" | sed 's/^/compose-check: /'; }
   if grep -q '^data_collection_pipeline: 3 of 3' <<<"$now" && grep -q '^data_preprocessing_pipeline: 5 of 5' <<<"$now"; then
-    rows=$("${compose[@]}" exec -T warehouse psql -U pipeline -d pipeline -At -c "SELECT count(*) FROM user_events")
+    rows=$("${compose[@]}" exec -T events-db psql -U pipeline -d pipeline -At -c "SELECT count(*) FROM user_events")
     echo "compose-check: both DAGs are green; PostgreSQL serves $rows events."
     exit 0
   fi

@@ -18,7 +18,7 @@ from spark_jobs.commands.export import export
 from spark_jobs.commands.split import split
 from spark_jobs.delta.schema import schema
 from spark_jobs.errors import PipelineError
-from spark_jobs.processed import whole
+from spark_jobs.exports import write_matrix
 from spark_jobs.settings import ROOT
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD, Pipeline
@@ -117,7 +117,7 @@ def test_index_tables_are_exported_in_the_order_of_their_numbers(spark, tmp_path
 
     users, items = index(tables.USER_INDEX), index(tables.ITEM_INDEX)
     cells = spark.createDataFrame([(3, 5, 1.0)], "user_index BIGINT, item_index BIGINT, score DOUBLE")
-    for path in whole(matrix.UserItemMatrix(cells, users, items, limit_gb=1), tmp_path):
+    for path in write_matrix(matrix.UserItemMatrix(cells, users, items, limit_gb=1), tmp_path):
         number, _, kind = path.name.partition(".")
         if number.endswith("_index"):
             found = pd.read_csv(path) if kind == "csv" else pd.read_parquet(path)

@@ -11,7 +11,7 @@ from spark_jobs.sources import files
 from spark_jobs.sources.change_detection import Strict, decide
 from spark_jobs.sources.header import map_columns
 from spark_jobs.sources.listing import Found, list_files
-from spark_jobs.sources.records import FileSplit, Header, read_split, split
+from spark_jobs.sources.records import FileSplit, Header, read_split, split_fields
 from tests.conftest import CASES, HEAD
 
 ROW = "2019-10-01 09:01:00 UTC,view,1001,2053013555631882655,electronics.smartphone,acme,10.00,501,s-1\n"
@@ -108,7 +108,7 @@ def test_an_unknown_or_empty_column_name_is_left_out():
     ],
 )
 def test_quoting_follows_rfc_4180(line, fields):
-    assert split(line) == fields
+    assert split_fields(line) == fields
 
 
 def test_each_line_of_another_width_is_malformed_and_a_blank_line_is_none():

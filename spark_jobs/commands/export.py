@@ -12,8 +12,8 @@ from spark_jobs.command_line import parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.delta.log import NOTHING
 from spark_jobs.errors import PipelineError
+from spark_jobs.exports import write_file, write_matrix
 from spark_jobs.observability.console import Console
-from spark_jobs.processed import whole, written
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 
@@ -44,8 +44,8 @@ def export(ctx: Context, kind: str) -> list[Path]:
     ctx, folder = ctx.pinned(), Path(ctx.settings.paths.processed)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = [table for table in OUTPUTS if kind != "parquet" or table is not tables.USER_ITEM_MATRIX]  # comes below
-    outputs = [written(ctx.read(table), folder, table.name, kind) for table in chosen]
-    return outputs + whole(matrix.read_matrix(ctx), folder)
+    outputs = [write_file(ctx.read(table), folder, table.name, kind) for table in chosen]
+    return outputs + write_matrix(matrix.read_matrix(ctx), folder)
 
 
 if __name__ == "__main__":

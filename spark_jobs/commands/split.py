@@ -21,7 +21,7 @@ from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.matrix import UserItemMatrix
 from spark_jobs.observability.console import Console
-from spark_jobs.processed import whole, written
+from spark_jobs.exports import write_file, write_matrix
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.tables import Table
@@ -67,13 +67,13 @@ def split(ctx: Context, at: datetime) -> Iterator[str]:
     matrix = _matrix(ctx, as_of, train, *numbers)
     matrix.cells.persist(StorageLevel.MEMORY_AND_DISK)  # counted, sent to the driver, written
     try:
-        for path in whole(matrix, folder):
+        for path in write_matrix(matrix, folder):
             yield path.name
         for table, rows in feature_engineering.from_scratch(ctx, as_of, train, known).items():
             rows = rows.withColumn("as_of", F.lit(as_of.date())).select(*_columns(table))
-            yield written(_placed(rows, *table.key), folder, table.name, "parquet").name
+            yield write_file(_placed(rows, *table.key), folder, table.name, "parquet").name
         test = _test(ctx, interactions.where(after), *numbers)
-        yield written(_placed(test, "user_id", "item_id"), folder, "test_interactions", "parquet").name
+        yield write_file(_placed(test, "user_id", "item_id"), folder, "test_interactions", "parquet").name
     finally:
         for frame in (matrix.cells, *numbers):
             frame.unpersist()

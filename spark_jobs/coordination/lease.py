@@ -54,17 +54,15 @@ def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False
             f"{tables.LAYOUT}: run make upgrade once."
         )
     warehouse = next((row["warehouse"] for row in before.values()), uuid.uuid4().hex[:12])
-    writers = [hold.writer for hold in holds]
-    leases = {writer: Lease(writer, _next(before.get(writer, {"epoch": 0})["epoch"]), warehouse) for writer in writers}
+    last = {name: row["epoch"] for name, row in before.items()}
+    leases = {hold.writer: Lease(hold.writer, _next(last.get(hold.writer, 0)), warehouse) for hold in holds}
     host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock knows of this machine only
     _one_machine(storage, before.values(), host)
     mark = {"host": host, "taken_at": now(), "layout": tables.LAYOUT}
     rows = [{"part": each.writer, "epoch": each.epoch, "warehouse": warehouse} | mark for each in leases.values()]
     epochs = {writer: lease.epoch for writer, lease in leases.items()}
     # Before the first lease of all, nobody else may take one meanwhile: the name of the warehouse is drawn with it.
-    seen = {
-        writer: before[writer]["epoch"] if writer in before else NOTHING for writer in (leases if before else Writer)
-    }
+    seen = {name: last.get(name, NOTHING) for name in (leases if before else Writer)}
     for hold in holds:
         hold.unclean |= remote and before.get(hold.writer, {"host": host})["host"] != host
     try:
@@ -73,10 +71,16 @@ def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False
         raise BusyError(f"{storage.warehouse}: another run starts at this moment; run this again.") from error
     for hold in holds:
         if hold.unclean:
-            for table in written_by(Writer(hold.writer)):
-                leases[hold.writer].table_writer(storage).seal(table)
+            _seal(storage, leases[hold.writer])
         hold.unclean = False
     return leases
+
+
+def _seal(storage: Storage, lease: Lease) -> None:
+    """Close every table of the writer to its earlier attempts."""
+    writer = lease.table_writer(storage)
+    for table in written_by(Writer(lease.writer)):
+        writer.seal(table)
 
 
 def warehouse_name(storage: Storage) -> str | None:

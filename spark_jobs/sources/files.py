@@ -15,7 +15,7 @@ from pathlib import Path
 from spark_jobs.addresses import is_remote
 from spark_jobs.errors import SourceError
 from spark_jobs.sources.file_systems import file_system
-from spark_jobs.sources.records import RecordCounter, split
+from spark_jobs.sources.records import RecordCounter, split_fields
 
 BLOCK = 4 << 20
 CUT = 8 << 20
@@ -186,7 +186,7 @@ def _header(head: bytes) -> tuple[tuple[str, ...], int]:
     if b"\r" in line:
         raise SourceError("its lines end in CR alone; convert them to LF or CRLF.")
     try:
-        fields = split(line.decode("utf-8"))
+        fields = split_fields(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise SourceError("the first line is not UTF-8 text; the file must be CSV in UTF-8.") from error
     if fields is None:

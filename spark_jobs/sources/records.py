@@ -1,7 +1,7 @@
 """CSV records after RFC 4180, where a record ends at the end of its line: bytes to columns of text.
 
 A quote inside an unquoted field is text, a backslash is plain text, an unclosed quote spoils its own line only.
-Lines without a quote (nearly all) go through Arrow's reader, the few others through `split`.
+Lines without a quote (nearly all) go through Arrow's reader, the few others through `split_fields`.
 """
 
 import io
@@ -44,7 +44,7 @@ class Header:
     columns: tuple[str, ...]
 
 
-def split(line: str) -> list[str] | None:
+def split_fields(line: str) -> list[str] | None:
     """The fields of one record, or None where its quoting is broken."""
     fields, position = [], 0
     while match := _FIELD.match(line, position):
@@ -106,27 +106,27 @@ def schema(header: Header) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in header.columns] + marks)
 
 
-def read_split(split: FileSplit, stream: io.RawIOBase, header: Header) -> Iterator[pa.RecordBatch]:
-    """The records of one split, piece by piece; `stream` stands at `split.start`."""
-    left, rest = split.end - split.start, []
+def read_split(file_split: FileSplit, stream: io.RawIOBase, header: Header) -> Iterator[pa.RecordBatch]:
+    """The records of one split, piece by piece; `stream` stands at `file_split.start`."""
+    left, rest = file_split.end - file_split.start, []
     while left and (piece := stream.read(min(PIECE, left))):
         left -= len(piece)
         head, newline, tail = piece.rpartition(b"\n")
         if newline:
-            yield from _records(b"".join([*rest, head, newline]), header, split, unfinished=False)
+            yield from _records(b"".join([*rest, head, newline]), header, file_split, unfinished=False)
             rest = []
         rest.append(tail)
-    yield from _records(b"".join(rest), header, split, unfinished=split.last)
+    yield from _records(b"".join(rest), header, file_split, unfinished=file_split.last)
 
 
-def _records(data: bytes, header: Header, split: FileSplit, unfinished: bool) -> Iterator[pa.RecordBatch]:
+def _records(data: bytes, header: Header, file_split: FileSplit, unfinished: bool) -> Iterator[pa.RecordBatch]:
     plain, odd = _apart(data)
     misfits: list[str] = []
     table = _read_plain(plain, header, misfits)
     quoted: list[list[str]] = []
     lines: list[str] = []
     for line in odd:
-        fields = split(line)
+        fields = split_fields(line)
         if fields is None or len(fields) != len(header.texts) or _is_header(fields, header):
             misfits.append(line)
         else:
@@ -144,8 +144,8 @@ def _records(data: bytes, header: Header, split: FileSplit, unfinished: bool) ->
                 texts,
                 pa.repeat(malformed, size),
                 pa.repeat(unfinished, size),
-                pa.repeat(pa.scalar(split.file_id, pa.int32()), size),
-                pa.repeat(pa.scalar(split.revision, pa.int32()), size),
+                pa.repeat(pa.scalar(file_split.file_id, pa.int32()), size),
+                pa.repeat(pa.scalar(file_split.revision, pa.int32()), size),
             ]
             yield from pa.table([*columns, *marks], schema=schema(header)).to_batches()
 

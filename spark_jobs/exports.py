@@ -16,23 +16,21 @@ from spark_jobs.matrix import UserItemMatrix
 TIME = "yyyy-MM-dd HH:mm:ss.SSSSSS"
 
 
-def whole(cells: UserItemMatrix, folder: Path) -> list[Path]:
+def write_matrix(cells: UserItemMatrix, folder: Path) -> list[Path]:
     """Write the matrix as `user_item_matrix.npz` (CSR) and Parquet triples, and both index tables in the order of their
     numbers; return the paths."""
     from scipy import sparse
 
     csr = folder / f"{tables.USER_ITEM_MATRIX.name}.npz"
     sparse.save_npz(csr, cells.csr())
-    paths = [csr, written(cells.cells, folder, tables.USER_ITEM_MATRIX.name, "parquet")]
+    paths = [csr, write_file(cells.cells, folder, tables.USER_ITEM_MATRIX.name, "parquet")]
     for table, index in ((tables.USER_INDEX, cells.users), (tables.ITEM_INDEX, cells.items)):
-        in_order = index.repartition(1).sortWithinPartitions(
-            table.columns[0]
-        )  # one file: a row is two numbers and a day
-        paths += [written(in_order, folder, table.name, kind) for kind in ("csv", "parquet")]
+        in_order = index.repartition(1).sortWithinPartitions(table.columns[0])  # one file: a row is two numbers, a day
+        paths += [write_file(in_order, folder, table.name, kind) for kind in ("csv", "parquet")]
     return paths
 
 
-def written(frame: DataFrame, folder: Path, name: str, kind: str) -> Path:
+def write_file(frame: DataFrame, folder: Path, name: str, kind: str) -> Path:
     """One output as a CSV file or a folder of Parquet files, in the place of an earlier one; its path."""
     target, scratch = folder / f"{name}.{kind}", folder / f".{name}"
     if kind == "parquet":
