@@ -13,7 +13,7 @@ from tests.torture import cases
     ("program", "options", "says"),
     [
         ("torture", ("--only", "no such case"), "torture: ONLY=no such case: no case has this in its name; "),
-        ("torture", ("--short", "--only", "building.recorded"), "torture: ONLY=building.recorded: no case "),
+        ("torture", ("--short", "--only", "build.recorded"), "torture: ONLY=build.recorded: no case "),
         ("torture", ("--seeds", "0"), "torture: SEEDS=0: must lie between 1 and "),
         ("bench", ("--rounds", "0"), "bench: ROUNDS=0: must lie between 1 and 100."),
         ("bench", ("--rows", "-5", "--what", "day"), "bench: ROWS=-5: must lie between 1,000 and "),

@@ -17,7 +17,7 @@ from expectations import (
     user_item_matrix,
 )
 from spark_jobs import settings, tables
-from spark_jobs.builds.building import find_examples
+from spark_jobs.builds.verdicts import find_examples
 from spark_jobs.delta.storage import Storage
 from spark_jobs.transforms.hour_measures import hour_measures
 from spark_jobs.transforms.measures import measures

@@ -41,7 +41,7 @@ def landed(pipeline, postgres):
 @pytest.mark.long
 def test_a_reader_between_the_commits_of_each_writer_shows_the_state_of_the_ledger(landed, monkeypatch):
     pipeline, nothing = landed, {"raw": 13, "waiting": 13}
-    for moment in ("judging.events", "judging.written"):
+    for moment in ("validation.events", "validation.written"):
         dies(monkeypatch, moment, pipeline.judge)
         assert flow(pipeline) == nothing
     pipeline.judge()
@@ -50,7 +50,7 @@ def test_a_reader_between_the_commits_of_each_writer_shows_the_state_of_the_ledg
     assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.Served(hours=0, rows=12, waiting=0)
     pipeline.load()
     assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.Served(hours=3, rows=12, waiting=0)
-    dies(monkeypatch, "building.written", daily(pipeline, remove_duplicates))
+    dies(monkeypatch, "build.written", daily(pipeline, remove_duplicates))
     assert flow(pipeline) == judged
     for job in (remove_duplicates, handle_missing_values):
         daily(pipeline, job)()
@@ -66,7 +66,7 @@ def test_a_reader_between_the_commits_of_each_writer_shows_the_state_of_the_ledg
 
     pipeline.put("late.csv", HEAD + ROW.format(time="01:30", kind="purchase", user=9))
     pipeline.land()
-    dies(monkeypatch, "judging.written", pipeline.judge)
+    dies(monkeypatch, "validation.written", pipeline.judge)
     assert flow(pipeline)["waiting"] == 5  # the hour of the late row
     assert {table["name"]: table["rows"] for table in pipeline.facts["tables"]} == rows | {
         "raw_events": 14,
@@ -76,8 +76,8 @@ def test_a_reader_between_the_commits_of_each_writer_shows_the_state_of_the_ledg
     pipeline.judge()
     assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.Served(hours=2, rows=8, waiting=1)
     for job, moment, kept in (
-        (remove_duplicates, "building.written", 12),
-        (handle_missing_values, "building.written", 13),
+        (remove_duplicates, "build.written", 12),
+        (handle_missing_values, "build.written", 13),
         (create_user_item_matrix, "matrix.written", 13),
     ):
         dies(monkeypatch, moment, daily(pipeline, job))

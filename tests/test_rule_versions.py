@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame
 
 from spark_jobs import tables
-from spark_jobs.builds import building
+from spark_jobs.builds.planning import settings_digest
 from spark_jobs.inspection.outdated import describe_outdated
 from spark_jobs.ledger import rule_versions
 from spark_jobs.ledger.rule_versions import VERSIONS, build_digest
@@ -97,7 +97,7 @@ def test_a_version_and_what_its_rules_make_change_together(pipeline):
 
 def test_first_versions_leave_the_digest_of_a_build_as_it_was(monkeypatch):
     assert build_digest("remove_duplicates", "content", ["purchase"]) == fingerprint("content", "purchase")
-    assert building.settings_digest("create_user_item_matrix", {"view": 1}, 0) == fingerprint({"view": 1}, 0)
+    assert settings_digest("create_user_item_matrix", {"view": 1}, 0) == fingerprint({"view": 1}, 0)
     monkeypatch.setitem(VERSIONS, "deduplication", 2)
     assert build_digest("remove_duplicates", "content", []) != fingerprint("content")
     assert build_digest("remove_duplicates", "content", [], recorded={}) == fingerprint("content")

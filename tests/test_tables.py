@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.builds import building
+from spark_jobs.builds.planning import BuildPlan
 from spark_jobs.delta.files import compact
 from spark_jobs.matrix import read_matrix
 from spark_jobs.sample import Span, generate
@@ -222,7 +222,7 @@ def test_snapshots_grown_by_a_day_are_those_from_scratch(spark, tmp_path, databa
     check(pipeline, postgres, compute(paths, weights=AWKWARD))
     ctx, table = pipeline.ctx(), tables.USER_FEATURES
     named = ctx.ledger.last_build("feature_engineering")["writes"]
-    grown = building.BuildPlan("", end, "", "", {}, False, [start], before=named, reads={}, events=0)
+    grown = BuildPlan("", end, "", "", {}, False, [start], before=named, reads={}, events=0)
     assert grown.added_to(ctx, table, tables.ITEM_SUMS) == [start]
     for before in ({}, named | {table.name: named[table.name] + 5}):  # not named, and no longer there
         assert dataclasses.replace(grown, before=before).added_to(ctx, table) is None

@@ -11,7 +11,7 @@ from spark_jobs.flow import Writer
 from spark_jobs.inspection import reconciliation
 from spark_jobs.jobs import feature_engineering, handle_missing_values, remove_duplicates
 from spark_jobs.ledger.ledger import Ledger
-from spark_jobs.maintenance import upkeep
+from spark_jobs.maintenance import compaction
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import DAY_1, HEAD, OCTOBER_1
 
@@ -72,7 +72,7 @@ def test_upkeep_takes_back_a_killed_build_while_the_files_before_it_are_there(pi
     killed(monkeypatch, "record_builds", lambda: remove_duplicates.run(pipeline.ctx(), DAY_1))
     assert pipeline.values(tables.DEDUPED_EVENTS, "user_id") == [(501,), (502,)]
     with leased(pipeline.settings, pipeline.spark, [Writer.PREPROCESSING]) as ctx:
-        upkeep.compact_closed_days(ctx, Writer.PREPROCESSING)
+        compaction.compact_closed_days(ctx, Writer.PREPROCESSING)
     assert pipeline.values(tables.DEDUPED_EVENTS, "user_id") == [(501,)]
     vacuum(pipeline.ctx().storage, tables.DEDUPED_EVENTS, 0)
     pipeline.daily()

@@ -17,7 +17,7 @@ from spark_jobs.delta.schema import PROPERTIES
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError
 from spark_jobs.flow import Writer
-from spark_jobs.maintenance import upkeep
+from spark_jobs.maintenance import compaction, removal, sizes
 from spark_jobs.settings import ROOT
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD
@@ -34,7 +34,7 @@ def rows(pipeline, table) -> object:
 
 def optimized(pipeline) -> int:
     with leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]) as ctx:
-        return upkeep.compact_closed_days(ctx, Writer.COLLECTION)["days_joined"]
+        return compaction.compact_closed_days(ctx, Writer.COLLECTION)["days_joined"]
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_runs_beside_it_notice_nothing(hourly):
     def tidy() -> None:
         while not ended.is_set():
             try:
-                upkeep.remove_unneeded(hourly.ctx())
+                removal.remove_unneeded(hourly.ctx())
             except Exception as error:
                 failed.append(error)
 
@@ -122,7 +122,7 @@ def test_old_logs_go_and_new_ones_stay(pipeline, monkeypatch):
     monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tasks))
     lineage = Path(pipeline.settings.paths.lineage)
     task = Path("run_id=1") / "task_id=t" / "attempt=1.log"
-    paths = [logs / "error-1.txt", logs / "spark.log", *(tasks / f"dag_id={name}" / task for name in upkeep.DAGS)]
+    paths = [logs / "error-1.txt", logs / "spark.log", *(tasks / f"dag_id={name}" / task for name in removal.DAGS)]
     others = [
         tasks / f"dag_id={name}" / task for name in ("other", "run_report_of_others", "data_collection_pipeline_2")
     ]
@@ -133,7 +133,7 @@ def test_old_logs_go_and_new_ones_stay(pipeline, monkeypatch):
         for name in (path, path.with_stem(f"{path.stem}-new")):
             name.touch()
         os.utime(path, old)
-    removed = upkeep.remove_unneeded(pipeline.ctx())["logs_removed"]
+    removed = removal.remove_unneeded(pipeline.ctx())["logs_removed"]
     assert [path.name for path in paths if path.exists()] == ["spark.log"]
     assert removed == len(paths) - 1 and all(path.exists() for path in others)
     assert all(path.with_stem(f"{path.stem}-new").exists() for path in paths)
@@ -143,22 +143,22 @@ def test_the_dags_whose_logs_go_are_those_of_the_project():
     trees = [ast.parse(path.read_text()) for path in (ROOT / "dags").glob("*.py")]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     found = [call.args[0].value for call in calls if getattr(call.func, "id", None) == "DAG"]
-    assert sorted(found) == sorted(upkeep.DAGS)
+    assert sorted(found) == sorted(removal.DAGS)
 
 
 def test_the_file_that_airflow_appends_to_is_set_aside_whole(pipeline):
-    growing = Path(pipeline.settings.paths.lineage) / upkeep.GROWING
+    growing = Path(pipeline.settings.paths.lineage) / removal.GROWING
     growing.parent.mkdir()
     growing.write_text("{}\n")
-    upkeep.remove_unneeded(pipeline.ctx())
+    removal.remove_unneeded(pipeline.ctx())
     (aside,) = growing.parent.iterdir()
     assert (aside != growing, aside.read_text()) == (True, "{}\n")
 
 
 def test_the_sizes_are_told_before_and_after(seeded):
-    found = upkeep.measure_tables(seeded.ctx())
+    found = sizes.measure_tables(seeded.ctx())
     one = found["user_events"]
     assert one.files >= 3 and one.on_disk >= one.bytes > 0 and one.log_entries > 1
-    table = upkeep.as_table(found, found | {"user_events": one.__class__(1, 0, 0, 1, 0)})
+    table = sizes.as_table(found, found | {"user_events": one.__class__(1, 0, 0, 1, 0)})
     assert table.row_count == len(found)
     assert f"{one.files} → 1" in list(table.columns[1].cells)

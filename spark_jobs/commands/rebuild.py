@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.builds import building
+from spark_jobs.builds.planning import plan_snapshot, settings_digest
 from spark_jobs.command_line import leased, parser, run_guarded
 from spark_jobs.context import Context
 from spark_jobs.delta.predicates import in_days
@@ -22,6 +22,7 @@ from spark_jobs.errors import IdentityError, PipelineError, SettingsError
 from spark_jobs.flow import HANDLE_MISSING_VALUES, REMOVE_DUPLICATES, Writer
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.ledger.rule_versions import build_digest
+from spark_jobs.ledger.status import NO_DAY
 from spark_jobs.observability.console import Console
 from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.session import now, spark_session
@@ -88,9 +89,9 @@ def _snapshot(ctx: Context, job: ModuleType, build: Build) -> Iterator[str]:
     as_of = parse_day(build["day"])
     if build["status"] != "built":
         raise PipelineError(f"{step} of {build['day']} was stopped: nothing was built that could be built again.")
-    _same_settings(as_of, build["counts"]["settings"] == building.settings_digest(step, *job.chosen(ctx)))
+    _same_settings(as_of, build["counts"]["settings"] == settings_digest(step, *job.chosen(ctx)))
     days = [parse_day(date.fromisoformat(key)) for key in build["counts"] if key != "settings"]
-    current = building.plan_snapshot(ctx, step, job.BASES, *job.chosen(ctx)).unchanged
+    current = plan_snapshot(ctx, step, job.BASES, *job.chosen(ctx)).unchanged
     bases = [_read(ctx, table, build, in_days(days), current) for table in job.BASES]
     for table, rows in job.from_scratch(ctx, as_of, *bases).items():
         stamps = {"as_of": F.lit(as_of.date()), "built_at": F.lit(now())}
@@ -99,7 +100,7 @@ def _snapshot(ctx: Context, job: ModuleType, build: Build) -> Iterator[str]:
 
 def _built(ctx: Context, step: str, day: datetime) -> Build:
     build = ctx.ledger.builds(step).get(day)
-    if build is None or build["counts"].get("source") == building.NOTHING:
+    if build is None or build["counts"].get("source") == NO_DAY:
         raise PipelineError(f"{name(day, DAY)}: {step} has not built this day; make status says which days are built.")
     return build
 

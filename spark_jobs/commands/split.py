@@ -18,10 +18,10 @@ from spark_jobs import tables
 from spark_jobs.command_line import parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError, SettingsError
+from spark_jobs.exports import write_file, write_matrix
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.matrix import UserItemMatrix
 from spark_jobs.observability.console import Console
-from spark_jobs.exports import write_file, write_matrix
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.tables import Table

@@ -19,9 +19,10 @@ from pyspark.sql import functions as F
 
 from expectations import user_item_matrix as suite
 from spark_jobs import command_line, flow, tables
-from spark_jobs.builds import building
 from spark_jobs.builds.assigned_numbers import count_assigned
-from spark_jobs.builds.building import BuildPlan
+from spark_jobs.builds.planning import BuildPlan, plan_snapshot
+from spark_jobs.builds.recording import record_snapshot, stamp_rows
+from spark_jobs.builds.verdicts import judge_measures, report_verdict
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import failpoints
 from spark_jobs.coordination.concurrency import run_concurrently
@@ -73,15 +74,15 @@ def run(ctx: Context, days: Window) -> Summary:
     The verdict comes before the first write: one that fails leaves every table as it was.
     """
     weights, trailing_days = chosen(ctx)
-    state = building.plan_snapshot(ctx, JOB.name, BASES, weights, trailing_days)
-    if state.unchanged:
-        return {"unchanged": True, "as_of": state.as_of.date()}
-    (interactions,) = state.bases(ctx, *BASES)
-    added = None if trailing_days else state.added_to(ctx, TABLE)
-    within = trailing(interactions, state.as_of, trailing_days)
+    plan = plan_snapshot(ctx, JOB.name, BASES, weights, trailing_days)
+    if plan.unchanged:
+        return {"unchanged": True, "as_of": plan.as_of.date()}
+    (interactions,) = plan.bases(ctx, *BASES)
+    added = None if trailing_days else plan.added_to(ctx, TABLE)
+    within = trailing(interactions, plan.as_of, trailing_days)
     new_rows = within.where(in_days(added)) if added else within
     seen = new_rows if added else interactions  # an id has a number beyond the window too
-    earlier = state.earlier(ctx, TABLE).drop("as_of", "built_at") if added else None
+    earlier = plan.earlier(ctx, TABLE).drop("as_of", "built_at") if added else None
     kept = None if earlier is None else without_keys_of(earlier, new_rows, "user_id")
     with ExitStack() as held:
         users, items, due = run_concurrently(
@@ -91,11 +92,11 @@ def run(ctx: Context, days: Window) -> Summary:
             lambda: _due(ctx, within, new_rows, earlier, kept),
         )
         made = _made(new_rows, earlier, weights, users, items)
-        made = building.stamp_rows(TABLE, made, state).persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
+        made = stamp_rows(TABLE, made, plan).persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
         held.callback(made.unpersist)
-        cells = made if kept is None else made.unionByName(building.stamp_rows(TABLE, kept, state))
-        found = _replace(ctx, state, cells, (users, items), _measures(made, users, items, due), due.rows_in)
-    grown = {"as_of": state.as_of.date(), "days_added": len(added) if added else "all"}
+        cells = made if kept is None else made.unionByName(stamp_rows(TABLE, kept, plan))
+        found = _replace(ctx, plan, cells, (users, items), _measures(made, users, items, due), due.rows_in)
+    grown = {"as_of": plan.as_of.date(), "days_added": len(added) if added else "all"}
     numbers = {"users": users.free, "items": items.free}
     return grown | numbers | {"cells": int(found["rows"].iloc[0]), "new_users": users.count, "new_items": items.count}
 
@@ -174,10 +175,10 @@ def _measures(made: DataFrame, users: Index, items: Index, due: Due) -> pd.DataF
 
 
 def _replace(
-    ctx: Context, state: BuildPlan, cells: DataFrame, indexes: Sequence[Index], found: pd.DataFrame, rows_in: int
+    ctx: Context, plan: BuildPlan, cells: DataFrame, indexes: Sequence[Index], found: pd.DataFrame, rows_in: int
 ) -> pd.DataFrame:
     """Write new numbers and the cells where the verdict over the measures allows it, then the ledger."""
-    verdict = building.judge_measures(ctx, suite.suite(ctx.settings), found, None)
+    verdict = judge_measures(ctx, suite.suite(ctx.settings), found, None)
     failpoints.reach("matrix.judged")
     if not verdict.failed:
         for index, failpoint in zip(indexes, ("matrix.users", "matrix.items"), strict=True):
@@ -186,8 +187,8 @@ def _replace(
             failpoints.reach(failpoint)
         ctx.writer.replace(TABLE, cells, None)
         failpoints.reach("matrix.written")
-    building.record_snapshot(ctx, state, [verdict], rows_in=rows_in, rows_out=int(found["rows"].iloc[0]), of=JOB.writes)
-    building.report_verdict(ctx, verdict, cells, TABLE, suite.RULES)
+    record_snapshot(ctx, plan, [verdict], rows_in=rows_in, rows_out=int(found["rows"].iloc[0]), of=JOB.writes)
+    report_verdict(ctx, verdict, cells, TABLE, suite.RULES)
     return found
 
 

@@ -20,8 +20,9 @@ from pyspark.sql import functions as F
 from expectations import item_features as item_suite
 from expectations import user_features as user_suite
 from spark_jobs import command_line, flow, tables
-from spark_jobs.builds import building
-from spark_jobs.builds.building import BuildPlan
+from spark_jobs.builds.planning import BuildPlan, plan_snapshot
+from spark_jobs.builds.recording import record_snapshot, stamp_rows
+from spark_jobs.builds.verdicts import judge_measures, report_verdict
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination import failpoints
 from spark_jobs.coordination.concurrency import run_concurrently
@@ -67,11 +68,11 @@ def run(ctx: Context, days: Window) -> Summary:
     All verdicts come before the first write: one that fails leaves every table as it was. Does nothing where nothing
     changed.
     """
-    state = building.plan_snapshot(ctx, JOB.name, BASES, *chosen(ctx))
-    if state.unchanged:
-        return {"unchanged": True, "as_of": state.as_of.date()}
-    interactions, items = state.bases(ctx, *BASES)
-    new_days = state.added_to(ctx, tables.ITEM_SUMS, tables.USER_FEATURES)
+    plan = plan_snapshot(ctx, JOB.name, BASES, *chosen(ctx))
+    if plan.unchanged:
+        return {"unchanged": True, "as_of": plan.as_of.date()}
+    interactions, items = plan.bases(ctx, *BASES)
+    new_days = plan.added_to(ctx, tables.ITEM_SUMS, tables.USER_FEATURES)
     new_rows = interactions.where(in_days(new_days)) if new_days else interactions
     with ExitStack() as held:
         theirs = _kept(held, with_keys_of(interactions, new_rows, "user_id")) if new_days else interactions
@@ -79,14 +80,14 @@ def run(ctx: Context, days: Window) -> Summary:
             held, find_first_meetings(theirs, F.expr(in_days(new_days)) if new_days else None)
         )  # both tables count them
         added = item_sums(new_rows, met)
-        sums = _kept(held, _item_sums(ctx, state, new_rows, added, new_days))  # judged by what follows
+        sums = _kept(held, _item_sums(ctx, plan, new_rows, added, new_days))  # judged by what follows
         outputs = [
-            _users(ctx, state, held, new_rows, user_sums(theirs, met), new_days),
-            _items(ctx, state, held, sums, items),
+            _users(ctx, plan, held, new_rows, user_sums(theirs, met), new_days),
+            _items(ctx, plan, held, sums, items),
         ]
-        found = run_concurrently(ctx.spark, *(partial(_measured, ctx, state, output) for output in outputs))
-        rows = _replace(ctx, state, sums, outputs, found)
-    grown = {"as_of": state.as_of.date(), "days_added": len(new_days) if new_days else "all"}
+        found = run_concurrently(ctx.spark, *(partial(_measured, ctx, plan, output) for output in outputs))
+        rows = _replace(ctx, plan, sums, outputs, found)
+    grown = {"as_of": plan.as_of.date(), "days_added": len(new_days) if new_days else "all"}
     return grown | {"users": rows[0], "items": rows[1]}
 
 
@@ -110,31 +111,31 @@ def _kept(held: ExitStack, rows: DataFrame) -> DataFrame:
 
 
 def _item_sums(
-    ctx: Context, state: BuildPlan, new_rows: DataFrame, sums: DataFrame, days: list[datetime] | None
+    ctx: Context, plan: BuildPlan, new_rows: DataFrame, sums: DataFrame, days: list[datetime] | None
 ) -> DataFrame:
-    return add_item_sums(state.earlier(ctx, tables.ITEM_SUMS), sums, new_rows) if days else sums
+    return add_item_sums(plan.earlier(ctx, tables.ITEM_SUMS), sums, new_rows) if days else sums
 
 
 def _users(
-    ctx: Context, state: BuildPlan, held: ExitStack, new_rows: DataFrame, sums: DataFrame, days: list[datetime] | None
+    ctx: Context, plan: BuildPlan, held: ExitStack, new_rows: DataFrame, sums: DataFrame, days: list[datetime] | None
 ) -> Output:
     """user_features: of active users from their `sums`, of the others the rows of the last snapshot."""
     table = tables.USER_FEATURES
-    made = _kept(held, building.stamp_rows(table, user_features(sums, chosen(ctx)[0]), state))
+    made = _kept(held, stamp_rows(table, user_features(sums, chosen(ctx)[0]), plan))
     if not days:
         return Output(table, user_suite, made, None)
-    others = without_keys_of(state.earlier(ctx, table), new_rows, "user_id")
-    return Output(table, user_suite, made, building.stamp_rows(table, others, state))
+    others = without_keys_of(plan.earlier(ctx, table), new_rows, "user_id")
+    return Output(table, user_suite, made, stamp_rows(table, others, plan))
 
 
-def _items(ctx: Context, state: BuildPlan, held: ExitStack, sums: DataFrame, known: DataFrame) -> Output:
+def _items(ctx: Context, plan: BuildPlan, held: ExitStack, sums: DataFrame, known: DataFrame) -> Output:
     """item_features, from the sums of all items."""
     table, (_, limits, popularity) = tables.ITEM_FEATURES, chosen(ctx)
-    made = _kept(held, building.stamp_rows(table, item_features(sums, known, limits, popularity), state))
+    made = _kept(held, stamp_rows(table, item_features(sums, known, limits, popularity), plan))
     return Output(table, item_suite, made, None)
 
 
-def _measured(ctx: Context, state: BuildPlan, output: Output) -> pd.DataFrame:
+def _measured(ctx: Context, plan: BuildPlan, output: Output) -> pd.DataFrame:
     """The measures of the rows made now; the kept ones were judged when they were made, and are only counted."""
     total = F.sum("total_events").alias("events")
 
@@ -147,19 +148,19 @@ def _measured(ctx: Context, state: BuildPlan, output: Output) -> pd.DataFrame:
 
     found, (rows, events) = run_concurrently(ctx.spark, of_made, of_kept)
     found["rows"] += rows
-    found["events_lost"] = (found["events"] + events - state.events).abs()
+    found["events_lost"] = (found["events"] + events - plan.events).abs()
     return found
 
 
 def _replace(
-    ctx: Context, state: BuildPlan, sums: DataFrame, outputs: Sequence[Output], found: Sequence[pd.DataFrame]
+    ctx: Context, plan: BuildPlan, sums: DataFrame, outputs: Sequence[Output], found: Sequence[pd.DataFrame]
 ) -> list[int]:
     """Judge every output, write them one after another where all pass, then the ledger; the rows of each.
 
     Raises QualityError where a verdict fails; every table then stays as it was.
     """
     judged = zip(outputs, found, strict=True)
-    verdicts = [building.judge_measures(ctx, output.suite.suite(ctx.settings), of, None) for output, of in judged]
+    verdicts = [judge_measures(ctx, output.suite.suite(ctx.settings), of, None) for output, of in judged]
     rows = [int(of["rows"].iloc[0]) for of in found]
     failpoints.reach("features.judged")
     if not any(verdict.failed for verdict in verdicts):
@@ -168,9 +169,9 @@ def _replace(
         for output, failpoint in zip(outputs, ("features.users", "features.written"), strict=True):
             ctx.writer.replace(output.table, output.rows, None)
             failpoints.reach(failpoint)
-    building.record_snapshot(ctx, state, verdicts, rows_in=state.events, rows_out=sum(rows), of=JOB.writes)
+    record_snapshot(ctx, plan, verdicts, rows_in=plan.events, rows_out=sum(rows), of=JOB.writes)
     for verdict, output in zip(verdicts, outputs, strict=True):
-        building.report_verdict(ctx, verdict, output.rows, output.table, output.suite.RULES)
+        report_verdict(ctx, verdict, output.rows, output.table, output.suite.RULES)
     return rows
 
 

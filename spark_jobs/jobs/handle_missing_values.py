@@ -15,7 +15,9 @@ from pyspark.sql import functions as F
 
 from expectations import cleaned_events as suite
 from spark_jobs import command_line, flow, tables
-from spark_jobs.builds import building
+from spark_jobs.builds.planning import find_stale_days, versions_to_read
+from spark_jobs.builds.recording import record_days
+from spark_jobs.builds.verdicts import judge_measures, report_verdict
 from spark_jobs.context import Context, Summary
 from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.delta.predicates import in_days
@@ -35,26 +37,26 @@ def run(ctx: Context, days: Window) -> Summary:
     undo_unrecorded(ctx, *JOB.writes)
     built = ctx.ledger.builds(flow.REMOVE_DUPLICATES.name)
     inputs = {day: (row["output_digest"], row["counts"]["source"]) for day, row in built.items()}
-    work = building.find_stale_days(ctx, JOB.name, days, inputs, ctx.settings.duplicates.exempt_types)
-    if not work.days:
+    plan = find_stale_days(ctx, JOB.name, days, inputs, ctx.settings.duplicates.exempt_types)
+    if not plan.days:
         ctx.ledger.refresh_days()  # an attempt may have ended just before it did
         return {"days_built": 0}
     source = tables.DEDUPED_EVENTS
-    work = replace(work, reads=building.versions_to_read(ctx, source))
-    events = ctx.storage.read(source, work.reads[source.name]).where(in_days(work.days))
-    columns = columns_to_fill(built[day]["counts"] if day in built else {} for day in work.days)
+    plan = replace(plan, reads=versions_to_read(ctx, source))
+    events = ctx.storage.read(source, plan.reads[source.name]).where(in_days(plan.days))
+    columns = columns_to_fill(built[day]["counts"] if day in built else {} for day in plan.days)
     found_fills = find_fills(events, columns)
     persisted = [frame.persist() for frame in found_fills if frame is not None]  # small; for the verdict and the write
     try:
         cleaned = repair(events, found_fills)
         found = _measures(cleaned, built)
         _prove_filled(found, columns)
-        verdict = building.judge_measures(ctx, suite.suite(ctx.settings), found, "event_date")
-        passing = [day for day in work.days if str(day.date()) not in verdict.failed]
+        verdict = judge_measures(ctx, suite.suite(ctx.settings), found, "event_date")
+        passing = [day for day in plan.days if str(day.date()) not in verdict.failed]
         _write(ctx, cleaned, passing, int(found["rows"].sum()))
-        building.record_days(ctx, work, verdict, _counts(found), JOB.writes, written=bool(passing))
+        record_days(ctx, plan, verdict, _counts(found), JOB.writes, written=bool(passing))
         ctx.ledger.refresh_days()
-        building.report_verdict(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
+        report_verdict(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
     finally:
         for frame in persisted:
             frame.unpersist()

@@ -8,7 +8,7 @@ import sys
 
 from spark_jobs.command_line import failure_in_metrics, hand_over, leased, parser, run_guarded
 from spark_jobs.flow import Writer, tables_of_days
-from spark_jobs.maintenance import upkeep
+from spark_jobs.maintenance import compaction, sizes
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 
@@ -16,7 +16,7 @@ from spark_jobs.settings import load
 def main() -> int:
     """Prints one line of JSON: the days joined, and each table's files before and after."""
     options = parser("spark-submit spark_jobs/jobs/optimize_tables.py", __doc__)
-    options.add_argument("--part", choices=upkeep.WRITERS, type=Writer, required=True, help="whose tables")
+    options.add_argument("--part", choices=compaction.WRITERS, type=Writer, required=True, help="whose tables")
     arguments = options.parse_args()
     chosen = tables_of_days(arguments.part)
     settings, name = load(arguments.set), f"optimize_{arguments.part}"
@@ -24,9 +24,9 @@ def main() -> int:
         failure_in_metrics(settings.paths.metrics, name),
         leased(settings, spark_session(name), [arguments.part]) as ctx,
     ):
-        before = upkeep.measure_tables(ctx, chosen)
-        done = upkeep.compact_closed_days(ctx, arguments.part)
-        after = upkeep.measure_tables(ctx, chosen)
+        before = sizes.measure_tables(ctx, chosen)
+        done = compaction.compact_closed_days(ctx, arguments.part)
+        after = sizes.measure_tables(ctx, chosen)
     files = {name: [before[name].files, after[name].files] for name in after}
     sys.stdout.write(hand_over({"job": "optimize_tables", "part": arguments.part} | done | {"files": files}) + "\n")
     return 0

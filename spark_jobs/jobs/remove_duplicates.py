@@ -16,7 +16,9 @@ from pyspark.sql import functions as F
 
 from expectations import deduped_events as suite
 from spark_jobs import command_line, flow, tables
-from spark_jobs.builds import building
+from spark_jobs.builds.planning import find_stale_days, versions_to_read
+from spark_jobs.builds.recording import record_days
+from spark_jobs.builds.verdicts import judge_measures, report_verdict
 from spark_jobs.context import Context, Summary
 from spark_jobs.delta.files import compact
 from spark_jobs.delta.predicates import in_days
@@ -36,30 +38,30 @@ def run(ctx: Context, days: Window) -> Summary:
     undo_unrecorded(ctx, tables.DEDUPED_EVENTS)
     exempt = ctx.settings.duplicates.exempt_types
     inputs = {day: (digest, digest) for day, digest in ctx.ledger.day_inputs().items()}
-    work = building.find_stale_days(ctx, JOB.name, days, inputs, exempt)
-    if not work.days:
+    plan = find_stale_days(ctx, JOB.name, days, inputs, exempt)
+    if not plan.days:
         ctx.ledger.refresh_days()  # an attempt may have ended just before it did
         return {"days_built": 0}
     for table in flow.tables_of_days(flow.Writer.COLLECTION):
-        compact(ctx.storage, table, work.days)
+        compact(ctx.storage, table, plan.days)
     table, source = tables.DEDUPED_EVENTS, tables.USER_EVENTS
-    work = replace(work, reads=building.versions_to_read(ctx, source))
-    events = ctx.storage.read(source, work.reads[source.name]).where(in_days(work.days))
-    events = rank_duplicates(events, table.key_columns(), work.days, _rows(ctx, work.days))
+    plan = replace(plan, reads=versions_to_read(ctx, source))
+    events = ctx.storage.read(source, plan.reads[source.name]).where(in_days(plan.days))
+    events = rank_duplicates(events, table.key_columns(), plan.days, _rows(ctx, plan.days))
     events = events.persist(StorageLevel.MEMORY_AND_DISK)  # counted, judged, then written: one shuffle for all
     try:
         deduped = keep_latest(events, exempt)
         by_type = count_dropped(events, table.named_key(), exempt).toPandas()
         found = _measures(deduped, by_type)
-        verdict = building.judge_measures(ctx, suite.suite(ctx.settings), found, "event_date")
-        passing = [day for day in work.days if str(day.date()) not in verdict.failed]
+        verdict = judge_measures(ctx, suite.suite(ctx.settings), found, "event_date")
+        passing = [day for day in plan.days if str(day.date()) not in verdict.failed]
         if passing:
             ctx.writer.replace_days(table, deduped.where(in_days(passing)), passing)
         counts = _counts(found, by_type)
-        building.record_days(ctx, work, verdict, counts, [table], written=bool(passing))
+        record_days(ctx, plan, verdict, counts, [table], written=bool(passing))
         _prove(ctx, passing, counts)
         ctx.ledger.refresh_days()
-        building.report_verdict(ctx, verdict, deduped, table, suite.RULES)
+        report_verdict(ctx, verdict, deduped, table, suite.RULES)
     finally:
         events.unpersist()
     return {"days_built": len(passing)} | _summary(by_type)

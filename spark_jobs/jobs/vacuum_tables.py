@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from spark_jobs.command_line import failure_in_metrics, hand_over, parser, run_guarded
 from spark_jobs.context import context
-from spark_jobs.maintenance import upkeep
+from spark_jobs.maintenance import removal, sizes
 from spark_jobs.observability.console import Console
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
@@ -19,10 +19,10 @@ def main() -> int:
     settings = load(parser("spark-submit spark_jobs/jobs/vacuum_tables.py", __doc__).parse_args().set)
     with failure_in_metrics(settings.paths.metrics, "vacuum_tables"):
         ctx = context(settings, spark_session("vacuum_tables"))
-        before = upkeep.measure_tables(ctx)
-        done = upkeep.remove_unneeded(ctx)
-        after = upkeep.measure_tables(ctx)
-    Console().out.print(upkeep.as_table(before, after))
+        before = sizes.measure_tables(ctx)
+        done = removal.remove_unneeded(ctx)
+        after = sizes.measure_tables(ctx)
+    Console().out.print(sizes.as_table(before, after))
     held = {name: {"before": asdict(before[name]), "after": asdict(after[name])} for name in after}
     sys.stdout.write(hand_over({"job": "vacuum_tables"} | done | {"tables": held}) + "\n")
     return 0

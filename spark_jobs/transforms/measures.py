@@ -1,4 +1,4 @@
-"""What a suite judges: counts of the rows that break each rule, one row for each unit."""
+"""What a suite judges: counts of the rows that break each rule, one row for each hour, day or snapshot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,22 +44,22 @@ def measures(
     frame: DataFrame,
     table: Table,
     rules: Mapping[str, Rule],
-    unit: Sequence[str] = (),
+    by: Sequence[str] = (),
     further: Sequence[Column] = (),
     keys: bool = True,
 ) -> DataFrame:
-    """For each unit: `rows`, the broken rows, `further` aggregates, and the rows whose key another row has too.
+    """For each group (`by`): `rows`, the broken rows, `further` aggregates, and the rows whose key another row has too.
 
     Counting the keys (`keys`) shuffles them once, unless the frame is already shuffled by some of them.
     """
-    counted = frame.groupBy(*unit).agg(F.count("*").alias("rows"), *broken_rows(table, rules), *further)
+    counted = frame.groupBy(*by).agg(F.count("*").alias("rows"), *broken_rows(table, rules), *further)
     if not keys:
         return counted
-    repeated = repeated_keys(frame, table, unit)
-    return counted.join(repeated, list(unit), "left") if unit else counted.join(repeated, how="cross")  # one row each
+    repeated = repeated_keys(frame, table, by)
+    return counted.join(repeated, list(by), "left") if by else counted.join(repeated, how="cross")  # one row each
 
 
-def repeated_keys(frame: DataFrame, table: Table, unit: Sequence[str] = ()) -> DataFrame:
-    """For each unit `repeated_keys`: the rows whose key another row has too, but for one of each key."""
-    by_key = frame.groupBy(*(name for name in unit if name not in table.key), *table.named_key()).count()
-    return by_key.groupBy(*unit).agg(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).alias("repeated_keys"))
+def repeated_keys(frame: DataFrame, table: Table, by: Sequence[str] = ()) -> DataFrame:
+    """For each group (`by`) `repeated_keys`: the rows whose key another row has too, but for one of each key."""
+    by_key = frame.groupBy(*(name for name in by if name not in table.key), *table.named_key()).count()
+    return by_key.groupBy(*by).agg(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).alias("repeated_keys"))

@@ -149,7 +149,7 @@ def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
     if accepted:
         judged.accepted = {key for key, broken in judged.broken.items() if set(broken) == {ACCEPTABLE}}
     passing, written = judged.passing, []
-    failpoints.reach("judging.read")
+    failpoints.reach("validation.read")
     if passing:
         chosen = judged.rows.where(_rows_of(passing, "timestamp"))
         good = chosen.where((F.size("reasons") == 0) & F.col("event_date").isNotNull())
@@ -158,16 +158,16 @@ def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
         if dated:
             _write(ctx, tables.USER_EVENTS, good, dated, "timestamp")
             written.append(tables.USER_EVENTS)
-        failpoints.reach("judging.events")
+        failpoints.reach("validation.events")
         if any(state.rejected_rows or _count(judged, state, "rejected_rows") for state in passing):
             _write(ctx, tables.REJECTED_EVENTS, bad, passing, "hour")
             written.append(tables.REJECTED_EVENTS)
     reasons = _reasons(ctx, [state for state in passing if _count(judged, state, "rejected_rows")])
     rows = [_ledger_row(judged, state, reasons.get(state.window_key, {}), accepted) for state in judged.states]
-    failpoints.reach("judging.written")
+    failpoints.reach("validation.written")
     writes = ctx.ledger.writes((tables.USER_EVENTS, tables.REJECTED_EVENTS), written)
     ctx.ledger.record_hours(row | {"writes": writes} for row in rows)
-    failpoints.reach("judging.recorded")
+    failpoints.reach("validation.recorded")
 
 
 def _write(ctx: Context, table: Table, rows: DataFrame, states: list[HourState], time: str) -> None:

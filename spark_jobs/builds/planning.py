@@ -1,0 +1,129 @@
+"""Plan builds: which days are stale, and what a snapshot is to be built from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from spark_jobs import windows
+from spark_jobs.context import Context
+from spark_jobs.delta.predicates import in_days
+from spark_jobs.errors import PipelineError
+from spark_jobs.flow import LAST_DAY_STEP
+from spark_jobs.ledger.rule_versions import build_digest, marks, versions_of
+from spark_jobs.ledger.status import NO_DAY, fingerprint
+from spark_jobs.tables import Table
+from spark_jobs.windows import DAY, Window
+
+
+@dataclass(frozen=True)
+class DayPlan:
+    """The days that a step has to build, with the digest of what each is built from, and the versions it reads."""
+
+    step: str
+    days: list[datetime]
+    digests: Mapping[datetime, str]
+    sources: Mapping[datetime, str]
+    old: Mapping[datetime, dict[str, Any]]
+    reads: Mapping[str, int] = field(default_factory=dict)
+
+
+def versions_to_read(ctx: Context, *read: Table) -> dict[str, int]:
+    """The version of each of these tables that the ledger names: what a build then reads, and records as read."""
+    return {table.name: ctx.ledger.version(table) for table in read}
+
+
+def find_stale_days(
+    ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple[str, str]], *settings: Any
+) -> DayPlan:
+    """Days of the window, and days built before, whose content or settings are not those of their last build.
+
+    `inputs` gives for each day the digest of its input and of the user_events content that it stems from. A day that
+    was stopped, or that older rules built, is built again within the window only.
+    """
+    old = ctx.ledger.builds(step)
+
+    def digest(day: datetime, versions: Mapping[str, int] | None = None) -> str:
+        return build_digest(step, inputs.get(day, (NO_DAY,))[0], settings, versions)
+
+    def is_due(day: datetime) -> bool:
+        inside = window.start <= day < window.end
+        if day not in old:
+            return inside
+        if inside:
+            return old[day]["input_digest"] != wanted[day] or old[day]["status"] == "stopped"
+        return old[day]["input_digest"] != digest(day, old[day]["rule_versions"] or {})
+
+    wanted = {day: digest(day) for day in set(inputs) | set(old)}
+    days = sorted(day for day in wanted if is_due(day))
+    return DayPlan(step, days, wanted, {day: inputs.get(day, (NO_DAY, NO_DAY))[1] for day in wanted}, old)
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """What matrix and features are to rest on: the latest processed day, a digest of all days and settings.
+
+    `added`: the days that came since the last snapshot, where that is all that happened and they are fewer than those
+    before; else None, and the snapshot is made from scratch. `before` are the versions of the tables that the last one
+    wrote, `events` the rows of cleaned_events of all days.
+    """
+
+    step: str
+    as_of: datetime
+    digest: str
+    settings: str
+    days: Mapping[datetime, str]
+    unchanged: bool
+    added: list[datetime] | None
+    before: Mapping[str, int]
+    reads: Mapping[str, int]
+    events: int
+
+    def added_to(self, ctx: Context, *held: Table) -> list[datetime] | None:
+        """`added`, if what the last snapshot wrote into these tables can still be read (`earlier`)."""
+        there = all(
+            table.name in self.before and ctx.storage.is_readable(table, self.before[table.name]) for table in held
+        )
+        return self.added if self.added and there else None
+
+    def bases(self, ctx: Context, *of: Table) -> list[DataFrame]:
+        """The tables to build from, in the versions that are named, and of the days that are built and no others."""
+        where = in_days(self.days)
+        return [ctx.storage.read(table, self.reads[table.name]).where(where) for table in of]
+
+    def earlier(self, ctx: Context, table: Table) -> DataFrame:
+        """The rows that the last snapshot wrote: not those of an attempt that ended before its row in the ledger."""
+        return ctx.storage.read(table, self.before[table.name])
+
+
+def plan_snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) -> BuildPlan:
+    """The state that the snapshots of `step`, made from `bases`, should have now. Raises PipelineError where no day is
+    built."""
+    rows = {day: row for day, row in ctx.ledger.builds(LAST_DAY_STEP.name).items() if row["rows_out"] > 0}
+    built = {day: row["output_digest"] for day, row in rows.items()}
+    if not built:
+        raise PipelineError("no day of cleaned_events is built yet; run handle_missing_values first.")
+    digest = build_digest(step, sorted((str(day), output) for day, output in built.items()), settings)
+    last = ctx.ledger.last_build(step)
+    last = last if last is not None and last["status"] == "built" else None
+    chosen = settings_digest(step, *settings)
+    added = _added(built, chosen, last["counts"]) if last else None
+    unchanged = last is not None and last["input_digest"] == digest
+    before = (last["writes"] or {}) if last else {}
+    reads, events = versions_to_read(ctx, *bases), sum(row["rows_out"] for row in rows.values())
+    return BuildPlan(step, max(built), digest, chosen, built, unchanged, added, before, reads, events)
+
+
+def settings_digest(step: str, *settings: Any) -> str:
+    """The settings and rules that a snapshot rests on."""
+    return fingerprint(*settings, *marks(step, versions_of(step)))
+
+
+def _added(built: Mapping[datetime, str], settings: str, before: Mapping[str, str]) -> list[datetime] | None:
+    old = {day: before.get(windows.name(day, DAY)) for day in built}
+    added = sorted(day for day, output in old.items() if output is None)
+    known = {windows.name(day, DAY): output for day, output in built.items() if day not in added}
+    same = before == known | {"settings": settings}
+    return added if same and len(added) < len(known) else None

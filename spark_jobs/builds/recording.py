@@ -1,0 +1,78 @@
+"""Record builds in the ledger: what was built from what, or why it was stopped."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs import windows
+from spark_jobs.builds.planning import BuildPlan, DayPlan
+from spark_jobs.context import Context
+from spark_jobs.coordination import failpoints
+from spark_jobs.ledger.rule_versions import versions_of
+from spark_jobs.ledger.status import NO_DAY, fingerprint
+from spark_jobs.session import now
+from spark_jobs.tables import Table
+from spark_jobs.validation import great_expectations
+from spark_jobs.windows import DAY
+
+
+def record_days(
+    ctx: Context,
+    plan: DayPlan,
+    verdict: great_expectations.Verdict,
+    counts: Mapping[str, dict[str, Any]],
+    of: Sequence[Table],
+    written: bool,
+) -> None:
+    """Record what became of each day: built from what, or stopped (then the row still describes the earlier build).
+
+    `of` are the tables of the step, `written` whether days were written into them now.
+    """
+    rows, writes = [], ctx.ledger.writes(of, of if written else ())
+    for day in plan.days:
+        name, old = windows.name(day, DAY), plan.old.get(day)
+        row = {"day": day.date(), "input_digest": plan.digests[day], "verdict": None, "writes": writes}
+        row["rule_versions"] = versions_of(plan.step)
+        if name in verdict.failed:
+            stands = {key: old[key] for key in ("output_digest", "rows_in", "rows_out", "counts", "reads") if old}
+            nothing = {"output_digest": NO_DAY, "rows_in": 0, "rows_out": 0, "counts": {"source": NO_DAY}}
+            rows.append(row | nothing | stands | {"status": "stopped", "verdict": "; ".join(verdict.failed[name])})
+            continue
+        counted = counts.get(name, {"rows_in": 0, "rows_out": 0})
+        named = {key: str(value) for key, value in counted.items()} | {"source": plan.sources[day]}
+        rows.append(
+            row
+            | {"status": "built", "output_digest": fingerprint(plan.step, plan.digests[day]), "counts": named}
+            | {"rows_in": int(counted["rows_in"]), "rows_out": int(counted["rows_out"]), "reads": dict(plan.reads)}
+        )
+    failpoints.reach("build.written")
+    ctx.ledger.record_builds(plan.step, rows)
+    failpoints.reach("build.recorded")
+
+
+def stamp_rows(table: Table, rows: DataFrame, plan: BuildPlan) -> DataFrame:
+    """Rows of a snapshot with the day that it is as of, and when it was built."""
+    return table.conform(rows.withColumn("as_of", F.lit(plan.as_of.date())).withColumn("built_at", F.lit(now())))
+
+
+def record_snapshot(
+    ctx: Context,
+    plan: BuildPlan,
+    verdicts: Sequence[great_expectations.Verdict],
+    rows_in: int,
+    rows_out: int,
+    of: Sequence[Table],
+) -> None:
+    """Record what became of a snapshot; its day is the latest processed one, its counts what each day gave.
+
+    Built where every verdict passed: then all tables `of` the step were written, else none.
+    """
+    row = {"day": plan.as_of.date(), "input_digest": plan.digest, "rows_in": rows_in, "rows_out": rows_out}
+    failed = "; ".join(text for verdict in verdicts for texts in verdict.failed.values() for text in texts)
+    status = {"status": "stopped" if failed else "built", "verdict": failed or None}
+    status |= {"writes": ctx.ledger.writes(of, () if failed else of), "rule_versions": versions_of(plan.step)}
+    rests_on = {windows.name(day, DAY): output for day, output in plan.days.items()} | {"settings": plan.settings}
+    outcome = {"output_digest": fingerprint(plan.step, plan.digest), "counts": rests_on, "reads": dict(plan.reads)}
+    ctx.ledger.record_builds(plan.step, [row | status | outcome])

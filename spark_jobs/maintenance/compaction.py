@@ -1,0 +1,22 @@
+"""Join the small files that hourly writes left in closed days."""
+
+from spark_jobs.context import Context, Summary
+from spark_jobs.delta.files import compact
+from spark_jobs.flow import Writer, tables_of_days
+from spark_jobs.recovery.unrecorded import undo_unrecorded
+from spark_jobs.session import now
+from spark_jobs.windows import DAY, floor, parse_day
+
+WRITERS = tuple(writer for writer in Writer if tables_of_days(writer))  # those that leave small files
+
+
+def compact_closed_days(ctx: Context, writer: Writer) -> Summary:
+    """Join the small files of the writer's closed days: complete, and before today. The caller holds its lease.
+
+    What a killed attempt left is taken back first, while the files that this needs are still there.
+    """
+    chosen = tables_of_days(writer)
+    undo_unrecorded(ctx.write_as(writer), *chosen)
+    today = floor(now(), DAY)
+    days = [day for row in ctx.ledger.days() if row["complete"] and (day := parse_day(row["day"])) < today]
+    return {"days_joined": sum(compact(ctx.storage, table, days) for table in chosen)}
