@@ -110,7 +110,7 @@ split: .venv/.ready ## AT=2019-10-25: what was known before it to train on, what
 	@$(PY) -m spark_jobs.commands.split $(call given,AT,at) $(sets)
 
 bench: .venv/.dev ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=overhead, hour, day, skew, year, growth
-	@$(PY) -m tests.bench $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
+	@$(PY) -m benchmarks $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
 
 doctor: ## what the pipeline needs and this machine has of it, and what to do about the rest
 	@$$([ -f .venv/.ready ] && echo $(PY) || echo python3) tools/doctor.py

@@ -1,0 +1,122 @@
+"""A user taken out of every table, of the database and of all history; everybody else is where they were."""
+
+from datetime import datetime
+
+import pytest
+from tests.test_tables import check
+
+from spark_jobs import tables
+from spark_jobs.command_line import leased
+from spark_jobs.commands import forget
+from spark_jobs.flow import Writer
+from spark_jobs.matrix import read_matrix
+from spark_jobs.sample import Span, generate
+from spark_jobs.windows import DAY, HOUR, Window
+from tests.conftest import HEAD
+from tests.oracle_duckdb import compute
+
+START = datetime(2019, 10, 1)
+BOTH = Window(START, START + 2 * DAY, DAY)
+HOURS = Window(BOTH.start, BOTH.end, HOUR)
+USER = 900_000_001
+LINE = "2019-10-01 {time} UTC,view,77,5,,,{price},{user},s\n"
+OTHERS = "".join(LINE.format(time=f"05:00:{i:02}", price="1.00", user=300 + i) for i in range(9))
+HIS = "".join(LINE.format(time=f"05:30:{i:02}", price="2.00", user=USER) for i in range(9))
+REJECTED = LINE.format(time="05:31:00", price="-1", user=USER) + LINE.format(time="05:32:00", price="-1", user=300)
+MALFORMED = f"2019-10-01 05:40:00 UTC,view,77,{USER}\n"
+ONLY_HIS = LINE.format(time="23:00:00", price="3.00", user=USER)
+
+
+def run(pipeline) -> None:
+    pipeline.land()
+    pipeline.judge(HOURS)
+    pipeline.load(HOURS)
+    pipeline.daily(BOTH)
+
+
+def forgotten(pipeline, user: int = USER) -> list[str]:
+    with leased(pipeline.settings, pipeline.spark, Writer) as ctx:
+        ctx.say = pipeline.said.append
+        return list(forget.forget(ctx, user))
+
+
+@pytest.fixture
+def served(pipeline, postgres):
+    paths = [generate(Span(200, 24, START + i * DAY), pipeline.raw, seed=5, ratings=True)[0] for i in range(2)]
+    mixed = pipeline.put("mixed.csv", HEAD + OTHERS + HIS + REJECTED + MALFORMED + ONLY_HIS)
+    run(pipeline)
+    return pipeline, [*paths, mixed]
+
+
+@pytest.mark.long
+def test_a_forgotten_user_is_nowhere_and_the_others_tables_are_as_if_there_never_was_one(served, postgres):
+    pipeline, paths = served
+    number = pipeline.read(tables.USER_INDEX).where(f"user_id = {USER}").first().user_index
+    count = pipeline.read(tables.USER_INDEX).count()
+    lines = forgotten(pipeline)
+    assert lines[0].startswith(f"removed of user {USER}: raw_events 12, user_events 10, rejected_events 2,")
+    assert lines[1].startswith("checked: user")
+    assert "mixed.csv" in lines[-1]
+    found = [
+        path
+        for path in (pipeline.folder / "warehouse").rglob("*")
+        if path.suffix in (".json", ".crc") and str(USER).encode() in path.read_bytes()
+    ]
+    assert found == []  # Delta's log keeps no user either
+    paths[-1].write_text(HEAD + OTHERS + REJECTED.splitlines(keepends=True)[1])
+    check(pipeline, postgres, compute(paths))
+    versions = pipeline.ctx().storage.version(tables.USER_EVENTS)
+    run(pipeline)  # the file without the user's lines gives the same rows
+    assert pipeline.ctx().storage.version(tables.USER_EVENTS) == versions
+    check(pipeline, postgres, compute(paths))
+    # The number stays free: a new user gets the next one, and the matrix its place.
+    pipeline.put("new.csv", HEAD + LINE.format(time="06:00:00", price="1.00", user=USER + 1))
+    run(pipeline)
+    numbers = dict(pipeline.values(tables.USER_INDEX, "user_id", "user_index"))
+    assert numbers[USER + 1] == count
+    assert number not in numbers.values()
+    for table in (tables.USER_INDEX, tables.USER_ITEM_MATRIX, tables.ITEM_SUMS, tables.USER_FEATURES):
+        assert pipeline.ctx().ledger.version(table) == pipeline.ctx().storage.version(table)
+    (pipeline.folder / "processed").mkdir()
+    assert read_matrix(pipeline.ctx()).csr().nnz == pipeline.read(tables.USER_ITEM_MATRIX).count()
+
+
+@pytest.mark.long
+def test_forgetting_that_was_cut_short_is_gone_on_with(served, postgres, monkeypatch):
+    pipeline, paths = served
+    for owner, name in ((forget.landing, "content"), (forget, "_judge"), (forget.feature_engineering, "run")):
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, _dies)
+            with pytest.raises(KeyboardInterrupt):
+                forgotten(pipeline)
+    assert forgotten(pipeline)[1].startswith("checked: user")
+    paths[-1].write_text(HEAD + OTHERS + REJECTED.splitlines(keepends=True)[1])
+    check(pipeline, postgres, compute(paths))
+    assert forgotten(pipeline)[0].endswith("nothing, for nothing was there")
+
+
+@pytest.mark.long
+def test_the_only_user_leaves_empty_tables_behind(pipeline, postgres):
+    pipeline.put("a.csv", HEAD + HIS)
+    run(pipeline)
+    assert forgotten(pipeline)[1].startswith("checked: user")
+    assert {pipeline.read(table).count() for table in forget.HELD_BY} == {0}
+    ctx = pipeline.ctx()
+    assert {ctx.read(table).count() for table in forget.HELD_BY if table is not tables.USER_INDEX} == {0}
+    emptied = [table for step in forget.SNAPSHOTS.values() for table in step]
+    assert {ctx.ledger.version(table) - ctx.storage.version(table) for table in emptied} == {0}
+    assert postgres("SELECT count(*) FROM items") == [(0,)]
+    pipeline.put("new.csv", HEAD + LINE.format(time="06:00:00", price="1.00", user=USER + 1))
+    run(pipeline)
+    assert pipeline.values(tables.USER_INDEX, "user_id", "user_index") == [(USER + 1, 1)]  # 0 is never given again
+    assert read_matrix(pipeline.ctx()).shape()[0] == 2
+
+
+def test_the_log_of_no_table_keeps_users():
+    for table in forget.HELD_BY:
+        assert table.statistics, table.name
+        assert not {"user_id", "raw_text"} & set(table.statistics), table.name
+
+
+def _dies(*_):
+    raise KeyboardInterrupt

@@ -1,0 +1,164 @@
+"""Upkeep: small files are joined, old ones go, rows stay; nothing that runs meanwhile notices."""
+
+import ast
+import os
+import threading
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.test_tables import multiset
+
+from spark_jobs import tables
+from spark_jobs.command_line import leased
+from spark_jobs.coordination import lock
+from spark_jobs.delta.files import measure_files, vacuum
+from spark_jobs.delta.schema import PROPERTIES
+from spark_jobs.delta.storage import Storage
+from spark_jobs.errors import BusyError
+from spark_jobs.flow import Writer
+from spark_jobs.maintenance import compaction, removal, sizes
+from spark_jobs.settings import ROOT
+from spark_jobs.windows import HOUR, Window
+from tests.conftest import HEAD
+from tests.unfenced import unfenced
+
+DAY = datetime(2019, 10, 1)
+BOTH = Window(DAY, DAY + 25 * HOUR, HOUR)
+
+
+def rows(pipeline, table) -> object:
+    return multiset([row.asDict() for row in pipeline.read(table).collect()], table.columns)
+
+
+def optimized(pipeline) -> int:
+    with leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]) as ctx:
+        return compaction.compact_closed_days(ctx, Writer.COLLECTION)["days_joined"]
+
+
+@pytest.fixture
+def hourly(pipeline, postgres):
+    """A file for each of six hours, then one of the next day: a day that is complete, in many files."""
+    for hour in range(6):
+        pipeline.put(f"{hour:02}.csv", HEAD + f"2019-10-01 {hour:02}:00:00 UTC,view,{hour + 1},77,,,5,501,s\n")
+    pipeline.put("next.csv", HEAD + "2019-10-02 00:00:00 UTC,view,1,77,,,5,501,s\n")
+    pipeline.land()
+    pipeline.judge(BOTH)
+    pipeline.load(BOTH)
+    return pipeline
+
+
+def test_what_a_table_takes_is_counted_wherever_the_warehouse_is(spark, tmp_path, monkeypatch):
+    """The signs of a Hadoop glob in the path change nothing, nor do they for the proof of `make forget`."""
+    monkeypatch.setitem(PROPERTIES, "delta.checkpointInterval", "2")
+    row = {"part": "matrix", "epoch": 1, "warehouse": "w", "host": "h", "taken_at": DAY}
+    found = []
+    for name in ("plain", "a [1] {b,c} *?"):
+        storage = Storage(spark, str(tmp_path / name))
+        for _ in range(2):
+            unfenced(storage).append(tables.LEASES, storage.frame(tables.LEASES, [row]))
+        there = measure_files(storage, tables.LEASES)
+        found.append((there.files, there.log_entries, there.checkpoint_bytes > 0))
+        assert storage.every_file(tables.LEASES).count() == 2
+    assert found == [(2, 3, True)] * 2
+
+
+def test_small_files_of_closed_days_are_joined_and_a_killed_landing_is_taken_back_all_the_same(hourly):
+    """Then the version that the ledger names can no longer be read: its files are gone."""
+    with lock.hold(hourly.settings.paths.warehouse, Writer.COLLECTION), pytest.raises(BusyError):
+        optimized(hourly)
+    kept, files = rows(hourly, tables.RAW_EVENTS), measure_files(hourly.ctx().storage, tables.RAW_EVENTS).files
+    assert optimized(hourly) == 1
+    assert rows(hourly, tables.RAW_EVENTS) == kept
+    assert files == 7 and measure_files(hourly.ctx().storage, tables.RAW_EVENTS).files == 2
+    assert optimized(hourly) == 0
+    storage = hourly.ctx().storage
+    vacuum(storage, tables.RAW_EVENTS, 0)
+    unfenced(storage).append(tables.RAW_EVENTS, hourly.read(tables.RAW_EVENTS).limit(3))  # and no entry in the ledger
+    assert rows(hourly, tables.RAW_EVENTS) != kept
+    hourly.land()
+    assert rows(hourly, tables.RAW_EVENTS) == kept
+
+
+def test_a_day_that_is_not_complete_is_left(pipeline):
+    for hour in range(6):
+        pipeline.put(f"{hour:02}.csv", HEAD + f"2019-10-01 {hour:02}:00:00 UTC,view,{hour + 1},77,,,5,501,s\n")
+    pipeline.land()
+    assert measure_files(pipeline.ctx().storage, tables.RAW_EVENTS).files == 6
+    assert optimized(pipeline) == 0
+
+
+@pytest.mark.long
+def test_runs_beside_it_notice_nothing(hourly):
+    """An hour lands, is judged and loaded, again and again, while files are removed as often."""
+    failed, ended = [], threading.Event()
+
+    def tidy() -> None:
+        while not ended.is_set():
+            try:
+                removal.remove_unneeded(hourly.ctx())
+            except Exception as error:
+                failed.append(error)
+
+    beside = threading.Thread(target=tidy)
+    beside.start()
+    try:
+        for second in range(2):
+            hourly.put("06.csv", HEAD + f"2019-10-01 06:00:0{second} UTC,view,9,77,,,5,501,s\n")
+            hourly.land()
+            hourly.judge(BOTH)
+            hourly.load(BOTH)
+    finally:
+        ended.set()
+        beside.join()
+    assert failed == []
+    found = hourly.read(tables.USER_EVENTS).where("hour(timestamp) = 6").collect()
+    assert [row.timestamp.second for row in found] == [1]
+
+
+def test_old_logs_go_and_new_ones_stay(pipeline, monkeypatch):
+    logs, tasks = Path(pipeline.settings.paths.logs), pipeline.folder / "airflow"
+    monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tasks))
+    lineage = Path(pipeline.settings.paths.lineage)
+    task = Path("run_id=1") / "task_id=t" / "attempt=1.log"
+    paths = [logs / "error-1.txt", logs / "spark.log", *(tasks / f"dag_id={name}" / task for name in removal.DAGS)]
+    others = [
+        tasks / f"dag_id={name}" / task for name in ("other", "run_report_of_others", "data_collection_pipeline_2")
+    ]
+    paths.append(lineage / "spark-1.ndjson")
+    old = (time.time() - timedelta(days=31).total_seconds(),) * 2
+    for path in paths + others:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for name in (path, path.with_stem(f"{path.stem}-new")):
+            name.touch()
+        os.utime(path, old)
+    removed = removal.remove_unneeded(pipeline.ctx())["logs_removed"]
+    assert [path.name for path in paths if path.exists()] == ["spark.log"]
+    assert removed == len(paths) - 1 and all(path.exists() for path in others)
+    assert all(path.with_stem(f"{path.stem}-new").exists() for path in paths)
+
+
+def test_the_dags_whose_logs_go_are_those_of_the_project():
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "dags").glob("*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    found = [call.args[0].value for call in calls if getattr(call.func, "id", None) == "DAG"]
+    assert sorted(found) == sorted(removal.DAGS)
+
+
+def test_the_file_that_airflow_appends_to_is_set_aside_whole(pipeline):
+    growing = Path(pipeline.settings.paths.lineage) / removal.GROWING
+    growing.parent.mkdir()
+    growing.write_text("{}\n")
+    removal.remove_unneeded(pipeline.ctx())
+    (aside,) = growing.parent.iterdir()
+    assert (aside != growing, aside.read_text()) == (True, "{}\n")
+
+
+def test_the_sizes_are_told_before_and_after(seeded):
+    found = sizes.measure_tables(seeded.ctx())
+    one = found["user_events"]
+    assert one.files >= 3 and one.on_disk >= one.bytes > 0 and one.log_entries > 1
+    table = sizes.as_table(found, found | {"user_events": one.__class__(1, 0, 0, 1, 0)})
+    assert table.row_count == len(found)
+    assert f"{one.files} → 1" in list(table.columns[1].cells)
