@@ -1,6 +1,6 @@
 # The product's commands; `make help` lists them. Each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run report test test-all requeue rebuild forget upgrade handover upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit lint lock
+.PHONY: help setup run report test test-all requeue rebuild forget upgrade handover upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit check-code lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 # Python takes nothing from variables of other software, and text is UTF-8 in any language.
@@ -48,10 +48,10 @@ report: .venv/.ready ## the last run in pictures, made again and opened: data/re
 requeue: .venv/.ready ## rejected rows once more, after you mended their file in data/raw or a rule in conf/settings.toml
 	@$(PY) -m spark_jobs.pipeline --requeue $${INPUT:+--input "$$INPUT"} $(sets)
 
-test: .venv/.dev ## the tests, about a quarter of an hour on two cores
+test: check-code ## the tests, about a quarter of an hour on two cores
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
-test-all: .venv/.dev ## the tests, long ones too
+test-all: check-code ## the tests, long ones too
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 status: .venv/.ready ## hours and days: loaded, empty, stopped, dirty, incomplete, and what mends each
@@ -118,15 +118,16 @@ doctor: ## what the pipeline needs and this machine has of it, and what to do ab
 clean: ## removes the warehouse, the database, verdicts, exports and samples (asks first; YES=1 does not)
 	@bash tools/clean.sh
 
-docs: .venv/.ready ## docs/tables.md anew from spark_jobs/tables
-	@$(PY) -m spark_jobs.tables > docs/tables.md
+docs: .venv/.ready ## the pages that are generated from the code: docs/tables.md, docs/jobs.md
+	@$(PY) tools/generated.py docs
 
 audit: .venv/.ready ## known vulnerabilities of the pinned packages, by pip-audit; fails where one cannot be looked up
 	@.venv/bin/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements-dev.lock
 
-lint: .venv/.dev ## style
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+check-code: .venv/.dev ## style, and whether generated pages and locks are up to date; takes seconds
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && $(PY) tools/generated.py --check
 
 lock: .venv/.ready ## both locks again, each for Python 3.11 to 3.13: requirements.lock to run, requirements-dev.lock to develop
 	@$(COMPILE) requirements.txt -o requirements.lock
 	@$(COMPILE) -c requirements.lock tests/requirements.txt -o requirements-dev.lock
+	@$(PY) tools/generated.py lock

@@ -206,7 +206,7 @@ def _reasons(ctx: Context, states: list[HourState]) -> dict[str, dict[str, int]]
     key = unit_of(F.col("hour"), F.col("file_id")).alias("unit")
     found: dict[str, dict[str, int]] = {}
     for row in rows.select(key, F.explode("reasons").alias("reason")).groupBy("unit", "reason").count().collect():
-        found.setdefault(row.window_key, {})[row.reason] = row["count"]
+        found.setdefault(row.unit, {})[row.reason] = row["count"]
     return found
 
 

@@ -4,10 +4,10 @@ import ast
 import re
 from pathlib import Path
 
+import generated
 import pytest
 
 from spark_jobs.settings import ROOT
-from spark_jobs.tables.__main__ import describe_tables
 
 SOURCES = sorted(path for folder in ("spark_jobs", "expectations", "dags") for path in (ROOT / folder).rglob("*.py"))
 OURS = [path for path in SOURCES if path.is_relative_to(ROOT / "spark_jobs") or path.parent.name == "expectations"]
@@ -151,8 +151,10 @@ def test_every_public_function_says_what_it_means(path):
     assert not [getattr(n, "name", "module") for n in public if not ast.get_docstring(n)]
 
 
-def test_the_page_about_the_tables_is_up_to_date():
-    assert (ROOT / "docs" / "tables.md").read_text() == describe_tables(), "run make docs"
+@pytest.mark.parametrize("target", generated.GENERATED)
+def test_what_is_generated_from_the_code_is_up_to_date(target):
+    for path, text in generated.GENERATED[target].items():
+        assert (ROOT / path).read_text() == text(), f"run make {target}"
 
 
 def _nested(tree: ast.Module, node: ast.AST) -> bool:
