@@ -11,9 +11,10 @@ _LOCAL = re.compile(r"file:(?://(?:localhost)?)?(?=/(?!/))", re.IGNORECASE)
 
 
 def expand(address: str, name: str) -> str:
-    """Replace a leading `~` by the home folder, and `file:` by the path. Other schemes stay as they are.
+    """Replace a leading `~` by the home folder, and `file:` by the path. Other schemes are unchanged.
 
-    `name` is what a person set. Raises SettingsError, naming it, where no home folder is known.
+    `name`: the setting or argument that has the address. Raises SettingsError, naming it, where no home folder is
+    known.
     """
     address = _to_path(address)
     expanded = os.path.expanduser(address)  # noqa: PTH111 - pathlib's raises where no home folder is known
@@ -23,22 +24,22 @@ def expand(address: str, name: str) -> str:
 
 
 def canonical(address: str) -> str:
-    """The identity of a file or folder: its real path, links resolved; of S3's schemes always s3a."""
+    """Return the identity of a file or folder: its real path, links resolved. All S3 schemes become s3a."""
     address = _to_path(address)
     return S3.sub("s3a://", address) if "://" in address else os.path.realpath(address)
 
 
 def is_remote(address: str) -> bool:
-    """Whether the address lies in another file system than this machine's."""
+    """Return whether the address is in another file system than this machine's."""
     return "://" in address
 
 
 def base_name(address: str) -> str:
-    """The last part of an address."""
+    """Return the last segment of an address."""
     return address.rstrip("/").rpartition("/")[2]
 
 
 def _to_path(address: str) -> str:
-    """A `file:` address as a path; others as they are."""
+    """Return a `file:` address as a path, and other addresses unchanged."""
     found = _LOCAL.match(address)
     return unquote(address[found.end() :]) if found else address

@@ -1,4 +1,4 @@
-"""What every job's command has in common: arguments, session, lock, one JSON line at the end, exit codes."""
+"""The common part of every job's command: arguments, session, lock, one JSON line at the end, exit codes."""
 
 import argparse
 import json
@@ -26,14 +26,17 @@ from spark_jobs.session import now, spark_session
 from spark_jobs.settings import ROOT, Settings, load
 from spark_jobs.validation import great_expectations
 
-INTERRUPTED = 130  # as a shell has it
-EXIT_CODES = "exit codes: 0 done, 1 error, 2 wrong setting or argument, 3 units stopped, 4 not arrived yet, 5 busy"
+INTERRUPTED = 130  # as shells report an interrupt
+EXIT_CODES = (
+    "exit codes: 0 done, 1 error, 2 wrong setting or argument, 3 hours or days stopped, 4 data has not arrived yet, "
+    "5 another run is writing to the warehouse"
+)
 
 
 def run_job(job: Job, doc: str | None, flags: Sequence[tuple[str, str]] = ()) -> int:
     """Run one job from the command line and return its exit code.
 
-    `flags` are further options (name, help); a name that ends in `=` takes a value. Prints one JSON line on success.
+    `flags`: further options (name, help); a name that ends in `=` takes a value. Prints one JSON line on success.
     """
     made = parser(f"spark-submit spark_jobs/jobs/{job.name}.py", doc)
     what = "day" if job.window == windows.DAY else "hour"
@@ -46,7 +49,7 @@ def run_job(job: Job, doc: str | None, flags: Sequence[tuple[str, str]] = ()) ->
 
 
 def parser(prog: str, doc: str | None) -> argparse.ArgumentParser:
-    """The parser of a command, with what all have in common: `--set`, and the exit codes below the help."""
+    """Return the parser of a command, with the common parts: `--set`, and the exit codes below the help."""
     made = argparse.ArgumentParser(prog=prog, description=doc, epilog=EXIT_CODES)
     made.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
     return made
@@ -70,8 +73,10 @@ def _run(job: Job, arguments: dict[str, Any]) -> int:
 
 @contextmanager
 def failure_in_metrics(folder: str, name: str) -> Iterator[None]:
-    """A job that fails within leaves how, when and after how long; a success ends the count.
-    An interrupt is neither."""
+    """Record in the metrics how and when a job fails inside the block, and after how long.
+
+    A success resets the count of failures. An interrupt counts as neither.
+    """
     begun = time.monotonic()
     try:
         yield
@@ -84,7 +89,7 @@ def failure_in_metrics(folder: str, name: str) -> Iterator[None]:
 
 @contextmanager
 def leased(settings: Settings, spark: SparkSession, writers: Iterable[Writer], **options: Any) -> Iterator[Context]:
-    """A context with the leases of these writers, until it is left (`Context.write_as`).
+    """Yield a context with the leases of these writers (`Context.write_as`), valid until the block ends.
 
     Raises BusyError where another run may hold one of them.
     """
@@ -96,15 +101,15 @@ def leased(settings: Settings, spark: SparkSession, writers: Iterable[Writer], *
 
 
 def hand_over(summary: Summary) -> str:
-    """A summary as one line of JSON, which is also written where a scheduler wants to read it (outcome.py)."""
+    """Return a summary as one line of JSON, which is also written to where a scheduler reads it (outcome.py)."""
     outcome.write(summary)
     return json.dumps(summary, default=str, ensure_ascii=False)
 
 
 def run_guarded(name: str, action: Callable[[], int]) -> int:
-    """Return the exit code of `action`; every failure becomes one sentence on stderr, details go to the log folder.
+    """Return the exit code of `action`. Every failure becomes one sentence on stderr; details go to the log folder.
 
-    An error that follows an interrupt (the JVM ends too, so that cleaning up fails) is part of the interrupt.
+    An error that follows an interrupt is treated as part of it: the JVM ends too, so that cleaning up fails.
     """
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _interrupt)
@@ -115,13 +120,13 @@ def run_guarded(name: str, action: Callable[[], int]) -> int:
         sys.stderr.write(f"{name}: {error}\n")
         outcome.write({"job": name} | error.summary | {"sentence": str(error)}, error.outcome, error.exit_code)
         return error.exit_code
-    except SystemExit as error:  # of the parser, whose sentence is on stderr
+    except SystemExit as error:  # from the parser, which has printed its message to stderr
         if error.code == SettingsError.exit_code:
             outcome.write({"job": name, "sentence": "wrong arguments"}, outcome.Outcome.ERROR, error.code)
         raise
     except KeyboardInterrupt:
         return _interrupted(name)
-    except Exception as error:  # the last door: what is not foreseen is a defect, and its trace belongs in a file
+    except Exception as error:  # the last resort: an unforeseen error is a defect, and its trace goes to a file
         if _follows_interrupt(error):
             return _interrupted(name)
         said = describe_error(error)
@@ -131,8 +136,10 @@ def run_guarded(name: str, action: Callable[[], int]) -> int:
 
 
 def _interrupted(name: str) -> int:
-    sys.stderr.write(f"{name}: interrupted; whole units are committed, run the same command again to go on.\n")
-    for again in (signal.SIGINT, signal.SIGTERM):  # while the interpreter ends it would show a trace
+    sys.stderr.write(
+        f"{name}: interrupted; finished hours and days are committed, run the same command again to continue.\n"
+    )
+    for again in (signal.SIGINT, signal.SIGTERM):  # a second signal would print a trace at the interpreter's end
         signal.signal(again, lambda *_: os._exit(INTERRUPTED))
     return INTERRUPTED
 
@@ -144,10 +151,10 @@ def _follows_interrupt(error: BaseException | None) -> bool:
 
 
 def describe_error(error: Exception) -> str:
-    """What to tell a person about an error that no rule foresaw; the trace is kept in the log folder."""
+    """Return the message about an error that no rule foresaw. The trace is written to a file in the log folder."""
     text = redact(str(error))
     if "No space left on device" in text:
-        return "the disk is full; free some space and run this again: what was there before is unharmed."
+        return "the disk is full; free some space and run this again: existing data is unharmed."
     logs = environment.logs(os.environ, ROOT).resolve()
     if isinstance(error, Py4JNetworkError | ConnectionRefusedError):
         return f"Spark's JVM has ended (killed? out of memory? see {logs / 'jvm.log'}); run this again."

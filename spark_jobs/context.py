@@ -1,4 +1,4 @@
-"""What every job works with: settings, session, tables, ledger, leases, and a voice."""
+"""What every job works with: settings, session, tables, ledger, leases, and a function that prints a line."""
 
 import sys
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def _to_stderr(line: str) -> None:
 
 @dataclass
 class Context:
-    """Handed to `run(ctx, window)` of every job. `say` shows one line to the person who runs it."""
+    """The argument of `run(ctx, window)` of every job. `say` shows one line to the person who runs it."""
 
     settings: Settings
     spark: SparkSession
@@ -40,40 +40,43 @@ class Context:
 
     @property
     def writer(self) -> TableWriter:
-        """What writes tables. Raises PipelineError where the context has no lease (`write_as`)."""
+        """Return the table writer. Raises PipelineError where the context has no lease (`write_as`)."""
         if self._writer is None:
-            raise PipelineError("the warehouse was opened to be read, and nothing may be written into it.")
+            raise PipelineError("the warehouse was opened read-only; nothing can be written to it.")
         return self._writer
 
     def write_as(self, writer: Writer) -> "Context":
-        """The same with the right to write as one of the writers. Raises PipelineError where its lease is not held."""
+        """Return the same context with the right to write as one of the writers.
+
+        Raises PipelineError where the context does not hold its lease.
+        """
         if writer not in self.leases:
-            raise PipelineError(f"the lease of {writer} is not held, and nothing may be written under it.")
+            raise PipelineError(f"the lease of {writer} is not held; nothing can be written under it.")
         held = self.leases[writer].table_writer(self.storage)
         return replace(self, ledger=self.ledger.written_by(held), _writer=held)
 
     def run(self, job: Job, window: Window | None) -> Summary:
-        """Run a job over the window, with the lease of its writer; what it says of what it did."""
+        """Run a job over the window with the lease of its writer, and return the job's summary."""
         return import_module(job.module).run(self.write_as(job.writer), window)
 
     def read(self, table: Table) -> DataFrame:
-        """The table in the version that the ledger names (`Ledger.version`)."""
+        """Return the table in the version that the ledger names (`Ledger.version`)."""
         return self.storage.read(table, self.ledger.version(table))
 
     def count(self, table: Table) -> int:
-        """Rows of the table in the version that the ledger names, from Delta's log."""
+        """Return the number of rows in the version of the table that the ledger names, from Delta's log."""
         return self.storage.count(table, self.ledger.version(table))
 
     def pinned(self) -> "Context":
-        """The same with the ledger as it is now: whatever is read then belongs together, next to any writer."""
+        """Return the same context with the ledger as it is now: all reads are then consistent, even next to writers."""
         return replace(self, ledger=self.ledger.pinned())
 
     def option(self, name: str) -> Any:
-        """An option of the command line beyond the window; None where it was not given."""
+        """Return a command-line option other than the window; None where it was not given."""
         return (self.options or {}).get(name)
 
 
 def context(settings: Settings, spark: SparkSession, **options: Any) -> Context:
-    """A context over the warehouse of the settings."""
+    """Return a context for the warehouse of the settings."""
     storage = Storage(spark, settings.paths.warehouse)
     return Context(settings, spark, storage, Ledger(storage), options=options)

@@ -1,6 +1,6 @@
-"""What can go wrong, each with the exit code that a scheduler sees and one sentence for the person who reads it."""
+"""The errors of this project, each with the exit code that a scheduler sees and one sentence for the user."""
 
-from __future__ import annotations  # an older Python shall get as far as to be refused
+from __future__ import annotations  # so that the version check can refuse an older Python
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from spark_jobs.observability.outcome import Outcome
 class PipelineError(Exception):
     """A failure that its text explains in full: what is wrong, where, what to do. Never shown with a stack trace.
 
-    `summary`: what was done all the same.
+    `summary`: what was done despite the failure.
     """
 
     exit_code = 1
@@ -29,42 +29,42 @@ class SettingsError(PipelineError):
 
 
 class SourceError(PipelineError):
-    """A source file cannot be read as a whole; the text names the file and nothing of it is written."""
+    """A source file cannot be read as a whole. The text names the file, and nothing of it is written."""
 
 
 class QualityError(PipelineError):
-    """Some units (hours or days) failed a critical expectation and stay as they were; the others are committed."""
+    """Some hours or days failed a critical expectation and are unchanged; the others are committed."""
 
     exit_code = 3
     outcome = Outcome.STOPPED
 
 
 class NotArrivedError(PipelineError):
-    """Hours of the range have no rows yet and nothing later has landed: ask again later."""
+    """Hours of the range have no rows yet, and nothing later has landed: try again later."""
 
     exit_code = 4
     outcome = Outcome.MISSING
 
 
 class BusyError(PipelineError):
-    """Another run holds the same warehouse."""
+    """Another run is writing to the same warehouse."""
 
     exit_code = 5
 
 
 class SupersededError(BusyError):
-    """A later attempt has taken the lease; this one cannot commit any more."""
+    """A later attempt has taken the lease; this attempt can no longer commit."""
 
 
 class LayoutError(PipelineError):
-    """The tables are of an older or a later version of this project; the text says what to do."""
+    """The tables have the layout of an older or a later version of this project; the text explains what to do."""
 
     exit_code = 2
 
 
 class DatabaseError(PipelineError):
-    """PostgreSQL cannot be reached or refuses; Delta tables are unharmed and the load can be run again."""
+    """PostgreSQL cannot be reached or refuses a request. Delta tables are unharmed; the load can be run again."""
 
 
 class IdentityError(PipelineError):
-    """A counting identity does not hold: rows would be lost or doubled. Always a defect, never bad input."""
+    """A counting identity does not hold: rows would be lost or counted twice. Always a defect, never bad input."""

@@ -1,4 +1,4 @@
-"""Files for whoever has no Spark, in data/processed: tables as CSV or Parquet, the matrix as CSR and triples.
+"""Files for anyone without Spark, in data/processed: tables as CSV or Parquet, the matrix as CSR and triples.
 
 CSV files follow RFC 4180: one header line, quotes doubled, missing values as empty fields.
 """
@@ -17,21 +17,23 @@ TIME = "yyyy-MM-dd HH:mm:ss.SSSSSS"
 
 
 def write_matrix(cells: UserItemMatrix, folder: Path) -> list[Path]:
-    """Write the matrix as `user_item_matrix.npz` (CSR) and Parquet triples, and both index tables in the order of their
-    numbers; return the paths."""
+    """Write the matrix as `user_item_matrix.npz` (CSR) and Parquet triples, and both index tables; return the paths.
+
+    The index tables are sorted by number.
+    """
     from scipy import sparse
 
     csr = folder / f"{tables.USER_ITEM_MATRIX.name}.npz"
     sparse.save_npz(csr, cells.csr())
     paths = [csr, write_file(cells.cells, folder, tables.USER_ITEM_MATRIX.name, "parquet")]
     for table, index in ((tables.USER_INDEX, cells.users), (tables.ITEM_INDEX, cells.items)):
-        in_order = index.repartition(1).sortWithinPartitions(table.columns[0])  # one file: a row is two numbers, a day
+        in_order = index.repartition(1).sortWithinPartitions(table.columns[0])  # one file: rows are small
         paths += [write_file(in_order, folder, table.name, kind) for kind in ("csv", "parquet")]
     return paths
 
 
 def write_file(frame: DataFrame, folder: Path, name: str, kind: str) -> Path:
-    """One output as a CSV file or a folder of Parquet files, in the place of an earlier one; its path."""
+    """Write one output as a CSV file or a folder of Parquet files, replacing an earlier one; return its path."""
     target, scratch = folder / f"{name}.{kind}", folder / f".{name}"
     if kind == "parquet":
         frame.write.mode("overwrite").parquet(str(scratch))

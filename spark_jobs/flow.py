@@ -1,7 +1,7 @@
-"""The flow: each job once, in the order in which they run.
+"""The flow: each job is declared once, in the order in which the jobs run.
 
 The leases, the order of `make run`, the commands that run steps, the pages about jobs and tables, and the tests of the
-DAGs follow from these declarations. A job's function is `run` in the module of its name in `spark_jobs/jobs`.
+DAGs are derived from these declarations. The function of a job is `run` in the module of its name in `spark_jobs/jobs`.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from spark_jobs.windows import DAY, HOUR
 
 
 class Writer(StrEnum):
-    """Who writes: one attempt at a time under each of these names. A table of events has one writer."""
+    """The names under which jobs write, one attempt at a time under each. A table of events has one writer."""
 
     COLLECTION = "collection"
     PREPROCESSING = "preprocessing"
@@ -25,10 +25,11 @@ class Writer(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """One spark-submit.
+    """A job: one spark-submit.
 
-    `window`: it takes a range of hours, or of days. `versions_in`: the ledger's table whose rows name the versions of
-    the tables that it writes; None: they name none. `rules`: the names in `rule_versions.VERSIONS` of what it applies.
+    `window`: whether it takes a range of hours or of days. `versions_in`: the ledger table whose rows name the versions
+    of the tables that the job writes; None: they name none. `rules`: the rules that it applies, by their names in
+    `rule_versions.VERSIONS`.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Job:
 
     @property
     def module(self) -> str:
-        """The module that has its function."""
+        """Return the name of the module with the job's function."""
         return f"spark_jobs.jobs.{self.name}"
 
 
@@ -127,20 +128,23 @@ FEATURE_ENGINEERING = Job(
 
 HOURLY = (EXTRACT_EVENTS, VALIDATE_DATA_QUALITY, LOAD_TO_DATABASE)
 DAILY = (REMOVE_DUPLICATES, HANDLE_MISSING_VALUES, CREATE_USER_ITEM_MATRIX, FEATURE_ENGINEERING)
-STEPS = (*HOURLY, *DAILY)  # of `make run`
+STEPS = (*HOURLY, *DAILY)  # the steps of `make run`
 JOBS = (WAIT_FOR_DATA_COLLECTION, *STEPS)
-LAST_DAY_STEP = HANDLE_MISSING_VALUES  # after it a day is built; snapshots of all days follow
+LAST_DAY_STEP = HANDLE_MISSING_VALUES  # a day is built after this step; snapshots of all days follow
 SNAPSHOTS = (CREATE_USER_ITEM_MATRIX, FEATURE_ENGINEERING)
 
 
 def written_by(writer: Writer) -> tuple[Table, ...]:
-    """Every table that a writer's jobs write, the ledger's too. Collection also keeps the list of erased users."""
+    """Return every table that a writer's jobs write, including those of the ledger.
+
+    Collection also maintains the list of erased users.
+    """
     erased = (tables.SUPPRESSED_USERS,) if writer is Writer.COLLECTION else ()
     return _once(table for job in JOBS if job.writer is writer for table in (*job.writes, *job.ledger)) + erased
 
 
 def tables_of_days(writer: Writer) -> tuple[Table, ...]:
-    """The writer's tables of events or of their sums, a partition for each day."""
+    """Return the writer's tables of events, or of their sums, that have a partition for each day."""
     return _once(table for job in JOBS if job.writer is writer for table in job.writes if _is_of_days(table))
 
 

@@ -1,6 +1,6 @@
-"""The user-item matrix in a data scientist's hands: triples, CoordinateMatrix and CSR, which agree cell for cell.
+"""The user-item matrix for data scientists: triples, CoordinateMatrix and CSR, with the same cells.
 
-Without files, in a script or a notebook::
+In a script or a notebook, without exported files::
 
     from spark_jobs.matrix import open_matrix
     with open_matrix() as matrix:  # the warehouse of conf/settings.toml; or open_matrix("paths.warehouse=/data/w")
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pyspark.mllib.linalg.distributed import CoordinateMatrix
     from scipy.sparse import csr_matrix
 
-# On the driver a cell is an entry of Arrow, of coordinates and of the CSR at once: 16 + 16 + 12 bytes.
+# On the driver, a cell is in the Arrow table, the coordinates and the CSR at the same time: 16 + 16 + 12 bytes.
 BYTES_OF_A_CELL = 44
 
 
@@ -39,8 +39,8 @@ BYTES_OF_A_CELL = 44
 class UserItemMatrix:
     """Scores as triples (user_index, item_index, score), and the ids behind the numbers.
 
-    `limit_gb`: what the driver may hold of it at once, in gigabytes (10^9 bytes). `given`: how many numbers users and
-    items had when somebody was forgotten last.
+    `limit_gb`: the most memory that it may use on the driver, in gigabytes (10^9 bytes). `given`: how many numbers
+    had been assigned to users and to items when a user was last forgotten.
     """
 
     cells: DataFrame
@@ -50,34 +50,34 @@ class UserItemMatrix:
     given: tuple[int, int] = (0, 0)
 
     def shape(self) -> tuple[int, int]:
-        """Rows and columns: one for each number that was ever given, with cells or without."""
+        """Return rows and columns: one for each number that was ever assigned, even without cells."""
         last = (index.agg(F.max(index.columns[0])).first()[0] for index in (self.users, self.items))
         rows, columns = (max(given, 0 if top is None else top + 1) for top, given in zip(last, self.given, strict=True))
         return rows, columns
 
     def triples(self) -> DataFrame:
-        """user_index, item_index (bigint) and score (double): what ALS takes."""
+        """Return user_index, item_index (bigint) and score (double): the input of ALS."""
         return self.cells.select("user_index", "item_index", "score")
 
     def coordinate_matrix(self) -> "CoordinateMatrix":
-        """The same as a distributed matrix of pyspark.mllib; rows are users."""
+        """Return the same cells as a distributed matrix of pyspark.mllib; rows are users."""
         from pyspark.mllib.linalg.distributed import CoordinateMatrix
 
         rows, columns = self.shape()
         return CoordinateMatrix(self.triples().rdd.map(tuple), numRows=rows, numCols=columns)
 
     def csr(self) -> "csr_matrix":
-        """The same as a scipy.sparse CSR matrix of doubles, columns sorted within each row.
+        """Return the same cells as a scipy.sparse CSR matrix of doubles, columns sorted within each row.
 
-        The driver holds arrays of numbers, never rows. Raises PipelineError where they need more than the limit.
+        Collects arrays of numbers to the driver, never rows. Raises PipelineError where they exceed `limit_gb`.
         """
         from scipy import sparse
 
         count = self.cells.count()
         if count * BYTES_OF_A_CELL > self.limit_gb * 1e9:
             raise PipelineError(
-                f"the matrix has {count:,} cells, {count * BYTES_OF_A_CELL / 1e9:.1f} GB on the driver, and "
-                f"export.max_matrix_gb is {self.limit_gb:g}; raise it where the memory is there, or read the triples."
+                f"the matrix has {count:,} cells and needs {count * BYTES_OF_A_CELL / 1e9:.1f} GB on the driver, but "
+                f"export.max_matrix_gb is {self.limit_gb:g}; raise it if the memory is there, or read the triples."
             )
         numbers = [F.col(name).cast("int") for name in ("user_index", "item_index")]
         table = self.cells.select(*numbers, "score").toArrow()
@@ -89,11 +89,11 @@ class UserItemMatrix:
 
 @contextmanager
 def open_matrix(*settings: str) -> Iterator[UserItemMatrix]:
-    """The matrix of the warehouse that the settings (`section.key=value` overrides some) name, until it is left.
+    """Open the matrix of the warehouse that the settings name, for one `with` block.
 
-    A session that is there already goes on, with its settings; one that is started here ends with the matrix. The
-    variables and the clock of the process stay as they are. Raises PipelineError where there is no matrix yet, or where
-    the session cannot read Delta.
+    `settings`: overrides such as `section.key=value`. An existing session is used with its settings and keeps running;
+    a session started here stops at the end of the block. The environment variables and the time zone of the process do
+    not change. Raises PipelineError where there is no matrix yet, or where the session cannot read Delta.
     """
     found = found_session()
     with unchanged_process():
@@ -108,11 +108,14 @@ def open_matrix(*settings: str) -> Iterator[UserItemMatrix]:
             spark.stop()
 
 
-opened = open_matrix  # its name in earlier versions, which scripts of users import
+opened = open_matrix  # the earlier name; users' scripts still import it
 
 
 def read_matrix(ctx: Context) -> UserItemMatrix:
-    """The matrix as the ledger names it, with its own index. Raises PipelineError where there is none yet."""
+    """Return the matrix and its index tables in the versions that the ledger names.
+
+    Raises PipelineError where there is no matrix yet.
+    """
     ctx = ctx.pinned()
     if ctx.ledger.version(tables.USER_ITEM_MATRIX) == NOTHING:
         raise PipelineError(f"{ctx.settings.paths.warehouse}: there is no matrix yet; make run first.")

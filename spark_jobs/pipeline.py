@@ -1,4 +1,4 @@
-"""The whole pipeline in one session, on whatever has landed: what `make run` calls."""
+"""Run the whole pipeline in one session, on everything that has landed. `make run` calls it."""
 
 import sys
 import time
@@ -25,11 +25,11 @@ from spark_jobs.windows import DAY, Window, floor
 
 
 def main() -> int:
-    """Parses the command line, makes a sample where there is no data, runs every step, prints the closing table."""
+    """Parse the command line, generate a sample where there is no data, run every step, print the run summary."""
     options = parser("make run", __doc__)
     options.add_argument("--input", help="a CSV file or a folder of them; default: paths.raw")
     options.add_argument("--accept-rejects", metavar="REASON", help="admit hours with too many rejected rows")
-    options.add_argument("--requeue", action="store_true", help="judge again whatever has rejected rows")
+    options.add_argument("--requeue", action="store_true", help="validate again everything with rejected rows")
     arguments = options.parse_args()
     chosen = [f"paths.raw={_quoted(absolute(arguments.input, 'INPUT', Path.cwd()))}"] if arguments.input else []
     settings = load(arguments.set + chosen)
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def run(ctx: Context, console: Console) -> int:
-    """All steps in order. Units that fail stay out and are named; the others go on. Returns the exit code."""
+    """Run all steps in order; return the exit code. Hours and days that fail are skipped and reported."""
     summaries: dict[str, Summary] = {}
     seconds: dict[str, float] = {}
     stopped: list[str] = []
@@ -65,13 +65,13 @@ def run(ctx: Context, console: Console) -> int:
                 stopped.append(f"{job.name}: {error}")
         seconds[job.name] = time.monotonic() - begun
 
-    hours = None  # whatever is there; the hours of the others follow from what has landed
+    hours = None  # everything that has landed; later steps get its hours
     for job in HOURLY:
         step(job, hours)
         hours = landed_hours(ctx) if job is EXTRACT_EVENTS else hours
     days = Window(floor(hours.start, DAY), floor(hours.end - hours.duration, DAY) + DAY, DAY)
     if not ctx.ledger.day_inputs():
-        console.say("no hour passed its verdict, so there is no day to build.")
+        console.say("no hour passed validation, so there is no day to build.")
     else:
         for job in DAILY:
             step(job, days)
@@ -83,13 +83,13 @@ def run(ctx: Context, console: Console) -> int:
 
 
 def _publish(ctx: Context, console: Console, summaries: dict[str, Summary], seconds: dict[str, float]) -> None:
-    """To whoever watches: metrics, the run in pictures, one line of JSON."""
+    """Write the metrics, one line of JSON, and the report page."""
     from spark_jobs.report import page  # its plotting library takes a second to import
 
     for name, summary in summaries.items():
         metrics.record(ctx.settings.paths.metrics, name, summary, seconds[name])
     command_line.hand_over({"job": "pipeline", "seconds": seconds, "steps": summaries})
-    console.say(f"the run in pictures: {page.write(ctx, seconds)}")
+    console.say(f"report of this run: {page.write(ctx, seconds)}")
 
 
 def _sample_where_empty(settings: Settings, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""The only place that builds a SparkSession. What a cluster may change stands in conf/spark-defaults.conf."""
+"""The only module that creates a SparkSession. Settings that a cluster may change are in conf/spark-defaults.conf."""
 
 import logging
 import os
@@ -18,23 +18,24 @@ from spark_jobs.errors import PipelineError
 from spark_jobs.runtime import environment
 from spark_jobs.settings import ROOT
 
-# What the rules need in order to be right; speed and size are set in conf/spark-defaults.conf.
+# Settings that the rules need for correct results; speed and size are set in conf/spark-defaults.conf.
 REQUIRED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # Delta would refuse versions older than a week whose files are there; storage.py looks whether they are.
+    # Delta would refuse versions older than a week even if their files exist; storage.py checks the files.
     "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
 }
 
 
 def spark_session(name: str, **options: str) -> SparkSession:
-    """The session of a job; `options` override conf/spark-defaults.conf (tests do).
+    """Return the session of a job; `options` override conf/spark-defaults.conf (used by tests).
 
-    The process runs in UTC from here on, so that Python and Spark mean the same by a datetime without a zone.
+    From then on the process runs in UTC, so that a datetime without a zone means the same to Python and Spark. Raises
+    PipelineError where the JVM does not start.
     """
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs traces of what its caller gets as an exception
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs traces of errors that it also raises
     logging.getLogger().addFilter(_is_not_of_py4j)
     if not _has_jvm():
         environment.prepare()
@@ -54,10 +55,9 @@ def spark_session(name: str, **options: str) -> SparkSession:
 
 
 def found_session() -> SparkSession | None:
-    """A session beside the one that somebody else has started in this process, whose settings stay as they are; None
-    where there is none.
+    """Return a new session next to one that already runs in this process; None where there is none.
 
-    Raises PipelineError where it cannot read Delta tables.
+    The settings of the running session do not change. Raises PipelineError where it cannot read Delta tables.
     """
     if SparkContext._active_spark_context is None:
         return None
@@ -66,7 +66,7 @@ def found_session() -> SparkSession | None:
     if extension not in (spark.conf.get("spark.sql.extensions", None) or ""):
         raise PipelineError(
             f"this Spark session cannot read Delta tables: spark.sql.extensions does not name {extension}; start it "
-            "with the settings of conf/spark-defaults.conf, or stop it first, so that one is started that can."
+            "with the settings in conf/spark-defaults.conf, or stop it so that a suitable session is started."
         )
     beside = spark.newSession()
     for key, value in REQUIRED.items():
@@ -76,14 +76,17 @@ def found_session() -> SparkSession | None:
 
 
 def in_utc() -> None:
-    """From here on a datetime without a zone means the same to Python as to Spark."""
+    """Set this process to UTC, so that a datetime without a zone means the same to Python as to Spark."""
     os.environ["TZ"] = "UTC"
     time.tzset()
 
 
 @contextmanager
 def unchanged_process() -> Iterator[None]:
-    """Leave the variables and the clock of this process as they are found; what is started within keeps its own."""
+    """Restore the environment variables and the time zone of this process when the block ends.
+
+    Processes started inside the block keep theirs.
+    """
     before = dict(os.environ)
     try:
         yield
@@ -94,13 +97,16 @@ def unchanged_process() -> Iterator[None]:
 
 
 def _has_jvm() -> bool:
-    """Whether this process has a JVM already: its own, or that of the spark-submit which started it."""
+    """Return whether this process has a JVM already: its own, or that of the spark-submit which started it."""
     return SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def _of_local_mode(options: Mapping[str, str]) -> dict[str, str]:
-    """What holds without a cluster: Python workers are of this Python, and a path without a scheme is a local file,
-    whatever PYSPARK_PYTHON and HADOOP_CONF_DIR say."""
+    """Return the settings for local mode; empty with a cluster.
+
+    Python workers use this Python, and a path without a scheme is a local file, regardless of PYSPARK_PYTHON and
+    HADOOP_CONF_DIR.
+    """
     if not (options.get("spark.master") or SparkConf().get("spark.master", "local[*]")).startswith("local"):
         return {}
     if os.environ.get("PYSPARK_PYTHON", sys.executable) != sys.executable:
@@ -110,7 +116,7 @@ def _of_local_mode(options: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_not_of_py4j(record: logging.LogRecord) -> bool:
-    """Whether a record of the root logger is not of py4j, which logs a trace there of what it raises as well."""
+    """Return whether a record of the root logger is not from py4j, which logs traces of errors that it also raises."""
     return "py4j" not in Path(record.pathname).parts
 
 
@@ -119,7 +125,7 @@ def _jvm_log() -> Path:
 
 
 def _reason() -> str:
-    """The JVM's last word, and the variables with options that it was given."""
+    """Return the last line of the JVM's log, and the variables from which the JVM got options."""
     log = _jvm_log()
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
     given = " and ".join(name for name in environment.JAVA_OPTIONS if os.environ.get(name))
@@ -128,8 +134,11 @@ def _reason() -> str:
 
 @contextmanager
 def _same_interrupt() -> Iterator[None]:
-    """Keep a command's own handler of SIGINT. PySpark's calls the JVM while the interrupted call still waits for its
-    answer on the same connection, and the interrupt is lost in an error of py4j. A notebook keeps PySpark's."""
+    """Keep a command's own handler of SIGINT.
+
+    PySpark's handler calls the JVM while the interrupted call still waits for its answer on the same connection. The
+    interrupt is then lost in a py4j error. A notebook keeps PySpark's handler.
+    """
     before = signal.getsignal(signal.SIGINT)
     yield
     if callable(before) and before is not signal.default_int_handler and signal.getsignal(signal.SIGINT) is not before:
@@ -138,7 +147,7 @@ def _same_interrupt() -> Iterator[None]:
 
 @contextmanager
 def _quiet_start() -> Iterator[None]:
-    """A JVM that this process starts says what it says to a file in the log folder: it is never for a person."""
+    """Write the output of a JVM that this process starts to a file in the log folder: users never need it."""
     if _has_jvm():
         yield
         return
@@ -157,5 +166,5 @@ def _quiet_start() -> Iterator[None]:
 
 
 def now() -> datetime:
-    """The present in UTC, naive, to the microsecond."""
+    """Return the current time in UTC, naive, to the microsecond."""
     return datetime.now(UTC).replace(tzinfo=None)

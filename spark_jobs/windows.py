@@ -14,7 +14,7 @@ _FORM = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:\.
 
 @dataclass(frozen=True)
 class Window:
-    """[start, end) in whole hours or days (`duration`); the datetimes are naive and mean UTC."""
+    """A range [start, end) of whole hours or days (`duration`). The datetimes are naive and in UTC."""
 
     start: datetime
     end: datetime
@@ -24,14 +24,15 @@ class Window:
         return f"{name(self.start, self.duration)} to {name(self.end, self.duration)}"
 
     def starts(self) -> list[datetime]:
-        """The start of every hour or day in the window."""
+        """Return the start of every hour or day in the window."""
         return [self.start + i * self.duration for i in range((self.end - self.start) // self.duration)]
 
 
 def parse(start: str | None, end: str | None, duration: timedelta, now: datetime) -> Window:
-    """The window that `--start` and `--end` mean: an instant inside an hour or day means all of it.
+    """Return the window that `--start` and `--end` mean. An instant inside an hour or day means all of it.
 
-    Without `start` it is the last full one before `now`; without `end` one. Raises SettingsError.
+    Without `start` it is the last full hour or day before `now`; without `end` it is one hour or day. Raises
+    SettingsError.
     """
     try:
         return _parse(start, end, duration, now)
@@ -53,17 +54,17 @@ def _parse(start: str | None, end: str | None, duration: timedelta, now: datetim
 
 
 def floor(instant: datetime, duration: timedelta) -> datetime:
-    """The start of the hour or day that `instant` lies in."""
+    """Return the start of the hour or day that contains `instant`."""
     return datetime.min + (instant - datetime.min) // duration * duration
 
 
 def name(instant: datetime, duration: timedelta) -> str:
-    """2019-10-01T05 for an hour, 2019-10-01 for a day."""
+    """Return the name of an hour (2019-10-01T05) or of a day (2019-10-01)."""
     return instant.strftime("%Y-%m-%d" if duration == DAY else "%Y-%m-%dT%H")
 
 
 def ranges(instants: Iterable[datetime], duration: timedelta) -> list[Window]:
-    """The fewest windows that hold exactly these hours or days."""
+    """Return the fewest windows that contain exactly these hours or days."""
     merged: list[Window] = []
     for instant in sorted(set(instants)):
         if merged and merged[-1].end == instant:
@@ -74,7 +75,7 @@ def ranges(instants: Iterable[datetime], duration: timedelta) -> list[Window]:
 
 
 def gaps(window: Window, taken: Iterable[datetime]) -> list[Window]:
-    """What is left of a window without these hours or days of it, as the fewest windows."""
+    """Return what is left of a window without these hours or days of it, as the fewest windows."""
     found, begin = [], window.start
     for instant in sorted({each for each in taken if window.start <= each < window.end}):
         if begin < instant:
@@ -84,12 +85,12 @@ def gaps(window: Window, taken: Iterable[datetime]) -> list[Window]:
 
 
 def describe(instants: Iterable[datetime], duration: timedelta, most: int = 3) -> str:
-    """Hours or days as a person writes them: '2019-10-01T02, 2019-10-01T05 to 2019-10-01T08 and 4 more'."""
+    """Return hours or days as a person writes them: '2019-10-01T02, 2019-10-01T05 to 2019-10-01T08 and 4 more'."""
     return describe_windows(ranges(instants, duration), duration, most)
 
 
 def describe_windows(found: Sequence[Window], duration: timedelta, most: int = 3) -> str:
-    """The same for windows."""
+    """Return the same text as `describe`, but for windows."""
     texts = [
         name(each.start, duration)
         + (f" to {name(each.end - duration, duration)}" if each.end - each.start > duration else "")
@@ -100,7 +101,7 @@ def describe_windows(found: Sequence[Window], duration: timedelta, most: int = 3
 
 
 def instant(option: str, text: str) -> datetime:
-    """The time that an option's text means. Raises SettingsError, naming the option, where it is none."""
+    """Return the time that an option's text means. Raises SettingsError, naming the option, where it is not a time."""
     match = _FORM.match(text.strip())
     try:
         return datetime(*(int(part) for part in match.groups(default="0")))
@@ -109,5 +110,5 @@ def instant(option: str, text: str) -> datetime:
 
 
 def parse_day(day: date) -> datetime:
-    """The midnight (UTC) that a day begins with."""
+    """Return the midnight (UTC) at the start of a day."""
     return datetime(day.year, day.month, day.day)

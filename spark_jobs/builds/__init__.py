@@ -1,1 +1,1 @@
-"""Which days and snapshots are built again, and what the ledger says of a build."""
+"""Builds: which days and snapshots must be built again, and what the ledger records of a build."""

@@ -1,4 +1,4 @@
-"""How many numbers an index table has given. Those of forgotten users count too, though their rows are gone."""
+"""How many numbers an index table has assigned, including the numbers of erased users, whose rows are gone."""
 
 from pyspark.sql import functions as F
 
@@ -6,11 +6,11 @@ from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.tables import Table
 
-GIVEN = "pipeline.numbersGiven"  # a property of the table, set before a row leaves it
+GIVEN = "pipeline.numbersGiven"  # a property of the table, set before a row is removed from it
 
 
 def count_assigned(storage: Storage, index: Table, version: int) -> int:
-    """The numbers that were given up to a version of the table: the next one to give."""
+    """Return how many numbers were assigned up to a version of the table. This is also the next number."""
     kept = read_assigned(storage, index)
     if not storage.count(index, version):
         return kept
@@ -18,11 +18,11 @@ def count_assigned(storage: Storage, index: Table, version: int) -> int:
 
 
 def read_assigned(storage: Storage, index: Table) -> int:
-    """What `keep_number` kept last; 0 where no row has left the table."""
+    """Return the count that `write_assigned` stored last; 0 where no row has been removed from the table."""
     return int(storage.log(index).properties().get(GIVEN, 0))
 
 
 def write_assigned(writer: TableWriter, index: Table) -> None:
-    """Keep with the table how many numbers it has given. Needed before a row leaves it."""
+    """Store with the table how many numbers it has assigned. Required before a row is removed from it."""
     storage = writer.storage
     writer.seal(index, {GIVEN: str(count_assigned(storage, index, storage.version(index)))})

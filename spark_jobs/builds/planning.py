@@ -1,4 +1,4 @@
-"""Plan builds: which days are stale, and what a snapshot is to be built from."""
+"""Build planning: which days are stale, and what a snapshot is built from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from spark_jobs.windows import DAY, Window
 
 @dataclass(frozen=True)
 class DayPlan:
-    """The days that a step has to build, with the digest of what each is built from, and the versions it reads."""
+    """The days that a step has to build, with the digest of each day's input, and the versions that it reads."""
 
     step: str
     days: list[datetime]
@@ -31,17 +31,18 @@ class DayPlan:
 
 
 def versions_to_read(ctx: Context, *read: Table) -> dict[str, int]:
-    """The version of each of these tables that the ledger names: what a build then reads, and records as read."""
+    """Return the version of each of these tables that the ledger names: a build reads it, and records it as read."""
     return {table.name: ctx.ledger.version(table) for table in read}
 
 
 def find_stale_days(
     ctx: Context, step: str, window: Window, inputs: Mapping[datetime, tuple[str, str]], *settings: Any
 ) -> DayPlan:
-    """Days of the window, and days built before, whose content or settings are not those of their last build.
+    """Plan the days whose content or settings differ from those of their last build.
 
-    `inputs` gives for each day the digest of its input and of the user_events content that it stems from. A day that
-    was stopped, or that older rules built, is built again within the window only.
+    These are days of the window, and days built before. `inputs` gives for each day the digest of its input, and of the
+    user_events content that the input is derived from. A day that was stopped, or that older rules built, is built
+    again only inside the window.
     """
     old = ctx.ledger.builds(step)
 
@@ -63,11 +64,11 @@ def find_stale_days(
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """What matrix and features are to rest on: the latest processed day, a digest of all days and settings.
+    """What matrix and features are built from: the latest processed day, and a digest of all days and settings.
 
-    `added`: the days that came since the last snapshot, where that is all that happened and they are fewer than those
-    before; else None, and the snapshot is made from scratch. `before` are the versions of the tables that the last one
-    wrote, `events` the rows of cleaned_events of all days.
+    `added`: the days that are new since the last snapshot, if nothing else changed and they are fewer than the days
+    before; otherwise None, and the snapshot is built from scratch. `before`: the versions of the tables that the last
+    snapshot wrote. `events`: the number of rows in cleaned_events over all days.
     """
 
     step: str
@@ -82,25 +83,30 @@ class BuildPlan:
     events: int
 
     def added_to(self, ctx: Context, *held: Table) -> list[datetime] | None:
-        """`added`, if what the last snapshot wrote into these tables can still be read (`earlier`)."""
+        """Return `added` if the rows that the last snapshot wrote into these tables can still be read (`earlier`).
+
+        Otherwise return None.
+        """
         there = all(
             table.name in self.before and ctx.storage.is_readable(table, self.before[table.name]) for table in held
         )
         return self.added if self.added and there else None
 
     def bases(self, ctx: Context, *of: Table) -> list[DataFrame]:
-        """The tables to build from, in the versions that are named, and of the days that are built and no others."""
+        """Return the tables to build from: at the versions in `reads`, restricted to the days that are built."""
         where = in_days(self.days)
         return [ctx.storage.read(table, self.reads[table.name]).where(where) for table in of]
 
     def earlier(self, ctx: Context, table: Table) -> DataFrame:
-        """The rows that the last snapshot wrote: not those of an attempt that ended before its row in the ledger."""
+        """Return the rows that the last snapshot wrote. An attempt that ended before its ledger row is ignored."""
         return ctx.storage.read(table, self.before[table.name])
 
 
 def plan_snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: Any) -> BuildPlan:
-    """The state that the snapshots of `step`, made from `bases`, should have now. Raises PipelineError where no day is
-    built."""
+    """Return the state that the snapshots of `step`, built from `bases`, should have now.
+
+    Raises PipelineError where no day is built.
+    """
     rows = {day: row for day, row in ctx.ledger.builds(LAST_DAY_STEP.name).items() if row["rows_out"] > 0}
     built = {day: row["output_digest"] for day, row in rows.items()}
     if not built:
@@ -117,7 +123,7 @@ def plan_snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: An
 
 
 def settings_digest(step: str, *settings: Any) -> str:
-    """The settings and rules that a snapshot rests on."""
+    """Return the digest of the settings and rules that a snapshot depends on."""
     return fingerprint(*settings, *marks(step, versions_of(step)))
 
 

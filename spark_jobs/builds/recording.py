@@ -1,4 +1,4 @@
-"""Record builds in the ledger: what was built from what, or why it was stopped."""
+"""Records of builds in the ledger: the input of each build, or why it was stopped."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,9 +26,10 @@ def record_days(
     of: Sequence[Table],
     written: bool,
 ) -> None:
-    """Record what became of each day: built from what, or stopped (then the row still describes the earlier build).
+    """Record the outcome of each day: the input that it was built from, or that it was stopped.
 
-    `of` are the tables of the step, `written` whether days were written into them now.
+    The row of a stopped day still describes the earlier build. `of`: the tables of the step. `written`: whether days
+    were written into them now.
     """
     rows, writes = [], ctx.ledger.writes(of, of if written else ())
     for day in plan.days:
@@ -53,7 +54,7 @@ def record_days(
 
 
 def stamp_rows(table: Table, rows: DataFrame, plan: BuildPlan) -> DataFrame:
-    """Rows of a snapshot with the day that it is as of, and when it was built."""
+    """Add to the rows of a snapshot its `as_of` day and the time when it was built."""
     return table.conform(rows.withColumn("as_of", F.lit(plan.as_of.date())).withColumn("built_at", F.lit(now())))
 
 
@@ -65,9 +66,9 @@ def record_snapshot(
     rows_out: int,
     of: Sequence[Table],
 ) -> None:
-    """Record what became of a snapshot; its day is the latest processed one, its counts what each day gave.
+    """Record the outcome of a snapshot. Its day is the latest processed one; its counts are the digests of the days.
 
-    Built where every verdict passed: then all tables `of` the step were written, else none.
+    Its status is built where every verdict passed. Then all tables `of` the step were written, otherwise none.
     """
     row = {"day": plan.as_of.date(), "input_digest": plan.digest, "rows_in": rows_in, "rows_out": rows_out}
     failed = "; ".join(text for verdict in verdicts for texts in verdict.failed.values() for text in texts)

@@ -1,4 +1,4 @@
-"""Judge the measures of a build, and report what its verdict says."""
+"""Validation of the measures of a build, and the report of its verdict."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from spark_jobs.validation import great_expectations
 
 
 def judge_measures(ctx: Context, suite: Suite, measures: pd.DataFrame, by: str | None) -> great_expectations.Verdict:
-    """Judge measures with a row for each day in column `by`; None: with one row, for a snapshot."""
+    """Validate measures that have a row for each day in column `by`; None: one row, for a snapshot."""
     table = measures.copy()
     table.insert(0, "unit", [str(day) for day in table.pop(by)] if by else ["snapshot"])
     return great_expectations.judge(suite, table, ctx.settings.paths.quality, ctx.settings.quality.docs_days)
@@ -24,7 +24,10 @@ def judge_measures(ctx: Context, suite: Suite, measures: pd.DataFrame, by: str |
 def report_verdict(
     ctx: Context, verdict: great_expectations.Verdict, frame: DataFrame, table: Table, rules: Mapping[str, Rule]
 ) -> None:
-    """Says the warnings; raises QualityError with expectation, windows, rows and three examples where any failed."""
+    """Print the warnings. Raises QualityError where an expectation failed.
+
+    The error names the expectation and the windows, with the rows and three examples.
+    """
     for window, texts in verdict.warned.items():
         ctx.say(f"warning: {table.name} of {window}: {'; '.join(texts)}")
     if not verdict.failed:
@@ -35,13 +38,13 @@ def report_verdict(
     shown = [text for rule in broken[:1] for text in find_examples(rows, table, rule, rules)]
     example = f" For example: {' | '.join(shown)}." if shown else ""
     raise QualityError(
-        f"{table.name}: stopped {', '.join(verdict.failed)}; what was there before stays. "
+        f"{table.name}: stopped {', '.join(verdict.failed)}; existing rows are unchanged. "
         f"{window}: {'; '.join(texts)}.{example} The verdict is in {ctx.settings.paths.quality}."
     )
 
 
 def find_examples(frame: DataFrame, table: Table, rule: str, rules: Mapping[str, Rule], most: int = 3) -> list[str]:
-    """Up to `most` rows (as JSON) that break the rule named `rule`; none for a rule about the whole."""
+    """Return up to `most` rows (as JSON) that break the rule named `rule`; none for a rule about the whole table."""
     if rule == "repeated_keys":
         broken = frame.groupBy(*table.named_key()).count().where("count > 1")
     elif rule.startswith("null_"):

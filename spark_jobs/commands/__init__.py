@@ -1,1 +1,1 @@
-"""What a person asks for by `make`: each module is the target of its name."""
+"""The commands that a person runs with `make`: each module is the target of its name."""

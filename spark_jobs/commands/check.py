@@ -1,4 +1,4 @@
-"""Prove everything that is there: `make check`. The counting identities, and Delta beside PostgreSQL, hour by hour."""
+"""`make check`: prove the counting identities, and compare Delta with PostgreSQL hour by hour."""
 
 import sys
 
@@ -12,7 +12,7 @@ from spark_jobs.settings import load
 
 
 def main() -> int:
-    """Prints one line for each proof; raises IdentityError with the window and both figures where one fails."""
+    """Print one line for each proof. Raises IdentityError, with the window and both figures, where one fails."""
     settings = load(parser("make check", __doc__).parse_args().set)
     ctx = context(settings, spark_session("check"))
     console = Console()

@@ -1,4 +1,4 @@
-"""`make download MONTH=2019-Oct`: the real data by Kaggle's own client, or where to get it and where to put it."""
+"""`make download MONTH=2019-Oct`: get the real data with Kaggle's own client, or explain how to get it by hand."""
 
 import argparse
 import os
@@ -16,7 +16,10 @@ DATASET = "mkechinov/ecommerce-behavior-data-from-multi-category-store"
 
 
 def main() -> int:
-    """Downloads one month into paths.raw. Raises PipelineError with the way by hand where the client cannot."""
+    """Download one month into paths.raw; return the exit code of Kaggle's client.
+
+    Raises PipelineError with manual instructions where the client or its credentials are missing.
+    """
     parser = argparse.ArgumentParser(prog="make download", description=__doc__)
     parser.add_argument("--month", default="2019-Oct")
     month = parser.parse_args().month
@@ -26,9 +29,9 @@ def main() -> int:
     credentials = bool(os.environ.get("KAGGLE_USERNAME")) or (Path.home() / ".kaggle" / "kaggle.json").exists()
     client = shutil.which("kaggle")
     if not (client and credentials):
-        missing = "its client `kaggle` is not installed" if credentials else "no Kaggle credentials are set"
+        missing = "Kaggle's client `kaggle` is not installed" if credentials else "no Kaggle credentials are set"
         raise PipelineError(
-            f"{missing}: get {month}.csv from Kaggle's data set {DATASET}, put it into {folder}, then make run "
+            f"{missing}: get {month}.csv from Kaggle's data set {DATASET}, put it into {folder}, then run make run "
             f"(or make run INPUT=path/{month}.csv). Please cite Kaggle and REES46."
         )
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""`make export`: the design's five outputs under their own names in data/processed, the matrix in three more forms.
+"""`make export`: write the design's five outputs to data/processed, each under its own name.
 
-Whatever the format, the matrix also comes as Parquet triples and as scipy.sparse CSR, its two index tables as CSV and
-as Parquet.
+In either format, the matrix is also written as Parquet triples and as scipy.sparse CSR, and its two index tables as CSV
+and as Parquet.
 """
 
 import sys
@@ -27,7 +27,7 @@ OUTPUTS = (
 
 
 def main() -> int:
-    """Exports every output; prints one line for each file."""
+    """Export every output and print one line for each file."""
     options = parser("make export", __doc__)
     options.add_argument("--format", default="csv", choices=("csv", "parquet"))
     arguments = options.parse_args()
@@ -40,10 +40,10 @@ def main() -> int:
 
 
 def export(ctx: Context, kind: str) -> list[Path]:
-    """Writes the outputs as `kind` (csv: one file each; parquet: one folder each) and the matrix; their paths."""
+    """Write the outputs as `kind` (csv: one file each; parquet: one folder each) and the matrix; return the paths."""
     ctx, folder = ctx.pinned(), Path(ctx.settings.paths.processed)
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = [table for table in OUTPUTS if kind != "parquet" or table is not tables.USER_ITEM_MATRIX]  # comes below
+    chosen = [table for table in OUTPUTS if kind != "parquet" or table is not tables.USER_ITEM_MATRIX]  # written last
     outputs = [write_file(ctx.read(table), folder, table.name, kind) for table in chosen]
     return outputs + write_matrix(matrix.read_matrix(ctx), folder)
 

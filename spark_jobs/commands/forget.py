@@ -1,8 +1,9 @@
-"""`make forget USER=541312140`: a user's rows out of every table, the database and all history, and the proof.
+"""`make forget USER=541312140`: remove a user's rows from every table, the database and all history, and prove it.
 
-The user goes on the list of erased users, whose records no landing takes again (`LIFT=1` takes the user off it). The
-rows leave raw_events; what follows from them is judged, loaded and built again as after any change of the source. Then
-every version that still had them is removed for good: earlier versions of these tables cannot be read any more.
+The user is added to the list of erased users, whose records every later landing skips (`LIFT=1` takes the user off it).
+The rows are removed from raw_events; everything derived from them is validated, loaded and built again, as after any
+change of the source. Then every version that still had them is deleted for good: earlier versions of these tables can
+no longer be read.
 """
 
 import sys
@@ -42,22 +43,22 @@ from spark_jobs.validation.hours import commit_hours, judge_hours
 from spark_jobs.windows import Window, parse_day
 
 HELD_BY = tuple(table for table in tables.ALL if {"user_id", "raw_text"} & set(table.columns))
-EMPTIED = {  # where nobody is left; the index tables stay, for their numbers do
+EMPTIED = {  # emptied if no user is left; index tables are not: assigned numbers stay
     CREATE_USER_ITEM_MATRIX.name: (tables.USER_ITEM_MATRIX,),
     FEATURE_ENGINEERING.name: FEATURE_ENGINEERING.writes,
 }
-REASON = "a user was forgotten, which left the rejected rows a larger share"
+REASON = "a user was forgotten, so the rejected rows are a larger share"
 LARGEST = 2**63 - 1
 
 
 def main() -> int:
-    """Prints what was removed, the proof, and what lies outside the pipeline's reach."""
+    """Print what was removed, the proof, and what the pipeline cannot remove."""
     options = parser("make forget", __doc__)
     options.add_argument("--user", help="user_id")
     options.add_argument("--lift", action="store_true", help="take the user off the list of erased users")
     arguments = options.parse_args()
     if not (arguments.user or "").isdecimal() or not 0 < int(arguments.user) <= LARGEST:
-        raise SettingsError("which user? make forget USER=541312140: the user_id, a whole number above 0.")
+        raise SettingsError("USER must be a user_id, a whole number above 0: make forget USER=541312140.")
     settings, console = load(arguments.set), Console()
     with leased(settings, spark_session("forget"), Writer) as ctx:
         if not ctx.storage.exists(tables.RAW_EVENTS):
@@ -69,9 +70,9 @@ def main() -> int:
 
 
 def forget(ctx: Context, user: int) -> Iterator[str]:
-    """Remove the user; one line for each thing to know. Resumable: the next run continues where this one stopped.
+    """Remove the user; yield a report, line by line. Resumable: the next run continues where this one stopped.
 
-    Raises PipelineError where rows of the user are left: in hours that were stopped and show what they had before.
+    Raises PipelineError where rows of the user are left, because stopped hours keep their earlier rows.
     """
     ctx = ctx.write_as(Writer.COLLECTION)
     before = _held(ctx, user)
@@ -87,15 +88,15 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
     after = _held(ctx, user)
     if left := {name: count for name, count in after.items() if count}:
         raise PipelineError(
-            f"user {user} is not forgotten yet: {_listed(left)}. Hours that were stopped show what they had before: "
-            "make status names them; mend or admit them, then run this again."
+            f"user {user} is not forgotten yet; rows left: {_listed(left)}. Stopped hours keep their earlier rows: "
+            "make status names these hours; fix or admit them, then run this again."
         )
     removed = {name: count for name, count in before.items() if count}
-    yield f"removed of user {user}: {_listed(removed) or 'nothing, for nothing was there'}"
+    yield f"removed rows of user {user}: {_listed(removed) or 'none, because there were none'}"
     suppressed_users.finish(ctx, user)
     yield f"checked: user {user} is in no table, in no file of a table and in no row of PostgreSQL"
     yield from describe_identities(ctx)
-    yield f"suppressed: files that are landed from now on give no record of user {user}; LIFT=1 takes that back"
+    yield f"suppressed: from now on, landing skips the records of user {user}; LIFT=1 undoes that"
     if reports := user_traces.remove_reports(ctx.settings, user):
         yield f"removed: {reports:,} files of run reports that named the user"
     yield from user_traces.describe_traces(ctx.settings, user)
@@ -103,7 +104,7 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
 
 
 def lift(ctx: Context, user: int) -> Iterator[str]:
-    """Take a user off the list of erased users. Files that left records out are read again at the next landing.
+    """Take a user off the list of erased users. Files with skipped records are read again at the next landing.
 
     Raises PipelineError where the user is not on the list.
     """
@@ -111,18 +112,18 @@ def lift(ctx: Context, user: int) -> Iterator[str]:
     if not suppressed_users.is_suppressed(ctx, user):
         raise PipelineError(f"user {user} is not on the list of erased users.")
     files = [row for row in ctx.ledger.files() if row["suppressed"]]
-    ctx.ledger.record_files(row | {"rule_version": READ_AGAIN} for row in files)  # first: it harms nothing by itself
+    ctx.ledger.record_files(row | {"rule_version": READ_AGAIN} for row in files)  # first: reading again is harmless
     suppressed_users.lift(ctx, user)
-    yield f"lifted: user {user} is not suppressed any more"
+    yield f"lifted: user {user} is no longer suppressed"
     there = [row["path"] for row in files if row["status"] != "vanished"]
     if there:
-        yield f"to be read again by the next landing (make run): {name_first(there)}"
+        yield f"the next landing (make run) reads these files again: {name_first(there)}"
     if gone := [row["path"] for row in files if row["status"] == "vanished"]:
-        yield f"records that only these files had do not come back, for the files are gone: {name_first(gone)}"
+        yield f"not restored: records that only these files had, because the files are gone: {name_first(gone)}"
 
 
 def _held(ctx: Context, user: int) -> dict[str, int]:
-    """The user's rows in each table, in the files of earlier versions, and in PostgreSQL."""
+    """Count the user's rows in each table, in the files of earlier versions, and in PostgreSQL."""
     found = {}
     for table in HELD_BY:
         if ctx.storage.exists(table):
@@ -143,7 +144,7 @@ def _mine(ctx: Context, table: Table, user: int) -> Column:
 
 
 def _out_of_raw(ctx: Context, user: int) -> list[str]:
-    """Takes the rows out of raw_events and of the ledger's account of their files; the addresses of these files."""
+    """Remove the rows from raw_events and from the ledger's counts of their files; return the paths of these files."""
     landing.undo(ctx)
     mine, rows = _mine(ctx, tables.RAW_EVENTS, user), ctx.storage.read(tables.RAW_EVENTS)
     found = rows.where(mine).select("file_id", "event_date").distinct().collect()
@@ -162,7 +163,7 @@ def _out_of_raw(ctx: Context, user: int) -> list[str]:
 
 
 def _account(row: dict, hours: list[dict]) -> dict:
-    """What a file gives without the user's rows, which are suppressed from now on."""
+    """Return a file's ledger columns without the user's rows, which count as suppressed from now on."""
     rows = sum(entry["rows"] for entry in hours)
     had_unfinished, has_unfinished = (any(entry["unfinished"] for entry in each) for each in (row["hours"], hours))
     return {
@@ -174,7 +175,10 @@ def _account(row: dict, hours: list[dict]) -> dict:
 
 
 def _judge(ctx: Context) -> None:
-    """Judges the changed hours. One that had passed passes without the user's rows too; a stopped one stays stopped."""
+    """Validate the changed hours.
+
+    Hours that had passed are admitted even if rejected rows are now a larger share; stopped hours are not.
+    """
     dirty = ctx.ledger.states(lambda state: state.dirty)
     for states, accepted in (
         ([state for state in dirty if state.status in ("committed", "loaded", "rejected")], REASON),
@@ -185,7 +189,10 @@ def _judge(ctx: Context) -> None:
 
 
 def _build(ctx: Context, user: int) -> None:
-    """Days that changed, then the snapshots; the user's number goes, and is never given again."""
+    """Build the days that changed, then the snapshots.
+
+    The user's number is removed from the index and never assigned again.
+    """
     for job in DAILY:
         if job not in SNAPSHOTS:
             ctx.run(job, _nothing())
@@ -209,7 +216,7 @@ def _empty(ctx: Context, step: str) -> None:
 
 
 def _renew(ctx: Context, step: str, table: Table) -> None:
-    """Name the table's present version in the ledger: what the last build of the step wrote no longer counts."""
+    """Record the table's current version in the step's last build, instead of the version that the build wrote."""
     if (last := ctx.ledger.last_build(step)) is not None:
         ctx.ledger.renew_writes(step, parse_day(last["day"]), table)
 
@@ -217,7 +224,7 @@ def _renew(ctx: Context, step: str, table: Table) -> None:
 def _beyond(files: Sequence[str]) -> Iterator[str]:
     there = [path for path in files if "://" in path or Path(path).exists()]
     if there:
-        yield f"not touched: this user's lines in {name_first(there)}; they land no more; only you can take them out"
+        yield f"not touched: this user's lines in {name_first(there)}; landing skips them; only you can remove them"
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -1,7 +1,7 @@
-"""Take the database from another warehouse: `make handover`. It asks first; `YES=1` does not.
+"""`make handover`: take the database over from another warehouse. It asks first; `YES=1` skips the question.
 
-The rows of the earlier owner are removed from PostgreSQL, nothing of its Delta tables. The next load fills the database
-from this warehouse, and the earlier owner is refused.
+The rows of the earlier owner are removed from PostgreSQL; its Delta tables do not change. The next load fills the
+database from this warehouse, and the earlier owner is refused.
 """
 
 import os
@@ -30,7 +30,7 @@ def main() -> int:
 
 
 def agreed(question: str) -> bool:
-    """Whether a person, or YES=1, answers yes."""
+    """Return whether a person, or YES=1, answers yes."""
     if os.environ.get("YES") == "1":
         return True
     sys.stdout.write(f"{question} Go on? [y/N] ")
@@ -39,7 +39,7 @@ def agreed(question: str) -> bool:
 
 
 def hand_over(ctx: Context, agrees=agreed) -> list[str]:
-    """Hand the database over to this warehouse if `agrees` to the question says so; return what was done."""
+    """Hand the database over to this warehouse if `agrees` accepts the question; return what was done."""
     mine = Owner(ctx.leases[Writer.COLLECTION].warehouse, ctx.settings.paths.warehouse)
     with PostgresLoader(address(ctx.settings.paths.database, ctx.spark.sparkContext.master)) as database:
         with database.transaction() as cursor:
@@ -47,8 +47,8 @@ def hand_over(ctx: Context, agrees=agreed) -> list[str]:
         events, _ = database.counts()
         if owner is None and not events:
             return ["PostgreSQL is empty and belongs to no warehouse; the next load takes it."]
-        whose = f"the warehouse {owner}" if owner else "a warehouse that is not known"
-        if not agrees(f"This removes {events:,} events of {whose} from PostgreSQL, for the warehouse {mine}."):
+        whose = f"the warehouse {owner}" if owner else "an unknown warehouse"
+        if not agrees(f"This removes {events:,} events of {whose} from PostgreSQL, which then belongs to {mine}."):
             return ["nothing was removed."]
         with database.transaction() as cursor:
             ownership.hand_over(cursor, mine, owner)
@@ -56,7 +56,7 @@ def hand_over(ctx: Context, agrees=agreed) -> list[str]:
 
 
 def _next(ctx: Context) -> str:
-    """How to fill the database: a scheduled run loads its own hour only."""
+    """Return how to fill the database. A scheduled run does not: it loads its own hour only."""
     hours = [
         state.hour for state in ctx.ledger.states(lambda state: state.status == "loaded" and state.hour is not None)
     ]

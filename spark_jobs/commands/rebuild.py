@@ -1,7 +1,7 @@
-"""`make rebuild DAY=2019-10-01`: a day's outputs once more, from the versions of the tables that they were built from.
+"""`make rebuild DAY=2019-10-01`: build a day's outputs again, from the table versions that they were built from.
 
-What comes out is compared with what stands: the same rows stay untouched, other ones (somebody changed the table) are
-put right. Matrix and features belong to the day that they are as of.
+The result is compared with the existing rows. Equal rows stay untouched; different rows (somebody changed the table)
+are replaced. Matrix and features belong to their as-of day.
 """
 
 import sys
@@ -40,12 +40,12 @@ STAMPS = ("as_of", "built_at")
 
 
 def main() -> int:
-    """Prints one line for each table of the day."""
+    """Print one line for each table of the day."""
     options = parser("make rebuild", __doc__)
-    options.add_argument("--day", help="a UTC day that is built: 2019-10-01")
+    options.add_argument("--day", help="a UTC day that has been built: 2019-10-01")
     arguments = options.parse_args()
     if not arguments.day:
-        raise SettingsError("which day? make rebuild DAY=2019-10-01; make status lists the days.")
+        raise SettingsError("DAY is missing: make rebuild DAY=2019-10-01; make status lists the days.")
     day, settings, console = parse(arguments.day, None, DAY, now()).start, load(arguments.set), Console()
     with leased(settings, spark_session("rebuild"), Writer) as ctx:
         for line in rebuild(ctx, day):
@@ -54,14 +54,17 @@ def main() -> int:
 
 
 def rebuild(ctx: Context, day: datetime) -> Iterator[str]:
-    """One line for each table. Raises PipelineError where the day is not built, or its sources or settings are gone."""
+    """Build the day's tables again; yield one line for each.
+
+    Raises PipelineError where the day is not built, or where its sources or settings no longer exist.
+    """
     yield from _events(ctx, day)
     for job in SNAPSHOTS:
         last = ctx.ledger.last_build(job.JOB.name)
         if last is not None and parse_day(last["day"]) == day:
             yield from _snapshot(ctx, job, last)
         elif last is not None:
-            yield f"{job.JOB.name}: as of {last['day']}, and made again with that day."
+            yield f"{job.JOB.name}: as of {last['day']}; rebuild that day to build it again."
 
 
 def _events(ctx: Context, day: datetime) -> Iterator[str]:
@@ -88,7 +91,7 @@ def _snapshot(ctx: Context, job: ModuleType, build: Build) -> Iterator[str]:
     ctx, step = ctx.write_as(job.JOB.writer), job.JOB.name
     as_of = parse_day(build["day"])
     if build["status"] != "built":
-        raise PipelineError(f"{step} of {build['day']} was stopped: nothing was built that could be built again.")
+        raise PipelineError(f"{step} of {build['day']} was stopped, so there is no build to repeat.")
     _same_settings(as_of, build["counts"]["settings"] == settings_digest(step, *job.chosen(ctx)))
     days = [parse_day(date.fromisoformat(key)) for key in build["counts"] if key != "settings"]
     current = plan_snapshot(ctx, step, job.BASES, *job.chosen(ctx)).unchanged
@@ -101,7 +104,7 @@ def _snapshot(ctx: Context, job: ModuleType, build: Build) -> Iterator[str]:
 def _built(ctx: Context, step: str, day: datetime) -> Build:
     build = ctx.ledger.builds(step).get(day)
     if build is None or build["counts"].get("source") == NO_DAY:
-        raise PipelineError(f"{name(day, DAY)}: {step} has not built this day; make status says which days are built.")
+        raise PipelineError(f"{name(day, DAY)}: {step} has not built this day; make status shows which days are built.")
     return build
 
 
@@ -112,35 +115,43 @@ def _digest_of(build: Build, content: str, *settings: Any) -> str:
 def _same_settings(day: datetime, same: bool) -> None:
     if not same:
         raise PipelineError(
-            f"{name(day, DAY)}: it was built with other settings or by older rules; set the settings back (SET=…), or "
-            "let the daily jobs build it with those of now."
+            f"{name(day, DAY)}: it was built with other settings or by older rules; restore the settings (SET=…), "
+            "or let the daily jobs build it with the current ones."
         )
 
 
 def _read(ctx: Context, table: Table, build: Build, where: str, current: bool) -> DataFrame:
-    """The rows that the build read; `current`: the ledger says that the table still has the same."""
+    """Return the rows that the build read. `current`: the ledger shows that the table still has the same rows.
+
+    Raises PipelineError where neither the version that was read nor the same rows exist.
+    """
     version = (build["reads"] or {}).get(table.name)
     if version is not None and (rows := ctx.storage.read_earlier(table, version, where)) is not None:
         return rows
     if current:
         return ctx.storage.read(table).where(where)
     raise PipelineError(
-        f"{build['day']}: {table.name} has changed since {build['step']} read it, and what it read (version {version}) "
+        f"{build['day']}: {table.name} has changed since {build['step']} read it, and the version read ({version}) "
         f"is no longer kept: builds can be repeated for {ctx.settings.retention.rebuild_days} days. The daily jobs "
-        "build the day from what there is now."
+        "build the day from the current rows."
     )
 
 
 def _taken_back(ctx: Context, build: Build, *of: Table) -> Iterator[str]:
-    """Undoes changes without an entry in the ledger, of every day: else the row of this build would name them too."""
+    """Undo changes that the ledger does not record, on every day; yield one line for each table that had any.
+
+    Otherwise the ledger row of this build would include these changes.
+    """
     for table in undo_unrecorded(ctx, *of):
         ctx.ledger.renew_writes(build["step"], parse_day(build["day"]), table)
-        yield f"{table.name}: it was changed without an entry in the ledger; put right."
+        yield f"{table.name}: it was changed without an entry in the ledger; fixed."
 
 
 def _put(ctx: Context, table: Table, rows: DataFrame, where: str | None, build: Build, due: int | None = None) -> str:
-    """Compare with what the table holds, replace where that differs, and say so. The row of `build` in the ledger then
-    names the new version. Raises IdentityError where the rows are not as many as are `due`."""
+    """Replace the table's rows where they differ from `rows`; return one line that reports the result.
+
+    The ledger row of `build` then names the new version. Raises IdentityError where `rows` are not `due` in number.
+    """
     standing = ctx.storage.read(table)
     made, stands = (_digest(table, each) for each in (rows, standing.where(where) if where else standing))
     if due is not None and made[0] != due:
@@ -149,7 +160,7 @@ def _put(ctx: Context, table: Table, rows: DataFrame, where: str | None, build: 
         return f"{table.name}: {made[0]:,} rows, the same."
     ctx.writer.replace(table, rows, where)
     ctx.ledger.renew_writes(build["step"], parse_day(build["day"]), table)
-    return f"{table.name}: {stands[0]:,} rows stood there, not those that were built; put right: {made[0]:,} rows."
+    return f"{table.name}: its {stands[0]:,} rows were not those that were built; fixed: {made[0]:,} rows."
 
 
 def _digest(table: Table, rows: DataFrame) -> tuple[int, int, int]:

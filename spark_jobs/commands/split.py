@@ -1,7 +1,7 @@
-"""`make split AT=2019-10-25`: what was known before that midnight (UTC) to train on, what came after it to test with.
+"""`make split AT=2019-10-25`: split at that midnight (UTC): earlier events to train on, later ones to test with.
 
-Nothing in the train matrix, its numbers or the features depends on an event at or after AT: they are made anew from the
-days before, and a day is deduplicated and repaired from its own events. A later event changes no byte of them.
+Nothing in the train matrix, its numbers or the features depends on an event at or after AT: they are built again from
+the days before, and a day is deduplicated and repaired from its own events. A later event changes no byte of them.
 """
 
 import sys
@@ -31,21 +31,21 @@ from spark_jobs.transforms.scores import to_score
 from spark_jobs.windows import DAY, floor, instant, name
 
 BASES = (tables.INTERACTIONS, tables.ITEM_DAYS)
-FILES = 8  # of each output: a number that no size and no setting changes
+FILES = 8  # for each output; the same for every size and setting
 INDEXES = (tables.USER_INDEX, tables.ITEM_INDEX)
 
 
 def main() -> int:
-    """Prints one line for each part of the split."""
+    """Print the folder of the split, then one line for each file."""
     options = parser("make split", __doc__)
-    options.add_argument("--at", help="the first day (UTC) of the test: 2019-10-25")
+    options.add_argument("--at", help="the first day (UTC) of the test side: 2019-10-25")
     arguments = options.parse_args()
     if not arguments.at:
-        raise SettingsError("which day? make split AT=2019-10-25; make status lists the days.")
+        raise SettingsError("AT is missing: make split AT=2019-10-25; make status lists the days.")
     at, console = instant("AT", arguments.at), Console()
     if floor(at, DAY) != at:
         raise SettingsError(
-            f"AT {arguments.at}: a split is at midnight (UTC), for prices are repaired from their whole day; "
+            f"AT {arguments.at}: a split must be at midnight (UTC), because prices are repaired from their whole day; "
             f"write {name(at, DAY)} or another day."
         )
     for line in split(context(load(arguments.set), spark_session("split")), at):
@@ -54,7 +54,10 @@ def main() -> int:
 
 
 def split(ctx: Context, at: datetime) -> Iterator[str]:
-    """Writes `split-<day>` below paths.processed; a line for each part. Raises PipelineError where a side is empty."""
+    """Write `split-<day>` below paths.processed; yield a line for the folder and for each file.
+
+    Raises PipelineError where a side has no events.
+    """
     ctx = ctx.pinned()
     interactions, items = map(ctx.read, BASES)
     before, after = (F.col("event_date") < F.lit(at.date())), (F.col("event_date") >= F.lit(at.date()))
@@ -65,7 +68,7 @@ def split(ctx: Context, at: datetime) -> Iterator[str]:
     yield f"split at {name(at, DAY)}, train as of {name(as_of, DAY)}: {folder}"
     numbers = [_index(ctx, train, table).persist(StorageLevel.MEMORY_AND_DISK) for table in INDEXES]
     matrix = _matrix(ctx, as_of, train, *numbers)
-    matrix.cells.persist(StorageLevel.MEMORY_AND_DISK)  # counted, sent to the driver, written
+    matrix.cells.persist(StorageLevel.MEMORY_AND_DISK)  # counted, collected, then written
     try:
         for path in write_matrix(matrix, folder):
             yield path.name
@@ -80,7 +83,7 @@ def split(ctx: Context, at: datetime) -> Iterator[str]:
 
 
 def _as_of(ctx: Context, interactions: DataFrame, before: Column, at: datetime) -> datetime:
-    """The last day of the train side."""
+    """Return the last day of the train side. Raises PipelineError where a side has no events."""
     found = interactions.agg(
         F.max(F.when(before, F.col("event_date"))).alias("last"), F.count_if(~before).alias("after")
     ).first()
@@ -99,7 +102,7 @@ def _matrix(ctx: Context, as_of: datetime, train: DataFrame, users: DataFrame, i
 
 
 def _index(ctx: Context, train: DataFrame, table: Table) -> DataFrame:
-    """Numbers of the train side's ids, in the order of (first day, id): those of the warehouse know the future."""
+    """Number the train side's ids in the order of (first day, id); the warehouse's numbers depend on later events."""
     number, entity, _ = table.columns
     fresh = new_ids(train, ctx.storage.frame(table, []), entity)
     by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
@@ -107,7 +110,7 @@ def _index(ctx: Context, train: DataFrame, table: Table) -> DataFrame:
 
 
 def _test(ctx: Context, interactions: DataFrame, users: DataFrame, items: DataFrame) -> DataFrame:
-    """What each user did with each item after the split; a number is null for an id that the train side lacks."""
+    """Sum the events of each user and item after the split; numbers are null for ids missing on the train side."""
     counts = [F.sum(f"{kind}_count").alias(f"{kind}_count") for kind in TYPES]
     pairs = interactions.groupBy("user_id", "item_id").agg(*counts, F.min("first_seen").alias("first_seen"))
     pairs = pairs.withColumn("score", to_score(score(asdict(ctx.settings.matrix.weights))))
@@ -122,7 +125,7 @@ def _columns(table: Table) -> list[str]:
 
 
 def _placed(rows: DataFrame, *key: str) -> DataFrame:
-    """The same rows in an order of their own, so that the same rows are the same bytes."""
+    """Put the rows into files in a fixed order, so that the same rows give the same bytes."""
     return rows.repartition(FILES, key[0]).sortWithinPartitions(*key)
 
 

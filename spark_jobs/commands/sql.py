@@ -1,6 +1,6 @@
-"""`make sql`: a spark-sql prompt in which every table is there by name. `--query` gives one answer.
+"""`make sql`: open a spark-sql prompt with every table under its name. `--query` runs one query instead.
 
-A query is SQL, or the name of one in conf/queries, whose answer has a header line.
+A query is SQL, or the name of a query in conf/queries; the answer of a named query has a header line.
 """
 
 import os
@@ -17,11 +17,11 @@ from spark_jobs.errors import PipelineError
 from spark_jobs.runtime import environment
 
 BOOK = settings.ROOT / "conf" / "queries"
-ADDRESS = "spark.pipeline.warehouse"  # where queries of the book find the address of the tables
+ADDRESS = "spark.pipeline.warehouse"  # queries in conf/queries read the tables' address from it
 
 
 def main() -> int:
-    """Starts spark-sql with a view for each table that exists."""
+    """Start spark-sql with a view for each table that exists. Raises PipelineError where there are no tables yet."""
     options = parser("make sql", __doc__)
     options.add_argument("--query")
     arguments = options.parse_args()
@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def _answered(warehouse: str, query: str | None, header: bool) -> int:
-    """Runs spark-sql, which asks at its prompt where there is no query; its exit code."""
+    """Run spark-sql, with its prompt if there is no query; return its exit code."""
     with tempfile.TemporaryDirectory() as scratch:
         views = [view for table in tables.ALL if (view := _view(warehouse, table))]
         names = Path(scratch) / "tables.sql"
@@ -55,8 +55,11 @@ def _answered(warehouse: str, query: str | None, header: bool) -> int:
 
 
 def _run(command: list[str], query: str | None, dropped: int) -> int:
-    """The exit code. With a query the engine's timings are shown only where it fails; of the answer the first lines
-    are dropped: the headers of the views."""
+    """Run the command; return its exit code.
+
+    With a query, stderr is shown only where it fails, without the engine's timings. The first `dropped` lines of the
+    answer, the headers of the views, are skipped.
+    """
     environment.prepare()
     if not query:
         return subprocess.run(command, check=False).returncode
@@ -72,7 +75,7 @@ def _run(command: list[str], query: str | None, dropped: int) -> int:
 
 
 def named(name: str) -> str:
-    """The query of that name in conf/queries. Raises PipelineError, which lists what there is."""
+    """Return the query of that name in conf/queries. Raises PipelineError, which lists the existing ones."""
     book = {path.stem: path.read_text(encoding="utf-8") for path in sorted(BOOK.glob("*.sql"))}
     if name not in book:
         listed = "".join(f"\n  {known:26}{text.partition(chr(10))[0].lstrip('- ')}" for known, text in book.items())

@@ -1,4 +1,4 @@
-"""`make status`: which hours and days are loaded, empty, stopped, dirty, incomplete; the command that mends each."""
+"""`make status`: show the hours and days that are loaded, empty, stopped, dirty or incomplete, and how to fix them."""
 
 import sys
 from datetime import date
@@ -22,17 +22,17 @@ SUBMIT = "spark-submit spark_jobs/jobs"
 
 
 def main() -> int:
-    """Reads the ledger and prints it; changes nothing."""
+    """Read the ledger and print it; change nothing."""
     settings = load(parser("make status", __doc__).parse_args().set)
     console = Console()
     show(read_ledger(settings, "status", console.say), console)
     if place := other_place(Path(settings.paths.database)):
-        console.say(f"the embedded database is in {place}: its server does not reach {settings.paths.database}.")
+        console.say(f"the embedded database is in {place}: its server cannot access {settings.paths.database}.")
     return 0
 
 
 def show(ctx: Context, console: Console) -> None:
-    """One line for each day, then what wants mending."""
+    """Print one line for each day, then what must be fixed or awaited."""
     if not ctx.storage.exists(tables.LANDED_FILES):
         console.say("nothing has landed yet: make run, or put files into the raw folder.")
         return
@@ -56,7 +56,7 @@ def show(ctx: Context, console: Console) -> None:
 
 
 def describe_gap(before: date, after: date) -> str | None:
-    """The days without rows between two days with some, as one range; None where there is none."""
+    """Return the days without rows between two days with rows, as one range; None where there are none."""
     first, days = before + DAY, (after - before).days - 1
     if days < 1:
         return None
@@ -64,41 +64,41 @@ def describe_gap(before: date, after: date) -> str | None:
 
 
 def mends(ctx: Context) -> list[str]:
-    """What is not as it should be, each with the command that mends it."""
+    """List what is wrong, each problem with the command that fixes it."""
     lines = []
     for row in (row for row in ctx.ledger.files() if row["status"] == "refused"):
-        lines.append(f"refused file: {row['sentence']} Mend the file, then: {SUBMIT}/extract_events.py")
+        lines.append(f"refused file: {row['sentence']} Fix the file, then run {SUBMIT}/extract_events.py")
     states = ctx.ledger.states(lambda state: state.dirty or state.status in ("stopped", "committed"))
     stopped = [state for state in states if state.status == "stopped" and not state.dirty]
     for state in stopped[:5]:
         command = f"{SUBMIT}/validate_data_quality.py --start {state.window_key} --accept-rejects 'why'"
-        lines.append(
-            f"stopped: {state.window_key}; look at {ctx.settings.paths.quality}, mend the source or: {command}"
-        )
+        lines.append(f"stopped: {state.window_key}; see {ctx.settings.paths.quality}; fix the source, or run {command}")
     if len(stopped) > 5:
         lines.append(f"stopped: {len(stopped) - 5} more hours.")
     dirty = [state.hour for state in states if state.dirty and state.hour]
     if dirty:
         lines.append(
-            f"dirty: {windows.describe(dirty, HOUR)}: {SUBMIT}/validate_data_quality.py, then load_to_database.py"
+            f"dirty: {windows.describe(dirty, HOUR)}; run {SUBMIT}/validate_data_quality.py, then load_to_database.py"
         )
     waiting = [state.hour for state in states if state.status == "committed" and not state.dirty and state.hour]
     if waiting:
-        lines.append(f"not in PostgreSQL yet: {windows.describe(waiting, HOUR)}: {SUBMIT}/load_to_database.py")
+        lines.append(f"not in PostgreSQL yet: {windows.describe(waiting, HOUR)}; run {SUBMIT}/load_to_database.py")
     inputs = ctx.ledger.day_inputs()
     days = [(windows.parse_day(row["day"]), row) for row in ctx.ledger.days()]
     unbuilt = [day for day, row in days if row["dirty"] or (day in inputs and not row["built"])]
     for window in windows.ranges(unbuilt, DAY)[:5]:
-        lines.append(f"to be built: {window}: {SUBMIT}/remove_duplicates.py {_span(window)}, then the other daily jobs")
+        lines.append(
+            f"not built: {window}; run {SUBMIT}/remove_duplicates.py {_span(window)}, then the other daily jobs"
+        )
     return lines
 
 
 def waits(ctx: Context) -> list[str]:
-    """Days with hours that have not arrived, and what to do when they do."""
+    """List the days with hours that have not arrived, and what to do when their files arrive."""
     days = [windows.parse_day(row["day"]) for row in ctx.ledger.days() if row["hours_missing"]]
     return [
-        f"incomplete: {window}: hours are missing; when their files are there: make run, or {SUBMIT}/extract_events.py "
-        f"{_span(window)}, then the other jobs"
+        f"incomplete: {window}: hours are missing; when their files arrive, use make run, or run "
+        f"{SUBMIT}/extract_events.py {_span(window)}, then the other jobs"
         for window in windows.ranges(days, DAY)[:5]
     ]
 

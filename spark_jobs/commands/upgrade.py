@@ -1,8 +1,8 @@
-"""`make upgrade`: the tables of an older version of this project become those of this one, once after each update.
+"""`make upgrade`: bring the tables of an older version of this project to this version, once after each update.
 
-Each table gets what `spark_jobs/tables` says now: columns, comments, wider types, properties. No file is rewritten;
-what an old row lacks is null, and the column's comment says so. Older partitions stay readable, also by their versions.
-A table that is no longer made is removed.
+Each table gets the columns, comments, wider types and properties that `spark_jobs/tables` declares. No file is
+rewritten; a new column is null in old rows, as its comment states. Older partitions stay readable, also in earlier
+versions. A table that is no longer written is removed.
 """
 
 import sys
@@ -28,15 +28,15 @@ from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.tables import Table
 
-NOTED = {  # the tables whose commits had a digest
+NOTED = {  # tables whose commits had a digest, up to layout 3
     CREATE_USER_ITEM_MATRIX.name: (tables.USER_ITEM_MATRIX,),
     FEATURE_ENGINEERING.name: FEATURE_ENGINEERING.writes,
 }
-WIDER = "'delta.enableTypeWidening' = 'true'"  # only where it is needed: not every reader of Delta knows it
+WIDER = "'delta.enableTypeWidening' = 'true'"  # set only where needed: not every Delta reader supports it
 
 
 def main() -> int:
-    """Prints one line for each change; says so where there is none."""
+    """Print one line for each change, then the layout version."""
     settings, console = load(parser("make upgrade", __doc__).parse_args().set), Console()
     with ExitStack() as held:
         holds = [held.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in Writer]
@@ -47,9 +47,10 @@ def main() -> int:
 
 
 def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
-    """Changes table after table, then the mark: cut short, it is gone on with by the next. The caller holds every lock.
+    """Upgrade table after table, then write the layout version; yield one line for each change.
 
-    Raises LayoutError where the warehouse is of a later version, PipelineError where a type cannot become wider.
+    Resumable: the next run continues where this one stopped. The caller must hold every lock. Raises LayoutError where
+    the warehouse has a later layout, PipelineError where a type cannot be widened.
     """
     before = lease.find_layout(ctx.storage, ctx.storage.rows(tables.LEASES))
     for table in tables.ALL:
@@ -57,21 +58,21 @@ def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
             yield from (f"{table.name}: {words}" for words in conform(ctx.storage, table))
     writer = TableWriter.without_lease(ctx.storage)
     if dropped := drop_empty_hours(writer):
-        yield f"hour_status: hours without rows removed, for these are derived now: {dropped:,}"
+        yield f"hour_status: removed hours without rows, because these are derived now: {dropped:,}"
     yield from name_versions(ctx.storage, ctx.ledger.written_by(writer))
     for name in tables.RETIRED:
         if ctx.storage.remove(name):
-            yield f"{name}: removed, for nothing reads it any more"
+            yield f"{name}: removed, because nothing reads it any more"
     ctx.leases = lease.take_leases(ctx.storage, holds, upgrading=True)
     ctx.write_as(Writer.COLLECTION).ledger.refresh_days()
-    yield f"layout {tables.LAYOUT}, {before} before" if before < tables.LAYOUT else f"layout {before}, as it was"
+    yield f"layout {tables.LAYOUT}, before: {before}" if before < tables.LAYOUT else f"layout {before}, unchanged"
 
 
 def drop_empty_hours(writer: TableWriter) -> int:
-    """Remove the hours that layout 3 stored as empty; how many there were. One that had rows once stays, as loaded."""
+    """Remove the hours that layout 3 stored as empty; return how many. Hours that once had rows stay, as loaded."""
     hours = writer.storage.read(tables.HOUR_STATUS)
     empty = hours.where("status = 'empty'")
-    had_rows = F.col("types").isNotNull()  # it was judged
+    had_rows = F.col("types").isNotNull()  # it was validated
     count = empty.where(~had_rows).count()
     if empty.count():
         kept = hours.where((F.col("status") != "empty") | had_rows)
@@ -81,13 +82,17 @@ def drop_empty_hours(writer: TableWriter) -> int:
 
 
 def conform(storage: Storage, table: Table) -> Iterator[str]:
-    """Gives an existing table the columns, types, comments and properties that it is declared with; each change in
-    words. Raises PipelineError where a type is not a wider form of what is there."""
+    """Give an existing table its declared columns, types, comments and properties; yield each change in words.
+
+    Raises PipelineError where a declared type is not wider than the existing one.
+    """
     there = {field.name: field for field in storage.read(table).schema.fields}
     declared = schema(table)
     if new := [field for field in table.fields if field.name not in there]:
         columns = ", ".join(f"`{field.name}` {field.type} COMMENT {_literal(field.comment)}" for field in new)
-        yield _alter(storage, table, f"ADD COLUMNS ({columns})", f"new: {', '.join(field.name for field in new)}")
+        yield _alter(
+            storage, table, f"ADD COLUMNS ({columns})", f"new columns: {', '.join(field.name for field in new)}"
+        )
     for field in (field for field in table.fields if field.name in there):
         old, wanted = there[field.name], declared[field.name].dataType.simpleString()
         if (is_now := old.dataType.simpleString()) != wanted:
@@ -96,7 +101,7 @@ def conform(storage: Storage, table: Table) -> Iterator[str]:
             yield _alter(storage, table, change, f"{field.name}: {is_now} becomes {wanted}")
         if old.metadata.get("comment") != field.comment:
             change = f"ALTER COLUMN `{field.name}` COMMENT {_literal(field.comment)}"
-            yield _alter(storage, table, change, f"{field.name}: its comment")
+            yield _alter(storage, table, change, f"{field.name}: new comment")
     held = storage.spark.sql(f"DESCRIBE DETAIL {_named(storage, table)}").first().properties
     if other := {key: value for key, value in properties(table).items() if held.get(key) != value}:
         pairs = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in other.items())
@@ -104,10 +109,10 @@ def conform(storage: Storage, table: Table) -> Iterator[str]:
 
 
 def name_versions(storage: Storage, ledger: Ledger) -> Iterator[str]:
-    """Write into the last row of each snapshot which versions it wrote, so that the next day is added to them.
+    """Record in each snapshot's last ledger row which versions it wrote, so that the next day is added to them.
 
-    Builds up to layout 3 left their digest with each commit instead. Where it is another one, nothing is named: an
-    attempt wrote the table and ended before its row in the ledger, and the next build is from scratch.
+    Builds up to layout 3 wrote their digest into each commit instead. If it differs from the ledger's, nothing is
+    recorded: an attempt wrote the table and ended before its row in the ledger, so the next build is from scratch.
     """
     for step, noted in NOTED.items():
         last = ledger.last_build(step)
@@ -119,7 +124,7 @@ def name_versions(storage: Storage, ledger: Ledger) -> Iterator[str]:
             writes = {table.name: storage.version(table) for table in numbered}
             writes |= {table.name: version for table, (version, _) in zip(noted, found, strict=True)}
             ledger.record_builds(step, [last | {"writes": writes}])
-            yield f"{tables.DAY_BUILDS.name}: {step}: the versions that it wrote"
+            yield f"{tables.DAY_BUILDS.name}: {step}: recorded the versions that it wrote"
 
 
 def _alter(storage: Storage, table: Table, change: str, words: str) -> str:
@@ -135,7 +140,7 @@ def _named(storage: Storage, table: Table) -> str:
 
 
 def _literal(text: str) -> str:
-    """A string of SQL."""
+    """Return the text as an SQL string literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 

@@ -1,4 +1,4 @@
-"""`make upkeep`: the upkeep of every part in turn, and what the tables took before and after."""
+"""`make upkeep`: maintain the tables of every writer in turn, and print the table sizes before and after."""
 
 import sys
 
@@ -12,16 +12,18 @@ from spark_jobs.settings import load
 
 
 def main() -> int:
-    """Does all of it and prints what the tables take, before and after. A part that another run writes is left."""
+    """Run all maintenance; print the table sizes before and after. A writer that is busy in another run is skipped."""
     settings, console = load(parser("make upkeep", __doc__).parse_args().set), Console()
     ctx = context(settings, spark_session("upkeep"))
     before = sizes.measure_tables(ctx)
     for writer in compaction.WRITERS:
         try:
             with leased(settings, ctx.spark, [writer]) as holder:
-                console.say(f"{writer}: {compaction.compact_closed_days(holder, writer)['days_joined']:,} days joined")
+                console.say(
+                    f"{writer}: {compaction.compact_closed_days(holder, writer)['days_joined']:,} days compacted"
+                )
         except BusyError as error:
-            console.say(f"left for next time: {error}")
+            console.say(f"skipped until the next upkeep: {error}")
     done = removal.remove_unneeded(ctx)
     console.say(f"old logs removed: {done['logs_removed']:,}")
     console.out.print(sizes.as_table(before, sizes.measure_tables(ctx)))

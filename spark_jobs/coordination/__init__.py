@@ -1,1 +1,1 @@
-"""Several attempts at once: the lock of this machine, the lease of the warehouse, work side by side within a step."""
+"""Coordination of attempts: the lock of this machine, the lease of the warehouse, concurrency within a step."""

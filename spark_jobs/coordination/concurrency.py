@@ -1,4 +1,4 @@
-"""Pieces of a step that do not need each other, at the same time: one is planned while another keeps the cores busy."""
+"""Concurrent execution of independent pieces of a step: one is planned while another keeps the cores busy."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -10,14 +10,14 @@ from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 from pyspark.util import inheritable_thread_target
 
-CANCEL_SECONDS = 0.2  # a task that was between two jobs begins the next one: it is cancelled then
+CANCEL_SECONDS = 0.2  # then cancel again: a task between two jobs has started the next one
 
 
 def run_concurrently(spark: SparkSession, *tasks: Callable[[], Any]) -> list[Any]:
-    """What each task returns, in their order.
+    """Run the tasks concurrently and return their results in the order of the tasks.
 
-    Where one fails, or an interrupt comes, the Spark jobs of the others are cancelled, and no others of the session.
-    Raises the first error in time once every task has ended.
+    If a task fails or an interrupt arrives, the Spark jobs of the other tasks are cancelled; other jobs of the session
+    are not. The first error is raised once every task has ended.
     """
     tag, errors = f"at-once-{uuid.uuid4().hex}", []
 
@@ -44,8 +44,8 @@ def run_concurrently(spark: SparkSession, *tasks: Callable[[], Any]) -> list[Any
 
 
 def _end(spark: SparkSession, tag: str, running: Sequence[Future]) -> None:
-    """Cancel what still has jobs, until every task has ended. After a success none has."""
+    """Cancel the jobs of the tasks until every task has ended. After a success there is nothing to cancel."""
     while wait(running, timeout=0).not_done:
-        with suppress(Py4JError, OSError):  # the JVM has ended: so do the tasks, each with an error
+        with suppress(Py4JError, OSError):  # the JVM has ended, so each task ends with an error
             spark.sparkContext.cancelJobsWithTag(tag)
         wait(running, timeout=CANCEL_SECONDS)

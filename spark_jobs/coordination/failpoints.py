@@ -1,4 +1,4 @@
-"""Named moments at which `make torture` stops a run. Nothing happens unless PIPELINE_FAILPOINT names one."""
+"""Named points at which `make torture` stops a run. Nothing happens unless PIPELINE_FAILPOINT names one."""
 
 import os
 import time
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def reach(name: str) -> None:
-    """Where PIPELINE_FAILPOINT, names with commas between, has `name`: makes the file PIPELINE_FAILPOINT_FILE.`name`
-    with the number of this process, once, and waits until it is gone. On a cluster executors get both variables as
-    spark.executorEnv.….
+    """Stop here once, where PIPELINE_FAILPOINT (names separated by commas) contains `name`.
 
-    Meanwhile the one who set both does what is to be survived.
+    Creates the file PIPELINE_FAILPOINT_FILE.`name` with the id of this process and waits until the file is gone.
+    Meanwhile the process that set both variables causes the fault that the run must survive. On a cluster executors get
+    both variables as spark.executorEnv.….
     """
     if name not in os.environ.get("PIPELINE_FAILPOINT", "").split(","):
         return

@@ -1,7 +1,8 @@
-"""Leases: each attempt of a writer takes the next number in the ledger, and only the latest may commit.
+"""Leases: each attempt of a writer takes the next number in the ledger, and only the latest attempt may commit.
 
-Delta keeps the number with each table (a transaction's application id and version): a commit of an earlier attempt is
-refused by the table itself, whenever that attempt wakes. PostgreSQL is asked within each transaction.
+Delta stores the number with each table, as the application id and version of a transaction. The table itself refuses a
+commit of an earlier attempt, no matter when that attempt wakes. For PostgreSQL the number is checked within each
+transaction.
 """
 
 import socket
@@ -22,7 +23,7 @@ from spark_jobs.flow import Writer, written_by
 from spark_jobs.session import now
 from spark_jobs.windows import HOUR
 
-AWAY = 6 * HOUR  # as long as a run may take (dags/pipeline_job.py)
+AWAY = 6 * HOUR  # the longest time that a run may take (dags/pipeline_job.py)
 
 
 @dataclass(frozen=True)
@@ -34,34 +35,35 @@ class Lease:
     warehouse: str
 
     def table_writer(self, storage: Storage) -> TableWriter:
-        """What writes the tables under this lease."""
+        """Return the table writer that works under this lease."""
         return TableWriter(storage, self.writer, self.epoch)
 
 
 def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> dict[str, Lease]:
-    """The leases of these writers, in one commit.
+    """Take the leases of these writers in one commit, and return them by writer name.
 
-    If the attempt before may still be alive (it did not end by itself, or ran on another machine), every table of its
-    writer is closed to it before this returns. Raises BusyError where another attempt takes one at the same moment,
-    LayoutError where the tables are of another version of the project.
+    The previous attempt may still be alive if it did not release its lock or ran on another machine. Every table of its
+    writer is then closed to it before this function returns. Raises BusyError where another attempt takes a lease at
+    the same moment, and where another machine wrote to the same S3 warehouse recently. Raises LayoutError where the
+    tables have the layout of another version of the project.
     """
-    name_in_ascii(storage, tables.LEASES)  # before anybody reads them
+    name_in_ascii(storage, tables.LEASES)  # before anyone reads the leases
     holds = list(holds)
     before = {row["part"]: row for row in storage.rows(tables.LEASES)}
     if (found := find_layout(storage, before.values())) < tables.LAYOUT and not upgrading:
         raise LayoutError(
-            f"{storage.warehouse}: its tables are of layout {found}, and this version of the project writes "
+            f"{storage.warehouse}: its tables are of layout {found}, but this version of the project writes layout "
             f"{tables.LAYOUT}: run make upgrade once."
         )
     warehouse = next((row["warehouse"] for row in before.values()), uuid.uuid4().hex[:12])
     last = {name: row["epoch"] for name, row in before.items()}
     leases = {hold.writer: Lease(hold.writer, _next(last.get(hold.writer, 0)), warehouse) for hold in holds}
-    host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock knows of this machine only
+    host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock covers this machine only
     _one_machine(storage, before.values(), host)
     mark = {"host": host, "taken_at": now(), "layout": tables.LAYOUT}
     rows = [{"part": each.writer, "epoch": each.epoch, "warehouse": warehouse} | mark for each in leases.values()]
     epochs = {writer: lease.epoch for writer, lease in leases.items()}
-    # Before the first lease of all, nobody else may take one meanwhile: the name of the warehouse is drawn with it.
+    # No other writer may take the very first lease at the same time: the warehouse gets its random id with it.
     seen = {name: last.get(name, NOTHING) for name in (leases if before else Writer)}
     for hold in holds:
         hold.unclean |= remote and before.get(hold.writer, {"host": host})["host"] != host
@@ -84,16 +86,17 @@ def _seal(storage: Storage, lease: Lease) -> None:
 
 
 def warehouse_name(storage: Storage) -> str | None:
-    """Return the id of the warehouse, which was drawn once and does not change; None before its first lease."""
+    """Return the id of the warehouse; None before its first lease. The id is random and never changes."""
     return (
         next((row["warehouse"] for row in storage.rows(tables.LEASES)), None) if storage.exists(tables.LEASES) else None
     )
 
 
 def _one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: str) -> None:
-    """On S3 Delta's own log store keeps the writers of one machine apart, no others: two would lose commits.
+    """Raise BusyError where another machine recently wrote to a warehouse on S3.
 
-    Raises BusyError where another machine wrote there lately, unless a log store for several writers is set.
+    There Delta's own log store separates only the writers of one machine: two machines would lose commits. Nothing is
+    checked where a log store for several writers is set.
     """
     scheme = storage.warehouse.partition("://")[0]
     chosen = storage.spark.conf.get(f"spark.delta.logStore.{scheme}.impl", "SingleDriver")
@@ -103,26 +106,28 @@ def _one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: st
         if row["host"] != host and now() - row["taken_at"] < AWAY:
             raise BusyError(
                 f"{storage.warehouse}: {row['host']} wrote here at {row['taken_at']:%Y-%m-%d %H:%M} UTC, and on S3 "
-                f"only one machine may write: run this there, wait {AWAY // HOUR} hours, or set a log store for "
-                "several writers (docs/cluster.md)."
+                f"only one machine may write: run this on that machine, wait {AWAY // HOUR} hours, or set a log store "
+                "for several writers (docs/cluster.md)."
             )
 
 
 def find_layout(storage: Storage, rows: Iterable[Mapping[str, Any]]) -> int:
-    """The version of the layout that the tables are of, told by the rows of `leases`; today's where nobody wrote yet.
+    """Return the version of the tables' layout from the rows of `leases`; the current version where there are no rows.
 
     Raises LayoutError where it is later than this project's.
     """
     oldest = min((row.get("layout") or 1 for row in rows), default=tables.LAYOUT)
     if oldest > tables.LAYOUT:
         raise LayoutError(
-            f"{storage.warehouse}: its tables are of layout {oldest}, made by a later version of this project, and "
-            f"this one knows {tables.LAYOUT}: run the later one."
+            f"{storage.warehouse}: its tables are of layout {oldest}, written by a later version of this project, but "
+            f"this version knows only layout {tables.LAYOUT}: run the later version."
         )
     return oldest
 
 
 def _next(epoch: int) -> int:
-    """Rises with each attempt, and also where a warehouse is put back to an earlier state beside a database that is
-    not: seconds since 1970, or one more than the last."""
+    """Return a number above `epoch`: the seconds since 1970, or one more than the last number.
+
+    It also rises where the warehouse was restored to an earlier state and the database was not.
+    """
     return max(epoch + 1, int(time.time()))

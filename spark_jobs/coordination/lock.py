@@ -1,7 +1,7 @@
-"""One attempt at a time for each writer of a warehouse on this machine: a second is refused by name.
+"""The lock of a writer on this machine: one attempt at a time. A second attempt is refused and learns who holds it.
 
-A lock of the operating system, which ends with its process however that ends. The holder gives a sign of life every few
-seconds; whoever finds it silent for long (stopped, frozen) takes its place, and it ends itself when it wakes.
+It is a lock of the operating system, which ends with its process in every case. The holder gives a sign of life every
+few seconds. If it is silent for long (stopped, frozen), another run replaces it, and it ends itself when it wakes.
 """
 
 import fcntl
@@ -23,14 +23,16 @@ from spark_jobs.errors import BusyError, PipelineError
 
 BEAT_SECONDS = 2.0
 SILENT_SECONDS = 60.0
-NOT_CLOSED = "the tables are not closed to an earlier run"  # what a lock that was given back says; else nothing
+NOT_CLOSED = "the tables are not closed to an earlier run"  # content of a lock released while unclean; else empty
 SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT" in os.environ  # then the JVM is this process's parent
 
 
 @dataclass
 class Hold:
-    """A lock that is held. `unclean`: an earlier holder did not give it back. It may have died, or may wake, and the
-    tables are not closed to it yet."""
+    """A lock that this process holds. `unclean`: an earlier holder did not release it.
+
+    That holder may have died or may wake again, and the tables are not closed to it yet.
+    """
 
     writer: str
     unclean: bool
@@ -38,10 +40,10 @@ class Hold:
 
 @contextmanager
 def hold(warehouse: str, writer: str) -> Iterator[Hold]:
-    """Hold the lock of a writer (`flow.Writer`). Raises BusyError naming who holds it.
+    """Hold the lock of a writer (`flow.Writer`). Raises BusyError naming the process that holds it.
 
-    For a warehouse in another file system the lock lies on this machine: it guards against a second run here, and the
-    lease (see lease.py) against one elsewhere.
+    The lock of a warehouse in another file system is on this machine. It prevents a second run here; the lease (see
+    lease.py) prevents one elsewhere. Raises PipelineError where the lock file cannot be written.
     """
     folder = Path(warehouse) if "://" not in warehouse else Path("/tmp") / _number(warehouse)
     path = folder / f".{writer}.lock"
@@ -64,20 +66,20 @@ def hold(warehouse: str, writer: str) -> Iterator[Hold]:
 
 
 def _make_own(folder: Path) -> None:
-    """A folder under a name that anybody could have taken before: for this user alone.
+    """Create a folder for this user alone. Another user could already have created a folder of that name.
 
-    Raises PipelineError where it is a link or belongs to somebody else.
+    Raises PipelineError where it is a link or belongs to another user.
     """
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise PipelineError(f"{folder}: the folder for locks is not a folder of your own; have its owner remove it.")
+        raise PipelineError(f"{folder}: the folder for locks is not a folder of your own; ask its owner to remove it.")
     folder.chmod(0o700)
 
 
 def _locked(path: Path) -> TextIO | None:
-    """The lock file, locked; None where another process holds it."""
+    """Return the lock file, locked; None where another process holds it."""
     while True:
         file = path.open("a+")
         try:
@@ -87,11 +89,14 @@ def _locked(path: Path) -> TextIO | None:
             return None
         if _is(path, file):
             return file
-        file.close()  # another process has put its own file in place meanwhile
+        file.close()  # another process has replaced the file meanwhile
 
 
 def _taken_over(path: Path, warehouse: str, writer: str) -> TextIO:
-    """A new lock file in place of one whose holder is silent. Raises BusyError where it is not."""
+    """Replace the lock file of a silent holder and return the new one.
+
+    Raises BusyError where the holder is not silent.
+    """
     with path.with_suffix(".guard").open("a+") as guard:
         holder = path.read_text().strip() or "another process"
         busy = BusyError(
@@ -108,26 +113,24 @@ def _taken_over(path: Path, warehouse: str, writer: str) -> TextIO:
         fcntl.flock(file, fcntl.LOCK_EX)
         _sign(file, holder)
         Path(file.name).replace(path)
-        sys.stderr.write(
-            f"{writer}: {holder} has given no sign of life for {silent:.0f} s; this run takes its place.\n"
-        )
+        sys.stderr.write(f"{writer}: {holder} has given no sign of life for {silent:.0f} s; this run replaces it.\n")
         return file
 
 
 def _watch(path: Path, file: TextIO, writer: str, parent: int, ended: threading.Event) -> None:
-    """Gives signs of life; ends the process when its place is taken or the JVM that started it is gone."""
+    """Give signs of life. End the process when another run has replaced it, or when the JVM that started it is gone."""
     while not ended.wait(BEAT_SECONDS):
         with suppress(OSError):
             if not _is(path, file):
-                _end(f"{writer}: another run has taken the place of this one, which was silent for too long.")
+                _end(f"{writer}: another run has replaced this one, which gave no sign of life for too long.")
             os.utime(path)
         if SPARK_SUBMIT and os.getppid() != parent:
             _end(f"{writer}: Spark's JVM is gone (killed?); run this again.")
 
 
 def _end(sentence: str) -> None:
-    """Ends this process and what it started, at once: whatever it was about to write is another's to write now."""
-    with suppress(OSError):  # what the JVM passed on goes nowhere once it is gone
+    """End this process and its children at once: another run now writes what this one was about to write."""
+    with suppress(OSError):  # the JVM may pass on this output, and may be gone
         sys.stderr.write(f"{sentence}\n")
         sys.stderr.flush()
     for child in psutil.Process().children(recursive=True):

@@ -1,1 +1,4 @@
-"""The Delta tables: read, replaced, compacted. The only place that knows Delta and Spark's JVM."""
+"""Access to the Delta tables: read, replace and compact them.
+
+Only this package and `recovery` import Delta, and only this package uses Spark's JVM gateway.
+"""

@@ -1,4 +1,4 @@
-"""The files behind the tables: small ones joined, unneeded ones removed, what there is of them counted."""
+"""The files behind the tables: compaction of small files, removal of unneeded ones, file counts and sizes."""
 
 import unicodedata
 from collections import Counter
@@ -18,16 +18,19 @@ from spark_jobs.tables import Table
 
 FEW_FILES = 4
 VACUUMING = {
-    "spark.databricks.delta.retentionDurationCheck.enabled": "false",  # it knows the table's retention, not who asks
-    "spark.databricks.delta.vacuum.logging.enabled": "false",  # a commit that changes nothing
-    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",  # 10,000 tasks to list a few folders otherwise
+    "spark.databricks.delta.retentionDurationCheck.enabled": "false",  # it knows only the table's retention
+    "spark.databricks.delta.vacuum.logging.enabled": "false",  # it would add a commit that changes nothing
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",  # otherwise 10,000 tasks list a few folders
 }
 
 
 @dataclass(frozen=True)
 class FileUsage:
-    """What a table takes: data files and bytes of its latest version, bytes of all data files in its folder, entries
-    of its log, bytes of the log's latest checkpoint."""
+    """The storage that a table uses.
+
+    `files` and `bytes`: the data files of the latest version. `on_disk`: the bytes of all data files in the table's
+    folder. `log_entries`: the entries of its log. `checkpoint_bytes`: the bytes of the log's latest checkpoint.
+    """
 
     files: int
     bytes: int
@@ -37,7 +40,7 @@ class FileUsage:
 
 
 def measure_files(storage: Storage, table: Table) -> FileUsage:
-    """What the table takes; nothing where it does not exist."""
+    """Return the storage that the table uses; all zeros where the table does not exist."""
     if not storage.exists(table):
         return FileUsage(0, 0, 0, 0, 0)
     files, path = storage.file_system(storage.path(table))
@@ -50,14 +53,14 @@ def measure_files(storage: Storage, table: Table) -> FileUsage:
 
 
 def _latest_checkpoint(sizes: Mapping[str, int]) -> int:
-    """Bytes of the latest checkpoint, whose parts begin with the number of its version."""
+    """Return the bytes of the latest checkpoint. The names of its files begin with its version number."""
     found = [name for name in sizes if fnmatchcase(name, "*.checkpoint*.parquet")]
     last = max((name.partition(".")[0] for name in found), default=None)
     return sum(sizes[name] for name in found if name.partition(".")[0] == last)
 
 
 def vacuum(storage: Storage, table: Table, hours: float) -> None:
-    """Removes the files that no version of the last `hours` needs: from then on no older one can be read."""
+    """Remove the files that no version of the last `hours` needs. Older versions cannot be read afterwards."""
     if not storage.exists(table):
         return
     for name, value in VACUUMING.items():
@@ -70,7 +73,7 @@ def vacuum(storage: Storage, table: Table, hours: float) -> None:
 
 
 def last_note(storage: Storage, table: Table) -> tuple[int, str] | None:
-    """The version of the last commit that has a note, and the note; None where no commit in the log has one."""
+    """Return the version and the note of the last commit with a note; None where no commit in the log has one."""
     if not storage.exists(table):
         return None
     history = DeltaTable.forPath(storage.spark, storage.path(table)).history()
@@ -79,9 +82,10 @@ def last_note(storage: Storage, table: Table) -> tuple[int, str] | None:
 
 
 def name_in_ascii(storage: Storage, table: Table) -> None:
-    """Give entries of the log the names that Delta knows where a run in a language with digits of its own wrote them.
+    """Rename log entries whose names contain non-ASCII digits to the names that Delta expects.
 
-    Such a run ended at its first commit. An entry whose version exists by now is removed.
+    A run in a language with its own digits wrote such an entry and ended at its first commit. An entry whose version
+    already exists under its ASCII name is removed instead.
     """
     files, log = storage.file_system(f"{storage.path(table)}/_delta_log")
     names = [status.getPath().getName() for status in files.listStatus(log)] if files.exists(log) else []
@@ -95,8 +99,10 @@ def name_in_ascii(storage: Storage, table: Table) -> None:
 
 
 def compact(storage: Storage, table: Table, days: Iterable[datetime]) -> int:
-    """Joins the small files of closed days; rows stay as they are. Returns the number of days that were joined; one
-    where another writer was faster is left for next time."""
+    """Compact the small files of closed days and return the number of days compacted. Rows do not change.
+
+    If another writer committed first, the day is skipped until the next compaction.
+    """
     joined = 0
     for day in _with_many_files(storage, table, list(days)) if storage.exists(table) else []:
         where = f"{table.partition} = DATE '{day:%Y-%m-%d}'"

@@ -1,7 +1,7 @@
-"""Delta's log as the driver reads and writes it: the files of a version, and commits of them. No Spark job runs where
-a version's checksum file has what is asked for.
+"""Delta's log, read and written by the driver: the files of a version, and commits that change them.
 
-Commits go through Delta's own transactions: its checks for conflicts and its log stores hold as for Spark's writer.
+No Spark job runs where a version's checksum file has the requested information. Commits use Delta's own transactions,
+so that its conflict checks and its log stores apply as they do for Spark's writer.
 """
 
 import json
@@ -14,22 +14,22 @@ from delta import exceptions
 from delta.exceptions import captured
 from pyspark.sql import SparkSession
 
-NOTHING = -1  # the version of a table of which nothing is committed
-ATTEMPTS = 5  # at a commit that other writers keep getting ahead of
-# What Delta raises when another writer was faster. PySpark raises these classes only once `captured` is imported, and
-# nothing in Delta's own package imports it.
+NOTHING = -1  # the version of a table without a commit
+ATTEMPTS = 5  # at a commit, while other writers keep committing first
+# What Delta raises when another writer committed first. PySpark raises these classes only after `captured` is
+# imported, and nothing in Delta's own package imports it.
 CONFLICTS = tuple(getattr(captured, name) for name in exceptions.__all__)
 Action = dict[str, Any]  # one line of Delta's log: {"add": …}, {"remove": …}, {"txn": …}, {"metaData": …}
 
 
 def file_system(spark: SparkSession, address: str) -> tuple[Any, Any]:
-    """Hadoop's file system of an address, and the address as its path."""
+    """Return Hadoop's file system of an address, and the address as a Hadoop path."""
     path = spark._jvm.org.apache.hadoop.fs.Path(address)
     return path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf()), path
 
 
 class DeltaLog:
-    """The log of the table at an address, whether it exists or not."""
+    """The log of the table at an address. The table need not exist."""
 
     def __init__(self, spark: SparkSession, address: str):
         self._spark, self._jvm, self.address = spark, spark._jvm, address
@@ -37,32 +37,38 @@ class DeltaLog:
         self._log = self._delta.DeltaLog.forTable(spark._jsparkSession, address)
 
     def version(self) -> int:
-        """The latest version; -1 where there is no table."""
+        """Return the latest version; -1 where there is no table."""
         return self._snapshot().version()
 
     def size(self, version: int | None = None) -> tuple[int, int]:
-        """Data files of a version (None: the latest), and their bytes."""
+        """Return the number of data files of a version (None: the latest), and their bytes."""
         checksum = self._snapshot(version).computeChecksum()
         return checksum.numFiles(), checksum.tableSizeBytes()
 
     def known_files(self, version: int | None = None) -> list[Action] | None:
-        """The data files of a version, where Delta keeps them with the version's checksum: it does for few files."""
+        """Return the data files of a version from its checksum file; None where that file does not list them.
+
+        Delta lists them there only while they are few.
+        """
         return self._known_files(self._snapshot(version))
 
     def files(self, version: int | None = None) -> list[Action]:
-        """The data files of a version. Costs a job where Delta does not keep them with the checksum."""
+        """Return the data files of a version. Runs a Spark job where the checksum file does not list them."""
         return self._files(self._snapshot(version))
 
     def last_number(self, application: str) -> int:
-        """The number of the application's last commit; -1 where it made none."""
+        """Return the number of the application's last commit; -1 where it has not committed."""
         return self._last_number(self._snapshot(), application)
 
     def properties(self) -> dict[str, str]:
-        """The properties of the latest version; none where there is no table."""
+        """Return the properties of the latest version; empty where there is no table."""
         return (_metadata(self._snapshot()) or {}).get("configuration", {})
 
     def begin(self, reads_all: bool = False) -> "Transaction":
-        """A transaction on the latest version. `reads_all`: any row that another adds meanwhile is a conflict."""
+        """Begin a transaction on the latest version.
+
+        With `reads_all`, any row that another writer adds meanwhile is a conflict.
+        """
         transaction = self._log.startTransaction(self._none, self._none)
         if reads_all:
             transaction.readWholeTable()
@@ -89,7 +95,7 @@ class DeltaLog:
         return None if kept is None else self._actions(kept, "add")
 
     def _kept(self, snapshot: Any, name: str) -> Any:
-        """What the version's checksum file keeps under a name; None where it does not."""
+        """Return what the version's checksum file has under a name; None where it has nothing."""
         checksum = snapshot.checksumOpt()
         found = getattr(checksum.get(), name)() if checksum.isDefined() else checksum
         return self._in_java(found.get()) if found.isDefined() else None
@@ -102,26 +108,29 @@ class DeltaLog:
 
 
 class Transaction:
-    """A transaction of Delta that is not committed yet."""
+    """A Delta transaction that is not committed yet."""
 
     def __init__(self, log: DeltaLog, transaction: Any):
         self._log, self._transaction = log, transaction
 
     def last_number(self, application: str) -> int:
-        """As of the log. A commit of the application that comes meanwhile is a conflict from here on."""
-        self._transaction.readTxn().addOne(application)  # as Delta's own `txnVersion`, which runs two queries
+        """Return the number of the application's last commit when the transaction began.
+
+        From here on, a concurrent commit of the application is a conflict.
+        """
+        self._transaction.readTxn().addOne(application)  # Delta's own `txnVersion` would run two queries
         return self._log._last_number(self._transaction.snapshot(), application)
 
     def files(self) -> list[Action]:
-        """The data files of the version that the transaction began with."""
+        """Return the data files of the version that the transaction began with."""
         return self._log._files(self._transaction.snapshot())
 
     def metadata(self) -> Action | None:
-        """The table's schema and properties; None where there is no table."""
+        """Return the table's schema and properties; None where there is no table."""
         return _metadata(self._transaction.snapshot())
 
     def commit(self, actions: Sequence[Action]) -> None:
-        """Commit lines of the log. Raises what Delta raises where another writer was faster (CONFLICTS)."""
+        """Commit lines of the log. Raises one of CONFLICTS where another writer committed first."""
         companion = getattr(getattr(self._log._delta.actions, "Action$"), "MODULE$")
         parsed = self._log._jvm.java.util.ArrayList()
         for action in actions:
@@ -131,42 +140,42 @@ class Transaction:
         self._transaction.commit(lines, self._made(parsed[0]) if only_made else self._written())
 
     def _made(self, metadata: Any) -> Any:
-        """What the table's history calls a commit that makes it."""
+        """Return the operation that the table's history shows for the commit that creates the table."""
         return getattr(self._log._delta, "DeltaOperations$CreateTable")(metadata, False, False, self._log._none)
 
     def _written(self) -> Any:
-        """What it calls every other one. Of a "manual update" Delta would derive no checksum."""
+        """Return the operation for every other commit. For a "manual update" Delta would not derive a checksum."""
         write = getattr(self._log._delta, "DeltaOperations$Write")
         return write(self._log._jvm.org.apache.spark.sql.SaveMode.Append, *[self._log._none] * 8)
 
 
 def add_file(path: str, size: int, rows: int, partition: Mapping[str, str]) -> Action:
-    """The line of a new data file; `path` is relative to the table."""
+    """Return the line that adds a data file; `path` is relative to the table."""
     stats = json.dumps({"numRecords": rows})
     written = {"size": size, "modificationTime": _milliseconds(), "dataChange": True, "stats": stats}
     return {"add": {"path": path, "partitionValues": dict(partition)} | written}
 
 
 def remove_file(file: Action) -> Action:
-    """The line that removes a data file."""
+    """Return the line that removes a data file."""
     values = {"partitionValues": file["partitionValues"], "size": file["size"], "extendedFileMetadata": True}
     return {"remove": {"path": file["path"], "deletionTimestamp": _milliseconds(), "dataChange": True} | values}
 
 
 def number_application(application: str, number: int) -> Action:
-    """The line with the number of an application's commit."""
+    """Return the line that records the number of an application's commit."""
     return {"txn": {"appId": application, "version": number, "lastUpdated": _milliseconds()}}
 
 
 def create_table(schema: str, partition: Sequence[str], comment: str, properties: Mapping[str, str]) -> Action:
-    """The line that makes a table; `schema` is JSON, as Spark writes it."""
+    """Return the line that creates a table; `schema` is JSON, as Spark writes it."""
     kept = {"id": str(uuid.uuid4()), "description": comment, "format": {"provider": "parquet", "options": {}}}
     kept |= {"schemaString": schema, "partitionColumns": list(partition), "configuration": dict(properties)}
     return {"metaData": kept | {"createdTime": _milliseconds()}}
 
 
 def count_rows(files: Iterable[Action]) -> int | None:
-    """Rows in data files, by their statistics; None where one has none."""
+    """Return the number of rows in data files from their statistics; None where a file has no statistics."""
     counts = [json.loads(file.get("stats") or "{}").get("numRecords") for file in files]
     return None if None in counts else sum(counts)
 

@@ -1,4 +1,4 @@
-"""Windows as SQL conditions: what Delta prunes files by, and what a commit replaces."""
+"""SQL conditions for windows. Delta skips files by them, and a commit replaces the rows that they select."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,7 +7,10 @@ from spark_jobs.windows import DAY, HOUR, Window, floor, ranges
 
 
 def in_windows(windows: Iterable[Window], time: str = "timestamp", day: str | None = "event_date") -> str:
-    """SQL that names exactly these windows; whole days are named by the partition alone, which costs no scan."""
+    """Return SQL that selects exactly these windows.
+
+    Whole days are selected by the partition alone, which costs no scan.
+    """
     parts = []
     for window in windows:
         first, last = floor(window.start, DAY), floor(window.end - HOUR, DAY)
@@ -19,5 +22,5 @@ def in_windows(windows: Iterable[Window], time: str = "timestamp", day: str | No
 
 
 def in_days(days: Iterable[datetime], column: str = "event_date") -> str:
-    """SQL that names exactly these days."""
+    """Return SQL that selects exactly these days."""
     return in_windows(ranges(days, DAY), day=column)

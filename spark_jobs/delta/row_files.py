@@ -1,4 +1,4 @@
-"""Rows of small tables as Parquet files, in the driver: plain values in, bytes out, and back."""
+"""Conversion of the rows of small tables in the driver: plain values to Parquet files and back."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,27 +14,30 @@ Row = dict[str, Any]
 
 
 def to_parquet(table: Table, rows: Iterable[Row]) -> bytes:
-    """Rows as a Parquet file, without the partition's column. Raises ValueError where a required value is missing."""
+    """Return the rows as a Parquet file without the partition column.
+
+    Raises ValueError where a required value is missing.
+    """
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(list(rows), _stored(table)), sink, compression="snappy")
     return sink.getvalue().to_pybytes()
 
 
 def from_parquet(table: Table, content: bytes, partition: Mapping[str, str]) -> list[Row]:
-    """The rows of a Parquet file of the table, with the values of its partition."""
+    """Return the rows of a Parquet file of the table, with the values of its partition."""
     found = pq.read_table(pa.BufferReader(content), partitioning=None)
     return [row | partition for row in to_rows(table, found)]
 
 
 def to_rows(table: Table, found: pa.Table) -> list[Row]:
-    """Arrow's rows as plain values. A column that is missing there is null. Times are in UTC, naive."""
+    """Return Arrow rows as plain values. A missing column is null. Times are naive and in UTC."""
     naive = pa.schema(_naive(field) for field in found.schema)
     rows = found.cast(naive).to_pylist(maps_as_pydicts="strict")
     return [{name: row.get(name) for name in table.columns} for row in rows]
 
 
 def _stored(table: Table) -> pa.Schema:
-    """What a data file holds: all columns but the partition's."""
+    """Return the schema of a data file: all columns except the partition column."""
     arrow = to_arrow_schema(schema(table), timestamp_utc=True)
     required = set(table.required)
     return pa.schema(
@@ -47,7 +50,7 @@ def _naive(field: pa.Field) -> pa.Field:
 
 
 def _without_zone(kind: pa.DataType) -> pa.DataType:
-    """The type with times that have no zone: Python then gives naive ones."""
+    """Return the type with timestamps that have no time zone, so that Python gets naive datetimes."""
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us")
     if pa.types.is_list(kind):

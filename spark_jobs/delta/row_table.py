@@ -1,4 +1,4 @@
-"""A table whose rows are few: the driver reads and writes it, and runs no query for it."""
+"""Small tables: the driver reads and writes their rows without a query."""
 
 import json
 import uuid
@@ -17,13 +17,13 @@ from spark_jobs.tables import Table
 
 
 class RowTable:
-    """One such table, by its log."""
+    """A small table, read and written through its Delta log."""
 
     def __init__(self, spark: SparkSession, log: DeltaLog, table: Table):
         self._spark, self._log, self._table = spark, log, table
 
     def rows(self) -> list[Row]:
-        """All rows."""
+        """Return all rows."""
         found = ((file, self._content(unquote(file["path"]))) for file in self._log.files())
         return [row for file, content in found for row in from_parquet(self._table, content, file["partitionValues"])]
 
@@ -36,18 +36,19 @@ class RowTable:
         seen: Mapping[str, int] | None = None,
         properties: Mapping[str, str] | None = None,
     ) -> None:
-        """Commit rows in the place of those in the partitions `replaced`; the table is made where there is none.
-        `properties` are added to those of the table.
+        """Replace the rows in the partitions `replaced` (None: all rows) by `rows` in one commit.
 
-        Raises SupersededError, nothing is written, where a number is not above the last one of its application, or
-        where an application that `seen` names has since committed under another number.
+        Creates the table where it does not exist. `properties` are added to those of the table. `again`: try again
+        after another writer's commit; otherwise the conflict is raised. Raises SupersededError and writes nothing where
+        a number is not above the last one of its application, or where an application in `seen` has since committed
+        under another number. Raises BusyError after ATTEMPTS conflicts.
         """
         new = self._write_files(rows)
         for attempt in range(ATTEMPTS):
             transaction = self._log.begin(reads_all=replaced is None)
             last = {name: transaction.last_number(name) for name in {**numbers, **(seen or {})}}
             if attempt and not seen and numbers and numbers.items() <= last.items():
-                return  # the first attempt did commit, and the log store's answer was lost
+                return  # the first attempt was committed, but the log store's answer was lost
             late = [name for name, number in numbers.items() if last[name] >= number]
             late += [name for name, number in (seen or {}).items() if last[name] not in (NOTHING, number)]
             if late:
@@ -56,9 +57,9 @@ class RowTable:
             lines = [*_metadata(self._table, transaction, properties or {}), *map(delta_log.remove_file, old), *new]
             lines += [delta_log.number_application(name, number) for name, number in numbers.items()]
             try:
-                if lines:  # another has made the table meanwhile
+                if lines:  # none where another writer has created the table meanwhile
                     transaction.commit(lines)
-            except captured.ConcurrentTransactionException:  # of this writer: which attempt is later decides
+            except captured.ConcurrentTransactionException:  # same writer: the next pass finds the later attempt
                 continue
             except CONFLICTS:
                 if not again:
@@ -68,7 +69,7 @@ class RowTable:
         raise BusyError(conflict_error(self._log.address))
 
     def _write_files(self, rows: Iterable[Row]) -> list[Action]:
-        """A data file for each partition that has rows; the lines that add them."""
+        """Write a data file for each partition that has rows, and return the lines that add the files."""
         groups: dict[str | None, list[Row]] = {}
         partition = self._table.partition
         for row in rows:
@@ -98,7 +99,7 @@ class RowTable:
 
 
 def superseded_error(writer: str, table: Table) -> str:
-    """The sentence for an attempt that is not the latest one."""
+    """Return the message for an attempt that is not the latest one."""
     return (
         f"{writer}: this attempt has been superseded by a later one; {table.name} was not written, and nothing is "
         "left to do here."
@@ -106,12 +107,12 @@ def superseded_error(writer: str, table: Table) -> str:
 
 
 def conflict_error(address: str) -> str:
-    """The sentence for a table that other writers keep changing first."""
+    """Return the message for a table to which other writers keep committing first."""
     return f"{address}: other writers keep changing it; run this again."
 
 
 def _of_partitions(transaction: Transaction, table: Table, partitions: Collection[str] | None) -> list[Action]:
-    """The data files in these partitions; None: in any."""
+    """Return the data files in these partitions; None: in all partitions."""
     if partitions is None:
         return transaction.files()
     files = transaction.files() if partitions else []
@@ -119,8 +120,11 @@ def _of_partitions(transaction: Transaction, table: Table, partitions: Collectio
 
 
 def _metadata(table: Table, transaction: Transaction, further: Mapping[str, str]) -> list[Action]:
-    """The line that makes the table where there is none, or adds properties (`further`), or columns that this version
-    of the project added."""
+    """Return the line that creates the table, or that adds properties or columns to it; empty where nothing is new.
+
+    `further` are the properties to add. The columns to add are those that the table does not have yet because this
+    version of the project introduced them.
+    """
     there = transaction.metadata()
     if there is None:
         partition = [table.partition] if table.partition else []

@@ -1,25 +1,25 @@
-"""A table as Spark and Delta know it: types, comments, properties."""
+"""The schema of a table for Spark and Delta: types, comments, properties."""
 
 from pyspark.sql.types import StructField, StructType
 
 from spark_jobs.tables import Table
 
-# History for a month and removed files for a week: long enough for time travel, bounded for years of hourly commits.
+# The history lasts a month and removed files a week: enough for time travel, bounded over years of hourly commits.
 PROPERTIES = {
     "delta.logRetentionDuration": "interval 30 days",
     "delta.deletedFileRetentionDuration": "interval 7 days",
     "delta.checkpointInterval": "20",
-    "delta.enableDeletionVectors": "false",  # other readers of Delta (DuckDB, delta-rs) read every version
+    "delta.enableDeletionVectors": "false",  # so that DuckDB and delta-rs can read every version
 }
 
 
 def schema(table: Table) -> StructType:
-    """The table's columns as Spark's types."""
+    """Return the table's columns as Spark types."""
     return StructType.fromDDL(", ".join(f"`{field.name}` {field.type}" for field in table.fields))
 
 
 def declared(table: Table) -> StructType:
-    """The table's schema as Delta keeps it: with comments, and what may be null."""
+    """Return the table's schema as Delta stores it: with comments and nullability."""
     types = schema(table)
     return StructType(
         [
@@ -30,6 +30,6 @@ def declared(table: Table) -> StructType:
 
 
 def properties(table: Table) -> dict[str, str]:
-    """The properties that the table is created with."""
+    """Return the properties with which the table is created."""
     statistics = {"delta.dataSkippingStatsColumns": ",".join(table.statistics)} if table.statistics else {}
     return PROPERTIES | statistics

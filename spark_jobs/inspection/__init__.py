@@ -1,1 +1,1 @@
-"""A warehouse looked at, not changed: its ledger without Spark, its counts proven, what older rules made."""
+"""Read-only inspection of a warehouse: its ledger without Spark, its counting identities, what older rules built."""

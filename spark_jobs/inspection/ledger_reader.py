@@ -1,4 +1,4 @@
-"""The ledger without Spark, for commands that only read it: a warehouse on this machine or on S3, by deltalake."""
+"""The ledger without Spark, for commands that only read it. deltalake reads it on this machine or on S3."""
 
 import os
 import re
@@ -25,7 +25,7 @@ COMMIT = re.compile(r"[0-9]{20}\.(json|checkpoint.*parquet)")
 
 
 class LedgerReader:
-    """Takes the place of `Storage` in a `Ledger` that is only read."""
+    """A replacement for `Storage` in a `Ledger` that is only read."""
 
     def __init__(self, warehouse: str):
         self.warehouse = warehouse.rstrip("/")
@@ -34,19 +34,19 @@ class LedgerReader:
         self._opened: dict[str, DeltaTable | None] = {}
 
     def exists(self, table: Table) -> bool:
-        """Whether the table was ever created."""
+        """Return whether the table was ever created."""
         return self._table(table) is not None
 
     def version(self, table: Table) -> int:
-        """The version that is read: the latest one when the table was first asked for. -1: it does not exist."""
+        """Return the version that is read: the latest one at the first access to the table. -1: it does not exist."""
         found = self._table(table)
         return NOTHING if found is None else found.version()
 
     def rows(self, table: Table) -> list[Row]:
-        """All rows of a small table, in no order.
+        """Return all rows of a small table, in no order.
 
-        By deltalake's own query engine: for a table on S3 its `to_pyarrow_table` leaves threads that abort some
-        processes at their end.
+        Uses deltalake's own query engine: for a table on S3 its `to_pyarrow_table` leaves threads that abort some
+        processes when they end.
         """
         found = self._table(table)
         if found is None:
@@ -63,27 +63,30 @@ class LedgerReader:
 
 
 def read_ledger(settings: Settings, name: str, say: Callable[[str], None]) -> Context:
-    """A context to read the ledger with. Starts Spark, and says so, for a warehouse that only Spark reaches."""
+    """Return a context for reading the ledger.
+
+    For a warehouse that only Spark can read it starts Spark, and reports that with `say`.
+    """
     reader = LedgerReader(settings.paths.warehouse)
     try:
         if _is_at_hand(reader.warehouse):
             for table in READ:
                 reader.version(table)
             return Context(settings, None, reader, Ledger(reader))
-    except DeltaProtocolError:  # a feature of the table that only Spark knows
+    except DeltaProtocolError:  # the table uses a feature that only Spark supports
         pass
     from spark_jobs.session import spark_session
 
-    say(f"starting Spark, for {reader.warehouse} can be read by Spark only.")
+    say(f"starting Spark, because only Spark can read {reader.warehouse}.")
     return context(settings, spark_session(name))
 
 
 def _is_at_hand(warehouse: str) -> bool:
-    """Whether a warehouse is a folder of this machine, or on S3 by the environment's variables."""
+    """Return whether a warehouse is a folder of this machine, or on S3 and configured by environment variables."""
     if S3.match(warehouse):
         return not environment.has_default(ROOT, "spark.hadoop.fs.s3a.")
     there = not is_remote(warehouse) and environment.is_local(ROOT)
-    return there and "%" not in warehouse  # deltalake takes %20 in a folder's name for a blank
+    return there and "%" not in warehouse  # deltalake reads %20 in a folder's name as a space
 
 
 def _is_table(folder: str) -> bool:

@@ -1,4 +1,4 @@
-"""What older rules made, and the command that makes it again with those of now."""
+"""What older rules produced, and the command that produces it again with the current rules."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ SNAPSHOTS = tuple(job.name for job in flow.SNAPSHOTS)
 
 
 def describe_outdated(ctx: Context) -> Iterator[str]:
-    """One sentence for each kind; none where all is made by the rules of now."""
+    """Yield one sentence for each kind; nothing where the current rules produced everything."""
     yield from _parsed(ctx)
     yield from _judged(ctx)
     yield from _built(ctx)
@@ -31,7 +31,7 @@ def _parsed(ctx: Context) -> Iterator[str]:
             f"{SUBMIT}/extract_events.py --again, then the other jobs"
         )
     if gone:
-        yield f"parsed by older rules, and no longer there to be landed again: {name_first(gone)}"
+        yield f"parsed by older rules, but the files are gone and cannot be landed again: {name_first(gone)}"
 
 
 def _judged(ctx: Context) -> Iterator[str]:
@@ -39,11 +39,11 @@ def _judged(ctx: Context) -> Iterator[str]:
     hours = windows.ranges((hour for hour in old if hour), HOUR)
     for window in hours[:MOST_NAMED]:
         command = f"{SUBMIT}/validate_data_quality.py {_span(window)} --again"
-        yield f"judged by older rules: {window}: {command}, then the other jobs"
+        yield f"validated by older rules: {window}: {command}, then the other jobs"
     if len(hours) > MOST_NAMED:
-        yield f"judged by older rules: {len(hours) - MOST_NAMED:,} more ranges of hours"
+        yield f"validated by older rules: {len(hours) - MOST_NAMED:,} more ranges of hours"
     if None in old:
-        yield f"undated rows were judged by older rules: {SUBMIT}/validate_data_quality.py --again"
+        yield f"undated rows were validated by older rules: {SUBMIT}/validate_data_quality.py --again"
 
 
 def _built(ctx: Context) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _built(ctx: Context) -> Iterator[str]:
         if step in SNAPSHOTS:
             last = ctx.ledger.last_build(step)
             if last and rule_versions.is_outdated(step, last["rule_versions"]):
-                yield f"built by older rules: {step} as of {last['day']}: {SUBMIT}/{step}.py builds it again"
+                yield f"built by older rules: {step} as of {last['day']}; to build it again: {SUBMIT}/{step}.py"
             continue
         days = windows.ranges(old, DAY)
         for window in days[:MOST_NAMED]:

@@ -1,4 +1,7 @@
-"""Nothing lost, nothing twice: the counting identities, proven from the tables on every run, also next to writers."""
+"""Reconciliation: no row is lost and none is counted twice.
+
+The counting identities are checked against the tables on every run, also next to writers.
+"""
 
 from spark_jobs import tables
 from spark_jobs.context import Context, Summary
@@ -8,11 +11,10 @@ COMMITTED = (tables.USER_EVENTS, tables.REJECTED_EVENTS)
 
 
 def reconcile_events(ctx: Context) -> Summary:
-    """raw = user_events + rejected + rows of hours not yet committed: for each hour, and in total over the tables.
+    """Check raw = user_events + rejected + rows of hours not yet committed, for each hour and in total.
 
-    The ledger is compared with the versions of the tables that it names (Delta's log has their counts: no scan), the
-    hours with the ledger.
-    Raises IdentityError naming the hour and both figures.
+    The hours are compared with the ledger, and the ledger with the versions of the tables that it names. The counts of
+    these versions are in Delta's log: no scan. Raises IdentityError naming the hour or table and both figures.
     """
     ctx = ctx.pinned()
     states = ctx.ledger.states()
@@ -24,7 +26,7 @@ def reconcile_events(ctx: Context) -> Summary:
     held = {"user_events": sum(u.valid_rows for u in states), "rejected_events": sum(u.rejected_rows for u in states)}
     for table, due in ((tables.RAW_EVENTS, raw), *((t, held[t.name]) for t in COMMITTED)):
         if (counted := ctx.count(table)) != due:
-            raise IdentityError(f"{table.name} holds {counted:,} rows, but the ledger counts {due:,}.")
+            raise IdentityError(f"{table.name} has {counted:,} rows, but the ledger counts {due:,}.")
     valid, rejected = sum(u.valid_rows for u in current), sum(u.rejected_rows for u in current)
     return {
         "raw_events": raw,
@@ -36,25 +38,25 @@ def reconcile_events(ctx: Context) -> Summary:
 
 
 def reconcile_deduplicated(ctx: Context) -> tuple[int, int]:
-    """user_events = deduped_events + dropped: rows read and rows kept by the days' builds, proven from the table.
+    """Check user_events = deduped_events + dropped. Returns the rows read and the rows kept by the days' builds.
 
-    Raises IdentityError where deduped_events does not hold what its builds kept.
+    Raises IdentityError where deduped_events does not have the rows that its builds kept.
     """
     ctx = ctx.pinned()
     builds = ctx.ledger.builds("remove_duplicates").values()
     rows_in, rows_out = (sum(row[name] for row in builds) for name in ("rows_in", "rows_out"))
     held = ctx.count(tables.DEDUPED_EVENTS)
     if held != rows_out:
-        raise IdentityError(f"deduped_events holds {held:,} rows, but its builds kept {rows_out:,}.")
+        raise IdentityError(f"deduped_events has {held:,} rows, but its builds kept {rows_out:,}.")
     return rows_in, rows_out
 
 
 def reconcile_records(ctx: Context) -> Summary:
-    """records of the files = raw + suppressed, for each file and in total.
+    """Check records of the files = raw + suppressed, for each file and in total.
 
-    Records were counted while the file was hashed, rows are those that the table holds, suppressed ones were counted
-    where they were left out. A file that landed before records were counted has as many as it has rows. Raises
-    IdentityError naming the file and the figures.
+    Records were counted while the file was hashed, rows are those in the table, and suppressed records were counted
+    where they were skipped. A file that landed before records were counted has as many records as rows and suppressed
+    records. Raises IdentityError naming the file and the figures.
     """
     found = {"records": 0, "raw_events": 0, "suppressed": 0}
     for row in ctx.ledger.files():

@@ -1,1 +1,1 @@
-"""One file for each spark-submit, in the order of the flow."""
+"""The jobs: one file for each spark-submit. `flow` declares their order."""

@@ -1,6 +1,7 @@
 """Create the user-item matrix: scores as sparse triples, with dense numbers for users and items.
 
-One state, as of the latest processed day; `--start` and `--end` are taken for the scheduler's sake and choose nothing.
+Builds one state, as of the latest processed day. `--start` and `--end` are accepted because the scheduler passes them;
+they have no effect.
 Reads daily_interactions; writes user_index, item_index (append-only) and user_item_matrix.
 """
 
@@ -40,8 +41,12 @@ BASES = (tables.INTERACTIONS,)
 
 
 class Due(NamedTuple):
-    """Rows of interactions that the matrix rests on; how many cells are `kept`; and the `score` that those made now
-    must have, in whole millionths: that of the new days, and of the earlier cells that are not kept."""
+    """The totals that the new matrix must have.
+
+    `rows_in`: rows of interactions that the matrix is built from. `kept`: cells taken over from the last snapshot.
+    `score`: the sum, in whole millionths, over the cells computed now: that of the new rows plus that of the earlier
+    cells that are not kept.
+    """
 
     rows_in: int
     kept: int
@@ -49,7 +54,10 @@ class Due(NamedTuple):
 
 
 class Index(NamedTuple):
-    """An index table: its rows `there`, the `new` ones, how many these are, and the first number that is free then."""
+    """An index table and the numbers to append to it.
+
+    `there`: existing rows. `new`: rows to append, `count` of them. `free`: the first free number after the append.
+    """
 
     table: tables.Table
     there: DataFrame
@@ -59,19 +67,20 @@ class Index(NamedTuple):
 
     @property
     def rows(self) -> DataFrame:
-        """The numbers of all ids."""
+        """Return the numbers of all ids, existing and new."""
         return self.there.unionByName(self.new)
 
 
 def chosen(ctx: Context) -> tuple:
-    """The settings that the matrix rests on: the weights, and of how many days."""
+    """Return the settings that the matrix depends on: the weights and the number of trailing days."""
     return asdict(ctx.settings.matrix.weights), ctx.settings.matrix.trailing_days
 
 
 def run(ctx: Context, days: Window) -> Summary:
-    """Number new ids, score every pair, judge, then write index tables and matrix; do nothing where nothing changed.
+    """Number new ids, score every pair, validate, then write index tables and matrix; do nothing if nothing changed.
 
-    The verdict comes before the first write: one that fails leaves every table as it was.
+    Raises QualityError where the verdict fails. The verdict comes before the first write, so index tables and matrix
+    then stay as they were.
     """
     weights, trailing_days = chosen(ctx)
     plan = plan_snapshot(ctx, JOB.name, BASES, weights, trailing_days)
@@ -81,7 +90,7 @@ def run(ctx: Context, days: Window) -> Summary:
     added = None if trailing_days else plan.added_to(ctx, TABLE)
     within = trailing(interactions, plan.as_of, trailing_days)
     new_rows = within.where(in_days(added)) if added else within
-    seen = new_rows if added else interactions  # an id has a number beyond the window too
+    seen = new_rows if added else interactions  # ids outside the trailing window get a number too
     earlier = plan.earlier(ctx, TABLE).drop("as_of", "built_at") if added else None
     kept = None if earlier is None else without_keys_of(earlier, new_rows, "user_id")
     with ExitStack() as held:
@@ -92,7 +101,7 @@ def run(ctx: Context, days: Window) -> Summary:
             lambda: _due(ctx, within, new_rows, earlier, kept),
         )
         made = _made(new_rows, earlier, weights, users, items)
-        made = stamp_rows(TABLE, made, plan).persist(StorageLevel.MEMORY_AND_DISK)  # judged, then written
+        made = stamp_rows(TABLE, made, plan).persist(StorageLevel.MEMORY_AND_DISK)  # validated, then written
         held.callback(made.unpersist)
         cells = made if kept is None else made.unionByName(stamp_rows(TABLE, kept, plan))
         found = _replace(ctx, plan, cells, (users, items), _measures(made, users, items, due), due.rows_in)
@@ -102,22 +111,25 @@ def run(ctx: Context, days: Window) -> Summary:
 
 
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame) -> dict[tables.Table, DataFrame]:
-    """The matrix as of a day from all its interactions; ids without a number come out without one."""
+    """Compute the matrix as of a day from all its interactions. The number is null for an id that no index has."""
     weights, trailing_days = chosen(ctx)
     users, items = ctx.storage.read(tables.USER_INDEX), ctx.storage.read(tables.ITEM_INDEX)
     return {TABLE: scored(trailing(interactions, as_of, trailing_days), weights, users, items)}
 
 
 def trailing(interactions: DataFrame, as_of: datetime, days: int) -> DataFrame:
-    """The last `days` days up to `as_of`; 0: all."""
+    """Keep the last `days` days up to `as_of`; 0 keeps all days."""
     return interactions.where(F.col("event_date") > F.lit((as_of - days * DAY).date())) if days else interactions
 
 
 def _numbered(ctx: Context, held: ExitStack, interactions: DataFrame, table: tables.Table) -> Index:
-    """Number the ids that have no number yet, also not from an attempt that ended before its row in the ledger."""
+    """Number the ids that the latest version of the index does not have.
+
+    That version includes the numbers of an attempt that ended before its row in the ledger; they stay valid.
+    """
     number, name, _ = table.columns
     version = ctx.storage.version(table)
-    index = ctx.storage.read(table, version)  # as it is before the append
+    index = ctx.storage.read(table, version)  # the state before the append
     fresh = new_ids(interactions, index, name).persist()  # counted by day, joined, then written
     held.callback(fresh.unpersist)
     by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
@@ -148,7 +160,7 @@ def _due(
 def _made(
     new_rows: DataFrame, earlier: DataFrame | None, weights: dict[str, float], users: Index, items: Index
 ) -> DataFrame:
-    """The cells of users with new rows, those that `earlier` has of them included; None: everybody's, from scratch."""
+    """Compute the cells of users with new rows, `earlier` cells included; if that is None, all cells from scratch."""
     if earlier is None:
         return scored(new_rows, weights, users.rows, items.rows)
     new = scored(new_rows, weights, F.broadcast(with_keys_of(users.rows, new_rows, "user_id")), items.rows)
@@ -156,14 +168,16 @@ def _made(
 
 
 def scored(interactions: DataFrame, weights: dict[str, float], users: DataFrame, items: DataFrame) -> DataFrame:
-    """A row for each pair with its score and numbers; an id that `users` or `items` lacks comes out without one."""
+    """Score each pair and add its numbers; the number is null for an id that is missing in `users` or `items`."""
     of_user, of_item = users.select("user_id", "user_index"), F.broadcast(items.select("item_id", "item_index"))
     return score_pairs(interactions, weights).join(of_user, "user_id", "left").join(of_item, "item_id", "left")
 
 
 def _measures(made: DataFrame, users: Index, items: Index, due: Due) -> pd.DataFrame:
-    """Of the cells made now, which are all of their users; those of others were judged when they were made, and are
-    only counted in `rows`."""
+    """Measure the cells computed now: all cells of the users concerned.
+
+    The cells of other users were validated when they were built; they only count in `rows`.
+    """
     summed = total(from_score("score")).alias("score_sum")
     largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
     found = measures(made, TABLE, suite.RULES, further=[summed, *largest]).toPandas()
@@ -177,7 +191,10 @@ def _measures(made: DataFrame, users: Index, items: Index, due: Due) -> pd.DataF
 def _replace(
     ctx: Context, plan: BuildPlan, cells: DataFrame, indexes: Sequence[Index], found: pd.DataFrame, rows_in: int
 ) -> pd.DataFrame:
-    """Write new numbers and the cells where the verdict over the measures allows it, then the ledger."""
+    """Validate; if the verdict passes, write new numbers and cells; then write the ledger. Return the measures.
+
+    Raises QualityError where the verdict fails.
+    """
     verdict = judge_measures(ctx, suite.suite(ctx.settings), found, None)
     failpoints.reach("matrix.judged")
     if not verdict.failed:

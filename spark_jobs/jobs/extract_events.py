@@ -1,7 +1,7 @@
-"""Land: CSV files that are new or changed go into raw_events once.
+"""Land: read new and changed CSV files into raw_events, each record once.
 
 Reads the raw folder; writes raw_events, landed_files, day_status.
-Exit code 4 when an hour of the range has not arrived yet.
+Exit code 4: an hour of the range has not arrived yet.
 """
 
 import sys
@@ -18,9 +18,10 @@ JOB = flow.EXTRACT_EVENTS
 
 
 def run(ctx: Context, hours: Window | None) -> Summary:
-    """Land files, then look at the hours of the range: each has rows, is empty, or (NotArrivedError) is not there yet.
+    """Land files, then check the hours of the range: each must have rows or be empty.
 
-    `hours` None: what is there is all there will be.
+    `hours` None: check the hours that have landed, and expect no others. Raises NotArrivedError where an hour has not
+    arrived yet, SourceError where nothing usable has landed.
     """
     decisions = land(ctx, rehash=bool(ctx.option("rehash")), again=bool(ctx.option("again")))
     for decision in decisions:
@@ -39,12 +40,12 @@ def run(ctx: Context, hours: Window | None) -> Summary:
 
 
 def landed_hours(ctx: Context) -> Window:
-    """From the first to the last hour that landed. Raises SourceError where none did."""
+    """Return the window from the first to the last hour that landed. Raises SourceError where none did."""
     span = ctx.ledger.landed_span()
     if span is None and (first := ctx.ledger.first_hour()):
         raise SourceError(
-            f"{ctx.settings.paths.raw}: every event is later than now, the first one in {windows.name(first, HOUR)}; "
-            "check the clock of the source, and of this machine."
+            f"{ctx.settings.paths.raw}: every event is in the future, the first one at {windows.name(first, HOUR)}; "
+            "check the clocks of the source and of this machine."
         )
     if span is None:
         raise SourceError(
@@ -55,7 +56,7 @@ def landed_hours(ctx: Context) -> Window:
 
 
 def summary(ctx: Context, decisions: list[Decision]) -> Summary:
-    """What was landed in this run, and how many hours are handed on."""
+    """Count what this run landed, and the hours and rows that are passed on to validation."""
     actions = [decision.action for decision in decisions]
     pending = ctx.ledger.states(lambda state: state.dirty)
     return {
@@ -76,7 +77,7 @@ def _refuse_if_nothing_is_left(ctx: Context, decisions: list[Decision]) -> None:
 
 if __name__ == "__main__":
     flags = [
-        ("rehash", "look again at files whose size and time are unchanged"),
-        ("again", "read files again that older rules parsed"),
+        ("rehash", "hash files again even if their size and modification time are unchanged"),
+        ("again", "read files again that were parsed by older rules"),
     ]
     sys.exit(command_line.run_job(JOB, __doc__, flags))

@@ -1,7 +1,8 @@
-"""Feature engineering: what is known of each user and each item, as of the latest processed day.
+"""Feature engineering: compute the features of each user and each item, as of the latest processed day.
 
-One state; `--start` and `--end` are taken for the scheduler's sake and choose nothing.
-Reads daily_interactions and daily_items; writes user_features, and item_sums, from which item_features follow.
+Builds one state. `--start` and `--end` are accepted because the scheduler passes them; they have no effect.
+Reads daily_interactions and daily_items; writes user_features, item_sums, and item_features, which are computed from
+item_sums.
 """
 
 import sys
@@ -42,7 +43,10 @@ LEVEL = StorageLevel.MEMORY_AND_DISK
 
 @dataclass(frozen=True)
 class Output:
-    """A table to write: rows `made` now, which its suite judges, and `kept` rows of the last snapshot (None: none)."""
+    """A table to write.
+
+    `made`: rows computed now, which its suite validates. `kept`: rows taken over from the last snapshot; None: none.
+    """
 
     table: Table
     suite: ModuleType
@@ -51,22 +55,22 @@ class Output:
 
     @property
     def rows(self) -> DataFrame:
-        """All rows of the table."""
+        """Return all rows of the table."""
         return self.made if self.kept is None else self.made.unionByName(self.kept)
 
 
 def chosen(ctx: Context) -> tuple:
-    """The settings that the features rest on: weights, limits of the price ranges, what popularity counts."""
+    """Return the settings that the features depend on: score weights, price range limits, popularity weights."""
     features = ctx.settings.features
     popularity = {"views": features.popularity_views, "purchases": features.popularity_purchases}
     return asdict(ctx.settings.matrix.weights), asdict(features.price_range), popularity
 
 
 def run(ctx: Context, days: Window) -> Summary:
-    """Compute active users from all their days, items from their sums with the new days added; or all from scratch.
+    """Compute active users from all their days, and items by adding the new days to their sums; or all from scratch.
 
-    All verdicts come before the first write: one that fails leaves every table as it was. Does nothing where nothing
-    changed.
+    Does nothing where nothing changed. Raises QualityError where a verdict fails. All verdicts come before the first
+    write, so every table then stays as it was.
     """
     plan = plan_snapshot(ctx, JOB.name, BASES, *chosen(ctx))
     if plan.unchanged:
@@ -78,9 +82,9 @@ def run(ctx: Context, days: Window) -> Summary:
         theirs = _kept(held, with_keys_of(interactions, new_rows, "user_id")) if new_days else interactions
         met = _kept(
             held, find_first_meetings(theirs, F.expr(in_days(new_days)) if new_days else None)
-        )  # both tables count them
+        )  # used by both tables
         added = item_sums(new_rows, met)
-        sums = _kept(held, _item_sums(ctx, plan, new_rows, added, new_days))  # judged by what follows
+        sums = _kept(held, _item_sums(ctx, plan, new_rows, added, new_days))  # validated through item_features
         outputs = [
             _users(ctx, plan, held, new_rows, user_sums(theirs, met), new_days),
             _items(ctx, plan, held, sums, items),
@@ -92,7 +96,7 @@ def run(ctx: Context, days: Window) -> Summary:
 
 
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame, items: DataFrame) -> dict[Table, DataFrame]:
-    """The three tables from the days of their bases, of which `as_of` is the last."""
+    """Compute the three tables from the days of their bases, of which `as_of` is the last."""
     weights, limits, popularity = chosen(ctx)
     met = find_first_meetings(interactions)
     of_items = item_sums(interactions, met)
@@ -104,7 +108,7 @@ def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame, items: 
 
 
 def _kept(held: ExitStack, rows: DataFrame) -> DataFrame:
-    """The rows, persisted until `held` is left: they are judged, and used or written afterwards."""
+    """Persist the rows until `held` closes: they are validated first, and used or written afterwards."""
     rows = rows.persist(LEVEL)
     held.callback(rows.unpersist)
     return rows
@@ -119,7 +123,7 @@ def _item_sums(
 def _users(
     ctx: Context, plan: BuildPlan, held: ExitStack, new_rows: DataFrame, sums: DataFrame, days: list[datetime] | None
 ) -> Output:
-    """user_features: of active users from their `sums`, of the others the rows of the last snapshot."""
+    """Build user_features: active users from their `sums`, the other users from the last snapshot."""
     table = tables.USER_FEATURES
     made = _kept(held, stamp_rows(table, user_features(sums, chosen(ctx)[0]), plan))
     if not days:
@@ -129,14 +133,14 @@ def _users(
 
 
 def _items(ctx: Context, plan: BuildPlan, held: ExitStack, sums: DataFrame, known: DataFrame) -> Output:
-    """item_features, from the sums of all items."""
+    """Build item_features from the sums of all items."""
     table, (_, limits, popularity) = tables.ITEM_FEATURES, chosen(ctx)
     made = _kept(held, stamp_rows(table, item_features(sums, known, limits, popularity), plan))
     return Output(table, item_suite, made, None)
 
 
 def _measured(ctx: Context, plan: BuildPlan, output: Output) -> pd.DataFrame:
-    """The measures of the rows made now; the kept ones were judged when they were made, and are only counted."""
+    """Measure the rows computed now. Kept rows were validated when they were built, so they are only counted."""
     total = F.sum("total_events").alias("events")
 
     def of_made() -> pd.DataFrame:
@@ -155,9 +159,9 @@ def _measured(ctx: Context, plan: BuildPlan, output: Output) -> pd.DataFrame:
 def _replace(
     ctx: Context, plan: BuildPlan, sums: DataFrame, outputs: Sequence[Output], found: Sequence[pd.DataFrame]
 ) -> list[int]:
-    """Judge every output, write them one after another where all pass, then the ledger; the rows of each.
+    """Validate every output; if all pass, write them one after another; then write the ledger. Return their row counts.
 
-    Raises QualityError where a verdict fails; every table then stays as it was.
+    Raises QualityError where a verdict fails; the outputs then stay as they were.
     """
     judged = zip(outputs, found, strict=True)
     verdicts = [judge_measures(ctx, output.suite.suite(ctx.settings), of, None) for output, of in judged]

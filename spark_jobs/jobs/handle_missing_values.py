@@ -1,7 +1,8 @@
-"""Handle missing values: prices and ratings repaired from the same day's deduplicated events, each with its source.
+"""Handle missing values: fill missing prices and ratings from the same day's deduplicated events, with their source.
 
-Takes the days of the range and built days whose deduplicated events changed since. Days that fail stay as they were
-(exit code 3). Reads deduped_events; writes cleaned_events and, from it, the bases daily_interactions and daily_items.
+Builds the days of the range, and other built days whose deduplicated events have changed. Days that fail stay as they
+were (exit code 3). Reads deduped_events; writes cleaned_events and, from it, the daily bases daily_interactions and
+daily_items.
 """
 
 import sys
@@ -33,20 +34,23 @@ JOB = flow.HANDLE_MISSING_VALUES
 
 
 def run(ctx: Context, days: Window) -> Summary:
-    """Rebuilds what is due: cleaned_events first, then the bases from what was written."""
+    """Rebuild the stale days: cleaned_events first, then the daily bases from the rows that were written.
+
+    Raises QualityError where days fail their verdict, IdentityError where the counts of remove_duplicates are wrong.
+    """
     undo_unrecorded(ctx, *JOB.writes)
     built = ctx.ledger.builds(flow.REMOVE_DUPLICATES.name)
     inputs = {day: (row["output_digest"], row["counts"]["source"]) for day, row in built.items()}
     plan = find_stale_days(ctx, JOB.name, days, inputs, ctx.settings.duplicates.exempt_types)
     if not plan.days:
-        ctx.ledger.refresh_days()  # an attempt may have ended just before it did
+        ctx.ledger.refresh_days()  # an earlier attempt may have ended before it did this
         return {"days_built": 0}
     source = tables.DEDUPED_EVENTS
     plan = replace(plan, reads=versions_to_read(ctx, source))
     events = ctx.storage.read(source, plan.reads[source.name]).where(in_days(plan.days))
     columns = columns_to_fill(built[day]["counts"] if day in built else {} for day in plan.days)
     found_fills = find_fills(events, columns)
-    persisted = [frame.persist() for frame in found_fills if frame is not None]  # small; for the verdict and the write
+    persisted = [frame.persist() for frame in found_fills if frame is not None]  # small; read for verdict and write
     try:
         cleaned = repair(events, found_fills)
         found = _measures(cleaned, built)
@@ -64,7 +68,7 @@ def run(ctx: Context, days: Window) -> Summary:
 
 
 def _prove_filled(found: pd.DataFrame, columns: Collection[str]) -> None:
-    """Raises IdentityError where a value is missing in a column that remove_duplicates counted as complete."""
+    """Raise IdentityError where a value is missing in a column that remove_duplicates counted as complete."""
     for name in MISSING:
         if name not in columns and (rows := int(found[f"{name}_none"].sum())):
             raise IdentityError(
@@ -93,7 +97,7 @@ def _counts(found: pd.DataFrame) -> dict[str, dict]:
 
 
 def _measures(cleaned: DataFrame, built: dict) -> pd.DataFrame:
-    rated = F.col("rating").isNotNull() | (F.col("event_type") == "rating")  # other events are expected to have none
+    rated = F.col("rating").isNotNull() | (F.col("event_type") == "rating")  # other events normally have no rating
     by_source = [
         *(F.count_if(F.col("price_source") == name).alias(f"price_{name}") for name in PRICE_SOURCES),
         *(F.count_if(rated & (F.col("rating_source") == name)).alias(f"rating_{name}") for name in RATING_SOURCES),
@@ -104,7 +108,7 @@ def _measures(cleaned: DataFrame, built: dict) -> pd.DataFrame:
     before = {str(day.date()): row for day, row in built.items()}
     found["rows_in"] = [before[str(day)]["rows_out"] for day in found["event_date"]]
     found["rows_lost"] = (found["rows_in"] - found["rows"]).abs()
-    digests = {day: row["counts"].get("keys") for day, row in before.items()}  # older builds have none: not judged
+    digests = {day: row["counts"].get("keys") for day, row in before.items()}  # older builds have none: not checked
     changed = [digests[day] and digests[day] != key for day, key in format_key_digests(found).items()]
     found["keys_changed"] = pd.Series(changed, dtype=float)
     found["repaired"] = found["price_item"] + found["price_category"] + found["price_day"]

@@ -1,7 +1,7 @@
-"""Load: PostgreSQL gets each committed hour exactly once; unchanged content is not rewritten.
+"""Load: write each committed hour to PostgreSQL exactly once; unchanged content is not rewritten.
 
-Takes the committed hours of the range and every hour committed since its last load.
-Reads user_events, hour_status, and items.csv of the raw folder where there is one; writes PostgreSQL's user_events,
+Loads the committed hours of the range and every hour committed since its last load.
+Reads user_events, hour_status, and items.csv of the raw folder if it exists; writes PostgreSQL's user_events,
 items and ledger, then hour_status and day_status.
 """
 
@@ -33,7 +33,7 @@ JOB = flow.LOAD_TO_DATABASE
 
 
 def run(ctx: Context, hours: Window) -> Summary:
-    """Loads what differs from PostgreSQL's own ledger, a transaction for each day."""
+    """Load each hour whose content differs from PostgreSQL's own ledger, in one transaction for each day."""
     states = ctx.ledger.states(lambda state: _is_to_compare(state, hours))
     with open_database(ctx) as database:
         held = database.loaded([state.hour for state in states])
@@ -42,7 +42,7 @@ def run(ctx: Context, hours: Window) -> Summary:
         if different:
             _replace(ctx, database, different, held)
         _catalog(ctx, database)
-        database.unstage()  # also what a killed load left
+        database.unstage()  # this also removes what a killed load left
         database.index()
         failpoints.reach("load.committed")
         ctx.ledger.mark_loaded(state.window_key for state in states if state.status == "committed")
@@ -59,7 +59,7 @@ def run(ctx: Context, hours: Window) -> Summary:
 
 
 def _standing(ctx: Context) -> Summary:
-    """How far the loaded hours reach, and how many are stopped: what an alert is about."""
+    """Return the latest loaded hour and the number of stopped hours; alerts use both."""
     states = ctx.ledger.states(lambda state: state.hour is not None)
     loaded = [state.hour for state in states if state.status == "loaded"]
     stopped = {"hours_stopped": sum(state.status == "stopped" for state in states)}
@@ -67,7 +67,7 @@ def _standing(ctx: Context) -> Summary:
 
 
 def _catalog(ctx: Context, database: PostgresLoader) -> None:
-    """Takes a new or changed items.csv of the raw folder. One that cannot be taken holds no event up: it is said."""
+    """Load a new or changed items.csv of the raw folder. One that cannot be loaded is reported and blocks no event."""
     path = find_catalog(ctx.settings.paths.raw)
     if path is None:
         return
@@ -78,13 +78,16 @@ def _catalog(ctx: Context, database: PostgresLoader) -> None:
         with database.transaction() as cursor, files.open_content(path, found.body_from) as body:
             if catalog.digest(cursor) != found.digest:
                 rows = catalog.replace(cursor, body, found.header, found.digest)
-                ctx.say(f"{CATALOG}: {rows:,} items taken.")
+                ctx.say(f"{CATALOG}: {rows:,} items loaded.")
     except SourceError as error:
         ctx.say(f"refused: {CATALOG}: {error}")
 
 
 def _replace(ctx: Context, database: PostgresLoader, states: list[HourState], held: dict) -> None:
-    """Stages the hours, and what their days say of the items that they touch; then swaps in one day after another."""
+    """Replace the hours in PostgreSQL: stage their events and the items that they change, then replace each day.
+
+    An item is staged with the attributes that its events of the day give it.
+    """
     days: dict[datetime, list[HourState]] = {}
     for state in states:
         days.setdefault(floor(state.hour, DAY), []).append(state)
@@ -104,7 +107,7 @@ def _replace(ctx: Context, database: PostgresLoader, states: list[HourState], he
         lost.setdefault(day, []).append(item)
     found = {row.hour: (row.rows, row.digest) for row in counted}
     staged = []
-    for day in sorted(days, reverse=True):  # what an earlier day says of an item then mostly changes nothing
+    for day in sorted(days, reverse=True):  # latest first: an earlier day then rarely changes items
         hours = {state.hour: (state.valid_rows, state.content_digest) for state in days[day]}
         due = {hour: found[hour] for hour in hours if hour in found}
         sent = (copied.get(day.date(), Staged()) for copied in (events, items))
@@ -113,7 +116,7 @@ def _replace(ctx: Context, database: PostgresLoader, states: list[HourState], he
 
 
 def _is_to_compare(state: HourState, hours: Window) -> bool:
-    """Whether PostgreSQL may not have what user_events holds: of a stopped hour, that is its earlier content."""
+    """Return whether PostgreSQL may differ from user_events, which has the earlier content of a stopped hour."""
     if state.status == "stopped":
         return state.valid_rows > 0
     return state.status == "committed" or (state.status == "loaded" and state.within(hours))
@@ -122,10 +125,11 @@ def _is_to_compare(state: HourState, hours: Window) -> bool:
 def _touched(
     ctx: Context, database: PostgresLoader, new: DataFrame, states: list[HourState], gone: list[tuple[date, int]]
 ) -> DataFrame:
-    """All events of the days, in hours that PostgreSQL holds then, of the items that come or go. Where a day comes
-    whole, these are its new events.
+    """Return all events of the days from which the items that gain or lose events are recomputed.
 
-    PostgreSQL's ledger says which hours these are: Delta's may call them committed still, or stopped.
+    These are the events in hours that PostgreSQL has after this load. If all such hours are loaded now, they are the
+    `new` events. PostgreSQL's ledger decides which hours it has: Delta's ledger may still call them committed, or
+    stopped.
     """
     coming = {state.hour for state in states}
     days = {floor(hour, DAY) for hour in coming}

@@ -1,7 +1,7 @@
-"""Optimize: joins the small files that hourly writes left in closed days, for one part of the warehouse.
+"""Optimize: compact the small files that hourly writes left in closed days, for one writer.
 
-Reads and writes the tables of the part (collection or preprocessing); rows stay as they are. No other run writes the
-part meanwhile.
+Reads and writes the tables of the writer (collection or preprocessing); rows do not change. No other run writes these
+tables meanwhile.
 """
 
 import sys
@@ -14,9 +14,11 @@ from spark_jobs.settings import load
 
 
 def main() -> int:
-    """Prints one line of JSON: the days joined, and each table's files before and after."""
+    """Print one line of JSON: the number of compacted days, and each table's number of files before and after."""
     options = parser("spark-submit spark_jobs/jobs/optimize_tables.py", __doc__)
-    options.add_argument("--part", choices=compaction.WRITERS, type=Writer, required=True, help="whose tables")
+    options.add_argument(
+        "--part", choices=compaction.WRITERS, type=Writer, required=True, help="compact this writer's tables"
+    )
     arguments = options.parse_args()
     chosen = tables_of_days(arguments.part)
     settings, name = load(arguments.set), f"optimize_{arguments.part}"

@@ -1,7 +1,8 @@
-"""Remove duplicates: one row for each user, item, event type and minute.
+"""Remove duplicates: keep one row for each user, item, event type and minute.
 
-Takes the days of the range and built days whose events changed since. Days that fail stay as they were (exit code 3).
-Reads user_events; writes deduped_events, day_builds, day_status; joins small files of closed days.
+Builds the days of the range, and other built days whose events have changed. Days that fail stay as they were (exit
+code 3). Reads user_events; writes deduped_events, day_builds, day_status; compacts the small files that hourly writes
+left in the days it builds.
 """
 
 import sys
@@ -34,13 +35,16 @@ JOB = flow.REMOVE_DUPLICATES
 
 
 def run(ctx: Context, days: Window) -> Summary:
-    """Rebuilds what is due, keeps what fails as it was, proves user_events = deduped_events + dropped."""
+    """Rebuild the stale days, and prove user_events = deduped_events + dropped.
+
+    Raises QualityError where days fail their verdict; these stay as they were.
+    """
     undo_unrecorded(ctx, tables.DEDUPED_EVENTS)
     exempt = ctx.settings.duplicates.exempt_types
     inputs = {day: (digest, digest) for day, digest in ctx.ledger.day_inputs().items()}
     plan = find_stale_days(ctx, JOB.name, days, inputs, exempt)
     if not plan.days:
-        ctx.ledger.refresh_days()  # an attempt may have ended just before it did
+        ctx.ledger.refresh_days()  # an earlier attempt may have ended before it did this
         return {"days_built": 0}
     for table in flow.tables_of_days(flow.Writer.COLLECTION):
         compact(ctx.storage, table, plan.days)
@@ -48,7 +52,7 @@ def run(ctx: Context, days: Window) -> Summary:
     plan = replace(plan, reads=versions_to_read(ctx, source))
     events = ctx.storage.read(source, plan.reads[source.name]).where(in_days(plan.days))
     events = rank_duplicates(events, table.key_columns(), plan.days, _rows(ctx, plan.days))
-    events = events.persist(StorageLevel.MEMORY_AND_DISK)  # counted, judged, then written: one shuffle for all
+    events = events.persist(StorageLevel.MEMORY_AND_DISK)  # counted, validated, then written: one shuffle for all
     try:
         deduped = keep_latest(events, exempt)
         by_type = count_dropped(events, table.named_key(), exempt).toPandas()
@@ -107,7 +111,10 @@ def _summary(by_type: pd.DataFrame) -> Summary:
 
 
 def _prove(ctx: Context, passing: list, counts: dict[str, dict]) -> None:
-    """user_events = deduped_events + dropped, with the rows that Delta has committed."""
+    """Prove user_events = deduped_events + dropped, from the rows that Delta has committed.
+
+    Raises IdentityError where a day does not have the rows that were kept.
+    """
     found = ctx.storage.count_by_day(tables.DEDUPED_EVENTS, passing)
     for day in (str(day.date()) for day in passing):
         due = counts.get(day, {"rows_out": 0})["rows_out"]

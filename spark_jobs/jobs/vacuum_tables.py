@@ -1,6 +1,6 @@
-"""Vacuum: removes files that no table needs and no rebuild may ask for, old logs and verdicts; PostgreSQL's VACUUM.
+"""Vacuum: remove files that no table and no rebuild needs, old logs and old verdicts; run VACUUM in PostgreSQL.
 
-Reads every table's log and changes no row; safe beside running jobs.
+Reads every table's log and changes no row; safe while other jobs run.
 """
 
 import sys
@@ -15,7 +15,7 @@ from spark_jobs.settings import load
 
 
 def main() -> int:
-    """Prints what each table takes before and after, then one line of JSON with the same figures."""
+    """Print the size of each table before and after, then one line of JSON with the same figures."""
     settings = load(parser("spark-submit spark_jobs/jobs/vacuum_tables.py", __doc__).parse_args().set)
     with failure_in_metrics(settings.paths.metrics, "vacuum_tables"):
         ctx = context(settings, spark_session("vacuum_tables"))

@@ -1,6 +1,6 @@
-"""Validate: every row gets its reasons, every hour its verdict; good rows to user_events, bad ones to rejected_events.
+"""Validate: check every row and every hour; good rows go to user_events, bad ones with reasons to rejected_events.
 
-Takes the hours of the range and every dirty one. Hours that fail stay as they were (exit code 3).
+Validates every dirty hour, and the stopped hours of the range. Hours that fail stay as they were (exit code 3).
 Reads raw_events; writes user_events, rejected_events, hour_status, day_status.
 """
 
@@ -19,10 +19,11 @@ JOB = flow.VALIDATE_DATA_QUALITY
 
 
 def run(ctx: Context, hours: Window) -> Summary:
-    """Judges what is dirty or was stopped within the range, commits what passes, proves the count.
+    """Validate what is dirty, or stopped within the range; commit what passes; prove the counts.
 
-    With the option `again`, every hour of the range and all undated rows: what a change of settings asks for. With
-    `requeue`, whatever has rejected rows: those that are good by now leave rejected_events.
+    Option `again`: also every hour of the range and all undated rows, after a change of settings. Option `requeue`:
+    also everything with rejected rows; rows that are good now move out of rejected_events. Raises QualityError where
+    hours are stopped, after the others are committed.
     """
     again, requeue = ctx.option("again"), ctx.option("requeue")
     states = ctx.ledger.states(
@@ -57,7 +58,7 @@ def _rejected(ctx: Context, states: list[HourState]) -> int:
 if __name__ == "__main__":
     flags = [
         ("accept-rejects=", "admit hours with too many rejected rows, and record this reason"),
-        ("again", "judge what is already judged too, after a change of settings"),
-        ("requeue", "judge again whatever has rejected rows, after their file or a rule was mended"),
+        ("again", "also validate again what is already validated, after a change of settings"),
+        ("requeue", "validate again everything with rejected rows, after a fix to their file or to a rule"),
     ]
     sys.exit(command_line.run_job(JOB, __doc__, flags))

@@ -1,8 +1,8 @@
-"""Wait: is each hour of the days loaded or empty?
+"""Wait: check that each hour of the days is loaded or empty.
 
-Ends with exit code 4 while hours are missing; from `schedule.wait_hours` past midnight on it says which days are
-incomplete and ends well, so that they are built with what there is: at least one loaded hour. Reads landed_files and
-hour_status; writes day_status.
+Exit code 4 while hours are missing. After `schedule.wait_hours` past midnight, it reports the incomplete days and
+succeeds if at least one hour is loaded, so that the days are built from the hours that are there. Reads landed_files
+and hour_status; writes day_status.
 """
 
 import sys
@@ -20,7 +20,10 @@ JOB = flow.WAIT_FOR_DATA_COLLECTION
 
 
 def run(ctx: Context, days: Window) -> Summary:
-    """The days' hours by state. Raises NotArrivedError while some are missing and the limit has not passed."""
+    """Count complete and incomplete days.
+
+    Raises NotArrivedError while hours are missing and the limit has not passed, and after it where no hour is loaded.
+    """
     ctx.ledger.refresh_days()
     known = {windows.parse_day(row["day"]): row for row in ctx.ledger.days()}
     missing = _missing(ctx, days, known)
@@ -34,12 +37,12 @@ def run(ctx: Context, days: Window) -> Summary:
     if waiting and not any(known[day]["hours_loaded"] for day in days.starts() if day in known):
         raise NotArrivedError(f"no hour of {windows.describe(waiting, DAY)} is loaded yet; there is nothing to build.")
     if waiting:
-        ctx.say(f"incomplete: {_hours(missing)} missing of {windows.describe(waiting, DAY)}; going on.")
+        ctx.say(f"incomplete: {_hours(missing)} missing of {windows.describe(waiting, DAY)}; continuing without.")
     return {"days_complete": len(missing) - len(waiting), "days_incomplete": len(waiting)}
 
 
 def _missing(ctx: Context, days: Window, known: Mapping[datetime, Mapping]) -> dict[datetime, int]:
-    """Missing hours of each day. A day without any row is empty as a whole where later data has landed."""
+    """Count the missing hours of each day. A day without any row has no missing hours if later data has landed."""
     absent = ctx.ledger.missing_hours(Window(days.start, days.end, HOUR))
     begin = min((window.start for window in absent), default=days.end)
     without_rows = {day: HOURS_A_DAY if day >= begin else 0 for day in days.starts() if day not in known}

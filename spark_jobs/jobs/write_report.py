@@ -1,4 +1,4 @@
-"""Report: the last run in pictures, made from the tables as they are; one page that opens from disk.
+"""Report: show the last run in charts, drawn from the current tables; one page that opens from disk.
 
 Reads every table and the verdicts; writes paths.reports.
 """
@@ -17,9 +17,9 @@ from spark_jobs.settings import load
 
 
 def main() -> int:
-    """Writes the page and prints its address; with `--open` it is shown where there is a screen."""
+    """Write the page and print its path; with `--open`, open it in a browser if there is a screen."""
     options = parser("spark-submit spark_jobs/jobs/write_report.py", __doc__)
-    options.add_argument("--open", action="store_true", help="show it where there is a screen")
+    options.add_argument("--open", action="store_true", help="open the page in a browser if there is a screen")
     arguments = options.parse_args()
     settings = load(arguments.set)
     with failure_in_metrics(settings.paths.metrics, "write_report"):

@@ -1,1 +1,1 @@
-"""What the warehouse knows of itself: its files, hours, days and builds, and what follows from their rows."""
+"""The ledger: the warehouse's records of files, hours, days and builds, and what is derived from them."""

@@ -1,27 +1,30 @@
-"""What remove_duplicates counts of each day for later steps and the report: names and values in `day_builds.counts`."""
+"""The counts of remove_duplicates for each day, for later steps and the report: entries of `day_builds.counts`."""
 
 from collections.abc import Iterable, Mapping
 
 from spark_jobs.ledger.rule_versions import VERSIONS
 from spark_jobs.transforms.impute import MISSING
 
-DROPPED, WITHOUT = "dropped_", "without_"  # before an event type; before a column
-RULES = "repair_rules"  # the version of the rules that say when a value is missing
+DROPPED, WITHOUT = "dropped_", "without_"  # prefixes of an event type and of a column
+RULES = "repair_rules"  # the version of the rules that define a missing value
 
 
 def to_counts(dropped: Mapping[str, int], missing: Mapping[str, int]) -> dict[str, int]:
-    """A day's counts from its dropped duplicates by event type and its kept events without a value by column."""
+    """Return a day's counts: dropped duplicates by event type, and kept events without a value by column."""
     by_type = {f"{DROPPED}{name}": rows for name, rows in dropped.items()}
     return by_type | {f"{WITHOUT}{name}": rows for name, rows in missing.items()} | {RULES: VERSIONS["repair"]}
 
 
 def dropped_by_type(counts: Mapping[str, str]) -> dict[str, int]:
-    """The dropped duplicates by event type; empty where an older version of the project built the day."""
+    """Return the dropped duplicates by event type; empty where an older version of the project built the day."""
     return {name.removeprefix(DROPPED): int(rows) for name, rows in counts.items() if name.startswith(DROPPED)}
 
 
 def columns_to_fill(days: Iterable[Mapping[str, str]]) -> list[str]:
-    """The columns in which an event of these days may have no value: all, unless today's rules counted none."""
+    """Return the columns in which events of these days may have no value.
+
+    If other rules than the current ones counted one of the days, these are all columns of MISSING.
+    """
     days = list(days)
     if any(counts.get(RULES) != str(VERSIONS["repair"]) for counts in days):
         return list(MISSING)

@@ -1,4 +1,4 @@
-"""The ledger's files by their identity, whatever spelling of their path the ledger has."""
+"""The ledger's files by their identity, which does not depend on the spelling of the path in the ledger."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -9,25 +9,28 @@ from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
 from spark_jobs.sources.file_rows import Row
 from spark_jobs.sources.listing import Found
 
-READ_AGAIN = 0  # a rule version: the file is read again by the next landing, whether it changed or not
+READ_AGAIN = 0  # a rule version: the next landing reads the file again, even if it has not changed
 
 
 @dataclass(frozen=True)
 class KnownFiles:
-    """Ledger rows by identity; `spelled`: the path under which the ledger has each; `repeated`: further rows of a file
-    that has one already, because an earlier version landed it under two paths."""
+    """Ledger rows by file identity.
+
+    `spelled`: the path under which the ledger has each file. `repeated`: further rows of a file that already has one,
+    because an earlier version of the project landed it under two paths.
+    """
 
     rows: dict[str, Row]
     spelled: dict[str, str]
     repeated: list[Row]
 
     def next_id(self) -> int:
-        """The first number that no file ever had."""
+        """Return the first number that no file ever had."""
         return max((row["file_id"] for row in [*self.rows.values(), *self.repeated]), default=0) + 1
 
 
 def known_files(ledger: Iterable[Row]) -> KnownFiles:
-    """The rows of landed_files by identity. Of several rows of a file the first with rows counts."""
+    """Return the rows of landed_files by identity. Of several rows of a file the first one with landed rows is used."""
     rows: dict[str, Row] = {}
     spelled: dict[str, str] = {}
     repeated: list[Row] = []
@@ -41,13 +44,13 @@ def known_files(ledger: Iterable[Row]) -> KnownFiles:
 
 
 def is_parsed_by_older_rules(row: Row) -> bool:
-    """Whether rows of the file were parsed by older rules than those of now."""
+    """Return whether the file has rows that were parsed by older rules than the current ones."""
     version = FIRST if row["rule_version"] is None else row["rule_version"]
     return row["rows"] > 0 and READ_AGAIN < version < VERSIONS["parsing"]
 
 
 def to_read_again(known: Mapping[str, Row], outdated: bool) -> set[str]:
-    """The files that are read whether they changed or not; with `outdated` also those that older rules parsed."""
+    """Return the files to read even if they have not changed; with `outdated` also those that older rules parsed."""
     return {
         path
         for path, row in known.items()
@@ -56,19 +59,19 @@ def to_read_again(known: Mapping[str, Row], outdated: bool) -> set[str]:
 
 
 def name_as_landed(present: Iterable[Found], known: Mapping[str, Row]) -> list[Found]:
-    """Files under the names by which they first landed: these say whether a file is gzip."""
+    """Return the files under the names of their first landing: the name decides whether a file is gzip."""
     return [
         replace(file, name=row["name"]) if (row := known.get(file.path)) and row["digest"] else file for file in present
     ]
 
 
 def landed_name(row: Row) -> str:
-    """The name under which a file first landed."""
+    """Return the name under which a file first landed."""
     return row.get("name") or base_name(row["path"])
 
 
 def missing_files(known: Mapping[str, Row], present: Iterable[Found], folder: str) -> set[str]:
-    """Known files that exist no more. Of a remote file that is known only where its folder was listed."""
+    """Return the known files that no longer exist. A remote file is reported only if its folder was listed."""
     here, inside = {file.path for file in present}, canonical(folder).rstrip("/") + "/"
     others = [path for path in known if path not in here]
     return {path for path in others if (path.startswith(inside) if is_remote(path) else not os.access(path, os.F_OK))}

@@ -1,7 +1,7 @@
-"""The ledger: reads and writes of landed_files, hour_status, day_builds and day_status.
+"""The ledger: reads and writes landed_files, hour_status, day_builds and day_status.
 
-Small tables, held in memory until their version changes; a write replaces the month (or the step) that it touches.
-Here it is decided which version of a table a reader takes next to writers: `Ledger.version`.
+The tables are small. Their rows are cached in memory until the version of the table changes. A write replaces the month
+(or the step) that it touches. `Ledger.version` decides which version of a table a reader uses while others write.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -24,7 +24,7 @@ PINNED = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY
 
 
 class Ledger:
-    """What landed, what was judged, what was loaded, what was built."""
+    """The records of what landed, what was validated, what was loaded and what was built."""
 
     def __init__(self, storage: Storage, writer: TableWriter | None = None):
         self.storage, self._writer = storage, writer
@@ -32,13 +32,16 @@ class Ledger:
         self._versions: dict[str, int] | None = None  # of a pinned ledger
 
     def written_by(self, writer: TableWriter) -> "Ledger":
-        """The same ledger with the right to write it."""
+        """Return the same ledger with the right to write it."""
         other = Ledger(self.storage, writer)
         other._held, other._versions = self._held, self._versions
         return other
 
     def pinned(self) -> "Ledger":
-        """The ledger as it is now, for a reader next to writers: its rows and the versions that they name stay."""
+        """Return the ledger as it is now, for a reader next to writers.
+
+        Its rows and the table versions that they name no longer change.
+        """
         if self._versions is not None:
             return self
         pinned = Ledger(self.storage)
@@ -47,8 +50,11 @@ class Ledger:
         return pinned
 
     def version(self, table: Table) -> int:
-        """The version of a table to read: the one that the ledger's latest rows name; the latest where they name none
-        (an older warehouse, a table of the ledger) or that can no longer be read. NOTHING: nothing is recorded yet."""
+        """Return the version of a table to read: the one that the ledger's latest rows name.
+
+        It is the latest version where the rows name none (an older warehouse, a table of the ledger) or where the named
+        version can no longer be read. NOTHING: nothing is recorded yet.
+        """
         if self._versions is None:
             return self._version(table)
         if table.name not in self._versions:
@@ -62,13 +68,20 @@ class Ledger:
         return named
 
     def named_version(self, table: Table) -> int | None:
-        """The version that the ledger's latest rows name; NOTHING: none is recorded yet; None: not kept then."""
+        """Return the version that the ledger's latest rows name.
+
+        NOTHING: nothing is recorded yet. None: the ledger keeps no version of the table, or kept none when the rows
+        were written.
+        """
         source = table_versions.SOURCES.get(table.name)
         return table_versions.find_named_version(table, self._rows(source[0])) if source else None
 
     def writes(self, of: Sequence[Table], written: Sequence[Table]) -> dict[str, int] | None:
-        """What a new row says of the tables `of` a writer: the present version of those `written` now, of the others
-        what the ledger named before. None: nothing is written, and an older warehouse named nothing."""
+        """Return the `writes` of a new row: a version for each table in `of`, the tables of its step.
+
+        Tables in `written`, which were written now, have their current version. The others have the version that the
+        ledger named before. None: nothing was written, and an older warehouse named no versions.
+        """
         before = {table.name: self.named_version(table) for table in of}
         if not written and None in before.values():
             return None
@@ -78,43 +91,43 @@ class Ledger:
         return {name: version for name, version in (before | now).items() if version != NOTHING}
 
     def files(self) -> list[dict[str, Any]]:
-        """All rows of landed_files, by file_id."""
+        """Return all rows of landed_files, ordered by file_id."""
         return sorted(self._rows(tables.LANDED_FILES), key=lambda row: row["file_id"])
 
     def record_files(self, rows: Iterable[dict[str, Any]], outdated: Collection[str] = ()) -> None:
-        """Write what became of files. Rows of `outdated` paths go: other rows have taken their place."""
+        """Write the outcome of files. Rows of `outdated` paths are removed, because other rows have replaced them."""
         self._put(tables.LANDED_FILES, rows, {(path,) for path in outdated})
 
     def states(self, wanted: Callable[[HourState], bool] = lambda state: True) -> list[HourState]:
-        """The hours that landed or were judged and that are wanted, in order of time."""
+        """Return the wanted hours of those that landed or were validated, ordered by time."""
         found = status.states(self._rows(tables.LANDED_FILES), self._rows(tables.HOUR_STATUS))
         return [state for state in found if wanted(state)]
 
     def landed_span(self) -> tuple[datetime, datetime] | None:
-        """The first hour with rows, and the latest that is not later than now; None where there is none."""
+        """Return the first hour with rows, and the latest that is not later than now; None where there is none."""
         states, present = self.states(), now()
         hours = [state.hour for state in states if state.hour and state.landed_rows]
         latest = status.latest_hour(states, present)
         return (hours[0], latest) if latest else None
 
     def first_hour(self) -> datetime | None:
-        """The first hour with rows, also one that is later than now; None where there is none."""
+        """Return the first hour with rows, even if it is later than now; None where there is none."""
         return next((state.hour for state in self.states() if state.hour and state.landed_rows), None)
 
     def missing_hours(self, hours: Window) -> list[Window]:
-        """The hours of a window that have no rows, where nothing later has landed."""
+        """Return the hours of a window that have no rows and after which nothing has landed."""
         states = self.states()
         return status.missing_hours(states, hours, status.latest_hour(states, now()))
 
     def record_hours(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Writes ledger rows of hours; what a row leaves out gets its neutral value."""
+        """Write ledger rows of hours. A column that a row omits gets its neutral value."""
         nothing = {"raw_rows": 0, "valid_rows": 0, "rejected_rows": 0, "reasons": {}, "warnings": []}
         nothing |= {"raw_digest": status.NO_CONTENT, "content_digest": status.NO_CONTENT, "updated_at": now()}
         nothing |= {"writes": {}}
         self._put(tables.HOUR_STATUS, (nothing | row | {"month": status.month_of(row["unit"])} for row in rows))
 
     def hours(self) -> list[dict[str, Any]]:
-        """All rows of hour_status."""
+        """Return all rows of hour_status."""
         return self._rows(tables.HOUR_STATUS)
 
     def mark_loaded(self, states: Iterable[str]) -> None:
@@ -124,37 +137,38 @@ class Ledger:
         self._put(tables.HOUR_STATUS, (row | {"status": "loaded", "updated_at": now()} for row in rows))
 
     def day_inputs(self) -> dict[datetime, str]:
-        """Each day (midnight, UTC) with committed content, and the digest that a build of it starts from."""
+        """Return each day (midnight, UTC) with committed content, and the digest of the input of its build."""
         return {_midnight(day): digest for day, digest in status.day_inputs(self.states()).items()}
 
     def builds(self, step: str) -> dict[datetime, dict[str, Any]]:
-        """What `step` last did, by day (midnight, UTC)."""
+        """Return the last result of `step` for each day (midnight, UTC)."""
         return {_midnight(row["day"]): row for row in self._rows(tables.DAY_BUILDS) if row["step"] == step}
 
     def last_build(self, step: str) -> dict[str, Any] | None:
-        """What `step` did last of all; None where it never ran."""
+        """Return the latest result of `step` over all days; None where it never ran."""
         return max(self.builds(step).values(), key=lambda row: row["built_at"], default=None)
 
     def record_builds(self, step: str, rows: Iterable[dict[str, Any]]) -> None:
-        """Writes what a step did for each day (key `day`: a date)."""
+        """Write the result of a step for each day (key `day`: a date)."""
         self._put(tables.DAY_BUILDS, ({"step": step, "built_at": now(), "counts": {}} | row for row in rows))
 
     def renew_writes(self, step: str, day: datetime, *written: Table) -> None:
-        """Write into the row of a build that these of its tables were written once more, and are right now."""
+        """Record in the row of a build the current versions of these tables, which were written again."""
         row = self.builds(step)[day]
-        if row["writes"] is not None:  # else nothing is named, and readers take the latest
+        if row["writes"] is not None:  # otherwise the row names no version, and readers use the latest
             again = {table.name: self.storage.version(table) for table in written}
             self._put(tables.DAY_BUILDS, [row | {"writes": row["writes"] | again}])
 
     def days(self) -> list[dict[str, Any]]:
-        """All rows of day_status, by day."""
+        """Return all rows of day_status, ordered by day."""
         return sorted(self._rows(tables.DAY_STATUS), key=lambda row: row["day"])
 
     def refresh_days(self) -> None:
-        """Derives day_status anew; writes only where something changed.
+        """Derive day_status again, and write it only where something changed.
 
-        Collection and preprocessing may both do so at once: whoever finds that the other has gone on meanwhile looks
-        again, so that the last word rests on all of both. Raises BusyError if that never settles.
+        Collection and preprocessing may do this at the same time. If one finds that the other has changed the ledger
+        meanwhile, it derives the rows again, so that the final rows include the changes of both. Raises BusyError after
+        ATTEMPTS changes.
         """
         sources = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS)
         for _ in range(ATTEMPTS):
@@ -172,7 +186,7 @@ class Ledger:
 
     def _to_write(self) -> TableWriter:
         if self._writer is None:
-            raise PipelineError("the ledger was opened to be read, and nothing may be written into it.")
+            raise PipelineError("the ledger was opened read-only; nothing can be written to it.")
         return self._writer
 
     def _rows(self, table: Table) -> list[dict[str, Any]]:
@@ -180,15 +194,15 @@ class Ledger:
             return self._held[table.name][1]
         version = self.storage.version(table)
         if self._held.get(table.name, (None, []))[0] != version:
-            missing = dict.fromkeys(table.columns)  # in a warehouse that is not upgraded yet
+            missing = dict.fromkeys(table.columns)  # from a warehouse that is not upgraded yet
             self._held[table.name] = (version, [missing | row for row in self.storage.rows(table)])
         return self._held[table.name][1]
 
     def _put(self, table: Table, changed: Iterable[dict[str, Any]], outdated: Collection[tuple] = ()) -> None:
-        """Replace rows of the same key, add others, leave out `outdated` keys; the partitions touched are rewritten.
+        """Replace rows of the same key, add others and remove `outdated` keys.
 
-        What a row leaves out is null. What is held stays right without another read: only the holder of the lock
-        writes these partitions.
+        Rewrites the partitions that are touched. A column that a row omits is null. The cached rows remain correct
+        without another read, because only the holder of the lock writes these partitions.
         """
         whole = [{name: row.get(name) for name in table.columns} for row in changed]
         new = {_key(table, row): row for row in whole}

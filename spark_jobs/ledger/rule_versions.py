@@ -1,8 +1,9 @@
 """The version of each step's rules, from parsing to item features.
 
-Raise a version when a rule is corrected, so that the same input gives another result. What a build rests on then
-differs, as after a changed setting: the next run over a day, or the next snapshot, builds it again. Nothing outside of
-a run's window is built for that reason, and no file is landed again by itself: `make status` names both.
+Raise a version when a corrected rule gives another result for the same input. The digest of a build's inputs then
+differs, as after a changed setting, and the next run over a day, or the next snapshot, builds it again. A run does not
+build anything outside of its window for that reason, and no file is landed again automatically: `make status` reports
+both.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,34 +22,38 @@ VERSIONS = {
     "user_features": 1,
     "item_features": 1,
 }
-FIRST = 1  # what a row of the ledger without a version was made by
+FIRST = 1  # the version of a ledger row that has none
 OF_STEP = {job.name: job.rules for job in DAILY}
 
 
 def versions_of(step: str) -> dict[str, int]:
-    """The versions that a build of the step has now."""
+    """Return the current versions of the rules that a build of the step uses."""
     return {name: VERSIONS[name] for name in OF_STEP[step]}
 
 
 def is_outdated(step: str, recorded: Mapping[str, int] | None) -> bool:
-    """Whether older rules made a build. `recorded`: the versions in its ledger row, None: the first ones."""
+    """Return whether older rules produced a build.
+
+    `recorded`: the versions in its ledger row; None: the first ones.
+    """
     return any(recorded_version(recorded, name) < VERSIONS[name] for name in OF_STEP[step])
 
 
 def recorded_version(recorded: Mapping[str, int] | None, name: str) -> int:
-    """The version that a ledger row has of a step's rules."""
+    """Return the version of a step's rules in a ledger row."""
     return (recorded or {}).get(name, FIRST)
 
 
 def build_digest(step: str, content: Any, settings: Iterable[Any], recorded: Mapping[str, int] | None = None) -> str:
-    """What a build rests on: content, settings and rules. `recorded`: under these versions; None: under those of now.
+    """Return the digest of what a build depends on: content, settings and rules.
 
-    First versions leave no mark, so that builds from before there were versions are as they should be.
+    `recorded`: the rule versions to use; None: the current ones. First versions add nothing to the digest, so that
+    builds from before there were versions remain valid.
     """
     return fingerprint(content, *settings, *marks(step, versions_of(step) if recorded is None else recorded))
 
 
 def marks(step: str, versions: Mapping[str, int]) -> list[str]:
-    """What the versions add to the settings that a build rests on."""
+    """Return what the rule versions add to the settings that a build depends on."""
     raised = {name: recorded_version(versions, name) for name in OF_STEP[step]}
     return [f"{name}={version}" for name, version in raised.items() if version > FIRST]

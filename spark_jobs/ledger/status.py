@@ -1,4 +1,4 @@
-"""The states of hours and days, derived from the ledger's rows: plain values in, plain values out."""
+"""The states of hours and days, derived from the ledger's rows. Input and output are plain values."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class HourState:
-    """An hour (or a file's undated rows): what landed and what the ledger says of it. `status` None: never judged."""
+    """An hour (or a file's undated rows): what landed, and what the ledger records of it.
+
+    `status` None: never validated.
+    """
 
     window_key: str
     hour: datetime | None
@@ -34,36 +37,39 @@ class HourState:
 
     @property
     def has_rows(self) -> bool:
-        """Whether rows have landed, or were there when it was last judged."""
+        """Return whether rows have landed, or had landed when the hour was last validated."""
         return self.landed_rows > 0 or self.valid_rows + self.rejected_rows > 0
 
     @property
     def dirty(self) -> bool:
-        """Never judged, or changed since. An hour whose rows are gone is dirty until it is judged as such."""
+        """Return whether the hour was never validated, or has changed since.
+
+        An hour whose rows are gone is dirty until it is validated again.
+        """
         return self.raw_digest != self.landed_digest
 
     def within(self, window: Window) -> bool:
-        """Whether it is an hour of the window."""
+        """Return whether it is an hour of the window."""
         return self.hour is not None and window.start <= self.hour < window.end
 
 
 def fingerprint(*values: Any) -> str:
-    """A digest of contents and settings: what an unchanged build would be built from again."""
+    """Return a digest of contents and settings. It is the same for two builds from the same input."""
     return hashlib.sha256("|".join(map(str, values)).encode()).hexdigest()
 
 
 def window_key(hour: datetime | None, file_id: int | None = None) -> str:
-    """The ledger's key: 2019-10-01T00 for an hour, undated:3 for the rows of file 3 without a usable time."""
+    """Return the ledger's key: 2019-10-01T00 for an hour, undated:3 for the rows of file 3 without a usable time."""
     return name(hour, HOUR) if hour else f"{UNDATED}:{file_id}"
 
 
 def month_of(key: str) -> str:
-    """The partition of an hour in hour_status: 2019-10, or undated."""
+    """Return the partition of an hour in hour_status: 2019-10, or undated."""
     return UNDATED if key.startswith(UNDATED) else key[:7]
 
 
 def states(files: Iterable[Row], hours: Iterable[Row]) -> list[HourState]:
-    """Rows of landed_files and of hour_status to hours, in order of time, undated ones last."""
+    """Return the hours from rows of landed_files and of hour_status, ordered by time, undated ones last."""
     landed: dict[str, tuple[datetime | None, int | None, list[Row]]] = {}
     for file in files:
         for entry in file["hours"]:
@@ -83,9 +89,9 @@ def _state(key: str, landed: tuple[datetime | None, int | None, list[Row]] | Non
 
 
 def day_inputs(found: Iterable[HourState]) -> dict[date, str]:
-    """For each day with committed content, the digest of what user_events holds of it.
+    """Return, for each day with committed content, the digest of what user_events has of it.
 
-    A stopped hour counts with the content that stands from before.
+    A stopped hour counts with its existing content.
     """
     held: dict[date, list[str]] = {}
     for state in found:
@@ -95,24 +101,31 @@ def day_inputs(found: Iterable[HourState]) -> dict[date, str]:
 
 
 def latest_hour(found: Iterable[HourState], until: datetime) -> datetime | None:
-    """The latest hour with rows that is not later than `until`: hours without rows before it are empty."""
+    """Return the latest hour with rows that is not later than `until`.
+
+    Hours without rows before it count as empty.
+    """
     return max(
         (state.hour for state in found if state.hour and state.landed_rows and state.hour <= until), default=None
     )
 
 
 def missing_hours(found: Iterable[HourState], hours: Window, latest: datetime | None) -> list[Window]:
-    """The hours of a window that have no rows and are not empty either, as windows. Costs the rows, not the span."""
+    """Return the hours of a window that have no rows and are not empty either, as windows.
+
+    The cost depends on the number of rows, not on the length of the window.
+    """
     begin = max(hours.start, latest + HOUR) if latest else hours.start
     taken = [state.hour for state in found if state.hour and state.has_rows]
     return gaps(Window(begin, hours.end, HOUR), taken) if begin < hours.end else []
 
 
 def day_status(found: Iterable[HourState], builds: Iterable[Row], latest: datetime | None) -> list[Row]:
-    """Hours and rows of day_builds to rows of day_status, one for each day with an hour that has, or had, rows.
+    """Return the rows of day_status, one for each day with an hour that has, or had, rows.
 
-    An hour counts as loaded only while PostgreSQL has what landed. One without rows is empty before `latest`, the last
-    hour that landed. A day is dirty when an hour is, or when cleaned_events was built from other content.
+    An hour counts as loaded only while PostgreSQL has the content that landed. An hour without rows is empty before
+    `latest`, the last hour that landed. A day is dirty when one of its hours is dirty, or when cleaned_events was built
+    from other content.
     """
     found = list(found)
     by_day: dict[date, list[HourState]] = {}

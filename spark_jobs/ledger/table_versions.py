@@ -1,4 +1,4 @@
-"""Which version of each table the ledger's rows name: what a reader next to writers takes. Plain values, no Spark."""
+"""The version of each table that the ledger's rows name, for readers next to writers. Plain values, no Spark."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from spark_jobs.delta.log import NOTHING
 from spark_jobs.flow import JOBS
 from spark_jobs.tables import Table
 
-# The ledger table, and the step in day_builds, whose rows name the versions of a table, by the table's name.
+# By table name: the ledger table whose rows name the table's versions, and the step for rows of day_builds.
 SOURCES = {
     table.name: (job.versions_in, job.name if job.versions_in is tables.DAY_BUILDS else None)
     for job in JOBS
@@ -17,10 +17,10 @@ SOURCES = {
 
 
 def find_named_version(table: Table, rows: Iterable[Mapping[str, Any]]) -> int | None:
-    """The latest version of the table that these rows of its ledger table name.
+    """Return the latest version of the table that these rows of its ledger table name.
 
-    NOTHING: its writer has recorded nothing yet, or no rows of it. None: an older version of the project wrote the
-    rows, which named no versions.
+    NOTHING: its writer has recorded nothing yet, or no rows of the table. None: an older version of the project wrote
+    the rows, which name no versions.
     """
     ledger, step = SOURCES[table.name]
     chosen = [row for row in rows if step is None or row["step"] == step]

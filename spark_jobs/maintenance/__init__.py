@@ -1,1 +1,1 @@
-"""What a warehouse needs once a week."""
+"""The weekly maintenance of a warehouse."""

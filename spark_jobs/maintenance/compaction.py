@@ -1,4 +1,4 @@
-"""Join the small files that hourly writes left in closed days."""
+"""Compaction of the small files that hourly writes left in closed days."""
 
 from spark_jobs.context import Context, Summary
 from spark_jobs.delta.files import compact
@@ -7,13 +7,14 @@ from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.session import now
 from spark_jobs.windows import DAY, floor, parse_day
 
-WRITERS = tuple(writer for writer in Writer if tables_of_days(writer))  # those that leave small files
+WRITERS = tuple(writer for writer in Writer if tables_of_days(writer))  # the writers that leave small files
 
 
 def compact_closed_days(ctx: Context, writer: Writer) -> Summary:
-    """Join the small files of the writer's closed days: complete, and before today. The caller holds its lease.
+    """Compact the small files of the writer's closed days: complete, and before today.
 
-    What a killed attempt left is taken back first, while the files that this needs are still there.
+    The caller holds the writer's lease. Changes that a killed attempt left are undone first, while the files needed for
+    that still exist.
     """
     chosen = tables_of_days(writer)
     undo_unrecorded(ctx.write_as(writer), *chosen)

@@ -1,4 +1,4 @@
-"""Remove what nobody needs any more: old files, logs, lineage events and verdicts."""
+"""Removal of what nobody needs any more: old files, logs, lineage events and verdicts."""
 
 import os
 import time
@@ -14,15 +14,18 @@ from spark_jobs.settings.types import Paths
 from spark_jobs.validation import great_expectations
 
 DAY_HOURS, DAY_SECONDS = 24, 86400
-# The DAGs of this project (dags/*.py): an Airflow may have others, whose logs are not ours to remove.
+# The DAGs of this project (dags/*.py). An Airflow may have others, whose logs must not be removed.
 DAGS = ("data_collection_pipeline", "data_preprocessing_pipeline", "data_maintenance_pipeline", "run_report")
 OURS, EVENTS = "error-*.txt", "*.ndjson"
-GROWING = "airflow.ndjson"  # of the events, the file that Airflow appends to; Spark has one for each run
+GROWING = "airflow.ndjson"  # the events file that Airflow appends to; Spark writes one for each run
 
 
 def remove_unneeded(ctx: Context) -> Summary:
-    """Removes what nobody needs any more. Of a table, what was replaced longer ago than builds can be repeated and a
-    day: longer than any run that may still read it."""
+    """Remove what nobody needs any more.
+
+    Files of a table are removed if they were replaced longer ago than the days in which builds can be repeated, plus
+    one day. That is longer than any run that may still read them.
+    """
     kept = ctx.settings.retention
     for table in tables.ALL:
         vacuum(ctx.storage, table, (kept.rebuild_days + 1) * DAY_HOURS)
@@ -37,13 +40,16 @@ def remove_unneeded(ctx: Context) -> Summary:
 
 
 def _rotate(path: Path) -> None:
-    """Sets the file aside, so that it can grow old. Airflow opens it anew for each event, and none is lost."""
+    """Rename the file, so that it can reach the age of removal.
+
+    Airflow opens the file again for each event, so that no event is lost.
+    """
     if path.exists():
         path.replace(path.with_stem(f"{path.stem}-{now():%Y%m%dT%H%M%S}"))
 
 
 def _old_logs(paths: Paths, days: int) -> Iterator[Path]:
-    """Traces of our own, events of lineage, and logs of our own tasks where this runs below Airflow."""
+    """Yield old files: error traces, lineage events, and the logs of this project's tasks if it runs under Airflow."""
     folder = Path(paths.logs)
     airflow = os.environ.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER") or f"{os.environ.get('AIRFLOW_HOME') or folder}/logs"
     before = time.time() - days * DAY_SECONDS

@@ -1,4 +1,4 @@
-"""What the tables take on disk, and how that has changed."""
+"""The storage that the tables use, and how it has changed."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,13 +11,13 @@ from spark_jobs.delta.files import FileUsage, measure_files
 
 
 def measure_tables(ctx: Context, chosen: Iterable[tables.Table] = tables.ALL) -> dict[str, FileUsage]:
-    """What each of the tables that exist takes."""
+    """Return the storage that each existing table uses."""
     return {table.name: measure_files(ctx.storage, table) for table in chosen if ctx.storage.exists(table)}
 
 
 def as_table(before: Mapping[str, FileUsage], after: Mapping[str, FileUsage]) -> Printed:
-    """The sizes as a table: each figure that changed as before → after."""
-    table = Printed(title="what the tables take", title_justify="left", box=box.SIMPLE_HEAD)
+    """Return the sizes as a table to print. A figure that changed is shown as before → after."""
+    table = Printed(title="table sizes", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("table")
     for heading in ("files", "MB", "MB on disk", "log entries", "checkpoint kB"):
         table.add_column(heading, justify="right", no_wrap=True)

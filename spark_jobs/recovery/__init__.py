@@ -1,1 +1,1 @@
-"""What a killed attempt left in the tables is taken back before the next one begins."""
+"""Recovery from a killed attempt: its unrecorded changes are undone before the next attempt begins."""

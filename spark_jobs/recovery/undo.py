@@ -1,4 +1,4 @@
-"""Commits taken back: what a killed attempt did to a table without an entry in the ledger."""
+"""Undo of commits: what a killed attempt did to a table without an entry in the ledger."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -18,16 +18,17 @@ from spark_jobs.errors import PipelineError
 from spark_jobs.tables import Table
 from spark_jobs.windows import parse_day
 
-UNDONE = "undone"  # the note of a commit that took others back
+UNDONE = "undone"  # the note of a commit that undid others
 NO_DATE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def undo_after(writer: TableWriter, table: Table, version: int) -> bool:
-    """Take back every change of rows later than `version`. True if there was any.
+    """Undo every change of rows later than `version`. Returns whether there was any.
 
-    The days that changed get the rows again that they had before the first change, by a commit under the lease: an
-    attempt that was superseded meanwhile takes nothing back. `version` itself is not read: files may have been joined
-    since, and those before may be gone. Raises PipelineError where those before the change are gone.
+    The changed days get back the rows that they had before the first change, by one commit under the lease. An attempt
+    that was superseded meanwhile therefore undoes nothing. `version` itself is not read, because files may have been
+    compacted since, and the earlier files may be gone. Raises PipelineError where the files from before the change are
+    gone.
     """
     storage = writer.storage
     first = _first_change(storage, table, version)
@@ -35,16 +36,16 @@ def undo_after(writer: TableWriter, table: Table, version: int) -> bool:
         return False
     where, earlier = _before(storage, table, first)
     failpoints.reach("undo.decided")
-    whole = storage.frame(table, []).unionByName(earlier, allowMissingColumns=True)  # a column may be newer
+    whole = storage.frame(table, []).unionByName(earlier, allowMissingColumns=True)  # a column may be new
     writer.replace(table, whole, where, note=UNDONE)
     return True
 
 
 def _before(storage: Storage, table: Table, first: int) -> tuple[str, DataFrame]:
-    """SQL that names the days that changed since the commit before `first`, and their rows as that one left them."""
+    """Return SQL that selects the days changed since the commit before `first`, and the rows of that commit there."""
     gone = (
-        f"{storage.path(table)}: version {first} has no entry in the ledger, and what was there before it is gone; put "
-        "the warehouse back from a copy, or make clean and land the files again."
+        f"{storage.path(table)}: version {first} has no entry in the ledger, and the rows from before it are gone; "
+        "restore the warehouse from a copy, or run make clean and land the files again."
     )
     try:
         before = storage.read(table, first - 1).inputFiles()
@@ -58,7 +59,7 @@ def _before(storage: Storage, table: Table, first: int) -> tuple[str, DataFrame]
 
 
 def _first_change(storage: Storage, table: Table, version: int) -> int | None:
-    """The first commit later than `version` that changed rows and was not taken back yet."""
+    """Return the first commit later than `version` that changed rows and is not undone; None where there is none."""
     if storage.version(table) <= version:
         return None
     columns = ("version", "operation", "operationMetrics", "userMetadata")
@@ -77,7 +78,7 @@ def _has_changed_files(metrics: dict[str, Any]) -> bool:
 
 
 def _days_of(table: Table, files: Iterable[str]) -> str:
-    """SQL that names the partitions of these files."""
+    """Return SQL that selects the partitions of these files."""
     values = {unquote(file.split("/")[-2]).partition("=")[2] for file in files}
     days = in_days(parse_day(date.fromisoformat(value)) for value in values - {NO_DATE})
     return f"{days} OR {table.partition} IS NULL" if NO_DATE in values else days

@@ -1,6 +1,7 @@
-"""Commits without a row in the ledger: what a killed attempt did to tables is taken back before the next one begins.
+"""Undo of commits without a row in the ledger: what a killed attempt did to tables.
 
-Otherwise the next commit to the table would publish it: the version that the ledger names then has these rows too.
+This happens before the next attempt begins. Otherwise the next commit to the table would publish these rows too,
+because they would be part of the version that the ledger then names.
 """
 
 from spark_jobs.context import Context
@@ -11,10 +12,10 @@ CREATED = 0  # the version of a table without rows
 
 
 def undo_unrecorded(ctx: Context, *of: Table) -> list[Table]:
-    """Take back every change of these tables that is later than the version that the ledger names; those that had one.
+    """Undo every change of these tables that is later than the version that the ledger names.
 
-    A table whose version the ledger does not name, for an older version of the project wrote it, is left alone. Raises
-    PipelineError where the rows before the change are gone.
+    Returns the tables with such changes. A table is skipped where the ledger does not name its version, because an
+    older version of the project wrote it. Raises PipelineError where the rows from before the change are gone.
     """
     undone = []
     for table in of:

@@ -1,6 +1,6 @@
-"""Every table once: name, columns with meaning and unit, key, partitioning. Imports pyspark only.
+"""Every table, declared once: name, columns with meaning and unit, key, partitioning. Imports pyspark only.
 
-The key declared here is the deduplication window's key, the write's key and the uniqueness expectation's key.
+The deduplication window, the write and the uniqueness expectation all use the key that is declared here.
 """
 
 from spark_jobs.tables.events import CLEANED_EVENTS, DEDUPED_EVENTS, RAW_EVENTS, REJECTED_EVENTS, USER_EVENTS
@@ -18,10 +18,10 @@ from spark_jobs.tables.recommender import (
     USER_ITEM_MATRIX,
 )
 
-# Rises when a warehouse needs `make upgrade`. 1: no mark yet. 2: hour_status has types and mean_price. 3: no user_sums.
-# 4: rule versions, records and suppressed records, versions written; empty hours are derived, not stored.
+# Increased when a warehouse needs `make upgrade`. 1: version not recorded yet. 2: hour_status has types and mean_price.
+# 3: no user_sums. 4: rule versions, records and suppressed records, versions written; empty hours derived, not stored.
 LAYOUT = 4
-RETIRED = ("user_sums",)  # of earlier layouts
+RETIRED = ("user_sums",)  # tables of earlier layouts
 ALL = (
     RAW_EVENTS,
     USER_EVENTS,

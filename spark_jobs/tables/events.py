@@ -2,17 +2,19 @@
 
 from spark_jobs.tables.model import PRICE, Field, Table, required
 
-USER = Field("user_id", "BIGINT", "The shop's number of the user. Never null in judged tables.")
-ITEM = Field("item_id", "BIGINT", "The shop's number of the product. Never null in judged tables.")
+USER = Field("user_id", "BIGINT", "The shop's id of the user. Never null in validated tables.")
+ITEM = Field("item_id", "BIGINT", "The shop's id of the product. Never null in validated tables.")
 EVENT = (
     USER,
     ITEM,
-    Field("event_type", "STRING", "view, cart, purchase or rating, as written in the source. Never null once judged."),
-    Field("timestamp", "TIMESTAMP", "When it happened, UTC, to the microsecond. Never null once judged."),
-    Field("session_id", "STRING", "The shop's session. Null: not given.", length=50),
-    Field("rating", PRICE, "Rating from 1 to 5, two decimals half up. Null: not given."),
-    Field("price", PRICE, "Price in the shop's currency, two decimals half up; 0 is kept. Null: not given."),
-    Field("category_id", "BIGINT", "The shop's number of the category; exceeds 2^53. Null: not given."),
+    Field(
+        "event_type", "STRING", "view, cart, purchase or rating, as written in the source. Never null once validated."
+    ),
+    Field("timestamp", "TIMESTAMP", "Time of the event, UTC, to the microsecond. Never null once validated."),
+    Field("session_id", "STRING", "The shop's id of the session. Null: not given.", length=50),
+    Field("rating", PRICE, "Rating from 1 to 5, rounded half up to two decimals. Null: not given."),
+    Field("price", PRICE, "Price in the shop's currency, rounded half up to two decimals; 0 is kept. Null: not given."),
+    Field("category_id", "BIGINT", "The shop's id of the category; exceeds 2^53. Null: not given."),
     Field(
         "category_code", "STRING", "Readable category path such as electronics.smartphone. Null: not given.", length=50
     ),
@@ -23,14 +25,14 @@ GOOD_EVENT = (*map(required, EVENT[:4]), *EVENT[4:], required(DATE))
 
 RAW_EVENTS = Table(
     "raw_events",
-    "Every record of every landed file, typed where its text can be typed; nothing is judged or dropped here.",
+    "Every record of every landed file, typed where its text can be parsed; nothing is validated or dropped here.",
     (
         *EVENT,
         Field("event_date", "DATE", "UTC day of the timestamp; the partition. Null: no usable time (undated)."),
-        Field("faults", "ARRAY<STRING>", "What could not be typed, as rejection reasons. Null: everything could."),
-        Field("raw_text", "STRING", "The record as written. Null: the typed columns give it back exactly."),
-        Field("file_id", "INT", "The file it came from: landed_files.file_id.", nullable=False),
-        Field("part", "INT", "Which reading of the file gave it: 1, 2, … as the file grows or changes.", False),
+        Field("faults", "ARRAY<STRING>", "What could not be parsed, as rejection reasons. Null: all could be parsed."),
+        Field("raw_text", "STRING", "The record as written. Null: the typed columns reproduce it exactly."),
+        Field("file_id", "INT", "The file that contains it: landed_files.file_id.", nullable=False),
+        Field("part", "INT", "Revision of the file: 1, 2, … for each time it is read as it grows or changes.", False),
         Field(
             "unfinished", "BOOLEAN", "True for a last line without its newline: replaced when the file grows.", False
         ),
@@ -41,7 +43,7 @@ RAW_EVENTS = Table(
 
 USER_EVENTS = Table(
     "user_events",
-    "Validated events: each row passed every rule, each hour its verdict.",
+    "Validated events: each row passed every rule, and each hour passed its verdict.",
     GOOD_EVENT,
     partition="event_date",
     statistics=("timestamp",),
@@ -49,12 +51,12 @@ USER_EVENTS = Table(
 
 REJECTED_EVENTS = Table(
     "rejected_events",
-    "Rows that a rule turned away, each with its reasons and its text.",
+    "Rows that a rule rejected, each with its reasons and its text.",
     (
         DATE,
         Field("hour", "TIMESTAMP", "UTC hour that the row belongs to. Null: undated."),
         Field("reasons", "ARRAY<STRING>", "Every rule that the row breaks, from a closed list; never empty.", False),
-        Field("raw_text", "STRING", "The record as the file has it, without its line end.", False),
+        Field("raw_text", "STRING", "The record as written in the file, without its line end.", False),
         Field("file_name", "STRING", "Name of the file, without its folder.", False),
         Field("file_id", "INT", "landed_files.file_id.", False),
     ),

@@ -1,10 +1,10 @@
-"""The ledger: which files landed, which hours are committed, what each day rests on."""
+"""The ledger: which files landed, which hours are committed, what each day was built from."""
 
 from spark_jobs.tables.model import AVERAGE, Field, Table
 
 LANDED_FILES = Table(
     "landed_files",
-    "Every file that the raw folder ever showed: what it gave, or the sentence that refused it.",
+    "Every file ever seen in the raw folder: what was read from it, or why it was refused.",
     (
         Field("file_id", "INT", "Number of the file, never reused.", False),
         Field("path", "STRING", "Real path of the file, links resolved; the key.", False),
@@ -12,32 +12,38 @@ LANDED_FILES = Table(
         Field(
             "sentence",
             "STRING",
-            "Why it was refused or set aside, or which columns were left out. Null: nothing to say.",
+            "Why it was refused or not read, or which columns were skipped. Null: nothing to report.",
         ),
-        Field("size", "BIGINT", "Bytes on disk when last looked at.", False),
-        Field("modified", "BIGINT", "Modification time when last looked at, microseconds since 1970.", False),
-        Field("digest", "STRING", "SHA-256 of the content, unpacked. Null: refused."),
-        Field("content_bytes", "BIGINT", "Bytes of content read so far, unpacked. Null: refused."),
+        Field("size", "BIGINT", "Bytes on disk when last checked.", False),
+        Field("modified", "BIGINT", "Modification time when last checked, microseconds since 1970.", False),
+        Field("digest", "STRING", "SHA-256 of the uncompressed content. Null: refused."),
+        Field("content_bytes", "BIGINT", "Bytes of uncompressed content read so far. Null: refused."),
         Field("header", "ARRAY<STRING>", "The header's column names, trimmed. Null: refused."),
-        Field("part", "INT", "How many times it was read: the part of its latest rows.", False),
-        Field("rows", "BIGINT", "Records that raw_events holds from this file.", False),
+        Field("part", "INT", "How many times it was read: the revision of its latest rows.", False),
+        Field("rows", "BIGINT", "Records of this file in raw_events.", False),
         Field(
             "hours",
             "ARRAY<STRUCT<hour: TIMESTAMP, rows: BIGINT, low: BIGINT, high: BIGINT, unfinished: BOOLEAN>>",
             "Records and order-free digest per UTC hour (null: undated).",
             False,
         ),
-        Field("unfinished_from", "BIGINT", "Where a last line without newline starts, bytes of content. Null: none."),
+        Field("unfinished_from", "BIGINT", "Offset of a last line without newline, bytes of content. Null: none."),
         Field("landed_at", "TIMESTAMP", "When this row last changed, UTC; outside every comparison.", False),
         Field("raw_version", "BIGINT", "Version of raw_events that this state belongs to.", False),
-        Field("records", "BIGINT", "Records counted while the file was hashed. Null: landed before this was kept."),
-        Field("suppressed", "BIGINT", "Records left out because their user was erased. Null: none, or not kept."),
-        Field("suppressed_unfinished", "BOOLEAN", "True: the unfinished last line is one. Null: no, or not kept."),
-        Field("name", "STRING", "Name under which it first landed; .gz at its end: gzip. Null: the path's last part."),
+        Field("records", "BIGINT", "Records counted while the file was hashed. Null: landed before this was recorded."),
+        Field("suppressed", "BIGINT", "Records skipped because their user was erased. Null: none, or not recorded."),
+        Field(
+            "suppressed_unfinished",
+            "BOOLEAN",
+            "True: the unfinished last line is one of these. Null: no, or not recorded.",
+        ),
+        Field(
+            "name", "STRING", "Name when it first landed; a name ending in .gz means gzip. Null: the path's last part."
+        ),
         Field(
             "rule_version",
             "INT",
-            "Lowest version of the rules that parsed it; 0: it is read again. Null: 1.",
+            "Lowest version of the rules that parsed it; 0: the next landing reads it again. Null: 1.",
         ),
     ),
     key=("path",),
@@ -56,27 +62,32 @@ HOUR_STATUS = Table(
             "stopped, committed (in Delta) or loaded (in PostgreSQL too); undated rows: rejected.",
             False,
         ),
-        Field("raw_rows", "BIGINT", "Rows of raw_events that were judged.", False),
+        Field("raw_rows", "BIGINT", "Rows of raw_events that were validated.", False),
         Field("raw_digest", "STRING", "Digest of those rows; a landing that changes it makes the hour dirty.", False),
         Field("valid_rows", "BIGINT", "Rows in user_events.", False),
         Field("rejected_rows", "BIGINT", "Rows in rejected_events.", False),
         Field(
             "reasons", "MAP<STRING, BIGINT>", "Rejected rows by reason; a row with two reasons counts in both.", False
         ),
-        Field("types", "MAP<STRING, BIGINT>", "Rows by event type. Null: stopped, or judged before this was kept."),
-        Field("mean_price", AVERAGE, "Mean of the prices above 0 of the valid rows. Null: none, or not kept."),
         Field(
-            "content_digest", "STRING", "Digest of the hour's rows in user_events; PostgreSQL holds the same.", False
+            "types", "MAP<STRING, BIGINT>", "Rows by event type. Null: stopped, or validated before this was recorded."
+        ),
+        Field("mean_price", AVERAGE, "Mean of the prices above 0 of the valid rows. Null: none, or not recorded."),
+        Field(
+            "content_digest",
+            "STRING",
+            "Digest of the hour's rows in user_events; PostgreSQL's ledger has the same.",
+            False,
         ),
         Field("warnings", "ARRAY<STRING>", "Warnings of the verdict; empty: none.", False),
         Field("verdict", "STRING", "For a stopped hour, the expectation that failed, as a sentence. Null: passed."),
         Field("accepted", "STRING", "The reason given with --accept-rejects. Null: not needed."),
         Field("updated_at", "TIMESTAMP", "When this row last changed, UTC; outside every comparison.", False),
-        Field("rule_version", "INT", "Version of the validation rules that judged the rows. Null: 1."),
+        Field("rule_version", "INT", "Version of the validation rules that were applied. Null: 1."),
         Field(
             "writes",
             "MAP<STRING, BIGINT>",
-            "Version of user_events and rejected_events that has the rows; outside every comparison. Null: not kept.",
+            "Version of user_events and rejected_events with the rows; outside every comparison. Null: not recorded.",
         ),
     ),
     key=("unit",),
@@ -85,7 +96,7 @@ HOUR_STATUS = Table(
 
 DAY_BUILDS = Table(
     "day_builds",
-    "What each preprocessing step last built for each day, and from what.",
+    "The last build of each preprocessing step for each day, and what it was built from.",
     (
         Field("day", "DATE", "The UTC day.", False),
         Field(
@@ -94,18 +105,25 @@ DAY_BUILDS = Table(
         Field("status", "STRING", "built or stopped.", False),
         Field("input_digest", "STRING", "Digest of the content and the settings it was built from.", False),
         Field(
-            "output_digest", "STRING", "What the next step takes as its input: changes when the build changes.", False
+            "output_digest",
+            "STRING",
+            "Digest that the next step takes as its input; it changes when the build changes.",
+            False,
         ),
         Field("rows_in", "BIGINT", "Rows read.", False),
         Field("rows_out", "BIGINT", "Rows written.", False),
-        Field("counts", "MAP<STRING, STRING>", "What the step counted, by name.", False),
-        Field("reads", "MAP<STRING, BIGINT>", "Version of each table that was read. Null: built before this was kept."),
-        Field("verdict", "STRING", "For a stopped day, the expectation that failed, as a sentence. Null: passed."),
-        Field("built_at", "TIMESTAMP", "When, UTC; outside every comparison.", False),
+        Field("counts", "MAP<STRING, STRING>", "The counts of the step, by name.", False),
         Field(
-            "writes", "MAP<STRING, BIGINT>", "Version of each table written; outside every comparison. Null: not kept."
+            "reads", "MAP<STRING, BIGINT>", "Version of each table that was read. Null: built before this was recorded."
         ),
-        Field("rule_versions", "MAP<STRING, INT>", "Version of each set of rules that built it. Null: each is 1."),
+        Field("verdict", "STRING", "For a stopped day, the expectation that failed, as a sentence. Null: passed."),
+        Field("built_at", "TIMESTAMP", "Time of the build, UTC; outside every comparison.", False),
+        Field(
+            "writes",
+            "MAP<STRING, BIGINT>",
+            "Version of each table written; outside every comparison. Null: not recorded.",
+        ),
+        Field("rule_versions", "MAP<STRING, INT>", "Version of each rule set that was applied. Null: each is 1."),
     ),
     key=("day", "step"),
     partition="step",
@@ -113,7 +131,7 @@ DAY_BUILDS = Table(
 
 DAY_STATUS = Table(
     "day_status",
-    "What each day rests on: one row for each day with an hour that has, or had, rows.",
+    "The state of each day: one row for each day with an hour that has, or had, rows.",
     (
         Field("day", "DATE", "The UTC day; the key.", False),
         Field("hours_loaded", "INT", "Hours whose events are in user_events and in PostgreSQL.", False),
@@ -122,45 +140,45 @@ DAY_STATUS = Table(
         Field("hours_missing", "INT", "Hours not arrived or not yet loaded, stopped ones included.", False),
         Field("complete", "BOOLEAN", "True when each of the 24 hours is loaded or empty.", False),
         Field("dirty", "BOOLEAN", "True when hours changed since the day was last built.", False),
-        Field("built", "BOOLEAN", "True when cleaned_events holds the day.", False),
+        Field("built", "BOOLEAN", "True when cleaned_events has the day.", False),
     ),
     key=("day",),
 )
 
 SUPPRESSED_USERS = Table(
     "suppressed_users",
-    "Erased users: landing leaves out their records. The ids themselves are not kept.",
+    "Erased users: landing skips their records. The ids themselves are not stored.",
     (
         Field(
             "user_hmac", "STRING", "HMAC-SHA-256 of the user_id with the warehouse's key, hexadecimal; the key.", False
         ),
-        Field("key_id", "STRING", "Which key: 16 digits of an HMAC of a fixed word. Another key is refused.", False),
+        Field("key_id", "STRING", "Which key: 16 digits of an HMAC of a fixed word. Any other key is refused.", False),
         Field(
             "suppressed_at",
             "TIMESTAMP",
-            "When the user was put on it, UTC; outside every comparison.",
+            "When the user was added, UTC; outside every comparison.",
             False,
         ),
-        Field("erased_at", "TIMESTAMP", "When no table had the user any more, UTC. Null: make forget has not ended."),
+        Field("erased_at", "TIMESTAMP", "When no table had the user any more, UTC. Null: make forget is not finished."),
     ),
     key=("user_hmac",),
 )
 
 LEASES = Table(
     "leases",
-    "Who may write each part of the warehouse: the latest attempt, and no earlier one.",
+    "Which attempt may write as each writer: the latest, and no earlier one.",
     (
-        Field("part", "STRING", "collection, preprocessing, matrix or features; the key.", False),
+        Field("part", "STRING", "The writer: collection, preprocessing, matrix or features; the key.", False),
         Field(
             "epoch",
             "BIGINT",
-            "Number of the attempt, which rises with each: seconds since 1970, or one more than the last.",
+            "Number of the attempt, higher for each one: seconds since 1970, or one more than the last.",
             False,
         ),
-        Field("warehouse", "STRING", "Name of this warehouse, drawn once; PostgreSQL knows it by that.", False),
+        Field("warehouse", "STRING", "Id of this warehouse, drawn once; PostgreSQL identifies it by that.", False),
         Field("host", "STRING", "Machine on which the attempt's driver runs.", False),
-        Field("taken_at", "TIMESTAMP", "When it began, UTC.", False),
-        Field("layout", "INT", "Version of the tables' layout that it writes. Null: 1, before there was a mark."),
+        Field("taken_at", "TIMESTAMP", "When the attempt began, UTC.", False),
+        Field("layout", "INT", "Version of the tables' layout that it writes. Null: 1, not recorded yet."),
     ),
     key=("part",),
     partition="part",

@@ -1,4 +1,4 @@
-"""What a table and a column are. Imports pyspark only."""
+"""The types that declare a table and a column. Imports pyspark only."""
 
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,7 @@ AVERAGE = "DECIMAL(12,4)"
 class Field:
     """One column: `type` in Spark's DDL; `comment` states meaning, unit and when it is null.
 
-    `length` is the most code points that PostgreSQL's column of the same meaning holds.
+    `length`: the maximum number of code points in the corresponding column of PostgreSQL.
     """
 
     name: str
@@ -26,8 +26,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Table:
-    """One Delta table. `key` is unique over the table; `statistics` are the columns whose range in each file the log
-    keeps, for reads that filter on them. Never the user: a log outlives the rows that a user asked to remove.
+    """One Delta table.
+
+    `key`: unique in the table. `statistics`: columns whose range in each file is kept in the log, for reads that filter
+    on them. Never the user: a log outlives the rows that a user asked to remove.
     """
 
     name: str
@@ -39,27 +41,27 @@ class Table:
 
     @property
     def columns(self) -> list[str]:
-        """Column names in their declared order."""
+        """Return the column names in their declared order."""
         return [field.name for field in self.fields]
 
     @property
     def required(self) -> list[str]:
-        """Columns that are never null."""
+        """Return the names of the columns that are never null."""
         return [field.name for field in self.fields if not field.nullable]
 
     def key_columns(self) -> list[Column]:
-        """The key as expressions; `event_minute` is derived from the timestamp."""
+        """Return the key as expressions; `event_minute` is derived from the timestamp."""
         return [F.date_trunc("minute", "timestamp") if name == "event_minute" else F.col(name) for name in self.key]
 
     def named_key(self) -> list[Column]:
-        """The key's expressions under its names, for grouping by it."""
+        """Return the key's expressions under the key's names, to group by."""
         return [column.alias(name) for name, column in zip(self.key, self.key_columns(), strict=True)]
 
     def conform(self, frame: DataFrame) -> DataFrame:
-        """`frame` with exactly this table's columns, order and types; a missing column raises AnalysisException."""
+        """Return exactly this table's columns, in order and type. Raises AnalysisException where one is missing."""
         return frame.select([F.col(field.name).cast(field.type).alias(field.name) for field in self.fields])
 
 
 def required(field: Field) -> Field:
-    """The same column, never null."""
+    """Return the same column, never null."""
     return replace(field, nullable=False)

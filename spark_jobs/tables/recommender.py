@@ -1,4 +1,4 @@
-"""What recommenders read: the daily bases, the index numbers, the matrix and the features."""
+"""The tables that recommenders read: the daily bases, the index numbers, the matrix and the features."""
 
 from spark_jobs.tables.events import DATE, ITEM, USER
 from spark_jobs.tables.model import AVERAGE, MONEY, Field, Table, required
@@ -39,7 +39,7 @@ def _parts_of_day(kind: str) -> tuple[Field, ...]:
 
 INTERACTIONS = Table(
     "daily_interactions",
-    "Cleaned events summed per day, user, item and category: the base from which matrix and features follow by adding.",
+    "Cleaned events summed per day, user, item and category: matrix and features are computed by adding its rows.",
     (
         required(DATE),
         required(USER),
@@ -58,7 +58,7 @@ INTERACTIONS = Table(
 
 ITEM_DAYS = Table(
     "daily_items",
-    "What each day last said of each item: the base of an item's latest known category and brand.",
+    "The latest attributes of each item on each day: the base of its latest known category and brand.",
     (
         required(DATE),
         required(ITEM),
@@ -74,11 +74,11 @@ ITEM_DAYS = Table(
 def _index(name: str, number: str, entity: Field) -> Table:
     return Table(
         name,
-        f"The dense number of each {entity.name}: given once, never changed, never reused.",
+        f"The dense number of each {entity.name}: assigned once, never changed, never reused.",
         (
-            Field(number, "BIGINT", "0, 1, 2, … in the order of (first day seen, id) among the new ones.", False),
+            Field(number, "BIGINT", "0, 1, 2, …; new ids are numbered in the order of (first day seen, id).", False),
             required(entity),
-            Field("first_day", "DATE", "The day it was first seen on when its number was given, UTC.", False),
+            Field("first_day", "DATE", "UTC day of its first event when the number was assigned.", False),
         ),
         key=(entity.name,),
         statistics=(number,),
@@ -88,7 +88,7 @@ def _index(name: str, number: str, entity: Field) -> Table:
 USER_INDEX = _index("user_index", "user_index", USER)
 ITEM_INDEX = _index("item_index", "item_index", ITEM)
 
-AS_OF = Field("as_of", "DATE", "The latest processed day that this state rests on, UTC.", nullable=False)
+AS_OF = Field("as_of", "DATE", "The latest processed UTC day that this state includes.", nullable=False)
 BUILT_AT = Field("built_at", "TIMESTAMP", "When this row was computed, UTC; outside every comparison.", nullable=False)
 
 USER_ITEM_MATRIX = Table(
@@ -111,7 +111,7 @@ USER_ITEM_MATRIX = Table(
 
 ITEM_SUMS = Table(
     "item_sums",
-    "What is counted of each item over all days: item_features follow from it, and a day is added without the others.",
+    "Totals of each item over all days, from which item_features are computed; new days are added to them.",
     (
         required(ITEM),
         *COUNTS,
@@ -125,30 +125,34 @@ ITEM_SUMS = Table(
 
 USER_FEATURES = Table(
     "user_features",
-    "What is known of each user as of the latest processed day.",
+    "Features of each user as of the latest processed day.",
     (
         required(USER),
         Field("total_events", "BIGINT", "Number of events of all types.", False),
         *COUNTS,
         UNIQUE_ITEMS,
-        Field("avg_price", AVERAGE, "Mean price over all events with a price, half up. Null: none has one."),
+        Field(
+            "avg_price", AVERAGE, "Mean price over all events with a price, rounded half up. Null: no event has one."
+        ),
         Field("total_spent", MONEY, "Sum of the prices of purchases; 0 without purchases.", False),
-        Field("avg_purchase_amount", AVERAGE, "Mean price of purchases, half up. Null: no purchase with a price."),
+        Field(
+            "avg_purchase_amount", AVERAGE, "Mean price of purchases, rounded half up. Null: no purchase with a price."
+        ),
         ACTIVE_DAYS,
-        Field("purchase_frequency", AVERAGE, "Purchases per active day, half up.", False),
+        Field("purchase_frequency", AVERAGE, "Purchases per active day, rounded half up.", False),
         Field(
             "preferred_category", "BIGINT", "Category with the highest score, ties to the smallest. Null: none known."
         ),
         Field(
             "category_preference",
             "ARRAY<STRUCT<category_id: BIGINT, share: DOUBLE>>",
-            "The five categories with the highest score and their shares (0-1) of the whole score. Empty: none known.",
+            "The five categories with the highest score and their shares (0-1) of the total score. Empty: none known.",
             False,
         ),
         Field(
             "preferred_time",
             "STRING",
-            "dawn 0-6, morning 7-12, afternoon 13-18 or evening 19-23 UTC; ties: earliest.",
+            "Part of day with most events: dawn 0-6, morning 7-12, afternoon 13-18, evening 19-23 UTC; ties: earliest.",
             False,
         ),
         *SEEN,
@@ -161,14 +165,18 @@ USER_FEATURES = Table(
 
 ITEM_FEATURES = Table(
     "item_features",
-    "What is known of each item as of the latest processed day.",
+    "Features of each item as of the latest processed day.",
     (
         required(ITEM),
         Field("total_events", "BIGINT", "Number of events of all types.", False),
         *COUNTS,
         *MET_BY,
-        Field("avg_rating", AVERAGE, "Mean of the ratings given in the source (1-5), half up. Null: none given."),
-        Field("avg_price", AVERAGE, "Mean price over all events with a price, half up. Null: none has one."),
+        Field(
+            "avg_rating", AVERAGE, "Mean of the ratings given in the source (1-5), rounded half up. Null: none given."
+        ),
+        Field(
+            "avg_price", AVERAGE, "Mean price over all events with a price, rounded half up. Null: no event has one."
+        ),
         Field("price_range", "STRING", "budget, mid, premium or luxury by avg_price. Null: no price known."),
         Field("popularity_score", "DOUBLE", "0.3 views/most views + 0.7 purchases/most purchases, 0 to 1.", False),
         Field("category_id", "BIGINT", "Latest known. Null: never given."),
