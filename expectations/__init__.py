@@ -1,8 +1,8 @@
 """One Great Expectations suite for each table. Only `spark_jobs.validation.great_expectations` runs them.
 
-A suite judges *measures*: one row for each unit (hour, day or snapshot) with counts of the rows that break each rule,
-taken in one pass over the events. `critical` keeps the unit out, `warning` is reported; these are Great Expectations'
-own severities. A measure that is null for a unit is not judged there.
+A suite validates *measures*: one row for each window (hour, day or snapshot) with counts of the rows that break each
+rule, computed in one pass over the events. A `critical` failure keeps the window out of the table, a `warning` is
+reported; these are Great Expectations' own severities. A measure that is null for a window is not validated there.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ CRITICAL, WARNING = "critical", "warning"
 
 @dataclass(frozen=True)
 class Expected:
-    """A measure and the bounds it must keep.
+    """A measure and its bounds.
 
-    `rows` names the measure that counts the rows behind it, `of` the one that counts the rows they are a part of. Both
-    are what a person reads beside a failure; without them it shows no numbers.
+    `rows` names the measure that counts the rows behind a failure, `of` the one that counts all rows they are part of.
+    The message of a failure shows both; without them it shows no numbers.
     """
 
     measure: str
@@ -32,28 +32,29 @@ class Expected:
     of: str | None = None
 
     def holds(self, value: float) -> bool:
-        """Whether the measure keeps its bounds; a null is not judged."""
+        """Return whether the measure is within its bounds; a null is not validated and passes."""
         low, high = self.least is not None and value < self.least, self.most is not None and value > self.most
         return not (low or high)
 
 
 @dataclass(frozen=True)
 class Suite:
-    """What is expected of one table's measures. Plain values: the library is paid for only when judging."""
+    """The expectations about one table's measures. Plain values: only a validation imports the library."""
 
     name: str
     expected: list[Expected]
 
     def broken_by(self, measures: Mapping[str, float]) -> list[str]:
-        """Return the critical measures that break their bounds. A null is not judged; one that is missing will raise.
+        """Return the critical measures that are outside their bounds. A null is not validated and passes.
 
-        The verdict itself is Great Expectations'; this gives the same answer where one is needed before it.
+        A missing measure is returned too, because Great Expectations will raise for it. The verdict itself is Great
+        Expectations'; this gives the same answer where one is needed earlier.
         """
         critical = [one for one in self.expected if one.severity == CRITICAL]
         return [one.measure for one in critical if one.measure not in measures or not one.holds(measures[one.measure])]
 
     def build(self) -> Any:
-        """The suite as Great Expectations knows it (`great_expectations.ExpectationSuite`)."""
+        """Return the suite as a `great_expectations.ExpectationSuite`."""
         import great_expectations as gx
         from great_expectations.expectations import ExpectColumnValuesToBeBetween
 
@@ -72,7 +73,7 @@ class Suite:
 
 
 def at_most(measure: str, limit: float, says: str, severity: str = CRITICAL, **shown: str) -> Expected:
-    """Expect `measure` not to exceed `limit`; `says` is the rule in words, `shown` gives `rows` and `of`."""
+    """Expect `measure` not to exceed `limit`. `says`: the rule in words; `shown`: `rows` and `of` of `Expected`."""
     return Expected(measure, says, most=limit, severity=severity, **shown)
 
 
@@ -82,13 +83,15 @@ def at_least(measure: str, limit: float, says: str, severity: str = CRITICAL, **
 
 
 def no_rows(measure: str, says: str, of: str = "rows") -> Expected:
-    """Expect `measure`, a count of rows that break a rule, to be 0; `of` counts all rows that were looked at."""
+    """Expect `measure`, a count of rows that break a rule, to be 0; `of` names the count of all checked rows."""
     return at_most(measure, 0, says, rows=measure, of=of)
 
 
 def structure(table: Table, keys: bool = True, of: str = "rows") -> list[Expected]:
-    """Expect what `tables` promises of a table: no null in its required columns, no second row for a key (unless the
-    suite has its own way to know that: `keys` False)."""
+    """Expect what `tables` declares for a table: no null in its required columns, no repeated key.
+
+    `keys` False: the suite checks the keys in its own way.
+    """
     nulls = [no_rows(f"null_{name}", f"{name} is never null", of) for name in table.required]
     unique = [no_rows("repeated_keys", f"one row for each {', '.join(table.key)}", of)] if table.key and keys else []
     return nulls + unique

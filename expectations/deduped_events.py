@@ -1,4 +1,4 @@
-"""Deduplicated events, judged for each UTC day: the key is unique and every dropped row is accounted for."""
+"""Deduplicated events, validated for each UTC day: the key is unique and every dropped row is accounted for."""
 
 from expectations import WARNING, Rule, Suite, at_most, rules, structure
 from spark_jobs.settings import Settings
@@ -11,7 +11,7 @@ USUAL_DROPPED_SHARE = 0.5  # 18.6 % of the real October head repeats within a mi
 
 
 def suite(settings: Settings) -> Suite:
-    """The suite over the measures of `transforms.measure`, `rows_lost` and `dropped_share`."""
+    """Return the suite over the measures of `transforms.measures`, `keys_lost` and `dropped_share`."""
     return Suite(
         "deduped_events",
         [

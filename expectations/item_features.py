@@ -1,4 +1,4 @@
-"""Item features, judged as a whole: one row an item, counts that add up, scores between 0 and 1."""
+"""Item features, validated as a whole: one row for each item, counts that add up, scores between 0 and 1."""
 
 from expectations import Rule, Suite, at_most, rules, structure
 from spark_jobs.settings import Settings
@@ -10,14 +10,14 @@ RULES = {
         broken="view_count + cart_count + purchase_count + rating_count <> total_events",
     ),
     "users_not_plausible": Rule(
-        "there are users, no more than events, and no more purchasers than users",
+        "unique_users is between 1 and total_events, unique_purchasers at most unique_users",
         broken="unique_users < 1 OR unique_users > total_events OR unique_purchasers > unique_users",
     ),
     "score_out_of_range": Rule(
         "popularity_score lies between 0 and 1", broken="popularity_score NOT BETWEEN 0 AND 1 + 1e-9"
     ),
     "range_without_price": Rule(
-        "price_range is null exactly where avg_price is", broken="(price_range IS NULL) <> (avg_price IS NULL)"
+        "price_range is null exactly where avg_price is null", broken="(price_range IS NULL) <> (avg_price IS NULL)"
     ),
     "rating_out_of_range": Rule("avg_rating lies between 1 and 5", broken="avg_rating NOT BETWEEN 1 AND 5"),
     "times_reversed": Rule("first_seen is not after last_seen", broken="first_seen > last_seen"),
@@ -25,7 +25,7 @@ RULES = {
 
 
 def suite(settings: Settings) -> Suite:
-    """The suite over the measures of `transforms.measure` and `events_lost`."""
+    """Return the suite over the measures of `transforms.measures` and `events_lost`."""
     return Suite(
         "item_features",
         [

@@ -1,7 +1,7 @@
-"""Raw events, judged for each UTC hour: does the hour pass, and what is unusual about it?
+"""Raw events, validated for each UTC hour: does the hour pass, and what is unusual about it?
 
-Shares are of the hour's dated raw rows. Limits come from conf/settings.toml; they are calibrated on the real
-October and November of 2019, where a normal hour draws no warning.
+Shares refer to the hour's dated raw rows. Limits come from conf/settings.toml. They are calibrated on the real October
+and November of 2019, where a normal hour causes no warning.
 """
 
 from expectations import CRITICAL, WARNING, Expected, Suite, at_least, at_most
@@ -10,7 +10,7 @@ from spark_jobs.sources.header import OPTIONAL
 
 
 def suite(settings: Settings) -> Suite:
-    """The suite over the measures of `transforms.hours.hour_measures`."""
+    """Return the suite over the measures of `transforms.hour_measures.hour_measures`."""
     limits = settings.quality
     expectations = [
         at_most("required_columns_gone", 0, "the columns user_id, item_id, event_type and timestamp exist"),
@@ -29,14 +29,14 @@ def suite(settings: Settings) -> Suite:
         shown = {"rows": f"missing_{name}", "of": f"base_{name}"}
         expectations.append(at_most(f"missing_{name}_share", limit, says, WARNING, **shown))
     for name in settings.events.expected_types:
-        says = f"a {name} event in an hour of at least {settings.events.expected_from_rows:,} rows"
+        says = f"at least one {name} event in an hour of {settings.events.expected_from_rows:,} rows or more"
         shown = {"rows": f"expected_{name}_rows", "of": "rows"}
         expectations.append(at_least(f"expected_{name}_rows", 1, says, WARNING, **shown))
     return Suite("raw_events", expectations + _usual(settings))
 
 
 def _usual(settings: Settings) -> list[Expected]:
-    """An hour beside the same hour of the weeks before it."""
+    """Return the comparison of an hour with the same hour of the weeks before it."""
     limits = settings.usual
     weeks = f"the same hour of the {limits.weeks} weeks before"
     shares = [

@@ -1,4 +1,4 @@
-"""Validated events, judged for each UTC hour: nothing that a rule rejects is among the rows to be written."""
+"""Validated events, checked for each UTC hour: no row to be written breaks a rule that rejects rows."""
 
 from expectations import Rule, Suite, rules, structure
 from spark_jobs.settings import Settings
@@ -21,5 +21,5 @@ RULES = {
 
 
 def suite(settings: Settings) -> Suite:
-    """The suite over the measures of `transforms.measure`."""
+    """Return the suite over the measures of `transforms.measures`."""
     return Suite("user_events", structure(USER_EVENTS, of="valid_rows") + rules(RULES, of="valid_rows"))

@@ -1,4 +1,4 @@
-"""User features, judged as a whole: one row a user, counts that add up, shares between 0 and 1."""
+"""User features, validated as a whole: one row for each user, counts that add up, shares between 0 and 1."""
 
 from expectations import Rule, Suite, at_most, rules, structure
 from spark_jobs.settings import Settings
@@ -28,7 +28,7 @@ RULES = {
 
 
 def suite(settings: Settings) -> Suite:
-    """The suite over the measures of `transforms.measure` and `events_lost`."""
+    """Return the suite over the measures of `transforms.measures` and `events_lost`."""
     return Suite(
         "user_features",
         [

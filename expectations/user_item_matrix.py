@@ -1,4 +1,4 @@
-"""The sparse matrix, judged as a whole: one cell a pair, every number known to its index, no score lost."""
+"""The sparse matrix, validated as a whole: one cell for each pair, every number in its index, no score lost."""
 
 from expectations import Rule, Suite, at_most, rules, structure
 from spark_jobs.settings import Settings
@@ -11,13 +11,13 @@ RULES = {
 
 
 def suite(settings: Settings) -> Suite:
-    """The suite over the measures of `transforms.measure`, `numbers_beyond_index` and `score_lost`."""
+    """Return the suite over the measures of `transforms.measures`, `numbers_beyond_index` and `score_lost`."""
     return Suite(
         "user_item_matrix",
         [
             *structure(USER_ITEM_MATRIX),
             *rules(RULES),
-            at_most("numbers_beyond_index", 0, "numbers are below the number of indexed users and items"),
+            at_most("numbers_beyond_index", 0, "index numbers are below the counts of indexed users and items"),
             at_most("score_lost", 0, "the scores add up to those of the cleaned events"),
         ],
     )

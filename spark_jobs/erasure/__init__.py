@@ -1,1 +1,1 @@
-"""Erased users: the list of them, their records left out while files are read, where else they may be named."""
+"""Erased users: the list of them, skipping their records during landing, other locations that may name them."""

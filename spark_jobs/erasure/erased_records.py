@@ -1,4 +1,4 @@
-"""Records of erased users: left out on the executors while a file is read, and counted by the split they were in."""
+"""Records of erased users: skipped on the executors while a file is read, and counted by file split."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,26 +10,26 @@ from pyspark import Accumulator, AccumulatorParam
 from spark_jobs.sources.records import FileSplit
 from spark_jobs.sources.suppression import Suppression
 
-# (file_id, first byte of the split): records left out, and how many of them are the unfinished last line.
+# (file_id, first byte of the split): skipped records, and how many of them are the unfinished last line.
 SplitCounts = dict[tuple[int, int], tuple[int, int]]
 
 
 class CountBySplit(AccumulatorParam[SplitCounts]):
-    """Counts by split. A split that is read twice, because its task was repeated, counts once."""
+    """Accumulates counts by split. A split that is read twice, because its task was retried, counts once."""
 
     def zero(self, value: SplitCounts) -> SplitCounts:
-        """No split yet."""
+        """Return counts of no splits."""
         return {}
 
     def addInPlace(self, value1: SplitCounts, value2: SplitCounts) -> SplitCounts:
-        """Both, the second one where they have the same split."""
+        """Merge both counts; the second one wins where both have the same split."""
         return value1 | value2
 
 
 def leave_out(
     suppression: Suppression, batches: Iterable[pa.RecordBatch], split: FileSplit, erased: Accumulator[SplitCounts]
 ) -> Iterator[pa.RecordBatch]:
-    """The batches of a split without the records of erased users, which are counted in `erased`."""
+    """Yield the batches of a split without the records of erased users, which are counted in `erased`."""
     count = unfinished = 0
     for batch in batches:
         found = suppression.find(batch)
@@ -40,7 +40,7 @@ def leave_out(
 
 
 def count_by_file(counts: SplitCounts) -> dict[int, tuple[int, bool]]:
-    """The records left out of each file, and whether its unfinished last line is one of them."""
+    """Return the number of skipped records of each file, and whether its unfinished last line is one of them."""
     found: dict[int, tuple[int, bool]] = defaultdict(lambda: (0, False))
     for (file_id, _), (count, unfinished) in counts.items():
         total, has_unfinished = found[file_id]

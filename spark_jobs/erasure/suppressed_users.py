@@ -1,7 +1,7 @@
-"""The list of erased users, and its key. The ids are not kept: without the key nobody can tell who is on the list.
+"""The list of erased users, and its key. Ids are not stored: without the key nobody can find out who is listed.
 
-The key is a file of mode 0600 beside the warehouse, or at `privacy.key_file`. Whoever has list and key can only ask
-whether one given user is on the list.
+The key is a file of mode 0600 next to the warehouse, or at `privacy.key_file`. Anyone who has the list and the key can
+only test whether a given user is on the list.
 """
 
 import os
@@ -24,23 +24,23 @@ KEY_BYTES = 32
 
 
 def load_suppression(ctx: Context) -> Suppression | None:
-    """The erased users; None where there are none. Raises PipelineError where their key is gone or another one."""
+    """Return the erased users; None where there are none. Raises PipelineError where their key is missing or wrong."""
     rows = ctx.storage.rows(tables.SUPPRESSED_USERS)
     if not rows:
         return None
     address = key_address(ctx.settings)
     key = _read(address)
     if key is None or {row["key_id"] for row in rows} != {key_id(key)}:
-        state = "is missing" if key is None else "is not the one that the list was made with"
+        state = "is missing" if key is None else "is not the one that the list was created with"
         raise PipelineError(
-            f"{address}: the key of the {len(rows):,} erased users {state}; put it back from your backup. Without it "
-            "their records would land again: where it is lost, remove the table suppressed_users and forget them again."
+            f"{address}: the key of the {len(rows):,} erased users {state}; restore it from your backup. Without it "
+            "their records would land again. If it is lost, remove the table suppressed_users and forget them again."
         )
     return Suppression(key, frozenset(row["user_hmac"] for row in rows))
 
 
 def suppress(ctx: Context, user: int) -> bool:
-    """Put a user on the list; False where it is there already. Makes the key where there is none."""
+    """Add a user to the list; return False where the user is already on it. Creates the key where it is missing."""
     known = load_suppression(ctx)
     key = known.key if known else _make_key(key_address(ctx.settings))
     digest = digest_user(key, user)
@@ -52,7 +52,7 @@ def suppress(ctx: Context, user: int) -> bool:
 
 
 def finish(ctx: Context, user: int) -> None:
-    """Record that no table has the user any more."""
+    """Record that no table contains the user any more."""
     digest = digest_user(load_suppression(ctx).key, user)
     rows = ctx.storage.rows(tables.SUPPRESSED_USERS)
     ctx.writer.put_rows(
@@ -61,37 +61,37 @@ def finish(ctx: Context, user: int) -> None:
 
 
 def unfinished(ctx: Context) -> int:
-    """How many users are on the list whose rows may still be in tables: their make forget did not come to its end."""
+    """Return how many listed users may still have rows in tables, because their `make forget` did not finish."""
     return sum(row["erased_at"] is None for row in ctx.storage.rows(tables.SUPPRESSED_USERS))
 
 
 def is_suppressed(ctx: Context, user: int) -> bool:
-    """Whether a user is on the list."""
+    """Return whether a user is on the list."""
     known = load_suppression(ctx)
     return known is not None and digest_user(known.key, user) in known.users
 
 
 def lift(ctx: Context, user: int) -> None:
-    """Take a user, who is on the list, off it."""
+    """Remove a user from the list. The user must be on it."""
     digest = digest_user(load_suppression(ctx).key, user)
     others = [row for row in ctx.storage.rows(tables.SUPPRESSED_USERS) if row["user_hmac"] != digest]
     ctx.writer.put_rows(tables.SUPPRESSED_USERS, others)
 
 
 def key_address(settings: Settings) -> str:
-    """Where the key is. Raises SettingsError for a remote warehouse without `privacy.key_file`."""
+    """Return the address of the key. Raises SettingsError for a remote warehouse without `privacy.key_file`."""
     if settings.privacy.key_file:
         return settings.privacy.key_file
     if is_remote(settings.paths.warehouse):
         raise SettingsError(
-            f"setting privacy.key_file: name a file for the key of erased users; {settings.paths.warehouse} has no "
-            "folder of this machine beside it."
+            f"setting privacy.key_file: name a file for the key of erased users; {settings.paths.warehouse} is remote "
+            "and has no local folder next to it."
         )
     return f"{canonical(settings.paths.warehouse).rstrip('/')}.key"
 
 
 def _read(address: str) -> bytes | None:
-    """The key; None where there is none. Raises PipelineError where it cannot be read."""
+    """Return the key; None where it does not exist. Raises PipelineError where it cannot be read."""
     system, path = file_system(address)
     try:
         if system.get_file_info(path).type != fs.FileType.File:
@@ -103,7 +103,7 @@ def _read(address: str) -> bytes | None:
 
 
 def _make_key(address: str) -> bytes:
-    """The key at the address; a new one where there is none. Only its owner may read it."""
+    """Return the key at the address; create it where it is missing. Only its owner may read it."""
     if existing := _read(address):
         return existing
     text = secrets.token_hex(KEY_BYTES)
@@ -114,7 +114,7 @@ def _make_key(address: str) -> bytes:
                 stream.write(text.encode())
         else:
             Path(address).parent.mkdir(parents=True, exist_ok=True)
-            descriptor, scratch = tempfile.mkstemp(prefix=".key-", dir=Path(address).parent)  # of mode 0600
+            descriptor, scratch = tempfile.mkstemp(prefix=".key-", dir=Path(address).parent)  # creates mode 0600
             with os.fdopen(descriptor, "w") as file:
                 file.write(text)
             Path(scratch).rename(address)

@@ -1,4 +1,4 @@
-"""Where an erased user may still be named outside of the tables: run reports, logs, exports. Reports are removed."""
+"""Locations outside the tables that may still name an erased user: reports, logs, exports. Reports are removed."""
 
 import json
 import os
@@ -15,7 +15,7 @@ TEXTS = (".txt", ".log", ".json", ".html", ".csv", ".ndjson", ".prom")
 
 
 def remove_reports(settings: Settings, user: int) -> int:
-    """Remove the run reports in which a rejected row names the user, each page with its figures; how many pages."""
+    """Remove the run reports in which a rejected row names the user, with their figures. Return the number of pages."""
     number, pages = _number(user), set()
     folder = Path(settings.paths.reports)
     figures = sorted(folder.glob("2*.json"))
@@ -30,7 +30,7 @@ def remove_reports(settings: Settings, user: int) -> int:
 
 
 def describe_traces(settings: Settings, user: int) -> Iterator[str]:
-    """One sentence for each place that still names the user, or may, and that only a person should change."""
+    """Yield one sentence for each location that names the user, or may, and that only a person should change."""
     paths = settings.paths
     for what, folders in (
         ("logs", [paths.logs]),
@@ -38,27 +38,27 @@ def describe_traces(settings: Settings, user: int) -> Iterator[str]:
         ("verdicts and lineage", [paths.quality, paths.lineage]),
     ):
         if found := sorted(_naming(user, _files(folders))):
-            yield f"not touched: {what} name the user: {name_first(found)}; remove these files"
+            yield f"not touched: {what} contain the user's id: {name_first(found)}; remove these files"
     if _files([paths.processed]):
-        yield f"not touched: what was exported before to {paths.processed}; export again, and remove what you copied"
-    yield "not touched: backups of the warehouse, of PostgreSQL and of the raw files, which this cannot know"
+        yield f"not touched: earlier exports in {paths.processed}; export again, and remove your copies"
+    yield "not touched: backups of the warehouse, of PostgreSQL and of the raw files, which this command cannot search"
 
 
 def task_logs(settings: Settings) -> list[str]:
-    """The folders that Airflow's task logs may be in: as its variables say, and that of `make airflow`."""
+    """Return the possible folders of Airflow's task logs: those that its variables name, and that of `make airflow`."""
     base, home = os.environ.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER"), os.environ.get("AIRFLOW_HOME")
     local = Path(settings.paths.database).parent / "airflow" / "logs"
     return list(dict.fromkeys(filter(None, (base, home and f"{home}/logs", str(local)))))
 
 
 def _files(folders: Iterable[str]) -> list[Path]:
-    """All files below local folders, each once."""
+    """Return all files below local folders, each once."""
     found = (path for folder in folders for path in Path(folder).rglob("*"))
     return sorted({path.resolve() for path in found if path.is_file()})
 
 
 def _naming(user: int, paths: Iterable[Path]) -> Iterator[Path]:
-    """The texts in which the user's number stands by itself."""
+    """Return the text files that contain the user's number as a separate number."""
     number = _number(user)
     return (path for path in paths if path.suffix in TEXTS and _has(path, number))
 
@@ -68,7 +68,7 @@ def _number(user: int) -> re.Pattern[bytes]:
 
 
 def _has(path: Path, number: re.Pattern[bytes]) -> bool:
-    """Read block by block; blocks overlap by more than a number is long."""
+    """Return whether the file contains the number. Blocks overlap by more than the length of a number."""
     try:
         with path.open("rb") as file:
             tail = b""

@@ -1,1 +1,1 @@
-"""Raw files into raw_events: which are read, what each gives, one commit for all."""
+"""Ingestion of raw files into raw_events: which files are read, what each gives, one commit for all."""

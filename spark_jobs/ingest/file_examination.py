@@ -1,4 +1,4 @@
-"""Read each file once for its digest, header and records: a few small ones right here, others on the executors."""
+"""Read each file once for its digest, header and records: a few small files on the driver, others on the executors."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, fields
@@ -11,7 +11,7 @@ from spark_jobs.sources import files
 from spark_jobs.sources.files import Examined
 from spark_jobs.sources.listing import Found
 
-SMALL = 64 << 20  # bytes, of all files together
+SMALL = 64 << 20  # bytes, for all files together
 ASKED = "number INT, path STRING, prefixes ARRAY<BIGINT>, packed BOOLEAN"
 FOUND = (
     "path STRING, refusal STRING, digest STRING, prefixes MAP<BIGINT, STRING>, content_bytes BIGINT, "
@@ -27,9 +27,9 @@ TYPES = dict.fromkeys(("content_bytes", "body_from", "records", "unfinished_from
 def examine_files(
     spark: SparkSession, chosen: Collection[Found], prefixes: Mapping[str, Collection[int]]
 ) -> list[tuple[Found, Examined]]:
-    """What one pass over each file finds; `prefixes`: of each path the numbers of bytes whose digest is wanted.
+    """Examine each file in one pass. `prefixes`: for each path, the lengths in bytes of the prefixes to digest.
 
-    On executors there is a task for each file: size is no measure of how long a packed file takes.
+    On executors each file is a task, because its size does not predict how long a packed file takes.
     """
     refused = [(file, Examined(file.path, refusal=file.refusal)) for file in chosen if file.refusal]
     chosen = [file for file in chosen if not file.refusal]
@@ -53,7 +53,7 @@ def _examine(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as Arrow takes it."""
+    """Convert a value for Arrow."""
     if isinstance(value, Mapping):
         return list(value.items())
     return list(value) if isinstance(value, tuple) else value

@@ -1,4 +1,4 @@
-"""The ledger's rows of files after a landing: what each gave, or why it gave nothing. Plain values in and out."""
+"""The ledger's rows of files after a landing: what each file gave, or why it gave nothing. Plain values in and out."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,15 @@ from spark_jobs.sources.change_detection import Action, Decision
 from spark_jobs.sources.file_rows import Row
 
 REPEATED = {"status": "duplicate", "rows": 0, "hours": [], "records": None, "suppressed": None}
-REPEATED |= {"sentence": "landed under another path before; its rows were removed."}
+REPEATED |= {"sentence": "landed earlier under another path; its rows were removed."}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read of a file now: rows and digest by hour; how many records of erased users were left out, and whether
-    the unfinished last line was one of them."""
+    """What was read from a file in this landing: rows and digest by hour, and skipped records of erased users.
+
+    `suppressed`: the number of these records. `suppressed_unfinished`: whether the unfinished last line is one of them.
+    """
 
     hours: list[Row] = field(default_factory=list)
     suppressed: int = 0
@@ -27,10 +29,10 @@ NOTHING = Reading()
 
 
 def ledger_rows(plan: Plan, ledger: KnownFiles, readings: Mapping[int, Reading]) -> tuple[list[Row], set[str]]:
-    """The rows to write, and the paths whose rows go. A file under another spelling of its path gets its identity.
+    """Return the rows to write, and the paths whose rows are removed. Each row is stored under its file's identity.
 
-    Where the ledger has a file twice, the one that counts has the identity afterwards, and the other one the spelling
-    that is free then.
+    Where the ledger has a file twice, the row that counts gets the identity. The other one gets the spelling of the
+    path that becomes free.
     """
     decided = [
         landed_row(each, plan.known.get(each.file.path), readings.get(each.file_id, NOTHING)) for each in plan.decisions
@@ -47,13 +49,13 @@ def ledger_rows(plan: Plan, ledger: KnownFiles, readings: Mapping[int, Reading])
 
 
 def vanished_row(row: Row) -> Row:
-    """The row of a file that is no longer there. Its rows are kept, unless they moved with it."""
+    """Return the row of a file that no longer exists. Its rows are kept, unless they moved with it."""
     sentence = "the file has vanished; its rows are kept." if row["rows"] else "the file has vanished."
     return row | {"status": "vanished", "sentence": row["sentence"] if row["digest"] is None else sentence}
 
 
 def landed_row(decision: Decision, old: Row | None, reading: Reading) -> Row:
-    """The ledger row after a decision. A file that is refused after it landed keeps the rows it gave before."""
+    """Return the ledger row after a decision. A file that is refused after it landed keeps the rows it gave before."""
     file, examined = decision.file, decision.examined
     looked = {"path": file.path, "size": file.size, "modified": file.modified, "sentence": decision.sentence}
     empty = {"file_id": decision.file_id, "part": decision.revision, "rows": 0, "hours": [], "name": file.name}
@@ -73,7 +75,7 @@ def landed_row(decision: Decision, old: Row | None, reading: Reading) -> Row:
 
 
 def _given(decision: Decision, old: Row | None, reading: Reading) -> Row:
-    """What a file gives that was read. To one that has grown what it gave before is added, but its unfinished line."""
+    """Return what the file gives. A grown file adds this to what it gave before, without the old unfinished line."""
     hours, suppressed = reading.hours, reading.suppressed
     records, version = decision.examined.records, VERSIONS["parsing"]
     if decision.action is Action.GREW:
@@ -92,7 +94,7 @@ def _given(decision: Decision, old: Row | None, reading: Reading) -> Row:
 
 
 def _add(before: Iterable[Row], new: Iterable[Row]) -> list[Row]:
-    """Join the entries of the same hour by adding: digests are sums."""
+    """Merge the entries of the same hour by addition: digests are sums."""
     joined: dict[tuple, Row] = {}
     for entry in (*before, *new):
         key = (entry["hour"], entry["unfinished"])

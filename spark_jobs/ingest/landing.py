@@ -1,6 +1,6 @@
-"""Files into raw_events: one commit for all rows that come and go, one for the ledger.
+"""Landing of files in raw_events: one commit for all rows added and removed, one for the ledger.
 
-Digests are taken and records are read by executors; the driver handles one line for each file.
+Executors compute the digests and read the records. The driver handles one line for each file.
 """
 
 from collections.abc import Iterator
@@ -39,11 +39,10 @@ LARGEST_SPLIT = 64 << 20
 
 
 def land(ctx: Context, rehash: bool, again: bool = False) -> list[Decision]:
-    """Land every new or changed file of the raw folder; returns what was decided about each file looked at.
+    """Land every new or changed file of the raw folder. Return the decision about each examined file.
 
-    `again`: files that older rules parsed are read again too.
-    A killed attempt left at most rows without a ledger entry; they are taken back first. Raises SourceError only
-    where the folder itself cannot be read.
+    `again`: also read files that older rules parsed. A killed attempt leaves at most rows without a ledger entry; these
+    are removed first. Raises SourceError only where the folder itself cannot be read.
     """
     undo(ctx)
     listing = list_files(ctx.settings.paths.raw)
@@ -61,12 +60,12 @@ def land(ctx: Context, rehash: bool, again: bool = False) -> list[Decision]:
 
 
 def undo(ctx: Context) -> None:
-    """Take back what a killed attempt did to raw_events without an entry in the ledger."""
+    """Undo what a killed attempt did to raw_events without an entry in the ledger."""
     undo_unrecorded(ctx, tables.RAW_EVENTS)
 
 
 def _write(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[int, Reading]:
-    """Write the records to raw_events, but those of erased users; returns what was read of each file."""
+    """Write the records to raw_events, except those of erased users. Return what was read from each file."""
     ctx.writer.create(tables.RAW_EVENTS)
     reading = [decision for decision in plan.decisions if decision.action in READS]
     gone = [sql for each in plan.decisions if (sql := _replaced(each, plan.known.get(each.file.path)))]
@@ -87,7 +86,7 @@ def _write(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[in
 
 
 def _replaced(decision: Decision, old: Row | None) -> str | None:
-    """SQL for the rows that a decision takes away: all of a changed file's, a grown file's unfinished last line."""
+    """Return SQL for the rows to remove: all rows of a changed file or copy, a grown file's unfinished last line."""
     if old is None or not old["rows"]:
         return None
     if decision.action in (Action.CHANGED, Action.DUPLICATE):
@@ -109,9 +108,9 @@ def _by_header(reading: list[Decision]) -> list[list[Decision]]:
 def _parsed(
     ctx: Context, group: list[Decision], suppression: Suppression | None, erased: Accumulator[SplitCounts]
 ) -> DataFrame:
-    """The records of files with the same header as raw_events rows; each split of a file is a task.
+    """Return the records of files with the same header as raw_events rows. Each split of a file is a task.
 
-    Records of erased users are left out, and counted in `erased`.
+    Records of erased users are skipped, and counted in `erased`.
     """
     header = Header(group[0].examined.header, group[0].columns)
     every = _bytes_a_task(ctx, group)
@@ -139,13 +138,13 @@ def _parsed(
 
 
 def _bytes_a_task(ctx: Context, group: list[Decision]) -> int:
-    """Small files are cut so that every core has work, large ones into splits of LARGEST_SPLIT."""
+    """Return the bytes of a split: small enough that every core has work, and at most LARGEST_SPLIT."""
     total = sum(decision.examined.content_bytes - decision.read_from for decision in group)
     return min(LARGEST_SPLIT, total // ctx.spark.sparkContext.defaultParallelism)
 
 
 def _digests(ctx: Context, reading: list[Decision]) -> dict[int, list[dict[str, Any]]]:
-    """Rows and digest by file and hour of what was read now."""
+    """Return rows and digest by file and hour of what was read in this landing."""
     files_by_revision: dict[int, list[int]] = {}
     for decision in reading:
         files_by_revision.setdefault(decision.revision, []).append(decision.file_id)
@@ -157,7 +156,7 @@ def _digests(ctx: Context, reading: list[Decision]) -> dict[int, list[dict[str, 
 
 
 def content(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
-    """For each file, rows and digest by hour of the rows of raw_events that `where` names; one scan of those rows."""
+    """Return rows and digest by file and hour of the rows of raw_events that match `where`. One scan of those rows."""
     hour = F.when(F.col("event_date").isNotNull(), F.date_trunc("hour", "timestamp")).alias("hour")
     columns = [*tables.USER_EVENTS.columns[:10], "faults", "raw_text"]
     rows = ctx.storage.read(tables.RAW_EVENTS).where(where)
@@ -171,7 +170,7 @@ def content(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
 
 
 def _record(ctx: Context, plan: Plan, ledger: KnownFiles, readings: dict[int, Reading]) -> None:
-    """Write what became of each file."""
+    """Record the outcome of each file in the ledger."""
     stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
     rows, outdated = ledger_rows(plan, ledger, readings)
     ctx.ledger.record_files([row | stamp for row in rows], outdated)

@@ -1,4 +1,4 @@
-"""What a landing is going to do: which files are looked at, which moved, and what is decided about each."""
+"""The plan of a landing: which files are examined, which moved, and what is decided about each."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -17,8 +17,11 @@ from spark_jobs.sources.renamed_files import Pairs, changed_files, exchange, los
 
 @dataclass(frozen=True)
 class Plan:
-    """What a landing does: a decision for each examined file; the ledger's rows by identity, moves followed; the paths
-    whose files are gone; and the numbers of files whose rows go although no decision is about them."""
+    """What a landing does. `decisions`: one for each examined file.
+
+    `known`: the ledger's rows by identity, after moves. `gone`: paths whose files no longer exist. `replaced`: numbers
+    of files whose rows are removed although no decision is about them.
+    """
 
     decisions: list[Decision]
     known: dict[str, Row]
@@ -27,7 +30,7 @@ class Plan:
 
 
 def plan_landing(ctx: Context, present: list[Found], ledger: KnownFiles, rehash: bool, again: bool = False) -> Plan:
-    """Look at what may have changed, and decide on the state after the landing. `again`: as for `landing.land`."""
+    """Examine what may have changed, and decide by the state after the landing. `again`: as for `landing.land`."""
     folder, rules = ctx.settings.paths.raw, ctx.settings.schema
     present = name_as_landed(present, ledger.rows)
     missing = missing_files(ledger.rows, present, folder)
@@ -46,7 +49,7 @@ def plan_landing(ctx: Context, present: list[Found], ledger: KnownFiles, rehash:
 
 
 def _with_move(decision: Decision, moved: dict[str, str]) -> Decision:
-    """The decision, with a word about the move that led to it."""
+    """Return the decision, with a sentence about the move that led to it."""
     source = moved.get(decision.file.path)
     if source is None or decision.action is Action.REFUSED:
         return decision
@@ -62,17 +65,17 @@ def _examine(
     rehash: bool,
     again: Collection[str],
 ) -> Pairs:
-    """One pass over each file that may have changed; it may begin with what it gave before."""
+    """Examine each changed file in one pass. The digest of its former length shows whether it has only grown."""
     prefixes = {path: [row["content_bytes"]] for path, row in known.items() if row["content_bytes"]}
     pairs = examine_files(spark, to_examine(present, known, rehash, missing, again), prefixes)
     return pairs + examine_files(spark, to_examine_too(present, pairs, known), prefixes)
 
 
 def _follow_moves(spark: SparkSession, pairs: Pairs, known: dict[str, Row], missing: Collection[str]) -> dict[str, str]:
-    """Files that have landed under another path: the path now, to the path before.
+    """Find files that landed earlier under another path. Return new path to old path.
 
-    Content that is lost only now may also be the beginning of another file. Where both are left after whole contents
-    were matched, these files are read a second time.
+    Content that was lost only in this landing may also be the beginning of another file. Where such content and such
+    files remain after whole contents were matched, these files are read a second time.
     """
     lost = lost_rows(known, pairs, missing)
     moved = match_whole(pairs, known, lost)

@@ -1,1 +1,1 @@
-"""Raw files: which there are, what each is as a whole, its records as text. Runs on executors; no Spark, no Delta."""
+"""Raw files: listing, examination as a whole, splitting into text records. Runs on executors; no Spark, no Delta."""

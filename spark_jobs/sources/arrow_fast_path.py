@@ -1,7 +1,7 @@
-"""Records in their plain spelling, typed in bulk by Arrow: nearly all, and faster than `parse` types them.
+"""Arrow fast path: gives types to records in plain form in bulk. Nearly all are plain, and it is faster than `parse`.
 
-A record is plain where every value, spelled again, gives its text back: `parse` would give the same values, no fault
-and no raw text. All other records keep their text and are left to `parse`.
+A record is plain where every value, formatted again, gives its original text. `parse` would give the same values for
+it, with no fault and no raw text. All other records keep their text, and `parse` types them.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,25 +11,26 @@ import pyarrow.compute as pc
 
 from spark_jobs.sources.records import BLANKS
 
-Typed = tuple[pa.Array, pa.Array]  # which records are plain (or null) here, and their values
+Typed = tuple[pa.Array, pa.Array]  # which texts are plain (null: no text), and their values
 
 INTEGER = r"^(0|-?([1-9][0-9]{0,17}|[1-8][0-9]{18}))$"
 NUMBER = r"^(0|[1-9][0-9]{0,7})\.[0-9]{2}$"
-# Every text that fits is a time: what else may be one (the 29th and later, other years) is left to `parse`.
+# Every text that matches TIME is a valid time. Other times (the 29th and later, other years) are left to `parse`.
 TIME = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] UTC$"
+# This pattern adds the 29th to the 31st. A text may match it and still not be a valid time.
 LATE_TIME = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] UTC$"
 CLOCK = len("2019-10-01 00:00:00")
 
 
 def fields(columns: Sequence[str]) -> dict[str, pa.DataType]:
-    """Name and type of each value that `typed` adds for a header with these columns."""
+    """Return name and type of each column that `parse_plain` adds for a header with these columns."""
     return {f"typed_{name}": TYPES[name][0] for name in columns if name in TYPES} | {"typed": pa.bool_()}
 
 
 def parse_plain(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
-    """The batch of `records.read` with `typed` (the record is plain) and the values of plain records.
+    """Return a batch of `records.read_split` with `typed` (the record is plain) and the values of plain records.
 
-    Their text is taken away where a value stands for it.
+    The text of a plain record is removed where a value replaces it.
     """
     plain = pc.and_(pc.is_null(batch.column("line")), pc.invert(batch.column("malformed")))
     values: dict[str, pa.Array] = {}
@@ -58,7 +59,7 @@ def _as(kind: pa.DataType, pattern: str) -> Callable[[pa.Array], Typed]:
 def _time(text: pa.Array) -> Typed:
     try:
         return _time_like(text, LATE_TIME)
-    except pa.ArrowInvalid:  # a 30th of February
+    except pa.ArrowInvalid:  # for example 30 February
         return _time_like(text, TIME)
 
 

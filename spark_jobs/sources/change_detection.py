@@ -1,7 +1,7 @@
-"""What to do with each file of the raw folder, given what the ledger knows of it: plain values in, plain values out.
+"""Decide what to do with each file of the raw folder, given what the ledger knows of it. Plain values in and out.
 
-Each content lands once. What is decided rests on the state after the landing: a file is a copy of another one only if
-that one still holds the content then.
+Each content lands once. A decision is based on the state after the landing: a file is a copy of another one only if
+that one still has the content then.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -33,7 +33,7 @@ READS = (Action.NEW, Action.GREW, Action.CHANGED)
 
 @dataclass(frozen=True)
 class Decision:
-    """A file, what happens to it, from which byte of its content it is read, and the sentence to say about it."""
+    """A file, the action for it, the first byte of its content to read, and the sentence to report about it."""
 
     file: Found
     action: Action
@@ -47,7 +47,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Strict:
-    """Whether a file is refused that has a column nobody knows, or lacks an optional one that the last file had."""
+    """Whether to refuse a file that has an unknown column, or is missing an optional one that the last file had."""
 
     new_column: bool = False
     lost_column: bool = False
@@ -63,8 +63,11 @@ def to_examine(
     missing: Collection[str] = (),
     again: Collection[str] = (),
 ) -> list[Found]:
-    """The files whose size or time is not as the ledger has it, copies of content that no present file gives, and those
-    that are to be read `again`."""
+    """Return the files to examine: changed ones, copies without an original, and those that are to be read `again`.
+
+    A file has changed where its size or time differs from the ledger. A copy is without an original where no present
+    file gives its content. With `rehash`, files that look unchanged are examined too.
+    """
     given = {row["digest"] for path, row in known.items() if gives(row) and path not in missing}
     found = [file for file in found if not (file.refusal and (row := known.get(file.path)) and gives(row))]
     return [file for file in found if rehash or file.path in again or _looks_changed(file, known.get(file.path), given)]
@@ -73,7 +76,7 @@ def to_examine(
 def to_examine_too(
     found: Iterable[Found], pairs: Iterable[tuple[Found, Examined]], known: Mapping[str, Row]
 ) -> list[Found]:
-    """Copies of content that an examined file may no longer hold. One of the copies may have to give the rows then."""
+    """Return the copies of content that an examined file may no longer have: one of them may have to give the rows."""
     examined = {file.path for file, _ in pairs}
     given_up = {known[path]["digest"] for path in examined if path in known and gives(known[path])}
     copies = {path for path, row in known.items() if row["status"] == "duplicate" and row["digest"] in given_up}
@@ -93,11 +96,10 @@ def decide(
     strict: Strict = LENIENT,
     again: Collection[str] = (),
 ) -> list[Decision]:
-    """One decision for each examined file, in the order of their paths; those `again` are read whether they changed or
-    not.
+    """Return one decision for each examined file, by path. Files in `again` are read whether they changed or not.
 
-    First the files that keep what they gave, then those that grew, then the others: each content goes to the first file
-    that has it then, and the rest are copies.
+    Files that keep the rows they gave come first, then those that grew, then the others. Each content goes to the first
+    file that has it at that point; the rest are copies.
     """
     drafts = []
     for file, examined in sorted(pairs, key=lambda pair: pair[0].path):
@@ -123,19 +125,19 @@ def decide(
 
 
 def _turn(draft: Decision) -> int:
-    """Refused files come first, for they keep what they gave; then those that grew, which read least."""
+    """Return the order: refused files first, because they keep what they gave, then grown ones, which read least."""
     return {Action.REFUSED: 0, Action.GREW: 1}.get(draft.action, 2)
 
 
 def _is_strictly_refused(decision: Decision) -> bool:
-    """Whether the settings alone refuse it: its content can be read, and may be a copy."""
+    """Return whether only the settings refuse the file: its content can be read, and may be a copy."""
     return decision.action is Action.REFUSED and bool(decision.columns)
 
 
 def _draft(
     file: Found, examined: Examined, row: Row | None, file_id: int, known: Mapping[str, Row], strict: Strict
 ) -> Decision:
-    """What happens to the file if no other one has its content."""
+    """Decide about the file as if no other file had its content."""
     draft = Decision(file, Action.REFUSED, file_id, row["part"] if row else 0, examined)
     if examined.refusal:
         return replace(draft, sentence=f"{file.name}: {examined.refusal}")
@@ -157,32 +159,32 @@ def _draft(
 
 
 def _settle(draft: Decision, row: Row | None, holders: Mapping[str, str]) -> Decision:
-    """The decision in view of who holds the content already."""
+    """Return the decision, given which file already has the content."""
     holder = holders.get(draft.examined.digest)
     if draft.action is Action.SAME or not draft.columns or holder in (None, draft.file.path):
         return draft
-    sentence = f"{draft.file.name}: the same content as {base_name(holder)}, which has landed; nothing to do."
+    sentence = f"{draft.file.name}: same content as {base_name(holder)}, which has already landed; nothing to do."
     revision = row["part"] if row else 0
     return replace(draft, action=Action.DUPLICATE, revision=revision, read_from=0, sentence=sentence)
 
 
 def _last_header(known: Mapping[str, Row], path: str) -> list[str]:
-    """The columns of the file that landed last, other than the one at `path`."""
+    """Return the columns of the file that landed last, other than the one at `path`."""
     landed = [row for key, row in known.items() if row["status"] == "landed" and row["header"] and key != path]
     return max(landed, key=lambda row: row["file_id"])["header"] if landed else []
 
 
 def _compare_columns(decision: Decision, last: Iterable[str], strict: Strict) -> Decision:
-    """The decision in view of the columns that are new or lost: refused, or with a sentence about them."""
+    """Return the decision, given the new and the missing columns: refused, or with a sentence about them."""
     name = decision.file.name
     new = find_ignored([text.strip(BLANKS) for text in decision.examined.header])
     lost = [column for column in OPTIONAL if column in last and column not in decision.columns]
     if new and strict.new_column:
-        reason = f"columns that nobody knows: {', '.join(new)}; take them out, or set schema.new_column = 'leave_out'."
+        reason = f"unknown columns: {', '.join(new)}; remove them, or set schema.new_column = 'leave_out'."
     elif lost and strict.lost_column:
-        reason = f"columns are gone: {', '.join(lost)}; mend the source, or set schema.lost_column = 'accept'."
+        reason = f"missing columns: {', '.join(lost)}; fix the source, or set schema.lost_column = 'accept'."
     elif lost:
-        gone = f"{name}: without {', '.join(lost)}, which the file before had: these values are missing."
+        gone = f"{name}: missing columns: {', '.join(lost)}, which the previous file had; their values are null."
         return replace(decision, sentence=" ".join(filter(None, (decision.sentence, gone))))
     else:
         return decision
@@ -191,14 +193,14 @@ def _compare_columns(decision: Decision, last: Iterable[str], strict: Strict) ->
 
 def _remark(file: Found, examined: Examined, names: list[str]) -> str | None:
     if unknown := find_ignored(names):
-        return f"{file.name}: columns left out: {', '.join(unknown)}."
+        return f"{file.name}: columns ignored: {', '.join(unknown)}."
     if examined.body_from >= examined.content_bytes:
-        return f"{file.name}: a header and no records yet."
+        return f"{file.name}: a header but no records yet."
     return None
 
 
 def split_files(decision: Decision, every: int) -> list[FileSplit]:
-    """The splits of a file, each of at least `every` bytes but for the last."""
+    """Split a file. Each split has at least `every` bytes, except the last one."""
     examined = decision.examined
     starts = [decision.read_from]
     for cut in examined.cuts:

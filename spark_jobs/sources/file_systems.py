@@ -1,4 +1,4 @@
-"""Arrow's file systems: where the bytes of an address come from."""
+"""Arrow's file systems: access to the bytes of an address."""
 
 import os
 from urllib.parse import quote
@@ -9,10 +9,10 @@ from spark_jobs.addresses import S3, is_remote
 
 
 def file_system(address: str) -> tuple[fs.FileSystem, str]:
-    """Arrow's file system of an address, and the path in it."""
+    """Return Arrow's file system for an address, and the path within it."""
     if not is_remote(address):
         return fs.LocalFileSystem(), address
-    if S3.match(address):  # keys, region and address as in the environment of every AWS tool
+    if S3.match(address):  # keys, region and endpoint: the usual AWS variables
         store = fs.S3FileSystem(
             endpoint_override=os.environ.get("AWS_ENDPOINT_URL"), region=os.environ.get("AWS_REGION")
         )

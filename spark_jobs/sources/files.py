@@ -1,6 +1,6 @@
-"""Files as a whole: whether one is fit to be read, its digest, and where to cut it for many readers.
+"""Examination of whole files: whether a file is readable, its digest, and where to split it for several readers.
 
-Content is what the file holds once unpacked; offsets and digests are in content, so that a packed file can grow too.
+Content means the unpacked bytes. Offsets and digests refer to the content, so that a packed file can grow too.
 """
 
 import codecs
@@ -21,7 +21,7 @@ BLOCK = 4 << 20
 CUT = 8 << 20
 LONGEST_HEADER = 1 << 20
 LONGEST_LINE = 16 << 20
-# CSV packs five to twenty times smaller; what unpacks to more than this is made to fill disks.
+# gzip makes CSV five to twenty times smaller. A file that unpacks to more than both limits is meant to fill disks.
 MOST_UNPACKED, MOST_TIMES = 1 << 30, 200
 LFS = b"version https://git-lfs"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -30,11 +30,11 @@ OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\
 
 @dataclass(frozen=True)
 class Examined:
-    """What one pass over a file finds. Where `refusal` is a sentence, the rest is empty.
+    """The result of one pass over a file. Where `refusal` is a sentence, the rest is empty.
 
-    `prefixes` has the digest of its first so many bytes, for each number that was asked for; `records` counts its lines
-    but for the header and blank ones; `cuts` are line starts where readers may begin; `unfinished_from` is the start of
-    a last line without a newline, None where there is none.
+    `prefixes`: the digest of each requested prefix, by its length in bytes. `records`: the number of lines, without the
+    header and blank lines. `cuts`: line starts where readers may begin. `unfinished_from`: the start of a last line
+    without a newline; None where there is none.
     """
 
     path: str
@@ -50,12 +50,12 @@ class Examined:
 
 
 def is_packed(name: str) -> bool:
-    """Whether a file of this name is gzip."""
+    """Return whether a file of this name is gzip."""
     return name.lower().endswith(".gz")
 
 
 def open_content(path: str, start: int = 0, packed: bool | None = None) -> io.BufferedIOBase:
-    """The unpacked content from byte `start` on. `packed`: whether it is gzip; None: as the path's end says."""
+    """Open the unpacked content at byte `start`. `packed`: whether it is gzip; None: decide by the path's suffix."""
     system, inner = file_system(path)
     if not (is_packed(path) if packed is None else packed):
         raw = system.open_input_file(inner)
@@ -67,12 +67,12 @@ def open_content(path: str, start: int = 0, packed: bool | None = None) -> io.Bu
 
 
 def examine(path: str, prefixes: Collection[int] = (), packed: bool | None = None) -> Examined:
-    """Read the file once. Never raises for what the file holds: a refusal is part of the answer.
+    """Read the file once and return the result. Never raises because of the content: a refusal is part of the result.
 
-    `prefixes`: numbers of bytes, of each of which the digest is wanted. `packed` as for `open_content`.
+    `prefixes`: the lengths in bytes of the prefixes to digest. `packed`: as for `open_content`.
     """
     if _leads_outside(path):
-        return Examined(path, refusal="a link to a file outside this folder; copy the file here, or give INPUT=.")
+        return Examined(path, refusal="a link to a file outside this folder; copy the file here, or use INPUT=<path>.")
     packed = is_packed(path) if packed is None else packed
     try:
         with open_content(path, packed=packed) as stream:
@@ -88,7 +88,7 @@ def examine(path: str, prefixes: Collection[int] = (), packed: bool | None = Non
 
 
 class _Examination:
-    """Reads a stream once: digest, encoding, header, records, line ends, cuts."""
+    """Reads a stream once and collects digest, encoding, header, records, line ends and cuts."""
 
     def __init__(self, path: str, prefixes: Collection[int], packed: bool):
         self.path, self.packed = path, packed
@@ -100,7 +100,7 @@ class _Examination:
         self.cuts: list[int] = []
 
     def run(self, stream: io.BufferedIOBase) -> Examined:
-        """Reads the stream to its end. Raises SourceError or what the stream raises."""
+        """Read the stream to its end. Raises SourceError, or what the stream raises."""
         head = _fill(stream, LONGEST_HEADER)
         header, self.body_from = _header(head)
         block = head
@@ -110,7 +110,7 @@ class _Examination:
         try:
             self.decoder.decode(b"", final=self.last_line_from == self.position)
         except UnicodeDecodeError as error:
-            raise SourceError("not UTF-8 text: the last character is cut; convert the file to UTF-8.") from error
+            raise SourceError("not valid UTF-8: the last character is cut; convert the file to UTF-8.") from error
         unfinished = self.last_line_from < self.position and self.last_line_from >= self.body_from
         return Examined(
             path=self.path,
@@ -131,19 +131,19 @@ class _Examination:
             self.decoder.decode(block)
         except UnicodeDecodeError as error:
             raise SourceError(
-                f"not UTF-8 text: byte 0x{error.object[error.start]:02x} near byte {self.position + error.start:,} "
-                "is none; convert the file to UTF-8."
+                f"not valid UTF-8: byte 0x{error.object[error.start]:02x} near offset {self.position + error.start:,}; "
+                "convert the file to UTF-8."
             ) from error
         first, last = block.find(b"\n"), block.rfind(b"\n") + 1
         if self.position + (first if last else len(block)) - self.last_line_from > LONGEST_LINE:
             raise SourceError(
                 f"the line that begins at byte {self.last_line_from:,} has more than {LONGEST_LINE >> 20} MiB; "
-                "this is no CSV record: mend the file."
+                "this is not a CSV record: fix the file."
             )
         if self.most and self.position + len(block) > self.most:
             raise SourceError(
-                f"it unpacks to more than {self.most:,} bytes, {MOST_TIMES} times its size or more, as no CSV does; "
-                "unpack it yourself if this one is meant."
+                f"it unpacks to more than {self.most:,} bytes, more than {MOST_TIMES} times its size, unlike any CSV; "
+                "if the file is correct, unpack it yourself."
             )
         if last:
             self.last_line_from = self.position + last
@@ -162,7 +162,7 @@ class _Examination:
 
 
 def _header(head: bytes) -> tuple[tuple[str, ...], int]:
-    """The fields of the first line that is not blank, as written, and where the body begins. Raises SourceError."""
+    """Return the fields of the first line that is not blank, as written, and the body's offset. Raises SourceError."""
     if not head:
         raise SourceError("the file is empty; it must begin with a header.")
     if head.startswith(LFS):
@@ -180,7 +180,7 @@ def _header(head: bytes) -> tuple[tuple[str, ...], int]:
             raise SourceError("the file is blank; it must begin with a header.")
         begin = end + 1
     if end < 0 and len(head) >= LONGEST_HEADER:
-        raise SourceError(f"no line ends in its first {LONGEST_HEADER:,} bytes; this is no CSV file.")
+        raise SourceError(f"no line ends in its first {LONGEST_HEADER:,} bytes; this is not a CSV file.")
     if b"\0" in line:
         raise SourceError("binary data or UTF-16 text in the first line; the file must be CSV in UTF-8.")
     if b"\r" in line:
@@ -203,7 +203,7 @@ def _fill(stream: io.BufferedIOBase, size: int) -> bytes:
 
 
 def _leads_outside(path: str) -> bool:
-    """A symbolic link in a local folder that leads out of it."""
+    """Return whether a local path is a symbolic link to a file outside its folder."""
     return not is_remote(path) and not Path(path).resolve().is_relative_to(Path(path).parent.resolve())
 
 

@@ -1,4 +1,4 @@
-"""What a file's first line must say, and which of our columns each of its names means."""
+"""The header line of a file: which columns it must name, and which of our columns each name means."""
 
 from collections import Counter
 
@@ -11,9 +11,10 @@ UNKNOWN = "unknown_"
 
 
 def map_columns(names: list[str]) -> list[str]:
-    """Our name of each column of a header, `unknown_<position>` for the ones we have no use for.
+    """Return our name of each column of a header; `unknown_<position>` for columns that we do not use.
 
-    Raises SourceError (a sentence without the file's name) for a missing, doubled or contradictory header.
+    Raises SourceError (a sentence without the file's name) where the header or a required column is missing, a column
+    is repeated, or two names mean the same column.
     """
     ours = [KAGGLE_NAMES.get(name, name) for name in names]
     known = [name for name in ours if name in REQUIRED + OPTIONAL]
@@ -29,7 +30,7 @@ def map_columns(names: list[str]) -> list[str]:
     for name, count in Counter(known).items():
         if count > 1:
             both = " and ".join(theirs for theirs, our in zip(names, ours, strict=True) if our == name)
-            raise SourceError(f"the header has two names for one column: {both}; leave one out.")
+            raise SourceError(f"the header has two names for one column: {both}; remove one.")
     if missing := [name for name in REQUIRED if name not in known]:
         kaggle = {ours: theirs for theirs, ours in KAGGLE_NAMES.items()}
         spelled = [f"{name} (or {kaggle[name]})" if name in kaggle else name for name in missing]
@@ -38,5 +39,5 @@ def map_columns(names: list[str]) -> list[str]:
 
 
 def find_ignored(names: list[str]) -> list[str]:
-    """The header's names that no column of ours takes; an empty name is shown as (empty)."""
+    """Return the header's names that match none of our columns; an empty name is shown as (empty)."""
     return [name or "(empty)" for name in names if KAGGLE_NAMES.get(name, name) not in REQUIRED + OPTIONAL]

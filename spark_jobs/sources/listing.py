@@ -1,4 +1,4 @@
-"""Which files a raw folder shows, and what is skipped."""
+"""The files in a raw folder, and the entries that are skipped."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,13 +11,16 @@ from spark_jobs.errors import SourceError
 from spark_jobs.observability.wording import name_first
 from spark_jobs.sources.file_systems import file_system
 
-CATALOG = "items.csv"  # in the raw folder: not events, but what the shop says of its items
+CATALOG = "items.csv"  # in the raw folder: no events, but the shop's own data about its items
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file to land: its identity, the name it was found by, bytes on disk, modification time in microseconds since
-    1970. The identity is its real path; whether it is gzip follows from its name. `refusal`: why it is not taken."""
+    """A file to land. Its identity is `path`, the real path.
+
+    `name`: the name in the folder, which decides whether the file is gzip. `size`: bytes on disk. `modified`:
+    microseconds since 1970. `refusal`: why the file is not accepted.
+    """
 
     path: str
     name: str
@@ -28,26 +31,26 @@ class Found:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a raw folder shows: the files to land, and the names of what is skipped, by reason."""
+    """The entries of a raw folder: the files to land, and the names of the skipped ones, by reason."""
 
     files: list[Found]
     skipped: Mapping[str, list[str]] = field(default_factory=dict)
 
     def describe_skipped(self) -> list[str]:
-        """One sentence for each reason."""
+        """Return one sentence for each reason."""
         return [f"skipped, {reason}: {name_first(names)}." for reason, names in self.skipped.items()]
 
 
 def list_files(address: str) -> Listing:
-    """List a folder, or one file. Raises SourceError where there is no such address.
+    """List a folder, or one file. Raises SourceError where the address does not exist.
 
-    A file that several names lead to is listed once, by its own name if it has one there.
+    A file with several names is listed once, under its own name where that is in the folder.
     """
     folder = canonical(address)
     system, path = file_system(folder)
     info = system.get_file_info(path)
     if info.type == fs.FileType.NotFound:
-        raise SourceError(f"{address}: no such file or folder; set paths.raw or give INPUT=.")
+        raise SourceError(f"{address}: no such file or folder; set paths.raw or use INPUT=<path>.")
     if info.type == fs.FileType.File:
         return Listing([_found(folder, base_name(address), info)])
     scheme = folder.partition("://")[0] + "://" if is_remote(folder) else ""
@@ -57,7 +60,7 @@ def list_files(address: str) -> Listing:
         reason = _reason_to_skip(each)
         identity = canonical(scheme + each.path)
         if reason is None and identity in files:
-            reason = f"another name of {files[identity].name}"
+            reason = f"another name for {files[identity].name}"
         if reason is None:
             files[identity] = replace(_found(identity, each.base_name, each), refusal=_refusal(identity, folder))
         elif reason:
@@ -66,7 +69,7 @@ def list_files(address: str) -> Listing:
 
 
 def find_catalog(address: str) -> str | None:
-    """The address of the raw folder's items.csv; None where there is none."""
+    """Return the address of items.csv in the raw folder; None where it does not exist."""
     system, path = file_system(address)
     if system.get_file_info(path).type != fs.FileType.Directory:
         return None
@@ -80,22 +83,22 @@ def _found(path: str, name: str, info: fs.FileInfo) -> Found:
 
 
 def _refusal(identity: str, folder: str) -> str | None:
-    """Why an entry is not taken: it is a link that leads out of the folder."""
+    """Return why an entry is refused: it is a link to a file outside the folder. None: it is accepted."""
     inside = is_remote(identity) or Path(identity).is_relative_to(folder)
-    return None if inside else "a link to a file outside this folder; copy the file here, or give INPUT=."
+    return None if inside else "a link to a file outside this folder; copy the file here, or use INPUT=<path>."
 
 
 def _reason_to_skip(info: fs.FileInfo) -> str | None:
-    """Why an entry of the raw folder is no file to land; empty where that needs no mention, None where it is one."""
+    """Return why an entry is skipped; empty where that needs no message, None for a file to land."""
     if info.type == fs.FileType.Directory:
-        return "a folder in the folder"
+        return "a subfolder"
     is_csv = info.base_name.lower().endswith((".csv", ".csv.gz"))
     if info.base_name == CATALOG or (info.base_name.startswith(".") and not is_csv):
         return ""
     if not is_csv:
         return "the name does not end in .csv or .csv.gz"
     if info.type != fs.FileType.File:
-        return "no file, or a link that leads nowhere"
+        return "not a regular file, or a broken link"
     return "the name begins with _ or ." if info.base_name.startswith(("_", ".")) else None
 
 

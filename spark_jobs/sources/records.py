@@ -1,7 +1,7 @@
-"""CSV records after RFC 4180, where a record ends at the end of its line: bytes to columns of text.
+"""CSV records by RFC 4180, except that a record always ends with its line: from bytes to text columns.
 
-A quote inside an unquoted field is text, a backslash is plain text, an unclosed quote spoils its own line only.
-Lines without a quote (nearly all) go through Arrow's reader, the few others through `split_fields`.
+A quote inside an unquoted field is text. A backslash is plain text. An unclosed quote spoils only its own line. Arrow
+reads the lines without a quote (nearly all); `split_fields` reads the others.
 """
 
 import io
@@ -22,9 +22,10 @@ _FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",][^,]*|))(,|\Z)', re.DOTALL)
 
 @dataclass(frozen=True)
 class FileSplit:
-    """Bytes [start, end) of a file's content, from a line's start; `last`: its last line has no newline.
+    """Bytes [start, end) of a file's content, beginning at the start of a line.
 
-    `revision` is the number of this reading of the file, as raw_events keeps it; `packed`: the file is gzip.
+    `last`: the last line has no newline. `revision`: the number of this reading of the file, as raw_events stores it
+    (in `part`). `packed`: the file is gzip.
     """
 
     file_id: int
@@ -38,14 +39,14 @@ class FileSplit:
 
 @dataclass(frozen=True)
 class Header:
-    """`texts`: the fields of the header line as written; `columns`: our name of each (see `header.columns`)."""
+    """A header. `texts`: its fields as written; `columns`: our name of each (see `header.map_columns`)."""
 
     texts: tuple[str, ...]
     columns: tuple[str, ...]
 
 
 def split_fields(line: str) -> list[str] | None:
-    """The fields of one record, or None where its quoting is broken."""
+    """Return the fields of one record; None where its quotes are invalid."""
     fields, position = [], 0
     while match := _FIELD.match(line, position):
         quoted, plain, comma = match.groups()
@@ -57,16 +58,16 @@ def split_fields(line: str) -> list[str] | None:
 
 
 class RecordCounter:
-    """Counts the lines of a stream that are not blank, block by block: its records, and its header.
+    """Counts the lines of a stream that are not blank, block by block: its records and its header.
 
-    It knows nothing of how `read` finds them, so that each can prove the other.
+    It does not know how `read_split` splits records, so that each verifies the other.
     """
 
     def __init__(self) -> None:
-        self._counted, self._open_line = 0, b""  # what a line that has not ended yet holds, blanks left out
+        self._counted, self._open_line = 0, b""  # the start of an unfinished line, without leading blanks
 
     def add(self, block: bytes) -> None:
-        """Take the next block."""
+        """Count the lines of the next block."""
         first, last = block.find(b"\n"), block.rfind(b"\n")
         if first < 0:
             self._extend(block)
@@ -78,36 +79,36 @@ class RecordCounter:
         self._extend(block[last + 1 :])
 
     def count(self) -> int:
-        """Lines so far, the last one too where it has no newline."""
+        """Return the number of lines so far, including a last line without a newline."""
         return self._counted + self.is_open()
 
     def is_open(self) -> bool:
-        """Whether the line that has not ended yet is no blank one."""
+        """Return whether a line has begun that has not ended yet and is not blank."""
         return self._open_line not in (b"", b"\r")
 
     def _extend(self, piece: bytes) -> None:
-        """Keep enough of a line to know whether it is blank: blanks, then at most one CR at its end."""
+        """Keep just enough of a line to know whether it is blank: only blanks, then at most one CR."""
         rest = self._open_line + piece[:2] if self._open_line else piece.lstrip(BLANK_BYTES)[:2]
         self._open_line = rest[:2]
 
 
 def _count_blank(block: bytes, first: int, last: int) -> int:
-    """Blank lines among those between two newlines of a block."""
-    if not any(mark in block for mark in (b"\n\n", b"\n\r", b"\n ", b"\n\t")):  # so begins each blank line
+    """Return the number of blank lines between two newlines of a block."""
+    if not any(mark in block for mark in (b"\n\n", b"\n\r", b"\n ", b"\n\t")):  # every blank line begins like this
         return 0
     lines = block[first + 1 : last].split(b"\n") if last > first else []
     return sum(line.lstrip(BLANK_BYTES) in (b"", b"\r") for line in lines)
 
 
 def schema(header: Header) -> pa.Schema:
-    """What `read` yields: the header's columns as text (null: empty field) and what `parse` asks for beside them."""
+    """Return the schema of `read_split`: the header's columns as text (null: empty field) and what `parse` needs."""
     marks = [("line", pa.string()), ("malformed", pa.bool_()), ("unfinished", pa.bool_())]
     marks += [("file_id", pa.int32()), ("part", pa.int32())]
     return pa.schema([(name, pa.string()) for name in header.columns] + marks)
 
 
 def read_split(file_split: FileSplit, stream: io.RawIOBase, header: Header) -> Iterator[pa.RecordBatch]:
-    """The records of one split, piece by piece; `stream` stands at `file_split.start`."""
+    """Yield the records of one split, piece by piece. `stream` must be positioned at `file_split.start`."""
     left, rest = file_split.end - file_split.start, []
     while left and (piece := stream.read(min(PIECE, left))):
         left -= len(piece)
@@ -151,12 +152,12 @@ def _records(data: bytes, header: Header, file_split: FileSplit, unfinished: boo
 
 
 def _is_header(fields: list[str], header: Header) -> bool:
-    """Whether a record is the header again, also with the byte-order mark of a file that was joined to another."""
+    """Return whether a record repeats the header; a file that was appended may add its byte-order mark."""
     return (fields[0].removeprefix(BYTE_ORDER_MARK), *fields[1:]) == header.texts
 
 
 def _apart(data: bytes) -> tuple[bytes, list[str]]:
-    """The lines that Arrow reads as we do, and the others: with a quote, a CR that ends no line, a byte-order mark."""
+    """Separate the lines that Arrow reads as we do from those with a quote, a CR inside, or a byte-order mark."""
     is_plain = b'"' not in data and BYTE_ORDER_MARK.encode() not in data
     if is_plain and (b"\r" not in data or data.count(b"\r") == data.count(b"\r\n")):
         return data, []
@@ -169,7 +170,7 @@ def _apart(data: bytes) -> tuple[bytes, list[str]]:
 
 
 def _read_plain(data: bytes, header: Header, misfits: list[str]) -> pa.Table:
-    """Lines without quotes as text columns; those of another width, or equal to the header, go to `misfits`."""
+    """Return lines without quotes as text columns. Lines of another width, or equal to the header, go to `misfits`."""
 
     def misfit(row: csv.InvalidRow) -> str:
         if row.text.strip(BLANKS):
@@ -177,7 +178,7 @@ def _read_plain(data: bytes, header: Header, misfits: list[str]) -> pa.Table:
         return "skip"
 
     names = [str(position) for position in range(len(header.texts))]
-    if not (data[:100].strip(b" \t\r\n") or data.strip(b" \t\r\n")):  # the whole is copied only where it must
+    if not (data[:100].strip(b" \t\r\n") or data.strip(b" \t\r\n")):  # strip() copies: test 100 bytes first
         return pa.table({name: pa.array([], pa.string()) for name in names})
     table = csv.read_csv(
         io.BytesIO(data),

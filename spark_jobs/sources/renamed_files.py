@@ -1,4 +1,4 @@
-"""Files that were renamed since they landed: their rows follow them. Plain values in, plain values out."""
+"""Files that were renamed after they landed: their rows move with them. Plain values in, plain values out."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,14 +10,14 @@ Pairs = list[tuple[Found, Examined]]
 
 
 def lost_rows(known: Mapping[str, Row], pairs: Pairs, missing: Iterable[str]) -> dict[str, Row]:
-    """The ledger's rows of content that is at its path no more: the file is missing, or can no longer be read."""
+    """Return the ledger rows whose content is no longer at their path: the file is missing or no longer readable."""
     refused = {file.path for file, found in pairs if found.refusal and file.path in known}
     lost = {path: known[path] for path in sorted({*missing, *refused})}
     return {path: row for path, row in lost.items() if row["rows"] and row["digest"]}
 
 
 def match_whole(pairs: Pairs, known: Mapping[str, Row], lost: Mapping[str, Row]) -> dict[str, str]:
-    """Find files that hold exactly what a lost one gave: the path now, to the path before. Each lost one moves once."""
+    """Match files with exactly the content of a lost one: new path to old path. Each lost file is matched once."""
     by_digest = {row["digest"]: path for path, row in lost.items()}
     moved = {}
     for file, found in changed_files(pairs, known):
@@ -27,7 +27,7 @@ def match_whole(pairs: Pairs, known: Mapping[str, Row], lost: Mapping[str, Row])
 
 
 def match_grown(pairs: Pairs, known: Mapping[str, Row], lost: Mapping[str, Row]) -> dict[str, str]:
-    """Find files that begin with what a lost one gave, the longest first: they were renamed, and have grown."""
+    """Match files that begin with the content of a lost one, longest first: they were renamed and have grown."""
     moved: dict[str, str] = {}
     for source, row in sorted(lost.items(), key=lambda item: -item[1]["content_bytes"]):
         for file, found in changed_files(pairs, known):
@@ -38,7 +38,7 @@ def match_grown(pairs: Pairs, known: Mapping[str, Row], lost: Mapping[str, Row])
 
 
 def changed_files(pairs: Pairs, known: Mapping[str, Row]) -> Pairs:
-    """The files, by path, that do not hold or begin with what their own row gave."""
+    """Return the readable files, by path, whose content is not exactly what their own row gave."""
     changed = []
     for file, found in sorted(pairs, key=lambda pair: pair[0].path):
         own = known.get(file.path)
@@ -50,10 +50,10 @@ def changed_files(pairs: Pairs, known: Mapping[str, Row]) -> Pairs:
 def exchange(
     known: Mapping[str, Row], moved: Mapping[str, str], names: Mapping[str, str], next_id: int
 ) -> tuple[dict[str, Row], list[int]]:
-    """The ledger's rows after the moves, and the numbers of files whose rows go because a moved one took their path.
+    """Return the ledger's rows after the moves, and the numbers of files whose path was taken by a moved file.
 
-    A file's row gets its new path, and the name that it has there. The old path keeps an empty row, with the number
-    that the new path had or, where it had none, the next one from `next_id` on.
+    The rows of those files are removed. A moved file's row gets the new path and the name it has there. The old path
+    keeps an empty row. Its number is the one that the new path had; where it had none, the next one from `next_id`.
     """
     rows, replaced = dict(known), []
     for target, source in sorted(moved.items()):

@@ -1,4 +1,4 @@
-"""Which records are left out because their user was erased. Only an HMAC of each such user is known. No Spark."""
+"""Records to skip because their user was erased. Only an HMAC of each such user is known. No Spark."""
 
 import hmac
 import re
@@ -21,15 +21,15 @@ class Suppression:
     users: frozenset[str]
 
     def is_erased(self, user: str | int | None) -> bool:
-        """Whether a user field names an erased user; what is no number names nobody."""
+        """Return whether a user field names an erased user. A value that is not a number names nobody."""
         text = str(user).strip(BLANKS) if user is not None else ""
         return bool(_INTEGER.fullmatch(text)) and digest_user(self.key, int(text)) in self.users
 
     def find(self, batch: pa.RecordBatch) -> pa.BooleanArray:
-        """Which records of a batch of `plain.typed` are an erased user's.
+        """Return which records of a batch of `arrow_fast_path.parse_plain` belong to an erased user.
 
-        The user is the typed value, else the field's text. A malformed record has no fields: there it is any number in
-        its line that stands by itself (as in `transforms.users`).
+        The user is the typed value, else the field's text. A malformed record has no fields: it belongs to the user of
+        any separate number in its line (as in `transforms.user_rows`).
         """
         found = pc.or_(self._among(batch.column("typed_user_id")), self._among(batch.column("user_id")))
         malformed = batch.column("malformed")
@@ -45,10 +45,10 @@ class Suppression:
 
 
 def digest_user(key: bytes, user: int) -> str:
-    """HMAC-SHA-256 of a user_id, hexadecimal."""
+    """Return the HMAC-SHA-256 of a user_id, in hexadecimal."""
     return hmac.digest(key, str(user).encode(), "sha256").hex()
 
 
 def key_id(key: bytes) -> str:
-    """What tells a key from another one, without giving it away."""
+    """Return an identifier that distinguishes keys without revealing them."""
     return hmac.digest(key, b"key", "sha256").hex()[:16]

@@ -1,1 +1,1 @@
-"""The rules: pure functions from DataFrames and plain values to DataFrames."""
+"""Transforms: the rules, as pure functions from DataFrames and plain values to DataFrames."""

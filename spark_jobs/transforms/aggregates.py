@@ -1,4 +1,4 @@
-"""What is counted of users and of items; of items also over some days and then added to what stands, exactly."""
+"""Sums by user and by item. Item sums of some days can be added to the existing ones, exactly."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,12 @@ OF_ITEM = (*COUNTED, "given_ratings", "given_rating_sum")
 
 
 def user_sums(interactions: DataFrame, pairs: DataFrame) -> DataFrame:
-    """`daily_interactions` of all days of some users and their `pairs`: a row for each user with sums, `unique_items`,
-    `active_days`, and `categories`, the counts in each known one (null: none is known).
+    """Sum `daily_interactions` of all days of some users, with their `pairs`, to one row for each user.
 
-    A user's rows are brought together before anything is summed: partial sums would be about as many as the rows.
-    Distinct days are counted by grouping twice, for a distinct count in an aggregate multiplies its rows.
+    Adds `unique_items`, `active_days`, and `categories`: the counts in each known category (null: none is known).
+
+    A user's rows are shuffled together before anything is summed, because partial sums would be about as many as the
+    rows. Distinct days are counted by grouping twice, because a distinct count in an aggregate multiplies its rows.
     """
     together = interactions.repartition("user_id")
     items = pairs.groupBy("user_id").agg(F.count("*").alias("unique_items"))
@@ -30,7 +31,7 @@ def user_sums(interactions: DataFrame, pairs: DataFrame) -> DataFrame:
 
 
 def _categories(interactions: DataFrame) -> DataFrame:
-    """Each user's known categories with the counts in each. No shuffle where a user's rows are together."""
+    """Collect each user's known categories with the counts in each. No shuffle where a user's rows are together."""
     names = [f"{name}_count" for name in TYPES]
     by_category = interactions.where("category_id IS NOT NULL").groupBy("user_id", "category_id")
     entries = F.collect_list(F.struct("category_id", *names)).alias("categories")
@@ -38,21 +39,26 @@ def _categories(interactions: DataFrame) -> DataFrame:
 
 
 def item_sums(interactions: DataFrame, pairs: DataFrame) -> DataFrame:
-    """`daily_interactions` of some days and the `pairs` of their users to `item_sums` of these days. Two shuffles of
-    sums by item."""
+    """Sum `daily_interactions` of some days, with the `pairs` of their users, to `item_sums` of these days.
+
+    Two shuffles of sums by item.
+    """
     users = pairs.groupBy("item_id").agg(F.sum("met").alias("unique_users"), F.sum("bought").alias("unique_purchasers"))
     return ITEM_SUMS.conform(interactions.groupBy("item_id").agg(*_sums(OF_ITEM)).join(users, "item_id"))
 
 
 def add_item_sums(existing: DataFrame, new: DataFrame, new_rows: DataFrame) -> DataFrame:
-    """`existing` with `new` added, in which only the items that `new_rows` has are shuffled: the others stay."""
+    """Add `new` to the `existing` item sums.
+
+    Shuffles only the items that occur in `new_rows`. The others stay as they are.
+    """
     together = with_keys_of(existing, new_rows, "item_id").unionByName(new).groupBy("item_id")
     summed = together.agg(*_sums((*OF_ITEM, "unique_users", "unique_purchasers")))
     return ITEM_SUMS.conform(summed).unionByName(without_keys_of(existing, new_rows, "item_id"))
 
 
 def _sums(names: Sequence[str]) -> list[Column]:
-    """Sums that keep their names, and the first and last time."""
+    """Return sums that keep their names, and the first and last time."""
     sums = {name: money(F.sum(hundredths(name))) if name.endswith("_sum") else F.sum(name) for name in names}
     seen = (F.min("first_seen").alias("first_seen"), F.max("last_seen").alias("last_seen"))
     return [*(total.alias(name) for name, total in sums.items()), *seen]

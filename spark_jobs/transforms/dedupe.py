@@ -1,4 +1,4 @@
-"""One row for each user, item, event type and minute: the latest; and the order by which one row of many is chosen."""
+"""Deduplication to the latest row of each user, item, event type and minute, and the total order that chooses it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,8 +13,11 @@ TIE_BREAKERS = ("session_id", "category_id", "category_code", "brand", "rating")
 
 
 def latest_first() -> list[Column]:
-    """The total order of events: latest first, then the higher price (what the shop last asked is worth more than an
-    old page), then text by its UTF-8 bytes and numbers ascending, so that no run can choose otherwise."""
+    """Return the total order of events, latest first, so that no run can choose another row.
+
+    Ties go to the higher price (the shop's latest price is worth more than an old page), then to the smaller text by
+    UTF-8 bytes or the smaller number.
+    """
     return [
         F.col("timestamp").desc(),
         F.col("price").desc_nulls_last(),
@@ -23,24 +26,31 @@ def latest_first() -> list[Column]:
 
 
 def rank_duplicates(events: DataFrame, key: Sequence[Column], days: Sequence[datetime], rows: int) -> DataFrame:
-    """Events of these `days`, about `rows` altogether, with `place` among those of the same key, 1 first by
-    `latest_first`, and `bucket`. One shuffle, see `repartition_by_bucket`."""
+    """Add `place`, the rank within the key by `latest_first` (1 is first), and `bucket` to events of these `days`.
+
+    `rows`: about how many events there are. One shuffle, see `repartition_by_bucket`. For three events of one key:
+
+        timestamp  price  place
+        12:00:05   10.00      3
+        12:00:05   12.00      2
+        12:00:40    9.00      1
+    """
     together = repartition_by_bucket(events, days, rows)
-    hashed = F.xxhash64(*key)  # first, for one number tells most keys apart
+    hashed = F.xxhash64(*key)  # first: one number distinguishes most keys
     window = Window.partitionBy(hashed, "bucket", *key).orderBy(*latest_first())
     return together.withColumn("place", F.row_number().over(window))
 
 
 def keep_latest(placed: DataFrame, exempt: Sequence[str] = ()) -> DataFrame:
-    """The first event of each key; types in `exempt` keep every row. No shuffle."""
+    """Keep the first event of each key, and every row of the types in `exempt`. No shuffle."""
     return placed.where(_chosen(exempt)).drop("place", "bucket")
 
 
 def count_dropped(placed: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
-    """By day and event type: rows and money, those that `kept` keeps, and the rows too few or too many of a key.
+    """Count by day and event type: rows and money, those that `keep_latest` keeps, `keys_lost`, `repeated_keys`.
 
-    `key` are named columns, the event type among them. The keys are grouped by themselves, whatever the places say:
-    `keys_lost` and `repeated_keys` are 0 unless choosing went wrong. No shuffle of rows.
+    `key`: named columns, the event type among them. The last two count the rows too few or too many of a key. The keys
+    are grouped again, independently of `place`, so both are 0 unless the choice went wrong. No shuffle of rows.
     """
     chosen, price = _chosen(exempt), hundredths("price")
     by_key = placed.groupBy("event_date", "bucket", *key).agg(

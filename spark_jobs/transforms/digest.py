@@ -1,4 +1,4 @@
-"""Order-free digests: the sum of a 64-bit hash over rows, so that any order and any partitioning give the same."""
+"""Order-independent digests: the sum of a 64-bit hash over rows. Any order and any partitioning give the same."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from pyspark.sql import functions as F
 
 
 def digest_sums(columns: Sequence[str | Column], where: Column | None = None, prefix: str = "") -> list[Column]:
-    """Aggregates `low` and `high` (after `prefix`): the sums of the halves of each row's xxHash64 (Spark's `xxhash64`).
+    """Return the aggregates `low` and `high` (after `prefix`): sums of the halves of each row's xxHash64 (`xxhash64`).
 
-    Two sums of 32-bit halves cannot overflow below 2^31 rows. Doubled rows count twice, unlike with XOR.
-    Spark's hash skips nulls, so which columns are null is hashed too.
+    Two sums of 32-bit halves cannot overflow below 2^31 rows. A repeated row counts twice, unlike with XOR. Spark's
+    hash skips nulls, so the set of null columns is hashed too.
     """
     nulls = F.lit(0)
     for position, column in enumerate(columns):
@@ -23,9 +23,9 @@ def digest_sums(columns: Sequence[str | Column], where: Column | None = None, pr
 
 
 def of_hours(events: DataFrame) -> DataFrame:
-    """For each `hour`: `rows` and `digest`, the sum of 32 bits of each row's MD5.
+    """Return for each `hour`: `rows` and `digest`, the sum of 32 bits of each row's MD5.
 
-    PostgreSQL computes the same from its own rows (`postgres/schema.py`, HOURS), so that the two can be compared.
+    PostgreSQL computes the same from its own rows (`postgres/schema.py`, HOURS), so that both can be compared.
     """
     values = [
         *("user_id", "item_id", "event_type", F.unix_micros("timestamp")),
@@ -36,7 +36,7 @@ def of_hours(events: DataFrame) -> DataFrame:
 
 
 def of_item() -> Column:
-    """32 bits of the MD5 of `item_id`, `category`, `brand` and `price`; PostgreSQL has the same (ITEMS_OF_DAY)."""
+    """Return 32 bits of the MD5 of `item_id`, `category`, `brand` and `price`, as PostgreSQL does (ITEMS_OF_DAY)."""
     given = (F.concat(F.lit("="), F.col(name).cast("string")) for name in ("category", "brand", "price"))
     return _of_text(["item_id", *(F.coalesce(value, F.lit("")) for value in given)])
 
@@ -46,5 +46,5 @@ def _of_text(values: Sequence[str | Column]) -> Column:
 
 
 def format_digest(rows: int, low: int, high: int) -> str:
-    """A digest as the ledger writes it; '0:0:0' is nothing at all."""
+    """Return a digest as the ledger stores it; '0:0:0' means no rows."""
     return f"{rows}:{low}:{high}"

@@ -1,4 +1,4 @@
-"""User and item features: each row of the sums by itself, item features with their latest attributes and two maxima."""
+"""User and item features, each from one row of sums; item features also from latest attributes and two maxima."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ TOP_CATEGORIES = 5
 
 
 def user_features(sums: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """`sums.user_sums` to the same users' features (see tables.USER_FEATURES). No shuffle."""
+    """Compute the features of the users in `aggregates.user_sums` (see tables.USER_FEATURES). No shuffle."""
     return (
         sums.withColumn("ranked", _ranked(weights))
         .withColumn("total_events", _total())
@@ -27,7 +27,7 @@ def user_features(sums: DataFrame, weights: Mapping[str, float]) -> DataFrame:
 
 
 def _ranked(weights: Mapping[str, float]) -> Column:
-    """The five categories with the highest score, ties to the smallest id; scores negated."""
+    """Return the five categories with the highest score, ties by the smallest id. Scores are negated."""
 
     def below(entry: Column) -> Column:
         return F.struct(
@@ -40,8 +40,10 @@ def _ranked(weights: Mapping[str, float]) -> Column:
 def item_features(
     sums: DataFrame, item_days: DataFrame, price_ranges: Mapping[str, float], popularity: Mapping[str, float]
 ) -> DataFrame:
-    """`item_sums` and `daily_items` to the same items' features (see tables.ITEM_FEATURES). Shuffles by item; the two
-    maxima are one row."""
+    """Compute item features from `item_sums` and `daily_items` (see tables.ITEM_FEATURES).
+
+    Shuffles by item. The two maxima are one row, which is broadcast.
+    """
     most = sums.agg(F.max("view_count").alias("most_views"), F.max("purchase_count").alias("most_purchases"))
     latest = item_days.groupBy("item_id").agg(
         *(
@@ -65,7 +67,7 @@ def _total() -> Column:
 
 
 def _mean(total: str, count: str) -> Column:
-    """Exact division, half up to four decimals; null where there is nothing to divide by."""
+    """Divide exactly, rounded half up to four decimals; null where the count is 0."""
     quotient = F.col(total).cast("decimal(25,2)").cast("decimal(38,12)") / F.nullif(F.col(count), F.lit(0)).cast(
         "decimal(12,0)"
     )
@@ -73,7 +75,10 @@ def _mean(total: str, count: str) -> Column:
 
 
 def _category_preference(weights: Mapping[str, float]) -> Column:
-    """The ranked categories, each with its share of all the user's score; events without a category count in that."""
+    """Return the ranked categories, each with its share of the user's whole score.
+
+    Events without a category count in the whole score.
+    """
     whole = score(weights)
     none = F.array().cast("array<struct<category_id: bigint, share: double>>")
 
@@ -86,7 +91,7 @@ def _category_preference(weights: Mapping[str, float]) -> Column:
 
 
 def _preferred_time() -> Column:
-    """The part of the day with the most events; ties go to the earliest."""
+    """Return the part of the day with the most events; ties go to the earliest."""
     most = F.greatest(*(f"{name}_events" for name in PARTS_OF_DAY))
     return F.coalesce(*(F.when(F.col(f"{name}_events") == most, F.lit(name)) for name in PARTS_OF_DAY))
 

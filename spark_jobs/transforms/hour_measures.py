@@ -1,4 +1,4 @@
-"""From counts by hour and file to the measures that an hour is judged by."""
+"""Measures by which an hour is validated, computed from counts by hour and file."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,18 +10,18 @@ from spark_jobs.sources.header import OPTIONAL, REQUIRED
 
 
 def unit_of(hour: Column, file_id: Column) -> Column:
-    """The ledger's key: 2019-10-01T00 for an hour, undated:3 for the rows of file 3 without a usable time."""
+    """Return the ledger's key: 2019-10-01T00 for an hour, undated:3 for the rows of file 3 without a usable time."""
     return F.coalesce(F.date_format(hour, "yyyy-MM-dd'T'HH"), F.concat(F.lit("undated:"), file_id.cast("string")))
 
 
 def hour_measures(
     counts: pd.DataFrame, headers: Mapping[int, Sequence[str]], expected: Sequence[str], expected_from: int
 ) -> pd.DataFrame:
-    """Measures of the dated hours from `validate.profile`, one row for each hour.
+    """Compute the measures of the dated hours from `validate.profile_hours`, one row for each hour.
 
-    A column's missing values are judged over the rows of files that have the column; null where none has it. An
-    expected type is judged in hours of at least `expected_from` rows. Rows of ignored types count on neither side
-    of the reject share.
+    A column's missing values are counted over the rows of files that have the column; null where none has it. An
+    expected type is checked in hours of at least `expected_from` rows. Rows of ignored types count on neither side of
+    the reject share.
     """
     dated = counts[counts["hour"].notna()].copy()
     for name in OPTIONAL:

@@ -1,4 +1,4 @@
-"""Repair of missing prices and ratings, from the same day's deduplicated events alone."""
+"""Repair of missing prices and ratings, from deduplicated events of the same day only."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -20,19 +20,21 @@ MISSING = {  # the events that need a value, as SQL
 
 
 class Fills(NamedTuple):
-    """Values for missing ones: one row for each (day, item, category) without a price, with `price_fill` and
-    `price_from`; one for each (day, item) without a rating, with `rating_fill` and `rating_from`. Small. None: none is
-    missing."""
+    """Values for missing prices and ratings. Small.
+
+    `prices`: one row for each (day, item, category) without a price, with `price_fill` and `price_from`. `ratings`: one
+    row for each (day, item) without a rating, with `rating_fill` and `rating_from`. None: no value is missing.
+    """
 
     prices: DataFrame | None
     ratings: DataFrame | None
 
 
 def find_fills(events: DataFrame, columns: Collection[str] = tuple(MISSING)) -> Fills:
-    """The medians and means that repair deduplicated events, computed only for the items, categories and days in need.
+    """Compute the medians and means that repair deduplicated events, only for items, categories and days in need.
 
-    `columns`: of price and rating, those that may be missing. One pass over the events for each level, of which only
-    the rows of the needy are shuffled.
+    `columns`: those of price and rating that may be missing. Each level is one pass over the events. It shuffles only
+    the rows of the items, categories or days in need.
     """
     return Fills(_prices(events) if "price" in columns else None, _ratings(events) if "rating" in columns else None)
 
@@ -49,7 +51,15 @@ def _ratings(events: DataFrame) -> DataFrame:
 
 
 def repair(events: DataFrame, found: Fills) -> DataFrame:
-    """Deduplicated events to `cleaned_events`: missing prices and ratings filled, each with its source. No shuffle."""
+    """Fill missing prices and ratings of deduplicated events, each with its source (`cleaned_events`). No shuffle.
+
+    A price of 0 is missing. For three events of one item on one day:
+
+        price    price after  price_source
+        10.00          10.00  given
+        20.00          20.00  given
+         0.00          15.00  item
+    """
     no_price = F.expr(MISSING["price"])
     no_rating = F.expr(MISSING["rating"])
     rated = F.when(F.col("rating").isNotNull(), F.lit("given"))
@@ -64,7 +74,7 @@ def repair(events: DataFrame, found: Fills) -> DataFrame:
 
 
 def _joined(events: DataFrame, found: DataFrame | None, key: Sequence[str], name: str) -> DataFrame:
-    """`found` beside the events by `key`, where a null is a value like any other."""
+    """Join `found` to the events by `key`, where a null equals a null."""
     if found is None:
         nothing = {f"{name}_fill": F.lit(None).cast(PRICE), f"{name}_from": F.lit(None).cast("string")}
         return events.withColumns(nothing)
@@ -76,7 +86,7 @@ def _joined(events: DataFrame, found: DataFrame | None, key: Sequence[str], name
 def _filled(
     needy: DataFrame, known: DataFrame, value: Column, name: str, levels: Sequence[tuple[str, ...]]
 ) -> DataFrame:
-    """`needy` with `<name>_fill` and `<name>_from` of the first level (name, column) at which anything is known.
+    """Add to `needy` `<name>_fill` and `<name>_from`, from the first level (name, column) with a known value.
 
     Each level is computed only for keys that earlier levels could not fill. Usually there are none.
     """
@@ -95,11 +105,11 @@ def _filled(
 
 
 def _median() -> Column:
-    """Exact, in cents: `percentile` interpolates halfway between the middle two; half a cent goes up."""
+    """Return the exact median, from cents. `percentile` interpolates between the middle two; half a cent goes up."""
     half_up = F.floor(F.percentile("cents", 0.5) + 0.5)
     return (half_up / F.lit(100).cast("decimal(3,0)")).cast(PRICE)
 
 
 def _mean() -> Column:
-    """Half up to two decimals, exact in decimals."""
+    """Return the mean, rounded half up to two decimals, exact in decimals."""
     return F.round(F.sum("rating").cast("decimal(24,6)") / F.count("rating"), 2).cast(PRICE)

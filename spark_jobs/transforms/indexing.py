@@ -1,4 +1,4 @@
-"""Dense numbers for ids: given once, never changed, never given again. No global window and no UDF."""
+"""Dense numbers for ids: assigned once, never changed, never reused. No global window and no UDF."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 
 def new_ids(interactions: DataFrame, index: DataFrame, name: str) -> DataFrame:
-    """Ids that have no number yet: `name`, `first_day`, and `place` among the new ids of that day (from 0, by id)."""
+    """Return ids without a number: `name`, `first_day`, and `place` among the new ids of that day (from 0, by id)."""
     seen = interactions.groupBy(name).agg(F.min("event_date").alias("first_day"))
     fresh = seen.join(index.select(name), name, "left_anti")
     window = Window.partitionBy("first_day").orderBy(name).rowsBetween(Window.unboundedPreceding, Window.currentRow)
@@ -16,7 +16,7 @@ def new_ids(interactions: DataFrame, index: DataFrame, name: str) -> DataFrame:
 
 
 def first_numbers(new_by_day: Mapping[date, int], first_free: int) -> dict[date, int]:
-    """The number of each day's first new id, so that (first day, id) is the order of all new numbers."""
+    """Return the number of each day's first new id, so that new numbers are ordered by (first day, id)."""
     result = {}
     for day in sorted(new_by_day):
         result[day] = first_free
@@ -25,7 +25,15 @@ def first_numbers(new_by_day: Mapping[date, int], first_free: int) -> dict[date,
 
 
 def assign_numbers(fresh: DataFrame, starts: Mapping[date, int], name: str, number: str) -> DataFrame:
-    """New ids with their numbers: the day's offset plus the place within the day."""
+    """Assign numbers to new ids: the day's offset plus the place within the day.
+
+    With `starts` {1 October: 7, 2 October: 9}:
+
+        first_day    id  place  number
+        1 October    12      0       7
+        1 October    50      1       8
+        2 October     3      0       9
+    """
     pairs = [F.lit(value) for day, start in starts.items() for value in (day, start)]
     offset = F.create_map(*pairs)[F.col("first_day")] if pairs else F.lit(0)
     return fresh.select((offset + F.col("place")).cast("bigint").alias(number), name, "first_day")

@@ -1,4 +1,4 @@
-"""The daily bases: cleaned events summed so that matrix and features follow by adding, exactly and in any order."""
+"""Daily sums of cleaned events. Matrix and features follow from them by addition, exactly and in any order."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -18,8 +18,11 @@ PARTS_OF_DAY = {"dawn": (0, 6), "morning": (7, 12), "afternoon": (13, 18), "even
 
 
 def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int) -> DataFrame:
-    """`cleaned_events` of these days, about `rows`, to `daily_interactions`. One shuffle, before anything is summed:
-    in a day few events of a user are of the same item, so that partial sums would be about as many."""
+    """Sum `cleaned_events` of these days, about `rows` rows, to `daily_interactions`.
+
+    One shuffle, before anything is summed: in a day few events of a user are of the same item, so partial sums would be
+    about as many as the events.
+    """
     purchase = F.col("event_type") == "purchase"
     given = F.col("rating_source") == "given"
     hour, price = F.hour("timestamp"), hundredths("price")
@@ -40,13 +43,21 @@ def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int) 
 
 
 def daily_items(cleaned: DataFrame) -> DataFrame:
-    """`cleaned_events` to `daily_items`: each day's latest known category, code and brand of each item."""
+    """Return `daily_items`: the latest known category, code and brand of each item on each day."""
     return ITEM_DAYS.conform(find_latest_known(cleaned, ("category_id", "category_code", "brand")))
 
 
 def find_first_meetings(interactions: DataFrame, now: Column | None = None) -> DataFrame:
-    """`daily_interactions` to their user_id and item_id and, as 0 or 1, `met` and `bought`: whether that happened for
-    the first time in the rows that are `now` (None: all), of users whose rows are all there. One shuffle by user."""
+    """Return user_id, item_id and, as 0 or 1, `met` and `bought`: whether this happened for the first time.
+
+    `now`: the condition of the rows that count as new (None: all). `interactions` must have all rows of their users.
+    One shuffle by user. For one user, this gives item 7 met 0, bought 1 and item 8 met 1, bought 0:
+
+        item_id  event_date  purchase_count  now
+              7  1 October                0  false
+              7  2 October                1  true
+              8  2 October                0  true
+    """
     now = F.lit(True) if now is None else now
     rows = interactions.select("user_id", "item_id", (F.col("purchase_count") > 0).alias("bought"), now.alias("now"))
     earlier, bought = ~F.col("now"), F.col("bought")
@@ -58,14 +69,19 @@ def find_first_meetings(interactions: DataFrame, now: Column | None = None) -> D
 
 
 def score(weights: Mapping[str, float], of: Callable[[str], Column] = F.col) -> Column:
-    """The score of a row of summed counts (or of a struct, by `of`) in whole millionths, BIGINT: each type's count
-    times its weight."""
+    """Return the score of a row of summed counts in whole millionths, BIGINT: each type's count times its weight.
+
+    `of` returns a count by its name, so that a struct can be scored too.
+    """
     parts = [of(f"{name}_count") * F.lit(millionths(weights[name])).cast("bigint") for name in TYPES]
     return reduce(Column.__add__, parts)
 
 
 def score_pairs(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """`daily_interactions` to user_id, item_id, score; pairs without a score are left out. One shuffle of them."""
+    """Return user_id, item_id and score of `daily_interactions`; pairs with score 0 are skipped.
+
+    One shuffle of the interactions.
+    """
     summed = (
         interactions.repartition("user_id", "item_id")
         .groupBy("user_id", "item_id")
@@ -75,7 +91,7 @@ def score_pairs(interactions: DataFrame, weights: Mapping[str, float]) -> DataFr
 
 
 def merge_cells(cells: DataFrame) -> DataFrame:
-    """Cells, several of a pair, to one of each with their scores added, exactly. One shuffle of them."""
+    """Merge the cells of each pair into one, adding their scores exactly. One shuffle of the cells."""
     numbers = [F.max(name).alias(name) for name in ("user_index", "item_index")]
     by_pair = cells.repartition("user_id", "item_id").groupBy("user_id", "item_id")
     return by_pair.agg(to_score(F.sum(from_score("score"))).alias("score"), *numbers)

@@ -1,4 +1,4 @@
-"""What each item last said of itself, for PostgreSQL's `items`."""
+"""The latest known attributes of each item, for PostgreSQL's `items`."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -7,7 +7,10 @@ from spark_jobs.transforms.latest_attributes import find_latest_known
 
 
 def latest_of_items(events: DataFrame) -> DataFrame:
-    """Events to event_date, item_id, category, brand (latest known) and price (latest above 0, else 0, else null)."""
+    """Return for each item and day the category and brand (latest known) and the price.
+
+    The price is the latest above 0, else 0, else null.
+    """
     above = events.withColumn("above", F.when(F.col("price") > 0, F.col("price")))
     known = find_latest_known(above, ("category_code", "brand", "above", "price"))
     price = F.coalesce("above", "price").alias("price")
@@ -15,5 +18,5 @@ def latest_of_items(events: DataFrame) -> DataFrame:
 
 
 def format_for_copy(events: DataFrame) -> DataFrame:
-    """Events with the timestamp spelled for COPY: UTC, to the microsecond, without a zone."""
+    """Format the timestamp for COPY: UTC, to the microsecond, without a zone."""
     return events.withColumn("timestamp", F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSSSSS"))

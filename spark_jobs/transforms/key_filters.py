@@ -1,16 +1,16 @@
-"""Rows whose user or item has new rows, and the other rows. The keys of the new rows are sent to every executor."""
+"""Filters of rows by whether their user or item has new rows. The keys of the new rows are broadcast."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 
 def with_keys_of(existing: DataFrame, new_rows: DataFrame, key: str) -> DataFrame:
-    """The existing rows whose key is among those of the new rows. Shuffles none of them."""
+    """Return the existing rows whose key occurs in the new rows. Shuffles no existing row."""
     return existing.join(_keys(new_rows, key), key, "left_semi")
 
 
 def without_keys_of(existing: DataFrame, new_rows: DataFrame, key: str) -> DataFrame:
-    """The other existing rows. Shuffles none of them."""
+    """Return the existing rows whose key does not occur in the new rows. Shuffles no existing row."""
     return existing.join(_keys(new_rows, key), key, "left_anti")
 
 

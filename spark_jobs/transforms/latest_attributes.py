@@ -1,4 +1,4 @@
-"""What each item last said of itself on a day: of each attribute the value of the latest event that has one."""
+"""The latest known attributes of each item on a day: for each attribute, the value of the latest event that has one."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,15 @@ KEY = ("item_id", "event_date")
 
 
 def find_latest_known(events: DataFrame, names: Sequence[str]) -> DataFrame:
-    """Events to `item_id`, `event_date` and `names`, chosen by the order of `dedupe.latest_first`.
+    """Return `item_id`, `event_date` and `names`, chosen by the order of `dedupe.latest_first`.
 
-    Few different things are said of an item in a day, so events are first summed by what they say, comparing nothing
-    but times. The whole order is asked only for items of which different things were said at their latest time.
-    No shuffle of events, one of the sums by what is said, one by item and day.
+    An item has few different values in a day, so events are first grouped by their values, comparing only times. The
+    whole order is used only for items that have different values at their latest time. No shuffle of events; one
+    shuffle of the groups, one by item and day. These events of one item and day give phones, acme:
+
+        timestamp  category_code  brand
+        11:00      tablets        acme
+        12:00      phones         null
     """
     said = events.groupBy(*KEY, *names).agg(F.max("timestamp").alias("said_at"))
     by_item = Window.partitionBy(*KEY)
@@ -25,18 +29,18 @@ def find_latest_known(events: DataFrame, names: Sequence[str]) -> DataFrame:
     tied = any_of(F.min(name) != F.max(name) for name in names)
     found = at_last.groupBy(*KEY).agg(*(F.min(name).alias(name) for name in names), tied.alias("tied"))
     undecided = F.broadcast(found.where("tied").select(*(F.col(name).alias(f"_{name}") for name in KEY)))
-    same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in KEY]  # `=` asks for rows without nulls: another plan
+    same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in KEY]  # `=` would filter nulls: another plan
     by_order = events.join(undecided, same, "left_semi").groupBy(*KEY)
     decided = by_order.agg(*(_first(name).alias(name) for name in names))
     return found.where("NOT tied").drop("tied").unionByName(decided)
 
 
 def _first(name: str) -> Column:
-    """Aggregate: the value of `name` in the first event that has one."""
+    """Return the aggregate for the value of `name` in the first event that has one."""
     return F.min_by(F.col(name), F.when(F.col(name).isNotNull(), _order()))
 
 
 def _order() -> Column:
-    """`dedupe.latest_first` as one ascending value: times and prices negated, nulls last by a flag before each."""
+    """Return `dedupe.latest_first` as one ascending value: times and prices negated, a flag first to put nulls last."""
     nulls_last = (part for tie in TIE_BREAKERS for part in (F.col(tie).isNull(), F.col(tie)))
     return F.struct(-F.unix_micros("timestamp"), F.col("price").isNull(), -F.col("price"), *nulls_last)

@@ -1,4 +1,4 @@
-"""What a suite judges: counts of the rows that break each rule, one row for each hour, day or snapshot."""
+"""The measures that a suite validates: counts of rows that break each rule, one row for each hour, day or snapshot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,10 @@ class Rule:
 
 
 def broken_rows(table: Table, rules: Mapping[str, Rule], where: Column | None = None) -> list[Column]:
-    """Aggregates: rows with a null in each required column of `table` (`null_<name>`), rows that break each rule."""
+    """Return aggregates that count the rows that break each rule, and the rows with a null in each required column.
+
+    The latter are named `null_<name>`.
+    """
     conditions = {f"null_{name}": F.col(name).isNull() for name in table.required}
     conditions |= {name: F.expr(rule.broken) for name, rule in rules.items()}
     return [
@@ -30,12 +33,12 @@ def broken_rows(table: Table, rules: Mapping[str, Rule], where: Column | None = 
 
 
 def key_sums(table: Table) -> list[Column]:
-    """Aggregates `keys_low` and `keys_high`: an order-free digest of the keys, equal where the keys are the same."""
+    """Return the aggregates `keys_low` and `keys_high`: an order-independent digest, equal where the keys are equal."""
     return digest_sums(table.key_columns(), prefix="keys_")
 
 
 def format_key_digests(found: pd.DataFrame) -> dict[str, str]:
-    """The digests of `key_sums` by day, as the ledger keeps them."""
+    """Return the digests of `key_sums` by day, as the ledger stores them."""
     parts = zip(found["event_date"], found["rows"], found["keys_low"], found["keys_high"], strict=True)
     return {str(day): format_digest(*map(int, numbers)) for day, *numbers in parts}
 
@@ -48,7 +51,7 @@ def measures(
     further: Sequence[Column] = (),
     keys: bool = True,
 ) -> DataFrame:
-    """For each group (`by`): `rows`, the broken rows, `further` aggregates, and the rows whose key another row has too.
+    """Return for each group (`by`): `rows`, the broken rows, the `further` aggregates, and `repeated_keys`.
 
     Counting the keys (`keys`) shuffles them once, unless the frame is already shuffled by some of them.
     """
@@ -60,6 +63,6 @@ def measures(
 
 
 def repeated_keys(frame: DataFrame, table: Table, by: Sequence[str] = ()) -> DataFrame:
-    """For each group (`by`) `repeated_keys`: the rows whose key another row has too, but for one of each key."""
+    """Count `repeated_keys` for each group (`by`): the rows of each key except one."""
     by_key = frame.groupBy(*(name for name in by if name not in table.key), *table.named_key()).count()
     return by_key.groupBy(*by).agg(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).alias("repeated_keys"))

@@ -1,6 +1,6 @@
-"""Text to types: what each field of a record means, and what to call it when it means nothing.
+"""Parsing of text to types: the value of each field of a record, or the reason why it has none.
 
-The grammars are fixed (they say what the text is); what is allowed is judged in `validate`.
+The grammars are fixed: they define what a text means. `validate` decides which values are allowed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ _LIMIT = "99999999.99"
 
 @dataclass(frozen=True)
 class Parsed:
-    """A field's typed value, the reasons it may be at fault with when, and whether the value gives its text back."""
+    """A field's typed value, its fault reasons with their conditions, and whether the value gives its text back."""
 
     value: Column
     faults: tuple[tuple[Reason, Column], ...]
@@ -37,11 +37,11 @@ class Parsed:
 
 
 def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
-    """Records as text to `raw_events`: typed columns, faults, and the raw text where the types cannot give it back.
+    """Parse text records to `raw_events`: typed columns, faults, and the raw text where the types cannot reproduce it.
 
     `records` has a text column for each name in `header` (null: empty field), and `file_id`, `part`, `unfinished`,
-    `malformed` (wrong shape; its fields are null) and `line` (the record's text where quoting or shape hides it).
-    Where it has `typed` too, records for which that is true are plain and bring their values in `typed_<name>`.
+    `malformed` (wrong shape; its fields are null) and `line` (the record's text, where its quotes or shape would be
+    lost). If it also has `typed`, the records where that is true are plain, and their values are in `typed_<name>`.
     """
     known = F.col("typed") if "typed" in records.columns else F.lit(False)
     fields = {name: _PARSERS.get(name, _text)(F.col(name) if name in header else None) for name in _FIELDS}
@@ -68,7 +68,7 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
 
 
 def _value(records: DataFrame, header: Sequence[str], name: str, field: Parsed) -> Column:
-    """What a plain record brings; for any other record, and without such records, what its text means."""
+    """Return a plain record's typed value; for any other record the parsed text."""
     if name not in header or "typed" not in records.columns:
         return field.value
     brought = f"typed_{name}" if f"typed_{name}" in records.columns else name
@@ -76,14 +76,14 @@ def _value(records: DataFrame, header: Sequence[str], name: str, field: Parsed) 
 
 
 def any_of(conditions: Iterable[Column]) -> Column:
-    """Whether any condition holds; one that is null does not."""
+    """Return whether any condition is true. A condition that is null is not."""
     return reduce(Column.__or__, (F.coalesce(condition, F.lit(False)) for condition in conditions))
 
 
 def name_reasons(reasons: Sequence[tuple[Reason, Column]]) -> Column:
-    """The names of the reasons whose condition holds, in order; empty when none does."""
+    """Return the names of the reasons whose condition is true, in order; empty when none is."""
     names = F.array(*(F.when(condition, F.lit(reason.value)) for reason, condition in reasons))
-    return F.array_except(names, F.array(F.lit(None).cast("string")))  # unlike array_compact, compiled
+    return F.array_except(names, F.array(F.lit(None).cast("string")))  # compiled, unlike array_compact
 
 
 def _trimmed(raw: Column) -> Column:
@@ -95,7 +95,7 @@ def _given(raw: Column) -> Column:
 
 
 def _text(raw: Column | None) -> Parsed:
-    """Text is kept as it is; text of blanks alone is missing."""
+    """Keep text as it is; text of blanks only is missing."""
     if raw is None:
         return Parsed(F.lit(None).cast("string"), (), F.lit(True))
     value = F.when(_given(raw), raw)
@@ -119,14 +119,14 @@ def _integer(reason: Reason, raw: Column | None) -> Parsed:
 
 
 def _number(not_a_number: Reason, negative: Reason, too_large: Reason, raw: Column | None) -> Parsed:
-    """`-?[0-9]+(.[0-9]+)?`, half up to two decimals; the sign is judged before rounding, the limit after."""
+    """Parse `-?[0-9]+(.[0-9]+)?`, half up to two decimals. The sign is checked before rounding, the limit after."""
     if raw is None:
         return Parsed(F.lit(None).cast("decimal(10,2)"), (), F.lit(True))
     quick = raw.try_cast("decimal(10,2)")
     plain = (quick.cast("string") == raw) & (quick >= 0)
     trimmed = _trimmed(raw)
     grammatical = trimmed.rlike(_NUMBER)
-    # Half up depends on the first three decimals only; cutting the rest keeps any length of text exact.
+    # Rounding half up uses only the first three decimals. Cutting off the rest keeps text of any length exact.
     cut = F.regexp_replace(trimmed, r"^(-?)0*([0-9]+(?:\.[0-9]{1,3})?)[0-9]*\z", "$1$2").try_cast("decimal(38,3)")
     rounded = F.round(cut, 2)
     below = trimmed.startswith("-") & trimmed.rlike("[1-9]")
@@ -142,10 +142,10 @@ def _number(not_a_number: Reason, negative: Reason, too_large: Reason, raw: Colu
 
 
 def _timestamp(raw: Column) -> Parsed:
-    """`YYYY-MM-DD`, blank or T, `HH:MM:SS`, a fraction (cut to microseconds), ` UTC`, Z, an offset or nothing (UTC).
+    """Parse `YYYY-MM-DD`, blank or T, `HH:MM:SS`, a fraction and a zone: ` UTC`, Z, an offset or nothing (UTC).
 
-    A text of the plain form is plain only if its value, written again, gives the same text: month 13 has no value, and
-    the year 0000 is written as another one.
+    The fraction is cut to microseconds. A text in the plain form is plain only if its value, formatted again, gives the
+    same text: month 13 has no value, and the year 0000 is formatted as another year.
     """
     formed = raw.rlike(_PLAIN_TIME)
     trimmed = _trimmed(raw)

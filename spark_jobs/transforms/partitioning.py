@@ -1,4 +1,4 @@
-"""Rows of some days brought together, so that what belongs to a user and an item on a day is in one place."""
+"""Repartitioning of the rows of some days, so that the rows of a user and an item on a day are in one partition."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,11 +10,11 @@ ROWS_OF_A_BUCKET = 200_000  # some 50 MB in memory
 
 
 def repartition_by_bucket(rows: DataFrame, days: Sequence[datetime], count: int) -> DataFrame:
-    """Rows of these `days`, about `count` altogether, with `bucket`. One shuffle: to buckets of one day each, within a
-    day by user and item.
+    """Add `bucket` to the rows of these `days`, about `count` altogether, and repartition by it. One shuffle.
 
-    A day is then written to as few files as it has buckets. What groups by `bucket` and more needs no other shuffle;
-    neither a user nor an item that is everywhere makes one bucket much larger than the others.
+    Each bucket has rows of one day; within a day, the user and the item decide the bucket. A day is then written to as
+    few files as it has buckets. Grouping by `bucket` and more columns needs no other shuffle. A user or an item with
+    very many rows does not make one bucket much larger than the others.
     """
     buckets = max(1, round(count / len(days) / ROWS_OF_A_BUCKET))
     day = F.datediff("event_date", F.lit(min(days).date()))

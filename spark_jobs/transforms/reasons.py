@@ -1,10 +1,10 @@
-"""The closed list of reasons for which a row is rejected, in the order in which a row shows them."""
+"""The closed list of reasons for rejecting a row, in the order in which a row lists them."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a row is rejected; the value is what `rejected_events.reasons` holds."""
+    """Why a row is rejected. `rejected_events.reasons` contains the value."""
 
     MALFORMED_RECORD = "malformed_record"
     USER_ID_NOT_AN_INTEGER = "user_id_not_an_integer"

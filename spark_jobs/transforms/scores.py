@@ -6,7 +6,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 MILLION = 1_000_000
-TOTAL = "decimal(38,0)"  # of any number of rows: a BIGINT would overflow at large weights
+TOTAL = "decimal(38,0)"  # for any number of rows: a BIGINT would overflow at large weights
 
 
 def millionths(weight: float) -> int:
@@ -15,14 +15,14 @@ def millionths(weight: float) -> int:
 
 
 def to_score(whole: Column) -> Column:
-    """Divide whole millionths (BIGINT) once: the DOUBLE next to the exact score."""
+    """Divide whole millionths (BIGINT) once, to the DOUBLE nearest to the exact score."""
     return whole.cast("double") / F.lit(float(MILLION))
 
 
 def from_score(score: str) -> Column:
-    """Turn a score (DOUBLE) back into the whole millionths (BIGINT) that it was divided from; exact below 2^33.
+    """Convert a score (DOUBLE) back to the whole millionths (BIGINT) that it was divided from; exact below 2^33.
 
-    The part after the point is taken by itself, so that its product is not rounded a second time.
+    The fraction is converted separately, so that its product is not rounded a second time.
     """
     units = F.floor(F.col(score))
     rest = F.rint((F.col(score) - units) * F.lit(float(MILLION))).cast("bigint")
@@ -30,5 +30,5 @@ def from_score(score: str) -> Column:
 
 
 def total(whole: Column) -> Column:
-    """Aggregate: the sum of whole millionths over any number of rows; 0 without rows."""
+    """Return the aggregate sum of whole millionths over any number of rows; 0 without rows."""
     return F.coalesce(F.sum(whole.cast("decimal(28,0)")), F.lit(0)).cast(TOTAL)

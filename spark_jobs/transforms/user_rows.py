@@ -1,6 +1,6 @@
-"""Which rows are a user's: typed ones by their column, others by what their text says.
+"""Conditions for a user's rows: typed rows are tested by their column, others by their text.
 
-Landing leaves out the records of erased users by the same rules (`sources.suppression`).
+Landing skips the records of erased users by the same rules (`sources.suppression`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,19 +14,19 @@ MALFORMED = Reason.MALFORMED_RECORD.value
 
 
 def typed(user: int) -> Column:
-    """A row whose user is known to be this one."""
+    """Return the condition of a row whose user is known to be this one."""
     return F.coalesce(F.col("user_id") == user, F.lit(False))
 
 
 def raw(user: int) -> Column:
-    """A row of raw_events that is this user's: by its value, or a malformed one by any number in its text."""
+    """Return the condition of a user's row in raw_events: by value, or if malformed by any number in its text."""
     return typed(user) | (_is_marked("faults") & _has_number(user))
 
 
 def rejected(user: int, headers: Mapping[int, Sequence[str]]) -> Column:
-    """A row of rejected_events that is this user's: by the user's field of its text, or a malformed one by any number.
+    """Return the condition of a user's row in rejected_events: by the user's field in its text.
 
-    `headers` are the column names of each file.
+    A malformed row is tested by any number in its text. `headers`: the column names of each file.
     """
     return F.when(_is_marked("reasons"), _has_number(user)).otherwise(_in_field(user, headers))
 
@@ -36,12 +36,12 @@ def _is_marked(marks: str) -> Column:
 
 
 def _has_number(user: int) -> Column:
-    """The number stands by itself in the text, with leading zeros or without."""
+    """Return whether the text has the number as a separate number, with or without leading zeros."""
     return F.coalesce(F.col("raw_text").rlike(rf"(?<![0-9])0*{user}(?![0-9])"), F.lit(False))
 
 
 def _in_field(user: int, headers: Mapping[int, Sequence[str]]) -> Column:
-    """The user's field, read as CSV, is this number; blanks around it and leading zeros do not count."""
+    """Return whether the user's field, read as CSV, is this number. Ignores surrounding blanks and leading zeros."""
     places: dict[tuple[int, int], list[int]] = {}
     for file_id, names in headers.items():
         if "user_id" in names:

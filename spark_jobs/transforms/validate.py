@@ -1,4 +1,4 @@
-"""The row rules: every row gets the array of its reasons; an empty array is a good row."""
+"""The row rules: every row gets an array of its reasons. A row with an empty array is good."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,15 @@ LOWEST_RATING, HIGHEST_RATING = 1, 5
 
 
 def with_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str]) -> DataFrame:
-    """`raw_events` with `reasons`: the faults of parsing and every rule below that the row breaks. No shuffle."""
+    """Add `reasons` to `raw_events`: the faults of parsing and every rule below that the row breaks. No shuffle.
+
+    A malformed row gets that reason only. With click neither allowed nor ignored:
+
+        user_id  event_type  reasons
+              1  view        []
+           null  view        [user_id_missing]
+             -1  click       [user_id_not_positive, event_type_unknown]
+    """
     event_type, rating = F.col("event_type"), F.col("rating")
     rules = {
         **_id_rules("user_id"),
@@ -28,7 +36,7 @@ def with_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str])
         Reason.TEXT_NOT_STORABLE: _not_storable(),
     }
     none = F.array().cast("array<string>")
-    broken = any_of([F.col("faults").isNotNull(), *rules.values()])  # told first: most rows break nothing
+    broken = any_of([F.col("faults").isNotNull(), *rules.values()])  # tested first: most rows break no rule
     found = F.concat(F.coalesce("faults", none), name_reasons(list(rules.items())))
     in_order = F.array_intersect(F.array(*(F.lit(reason.value) for reason in Reason)), found)
     malformed = F.array(F.lit(Reason.MALFORMED_RECORD.value))
@@ -39,10 +47,10 @@ def with_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str])
 def profile_hours(
     judged: DataFrame, types: Sequence[str], optional: Sequence[str], further: Sequence[Column] = ()
 ) -> DataFrame:
-    """What the verdict rests on: one row for each UTC hour (null: undated) and file, all counts. One small shuffle.
+    """Count what the verdict is based on: one row for each UTC hour (null: undated) and file. One small shuffle.
 
-    `further` are more aggregates of the same pass. Missing values are counted on rows without faults;
-    a rating is expected on rating events only.
+    `further`: more aggregates in the same pass. Missing values are counted on rows without faults. A rating is expected
+    on rating events only.
     """
     rejected = F.size("reasons") > 0
     ignored = F.array_contains("reasons", Reason.EVENT_TYPE_IGNORED.value)
@@ -65,7 +73,10 @@ def profile_hours(
 def rejected_text(
     rejected: DataFrame, headers: Mapping[int, Sequence[str]], file_names: Mapping[int, str]
 ) -> DataFrame:
-    """Rejected rows as `rejected_events`; where landing kept no text, the types give it back in the file's order."""
+    """Return rejected rows as `rejected_events`.
+
+    Where landing stored no text, it is built from the types, in the file's column order.
+    """
     texts: dict[tuple[str, ...], list[int]] = {}
     for file_id, header in headers.items():
         texts.setdefault(tuple(header), []).append(file_id)
@@ -88,7 +99,7 @@ def rejected_text(
 
 
 def _spelled(name: str) -> Column:
-    """The plain text of a typed column, as `parse` recognises it."""
+    """Return the plain text of a typed column, as `parse` recognises it."""
     text = F.date_format(name, PLAIN_TIME_FORMAT) if name == "timestamp" else F.col(name).cast("string")
     return F.coalesce(text, F.lit(""))
 
@@ -106,7 +117,7 @@ def _id_rules(name: str) -> dict[Reason, Column]:
 
 
 def _not_storable() -> Column:
-    """PostgreSQL's text holds no NUL, and its columns so many code points."""
+    """Return whether PostgreSQL cannot store a text: it has a NUL, or more code points than its column allows."""
     bad = F.lit(False)
     for field in RAW_EVENTS.fields:
         if field.length:

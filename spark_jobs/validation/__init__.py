@@ -1,1 +1,1 @@
-"""The verdict on an hour: its measures, what it usually holds, Great Expectations."""
+"""The verdict on an hour: its measures, the comparison with earlier weeks, Great Expectations."""

@@ -1,7 +1,7 @@
-"""Great Expectations: the only module that runs it. One ephemeral context a verdict; JSON results, HTML Data Docs.
+"""Great Expectations: the only module that runs it. One ephemeral context per verdict; JSON results, HTML Data Docs.
 
-A verdict is one validation of a small table of measures (one row for each unit), so that a month of 744 hours costs
-one run and no expectation ever collects event rows.
+A verdict is one validation of a small table of measures, with one row for each window (hour, day or snapshot). So a
+month of 744 hours costs one run, and no expectation ever collects event rows.
 """
 
 import fcntl
@@ -28,13 +28,17 @@ STAMP = "%Y%m%dT%H%M%S%f"
 
 
 def preload() -> None:
-    """Begins to import the library, which takes seconds, while the JVM starts."""
+    """Start to import the library, which takes seconds, while the JVM starts."""
     threading.Thread(target=importlib.import_module, args=("great_expectations",), daemon=True).start()
 
 
 @dataclass
 class Verdict:
-    """What a suite found. `failed` and `warned` hold sentences by unit; a unit in neither passed clean."""
+    """The result of a suite, by window. A window in neither `failed` nor `warned` passed without a warning.
+
+    `failed` and `warned` have sentences, `broken` the critical measures that failed, `outcomes` the outcome of each
+    measure.
+    """
 
     suite: str
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -43,14 +47,14 @@ class Verdict:
     outcomes: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     def passed(self, units: list[str]) -> list[str]:
-        """The units without a critical failure."""
+        """Return the windows without a critical failure."""
         return [unit for unit in units if unit not in self.failed]
 
 
 def judge(suite: Suite, measures: pd.DataFrame, folder: str, docs_days: int) -> Verdict:
-    """The verdict of `suite` over `measures` (columns `unit`, `rows` and the counts).
+    """Validate `measures` with `suite` and return the verdict. Columns: `unit` (the window), `rows`, the counts.
 
-    A measure that is null is not judged; an expectation that raises fails every unit. Writes
+    A measure that is null is not validated. An expectation that raises an exception fails every window. Writes
     `<folder>/verdicts/<suite>/<time>.json`, GX's own results and the Data Docs, and removes those older than
     `docs_days` days.
     """
@@ -59,7 +63,7 @@ def judge(suite: Suite, measures: pd.DataFrame, folder: str, docs_days: int) -> 
         return verdict
     table = measures.astype({name: "float64" for name in measures.columns if name != "unit"})
     with _alone(folder), _quiet():
-        taken = now()  # within: no two verdicts have the same moment
+        taken = now()  # inside the lock: no two verdicts have the same time
         result = _validate(suite, table, folder, docs_days, taken)
         for outcome in result.results:
             _record(verdict, outcome, table)
@@ -69,10 +73,12 @@ def judge(suite: Suite, measures: pd.DataFrame, folder: str, docs_days: int) -> 
 
 @contextmanager
 def _alone(folder: str) -> Iterator[None]:
-    """One verdict at a time, of all threads and processes: the library keeps its project in a global variable, and
-    builds the Data Docs out of all results that it finds in the folder."""
+    """Allow one verdict at a time, over all threads and processes.
+
+    The library keeps its project in a global variable, and builds the Data Docs from all results in the folder.
+    """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with (Path(folder) / ".lock").open("a") as file:  # each has its own, so that threads wait as well
+    with (Path(folder) / ".lock").open("a") as file:  # one open file each, so that threads wait too
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -131,7 +137,7 @@ def _record(verdict: Verdict, outcome: Any, table: pd.DataFrame) -> None:
     for row in table.to_dict("records"):
         unit = row["unit"]
         if raised:
-            verdict.failed[unit].append(f"'{says}' could not be judged ({raised})")
+            verdict.failed[unit].append(f"'{says}' could not be evaluated ({raised})")
             verdict.outcomes[unit][measure] = "failed"
         elif pd.isna(row[measure]):
             verdict.outcomes[unit][measure] = "not judged"
@@ -147,7 +153,7 @@ def _record(verdict: Verdict, outcome: Any, table: pd.DataFrame) -> None:
 
 
 def _rows(count: float | None, of: float | None) -> str:
-    """How many rows failed, and of how many; nothing where they are not counted."""
+    """Return how many rows failed, and of how many; empty where they are not counted."""
     if pd.isna(count):
         return ""
     return f": {count:,.0f} rows" if pd.isna(of) else f": {count:,.0f} of {of:,.0f} rows"
@@ -162,7 +168,7 @@ def _exception(outcome: Any) -> str | None:
 
 
 def _write(verdict: Verdict, path: Path) -> None:
-    """Every unit with every expectation as passed, warning, failed or not judged, and the counts of each."""
+    """Write the outcome of every expectation (passed, warning, failed or not judged) and the counts for each window."""
     path.parent.mkdir(parents=True, exist_ok=True)
     units = {
         unit: {
@@ -178,7 +184,7 @@ def _write(verdict: Verdict, path: Path) -> None:
 
 
 def prune(folder: str, docs_days: int) -> None:
-    """Removes results and pages older than `docs_days` days: the Data Docs index lists what is left."""
+    """Remove results and pages older than `docs_days` days. The Data Docs index lists the remaining ones."""
     if Path(folder).exists():
         with _alone(folder):
             _prune(folder, docs_days)
@@ -197,7 +203,7 @@ def _prune(folder: str, docs_days: int) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Great Expectations logs and warns about its own workings; a verdict is its result, not its log."""
+    """Silence Great Expectations' own logs and warnings: a verdict is its result, not its log."""
     logger = logging.getLogger("great_expectations")
     level = logger.level
     logger.setLevel(logging.ERROR)

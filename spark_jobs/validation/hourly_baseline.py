@@ -1,7 +1,7 @@
-"""What an hour usually holds: the same hour of the week in the weeks before it. Plain values in, plain values out.
+"""What an hour usually contains: the same hour of the week in the weeks before it. Plain values in, plain values out.
 
-Each hour is judged by itself elsewhere. Here it is compared with the same hour of earlier weeks, so that silent data
-loss (no purchases where there always were some, prices in another hour, more and more rejected rows) is a warning.
+Other modules validate each hour on its own. Here it is compared with the same hour of earlier weeks, so that silent
+data loss is a warning: no purchases where there always were some, prices in another unit, more and more rejected rows.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ UNKNOWN = float("nan")
 
 @dataclass(frozen=True)
 class Seen:
-    """What an hour held: rows by event type, the share of rejected rows, the mean of its prices (None: no price)."""
+    """The content of an hour: rows by event type, share of rejected rows, mean price (None: no price)."""
 
     types: Mapping[str, float]
     reject_share: float
@@ -33,12 +33,12 @@ class Seen:
 def compare_with_baseline(
     hours: pd.DataFrame, stopped: Container[str], ledger: Iterable[Row], types: Sequence[str], limits: Usual
 ) -> pd.DataFrame:
-    """Add to `hours` (measures by hour) what is usual: `usual_<type>_rows` and `_share`, `usual_reject_rise`,
-    `usual_price_drift`.
+    """Add to `hours` (measures by hour) the comparison with earlier weeks.
 
-    Not a number where too few of the weeks before are known, or hold too few rows. The weeks before come from `ledger`,
-    without the hours of this run, and from this run, without the hours that it stops. So a month in one run is judged
-    like one that is judged hour by hour.
+    The columns are `usual_<type>_rows` and `_share`, `usual_reject_rise` and `usual_price_drift`. A value is NaN where
+    too few earlier weeks are known, or have too few rows. The earlier weeks come from `ledger`, without the hours of
+    this run, and from this run, without the hours that it stops. So a month in one run gets the same verdicts as hour
+    by hour.
     """
     found = {datetime.fromisoformat(row["unit"]): _of_measures(row, types) for row in hours.to_dict("records")}
     asked = {hour - n * WEEK for hour in found for n in range(1, limits.weeks + 1)}
@@ -51,12 +51,12 @@ def compare_with_baseline(
 
 
 def mean_price(total: float, rows: int) -> Decimal | None:
-    """The mean of the prices above 0 of an hour, to four decimals; None where it has none."""
+    """Return the mean of an hour's prices above 0, to four decimals; None where there are none."""
     return Decimal(total / rows).quantize(Decimal("0.0001")) if rows else None
 
 
 def _before(known: Mapping[datetime, Seen], hour: datetime, limits: Usual) -> list[Seen]:
-    """The same hour of the weeks before; empty where too few are known."""
+    """Return the same hour of the earlier weeks; empty where too few are known."""
     weeks = [known[at] for n in range(1, limits.weeks + 1) if (at := hour - n * WEEK) in known]
     return weeks if len(weeks) >= limits.known_weeks else []
 

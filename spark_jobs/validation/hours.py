@@ -1,4 +1,4 @@
-"""Judging hours: one pass over their raw rows for the measures, two suites for the verdict, two writes for the rows."""
+"""Validation of hours: one pass over their raw rows for the measures, two suites for the verdict, two table writes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ ACCEPTABLE = "reject_share"
 
 @dataclass
 class Judged:
-    """Hours with their counts and verdicts. `failures` holds sentences, `broken` the measures behind them, by hour."""
+    """Hours with counts and verdicts. `failures` has sentences, `broken` the measures that failed, both by hour."""
 
     states: list[HourState]
     files: dict[int, dict] = field(default_factory=dict)
@@ -48,24 +48,24 @@ class Judged:
 
     @property
     def headers(self) -> dict[int, list[str]]:
-        """The header of each file that gave rows to the hours, as our column names."""
+        """Return the header of each file that gave rows to the hours, as our column names."""
         return {file_id: row["header"] for file_id, row in self.files.items()}
 
     @property
     def stopped(self) -> list[HourState]:
-        """Hours that stay as they were."""
+        """Return the hours that keep their previous rows."""
         stopped = self.failures.keys() - self.accepted
         return [state for state in self.states if state.window_key in stopped]
 
     @property
     def passing(self) -> list[HourState]:
-        """Hours to be committed."""
+        """Return the hours to be committed."""
         stopped = {state.window_key for state in self.stopped}
         return [state for state in self.states if state.window_key not in stopped]
 
     @property
     def warnings(self) -> list[str]:
-        """One line for each kind of warning, with the hours it is about."""
+        """Return one line for each kind of warning, with its hours."""
         hours: dict[str, list] = {}
         for state in self.states:
             for text in self.unusual.get(state.window_key, []):
@@ -73,7 +73,7 @@ class Judged:
         return [f"{windows.describe(found, HOUR)}: {text}" for text, found in hours.items()]
 
     def sentence(self, accepted: str | None) -> str:
-        """Which expectation failed, for which hours, on how many rows, with three examples, and what to do."""
+        """Return which expectations failed, for which hours, on how many rows, three examples, and what to do."""
         kinds: dict[str, list[HourState]] = {}
         for state in self.stopped:
             for text in self.failures[state.window_key]:
@@ -84,12 +84,12 @@ class Judged:
         ]
         shown = [text for state in self.stopped for text in self.examples.get(state.window_key, [])][:3]
         example = f" For example: {' | '.join(shown)}." if shown else ""
-        way = 'Mend the source, or admit them with --accept-rejects "reason".' if not accepted else "Mend the source."
-        hours = "1 hour; nothing of it" if len(self.stopped) == 1 else f"{len(self.stopped):,} hours; nothing of them"
-        return f"stopped {hours} is written. {'; '.join(parts)}.{example} {way}"
+        way = 'Fix the source, or use --accept-rejects "reason".' if not accepted else "Fix the source."
+        hours = "1 hour; its rows" if len(self.stopped) == 1 else f"{len(self.stopped):,} hours; their rows"
+        return f"stopped {hours} are not written. {'; '.join(parts)}.{example} {way}"
 
     def summary(self) -> Summary:
-        """Counts of this run."""
+        """Return the counts of this run."""
         return {
             "hours_committed": sum(state.hour is not None for state in self.passing),
             "hours_stopped": len(self.stopped),
@@ -98,9 +98,9 @@ class Judged:
 
 
 def judge_hours(ctx: Context, states: list[HourState], accepted: str | None = None) -> Judged:
-    """Read the raw rows of the hours once and let both suites judge the dated hours; undated rows never stop.
+    """Read the raw rows of the hours once and validate the dated ones with both suites. Undated rows are never stopped.
 
-    `accepted`: the reason for which `commit` will admit hours with too many rejected rows.
+    `accepted`: the reason for which `commit_hours` will accept hours with too many rejected rows.
     """
     undo_unrecorded(ctx, tables.USER_EVENTS, tables.REJECTED_EVENTS)
     if not states:
@@ -130,7 +130,7 @@ def judge_hours(ctx: Context, states: list[HourState], accepted: str | None = No
 def _beside_usual(
     ctx: Context, states: list[HourState], suites: Sequence[Suite], measures: pd.DataFrame, accepted: str | None
 ) -> pd.DataFrame:
-    """Add what is usual to the measures of the hours."""
+    """Add the comparison with earlier weeks to the measures of the hours."""
     admitted = {ACCEPTABLE} if accepted else set()
     rows = measures.to_dict("records")
     stopped = {row["unit"] for row in rows if {name for suite in suites for name in suite.broken_by(row)} - admitted}
@@ -142,8 +142,8 @@ def _beside_usual(
 
 
 def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
-    """Replaces the passing hours in user_events and rejected_events, then writes the ledger; `accepted` admits
-    hours whose only fault is their share of rejected rows."""
+    """Replace the passing hours in user_events and rejected_events, then write the ledger.
+    `accepted`: accept hours whose only failure is their share of rejected rows."""
     if not judged.states:
         return
     if accepted:
@@ -171,7 +171,7 @@ def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
 
 
 def _write(ctx: Context, table: Table, rows: DataFrame, states: list[HourState], time: str) -> None:
-    """Replace the hours' rows; none are looked for where no hour was ever judged and no attempt left any behind."""
+    """Replace the hours' rows. Append where none can exist: no hour was validated before, no attempt left any."""
     if all(state.status is None for state in states) and ctx.ledger.named_version(table) is not None:
         ctx.writer.append(table, rows)
     else:
@@ -199,7 +199,7 @@ def _rejected(judged: Judged, rows: DataFrame) -> DataFrame:
 
 
 def _reasons(ctx: Context, states: list[HourState]) -> dict[str, dict[str, int]]:
-    """Rejected rows by reason for each hour, from the table itself."""
+    """Return rejected rows by reason for each hour, from the table itself."""
     if not states:
         return {}
     rows = ctx.storage.read(tables.REJECTED_EVENTS).where(_rows_of(states, "hour"))
@@ -211,7 +211,7 @@ def _reasons(ctx: Context, states: list[HourState]) -> dict[str, dict[str, int]]
 
 
 def _ledger_row(judged: Judged, state: HourState, reasons: dict[str, int], accepted: str | None) -> dict:
-    """A stopped hour keeps the counts and the digest of what stands in the tables from before."""
+    """Return an hour's ledger row. A stopped hour keeps counts and digest of the rows that the tables already have."""
     row = {
         "unit": state.window_key,
         "hour": state.hour,
@@ -241,7 +241,7 @@ def _ledger_row(judged: Judged, state: HourState, reasons: dict[str, int], accep
 
 
 def _find_examples(judged: Judged) -> None:
-    """Up to three rejected rows of the stopped hours, as text with their reasons."""
+    """Store up to three rejected rows of the stopped hours, as text with their reasons."""
     if not judged.failures:
         return
     hours = [state for state in judged.states if state.window_key in judged.failures]
