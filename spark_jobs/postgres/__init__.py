@@ -1,1 +1,1 @@
-"""PostgreSQL, which serves the events: where it is, what it holds, and who may write it."""
+"""The PostgreSQL database that serves the events: its address, its tables, and who may write to it."""

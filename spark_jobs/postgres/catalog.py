@@ -1,4 +1,7 @@
-"""`items.csv` in PostgreSQL: what the shop itself says of its items. Statements only; warehouse.py runs them."""
+"""`items.csv` in PostgreSQL: the shop's own data about its items.
+
+The functions run statements on a cursor. The caller opens and ends the transaction (see loader.py).
+"""
 
 import io
 from collections import Counter
@@ -13,29 +16,33 @@ from spark_jobs.postgres.schema import ORPHANS, RECOMPUTE_ITEMS
 COLUMNS = ("item_id", "name", "category", "brand", "price", "description", "image_url")
 LONGEST = {"name": 200, "category": 50, "brand": 100, "image_url": 500}
 HIGHEST_PRICE = "99999999.99"
-# The first row that cannot be taken, and why; blanks around a value and blank values are nothing.
+# Each row with its problem; null where the row is valid. `replace` reports the first one. The values in `told` are
+# trimmed, and blank values are null.
 JUDGE = """
 SELECT line, CASE
     WHEN item_id IS NULL THEN 'item_id is missing'
-    WHEN item_id !~ '^[0-9]{{1,19}}$' THEN 'item_id ' || left(item_id, 40) || ' is no positive whole number'
+    WHEN item_id !~ '^[0-9]{{1,19}}$' THEN 'item_id ' || left(item_id, 40) || ' is not a positive whole number'
     WHEN item_id::numeric NOT BETWEEN 1 AND 9223372036854775807 THEN 'item_id ' || item_id || ' is not within 64 bits'
-    WHEN price !~ '^[0-9]+(\\.[0-9]+)?$' THEN 'price ' || left(price, 40) || ' is no number from 0 on'
+    WHEN price !~ '^[0-9]+(\\.[0-9]+)?$' THEN 'price ' || left(price, 40) || ' must be a number, 0 or greater'
     WHEN round(price::numeric, 2) > {highest} THEN 'price ' || left(price, 40) || ' is above {highest}'
     {lengths}
-    WHEN repeated > 1 THEN 'item_id ' || item_id || ' is there ' || repeated || ' times'
+    WHEN repeated > 1 THEN 'item_id ' || item_id || ' occurs ' || repeated || ' times'
 END AS problem
 FROM (SELECT *, count(*) OVER (PARTITION BY ltrim(item_id, '0')) AS repeated FROM told) AS counted
 """
 
 
 def digest(cursor: Any) -> str | None:
-    """The digest of the file that was taken last; None where none was."""
+    """Return the digest of the file that was loaded last; None where no file has been loaded."""
     cursor.execute("SELECT digest FROM pipeline.catalog_file")
     return found[0] if (found := cursor.fetchone()) else None
 
 
 def columns(header: Sequence[str]) -> list[str]:
-    """The header's names, stripped. Raises SourceError where item_id is not among them or a name stands there twice."""
+    """Return the header's names, stripped.
+
+    Raises SourceError where item_id is missing or a known column occurs twice.
+    """
     names = [name.strip() for name in header]
     if "item_id" not in names:
         raise SourceError(f"the required column item_id is missing from the header; known: {', '.join(COLUMNS)}.")
@@ -45,10 +52,10 @@ def columns(header: Sequence[str]) -> list[str]:
 
 
 def replace(cursor: Any, body: io.BufferedIOBase, header: Sequence[str], content: str) -> int:
-    """The file takes the place of the one before, and the items that either names are told anew; its rows.
+    """Replace the previous file with this one, recompute the items that either contains, and return its row count.
 
-    `body` begins after the header, `content` is the file's digest. Raises SourceError naming the first row that cannot
-    be taken: the transaction must then end without a commit.
+    `body` begins after the header, `content` is the file's digest. Raises SourceError naming the first invalid row;
+    the caller must then end the transaction without a commit.
     """
     names = columns(header)
     _copy(cursor, body, names)
@@ -57,7 +64,7 @@ def replace(cursor: Any, body: io.BufferedIOBase, header: Sequence[str], content
     judge = JUDGE.format(highest=HIGHEST_PRICE, lengths=" ".join(lengths))
     cursor.execute(f"SELECT line, problem FROM ({judge}) AS judged WHERE problem IS NOT NULL ORDER BY line LIMIT 1")
     if found := cursor.fetchone():
-        raise SourceError("row {:,}: {}; mend it: nothing of the file is taken.".format(*found))
+        raise SourceError("row {:,}: {}; fix it: no row of the file was loaded.".format(*found))
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")
     cursor.execute(
         "CREATE TEMP TABLE touched ON COMMIT DROP AS "
@@ -79,7 +86,7 @@ def replace(cursor: Any, body: io.BufferedIOBase, header: Sequence[str], content
 
 
 def _copy(cursor: Any, body: io.BufferedIOBase, names: Sequence[str]) -> None:
-    """The file as text, in columns by their position."""
+    """Copy the file into the temporary table `given`, as text, in columns named by their position."""
     own = ", ".join(f"c{place}" for place in range(len(names)))
     typed = ", ".join(f"c{place} TEXT" for place in range(len(names)))
     cursor.execute(f"CREATE TEMP TABLE given (line BIGINT GENERATED ALWAYS AS IDENTITY, {typed}) ON COMMIT DROP")
@@ -88,11 +95,11 @@ def _copy(cursor: Any, body: io.BufferedIOBase, names: Sequence[str]) -> None:
     except psycopg2.DataError as error:
         said = (error.diag.message_primary or "").strip()
         place = (error.diag.context or "").removeprefix("COPY given, ").partition(":")[0].partition(",")[0]
-        raise SourceError(f"{place} after the header: {said}; mend it: nothing of the file is taken.") from error
+        raise SourceError(f"{place} after the header: {said}; fix it: no row of the file was loaded.") from error
 
 
 def _told(cursor: Any, names: Sequence[str]) -> None:
-    """The columns that we know, under their names; those that the file lacks are null."""
+    """Create the temporary table `told`: the known columns by name, null where the file does not have them."""
     places = {name: f"nullif(btrim(c{place}), '')" for place, name in enumerate(names)}
     chosen = ", ".join(f"{places.get(name, 'NULL::text')} AS {name}" for name in COLUMNS)
     cursor.execute(f"CREATE TEMP TABLE told ON COMMIT DROP AS SELECT line, {chosen} FROM given")

@@ -1,4 +1,4 @@
-"""What must hold before a commit: PostgreSQL's rows are those that Spark read, found by both independently."""
+"""The checks before a commit: PostgreSQL must have the rows that Spark read. Both count and hash them independently."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from spark_jobs.windows import HOUR, name
 
 
 def assert_equal(found: Mapping[datetime, tuple[int, int]], due: Mapping[datetime, tuple[int, int]]) -> None:
-    """Raises IdentityError naming the first hours in which PostgreSQL's rows are not those of user_events."""
+    """Raise IdentityError naming the first hours in which PostgreSQL's rows differ from those of user_events."""
     nothing = (0, 0)
     wrong = sorted(hour for hour in {*found, *due} if found.get(hour, nothing) != due.get(hour, nothing))
     if not wrong:
@@ -27,7 +27,7 @@ def assert_equal(found: Mapping[datetime, tuple[int, int]], due: Mapping[datetim
 
 
 def compare_items(cursor: Any, day: date, staged: Staged) -> None:
-    """Compare what the day says of its items, and `items` itself, with what Spark staged.
+    """Compare the day's values of its items, and the table `items`, with what Spark staged.
 
     Needs the view `staged_items` and the table `touched` of the transaction. Raises IdentityError naming the day and
     both figures.
@@ -44,5 +44,5 @@ def compare_items(cursor: Any, day: date, staged: Staged) -> None:
     if right != due:
         raise IdentityError(
             f"Delta and PostgreSQL differ: {day:%Y-%m-%d}: {due:,} items were loaded, but only {right:,} of them have "
-            f"the name, category, brand and price that user_events and items.csv give (item {example} has not)."
+            f"the name, category, brand and price that user_events and items.csv give (item {example} does not)."
         )

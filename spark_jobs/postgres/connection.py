@@ -1,4 +1,4 @@
-"""The only place that opens connections to PostgreSQL: how an address is read, and what holds on every connection."""
+"""The only module that opens connections to PostgreSQL. It parses addresses and sets up every connection alike."""
 
 import os
 import re
@@ -17,14 +17,14 @@ SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
 SECRETS = ("password", "sslpassword")
 CONNECT_SECONDS = 10
 UNREADABLE = (
-    "DATABASE_URL cannot be read as an address of PostgreSQL; write postgresql://user:password@host:5432/database, in "
-    "user and password % as %25, @ as %40, : as %3A, / as %2F, ? as %3F, and after the database's name only options "
+    "DATABASE_URL cannot be read as a PostgreSQL address; write postgresql://user:password@host:5432/database; in user "
+    "and password write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F; after the database name use only options "
     "that psql knows."
 )
-# libpq would take these from the environment: they change what is stored and compared, or lead past the address to
-# another server. Options belong into the address.
+# libpq would read these variables from the environment. They change what is stored and compared, or redirect the
+# connection to another server. Options belong in the address.
 FOREIGN = ("PGCLIENTENCODING", "PGDATESTYLE", "PGGEQO", "PGHOSTADDR", "PGOPTIONS", "PGSERVICE", "PGTZ")
-# Nor does it matter what role, database or address set.
+# These settings override those of the role, the database and the address.
 SESSION = (
     "SET client_min_messages = warning; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; "
     "SET standard_conforming_strings = on; SET default_transaction_isolation = 'read committed'; "
@@ -33,9 +33,10 @@ SESSION = (
 
 
 def parse_address(address: str) -> dict[str, str]:
-    """Read an address, a URL (SQLAlchemy's too) or libpq's key=value form, into libpq's options.
+    """Parse an address into libpq's options: a URL (also SQLAlchemy's) or libpq's key=value form.
 
-    Raises SettingsError, which quotes nothing of the address, where libpq cannot read it or splits it in a wrong place.
+    Raises SettingsError where libpq cannot parse the address or splits it in the wrong place. The error quotes nothing
+    of the address.
     """
     hide(address)
     text = address.strip()
@@ -53,7 +54,7 @@ def parse_address(address: str) -> dict[str, str]:
 
 
 def _is_split_wrongly(text: str, found: dict[str, str]) -> bool:
-    """Whether a bare @ or / of a password has become a part of the host, the port or the database's name."""
+    """Return whether an unescaped @ or / of a password ended up in the host, the port or the database's name."""
     if not re.fullmatch(r"[0-9,\s]*", found.get("port", "")):
         return True
     values = [found.get("dbname", ""), found.get("host", "")]
@@ -62,16 +63,19 @@ def _is_split_wrongly(text: str, found: dict[str, str]) -> bool:
 
 
 def connect(address: str, name: str = "pipeline") -> Any:
-    """Open a connection, for the application `name`, on which text is UTF-8 and times are UTC whatever the environment
-    says. Raises SettingsError for an unreadable address and UnreachableError, both without a password."""
+    """Open a connection for the application `name`. Text is UTF-8 and times are UTC, regardless of the environment.
+
+    Raises SettingsError where the address cannot be parsed, and UnreachableError where the connection fails. Neither
+    shows a password.
+    """
     foreign = _foreign(address)
     for variable in foreign:
-        os.environ.pop(variable, None)  # another thread connects as well
+        os.environ.pop(variable, None)  # None: another thread may connect too, and have removed it
     say_unused(foreign)
     chosen = {"connect_timeout": str(CONNECT_SECONDS)} | parse_address(address)
     with translate_errors():
         connection = psycopg2.connect(**chosen | {"application_name": name, "client_encoding": "UTF8"})
-        connection.autocommit = True  # one round trip
+        connection.autocommit = True  # the settings then take one round trip
         with connection.cursor() as cursor:
             cursor.execute(SESSION)
         connection.autocommit = False
@@ -79,28 +83,30 @@ def connect(address: str, name: str = "pipeline") -> Any:
 
 
 def _foreign(address: str) -> list[str]:
-    """The variables that are not used with this address: for a database other than DATABASE_URL's, the embedded one,
-    none is."""
+    """Return the environment variables that must not be used with this address.
+
+    For any database other than that of DATABASE_URL (the embedded one), these are all PostgreSQL variables.
+    """
     own = address.strip() == os.environ.get("DATABASE_URL", "").strip()
     return [name for name in os.environ if name in FOREIGN or (name.startswith("PG") and not own)]
 
 
 def require_utf8(connection: Any) -> None:
-    """Raise DatabaseError naming the database where its encoding is not UTF-8: it cannot hold every brand."""
+    """Raise DatabaseError naming the database where its encoding is not UTF-8, because it cannot store every brand."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         name = connection.info.dbname
         raise DatabaseError(
-            f"the database {name} has the encoding {encoding}, and the pipeline needs UTF8: nothing is loaded; make "
-            "another one (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0) and name it in DATABASE_URL."
+            f"the database {name} has the encoding {encoding}, but the pipeline needs UTF8: nothing was loaded; create "
+            "another database (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0) and name it in DATABASE_URL."
         )
 
 
 def for_psql(address: str) -> tuple[str, dict[str, str], dict[str, str]]:
-    """An address for psql's command line, without secrets; the environment with its password and with the same
-    settings as `connect`; and secrets for which libpq has no variable.
+    """Return what psql needs: the address without secrets, the environment, and the remaining secrets.
 
-    Raises SettingsError where the address cannot be read.
+    The environment has the password and the same settings as `connect`. The remaining secrets are those for which
+    libpq has no variable. Raises SettingsError where the address cannot be parsed.
     """
     found = parse_address(address)
     shown = make_dsn(**{key: value for key, value in found.items() if key not in SECRETS})

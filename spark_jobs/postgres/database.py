@@ -1,7 +1,7 @@
-"""Where PostgreSQL is: at DATABASE_URL, or an embedded server in the data folder.
+"""The location of PostgreSQL: DATABASE_URL, or an embedded server in the data folder.
 
-The embedded one listens on a socket file only and ends with the last process that uses it. No address and no password
-is ever logged.
+The embedded server listens on a socket file only and stops with the last process that uses it. Addresses and passwords
+are never logged.
 """
 
 import os
@@ -18,9 +18,9 @@ from spark_jobs.postgres.ownership import Owner
 
 
 def open_database(ctx: Context) -> PostgresLoader:
-    """Open the database, under the lease of the run where it has one.
+    """Open the database, with the lease of the run where it has one.
 
-    Raises DatabaseError where it cannot be reached or belongs to another warehouse.
+    Raises DatabaseError where the database cannot be reached or belongs to another warehouse.
     """
     held = ctx.leases.get(Writer.COLLECTION)
     name = held.warehouse if held else lease.warehouse_name(ctx.storage)
@@ -28,40 +28,46 @@ def open_database(ctx: Context) -> PostgresLoader:
     loader = PostgresLoader(address(ctx.settings.paths.database, ctx.spark.sparkContext.master), held, owner)
     if loader.removed:
         ctx.say(
-            f"PostgreSQL was released by the warehouse {loader.removed}: its rows are removed, and the database "
-            "belongs to this warehouse now."
+            f"PostgreSQL was released by the warehouse {loader.removed}: its rows were removed, and the database now "
+            "belongs to this warehouse."
         )
     return loader
 
 
 def check_address() -> None:
-    """Raise SettingsError where DATABASE_URL is set and cannot be read."""
+    """Raise SettingsError where DATABASE_URL is set but cannot be parsed."""
     if url := os.environ.get("DATABASE_URL", "").strip():
         parse_address(url)
 
 
 def address(database_folder: str, master: str) -> str:
-    """The connection string. Raises SettingsError where DATABASE_URL cannot be read, DatabaseError on a cluster
-    without it, or where the embedded server fails."""
+    """Return the connection string: DATABASE_URL, or that of the embedded server.
+
+    Raises SettingsError where DATABASE_URL cannot be parsed, DatabaseError where it is not set on a cluster or the
+    embedded server fails.
+    """
     if url := os.environ.get("DATABASE_URL", "").strip():
         parse_address(url)
         return url
     if not master.startswith("local"):
         raise DatabaseError(
-            f"the embedded database serves one machine only, and Spark runs on {master}: set DATABASE_URL to the "
-            "address of a PostgreSQL that all executors reach."
+            f"the embedded database serves one machine only, but Spark runs on {master}: set DATABASE_URL to the "
+            "address of a PostgreSQL server that all executors can reach."
         )
     return embedded(Path(database_folder))
 
 
 def embedded(folder: Path) -> str:
-    """Start the embedded server of this folder, or join it; its address. Raises DatabaseError where it cannot start."""
+    """Start the embedded server of this folder, or join the running one, and return its address.
+
+    Raises DatabaseError where it cannot start.
+    """
     try:
         return start_server(folder).get_uri()
     except DatabaseError:
         raise
-    except Exception as error:  # the package raises whatever its commands do
+    except Exception as error:  # the package passes on any error of its commands
         raise DatabaseError(
             f"the embedded database in {folder} does not start ({type(error).__name__}); see "
-            f"{data_folder(folder) / 'log'}, or set DATABASE_URL to a server of your own."
+            f"{data_folder(folder) / 'log'}, or set DATABASE_URL to your own server."
         ) from error

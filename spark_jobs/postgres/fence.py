@@ -1,4 +1,7 @@
-"""Which attempt may write PostgreSQL: the latest, by its lease. Statements only; warehouse.py runs them."""
+"""The fence around PostgreSQL: only the latest attempt may write, as its lease shows.
+
+The methods run statements on a cursor; loader.py opens the transactions.
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -18,15 +21,15 @@ CLAIM = """
 INSERT INTO pipeline.leases (warehouse, epoch) VALUES (%s, %s)
 ON CONFLICT (warehouse) DO UPDATE SET epoch = greatest(leases.epoch, excluded.epoch)
 """
-# The share lock holds a later attempt's CLAIM up until the transaction that asked has ended.
+# The share lock blocks a later attempt's CLAIM until the transaction that ran this query has ended.
 LATEST = "SELECT 1 FROM pipeline.leases WHERE warehouse = %s AND epoch = %s FOR SHARE"
 
 
 @dataclass(frozen=True)
 class Fence:
-    """The lease as PostgreSQL sees it, and the warehouse that it is of.
+    """The lease of a run, as PostgreSQL records it, and the warehouse that the lease belongs to.
 
-    Without a lease (a reader) nothing is claimed. Without a warehouse (a test) everything is allowed.
+    Without a lease (a reader), nothing is claimed. Without a warehouse (a test), everything is allowed.
     """
 
     lease: Lease | None
@@ -34,23 +37,23 @@ class Fence:
 
     @property
     def name(self) -> str:
-        """The application name of the attempt's connections."""
+        """Return the application name of the attempt's connections."""
         return f"pipeline {self.lease.warehouse} {self.lease.epoch}" if self.lease else "pipeline"
 
     def staged(self, table: str, day: date) -> str:
-        """The staging table of a day, of this attempt alone; the name holds digits only."""
+        """Return the staging table of a day, which only this attempt uses. Only digits are added to `table`."""
         return f"pipeline.{table}_{self.lease.epoch if self.lease else 0}_{day:%Y%m%d}"
 
     def end_earlier(self, cursor: Any) -> None:
-        """Ends what earlier attempts at the same warehouse still do: one that is stopped would hold its locks."""
+        """End the connections of earlier attempts at the same warehouse, because a frozen one would keep its locks."""
         if self.lease:
             cursor.execute(END_EARLIER, (f"pipeline {self.lease.warehouse} %", self.lease.epoch))
 
     def claim(self, cursor: Any) -> Owner | None:
-        """Make the database this warehouse's and this attempt the latest; a reader only asks whose it is.
+        """Claim the database for this warehouse, and record this attempt as the latest. A reader only checks the owner.
 
-        Returns the warehouse that had released the database, whose rows are removed; else None. Raises DatabaseError
-        where the database is another warehouse's, SupersededError where a later attempt is known.
+        Returns the warehouse that had released the database and whose rows were removed now; else None. Raises
+        DatabaseError where the database belongs to another warehouse, SupersededError where a later attempt is known.
         """
         if not self.lease:
             self._check_owner(cursor)
@@ -61,8 +64,10 @@ class Fence:
         return before
 
     def check(self, cursor: Any) -> None:
-        """Raise SupersededError in a transaction of an attempt that is not the latest, DatabaseError where the database
-        was handed over to another warehouse meanwhile."""
+        """Raise SupersededError in a transaction of an attempt that is not the latest.
+
+        Raises DatabaseError where the database was handed over to another warehouse in the meantime.
+        """
         if not self.lease:
             return
         cursor.execute(LATEST, (self.lease.warehouse, self.lease.epoch))

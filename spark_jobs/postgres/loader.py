@@ -1,4 +1,4 @@
-"""The event database: one transaction for each day, from staging to its tables and its ledger."""
+"""The loader of the event database: one transaction per day, from the staging tables to its tables and its ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,14 +21,17 @@ from spark_jobs.postgres.ownership import Owner
 from spark_jobs.postgres.staging import Staged
 from spark_jobs.windows import Window
 
-WRITERS = 4  # days that are swapped in at once; the server's cores share them
+WRITERS = 4  # days that are replaced at the same time; they share the server's cores
 
 
 @dataclass(frozen=True)
 class StagedDay:
-    """What a transaction is to do: the windows whose rows go, rows and the ledger's digest of each hour that comes,
-    the items that may lose events; what PostgreSQL must find of each hour in its own rows then; and what was sent to
-    the two staging tables."""
+    """One day's transaction: what to replace, what to record and what to check.
+
+    `windows`: their rows are replaced. `hours`: rows and the ledger's digest of each hour to load. `gone`: items that
+    may lose events. `due`: rows and digest that PostgreSQL must then compute from its own rows of each hour. `events`
+    and `items`: what was sent to the two staging tables.
+    """
 
     day: datetime
     windows: Sequence[Window]
@@ -40,12 +43,12 @@ class StagedDay:
 
 
 class PostgresLoader:
-    """One connection to the database, with the schema in place. Use as a context manager.
+    """One connection to the database, whose schema is created where it is missing. Use it as a context manager.
 
-    `owner` is the warehouse of the Delta tables; another's database is refused (DatabaseError) before anything is
-    written. `removed`: the warehouse that had released the database, if its rows were removed now.
-    With a lease, what an earlier attempt at the same warehouse still does here is ended, and none of its later
-    transactions commits: each asks whether its lease is the latest. Raises SupersededError where this one is not.
+    `owner` is the warehouse of the Delta tables. The database of another warehouse is refused (DatabaseError) before
+    anything is written. `removed` is the warehouse that had released the database, if its rows were removed now.
+    With a lease, connections of earlier attempts at the same warehouse are ended, and none of their later transactions
+    commits: each checks that its lease is the latest. Raises SupersededError where this lease is not the latest.
     """
 
     def __init__(self, url: str, lease: Lease | None = None, owner: Owner | None = None):
@@ -71,36 +74,36 @@ class PostgresLoader:
 
     @contextmanager
     def _transaction(self, connection: Any) -> Iterator[Any]:
-        """A cursor in a transaction that commits only under the latest lease."""
+        """Open a transaction that commits only under the latest lease, and yield its cursor."""
         with translate_errors(), connection, connection.cursor() as cursor:
             self.fence.check(cursor)
             yield cursor
 
     def loaded(self, hours: Sequence[datetime]) -> dict[datetime, tuple[int, str]]:
-        """Rows and digest of those of the hours that are loaded."""
+        """Return rows and digest of each of these hours that is loaded."""
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT hour, rows, digest FROM pipeline.loaded_hours WHERE hour = ANY(%s)", (list(hours),))
             return {hour: (rows, digest) for hour, rows, digest in cursor.fetchall()}
 
     def stage(self, days: Sequence[datetime]) -> None:
-        """Makes the staging tables of these days; what a killed attempt left goes."""
+        """Create the staging tables of these days. Those that a killed attempt left are dropped before."""
         self.unstage()
         with self._transaction(self.connection) as cursor:
             staging.create(cursor, self.fence, days)
 
     def unstage(self) -> None:
-        """Drops all staging tables."""
+        """Drop all staging tables."""
         with self._transaction(self.connection) as cursor:
             staging.drop(cursor, self.fence)
 
     def index(self) -> None:
-        """Makes the indexes where they are missing: after the rows of the first load."""
+        """Create the missing indexes. Call this after the rows of the first load are written."""
         with self._transaction(self.connection) as cursor:
             cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
             cursor.execute(schema.INDEXES)
 
     def items_of(self, windows: Sequence[Window]) -> list[tuple[date, int]]:
-        """Days and items with events in these windows now: they are touched when the windows are replaced."""
+        """Return each day and item with existing events in these windows: replacing the windows affects these items."""
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
             where, values = _within(windows)
             cursor.execute(f"SELECT DISTINCT timestamp::date, item_id FROM user_events WHERE {where}", values)
@@ -113,10 +116,10 @@ class PostgresLoader:
         return staging.copy(frame, self.url, self.fence, table, columns, digest)
 
     def replace(self, days: Sequence[StagedDay]) -> None:
-        """One transaction for each day: the staged events take the place of the windows' rows, touched items are
-        recomputed, the ledger says so. A few days at once.
+        """Replace the rows of the days' windows with the staged events, recompute affected items, update the ledger.
 
-        Raises IdentityError, before the commit, where the rows are not those of user_events; other days stand.
+        One transaction per day; WRITERS days run at the same time. Raises IdentityError before the commit where the
+        rows differ from those of user_events; days that are already committed stay.
         """
         with ThreadPoolExecutor(WRITERS) as pool:
             try:
@@ -147,7 +150,7 @@ class PostgresLoader:
             failpoints.reach("load.uncommitted")
 
     def _events(self, cursor: Any, where: str, values: Sequence[datetime]) -> None:
-        """Writes what differs between the windows' rows and the staged ones."""
+        """Write only the differences between the existing rows of the windows and the staged rows."""
         names = ", ".join(schema.EVENTS)
         cursor.execute(f"SELECT EXISTS (SELECT FROM user_events WHERE {where})", values)
         if stands := cursor.fetchone()[0]:
@@ -157,9 +160,9 @@ class PostgresLoader:
         cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {new} ORDER BY timestamp")
 
     def _items(self, cursor: Any, staged: StagedDay) -> None:
-        """Write what the day now says of items, and recompute those of which it says something else.
+        """Write the day's changed values of its items, and recompute these items.
 
-        Raises IdentityError where PostgreSQL's items are not those that were staged.
+        Raises IdentityError where PostgreSQL's items differ from those that were staged.
         """
         day = staged.day
         cursor.execute(schema.TOUCHED, (day, list(staged.hours), list(staged.gone)))
@@ -171,20 +174,20 @@ class PostgresLoader:
             "SELECT item_id, %s, category, brand, price FROM staged_items JOIN touched USING (item_id)",
             (day,),
         )
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")  # an item has many days
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")  # other days may have the same item
         cursor.execute(schema.RECOMPUTE_ITEMS)
         if staged.gone:
             cursor.execute(schema.ORPHANS)
         compare_items(cursor, day, staged.items)
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """A cursor in a transaction that commits only under the latest lease."""
+        """Open a transaction that commits only under the latest lease; the context is its cursor."""
         return self._transaction(self.connection)
 
     def hours(self) -> tuple[dict[datetime, str], dict[datetime, tuple[int, int]]]:
-        """The digest of each hour by the load's own ledger; rows and digest of each hour from the rows themselves.
+        """Return each hour's digest from the load's own ledger, and each hour's rows and digest from its actual rows.
 
-        Both from one snapshot of the database, whatever a load commits meanwhile.
+        Both come from one snapshot of the database, even while a load commits.
         """
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -194,19 +197,19 @@ class PostgresLoader:
             return digests, {hour: tuple(found) for hour, *found in cursor}
 
     def of_user(self, user: int) -> int:
-        """Rows of user_events that are this user's."""
+        """Return the number of this user's rows in user_events."""
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM user_events WHERE user_id = %s", (user,))
             return cursor.fetchone()[0]
 
     def vacuum(self) -> None:
-        """Gives back the room of rows that are gone, and tells the planner what there is now."""
+        """Free the space of deleted rows, and update the planner's statistics."""
         with translate_errors(), closing(self._connect()) as connection, connection.cursor() as cursor:
-            connection.autocommit = True  # VACUUM runs in no transaction
+            connection.autocommit = True  # VACUUM cannot run in a transaction
             cursor.execute("VACUUM (ANALYZE) user_events, items")
 
     def counts(self) -> tuple[int, int]:
-        """Rows of user_events and of items."""
+        """Return the numbers of rows in user_events and in items."""
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT (SELECT count(*) FROM user_events), (SELECT count(*) FROM items)")
             return cursor.fetchone()

@@ -1,8 +1,8 @@
-"""Which warehouse a database belongs to: one at a time, known by its id. Statements only; their callers connect.
+"""The owner of a database: one warehouse at a time, known by its id. The functions run statements on a cursor.
 
-Claim, handover and release take the same advisory lock, so they run one after another. Emptying the database first
-removes the leases: each transaction of a load holds its lease with a row lock, so emptying waits for the transactions
-that run, and later ones find no lease.
+Claim, handover and release take the same advisory lock, so they run one after another. Emptying the database deletes
+the leases first. Each transaction of a load locks the row of its lease, so emptying waits for running transactions,
+and later transactions no longer have a lease.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from spark_jobs.errors import DatabaseError
 from spark_jobs.postgres import schema
 
 ALONE = "SELECT pg_advisory_xact_lock(hashtext('pipeline.schema'))"
-# A database of an older version has no owner row. It belongs to the warehouse whose attempt was the latest.
+# A database of an older version has no owner row. It belongs to the warehouse with the latest attempt.
 FIND = """
 SELECT warehouse, path, released_at IS NOT NULL FROM pipeline.owner
 UNION ALL (SELECT warehouse, NULL, false FROM pipeline.leases WHERE NOT EXISTS (SELECT FROM pipeline.owner)
@@ -35,7 +35,7 @@ TRUNCATE user_events, items, pipeline.loaded_hours, pipeline.item_days, pipeline
 
 @dataclass(frozen=True)
 class Owner:
-    """A warehouse by its id and its last known path (None: unknown). `released`: it gave the database back."""
+    """A warehouse: its id and its last known path (None: unknown). `released`: it no longer claims the database."""
 
     warehouse: str
     path: str | None = None
@@ -52,20 +52,21 @@ def find(cursor: Any) -> Owner | None:
 
 
 def check(cursor: Any, asking: Owner) -> None:
-    """Raise DatabaseError where the database belongs to another warehouse. A released one belongs to nobody."""
+    """Raise DatabaseError where the database belongs to another warehouse. A released database belongs to nobody."""
     owner = find(cursor)
     if owner and owner.warehouse != asking.warehouse and not owner.released:
         raise DatabaseError(
-            f"PostgreSQL holds the events of another warehouse, {owner}; this one is {asking}. make handover removes "
-            "them and takes the database for this warehouse; or give this one a database of its own (DATABASE_URL or "
-            "paths.database)."
+            f"PostgreSQL contains the events of another warehouse, {owner}; this one is {asking}. Run make handover to "
+            "remove those events and use the database for this warehouse; or give this warehouse its own database "
+            "(DATABASE_URL or paths.database)."
         )
 
 
 def claim(cursor: Any, asking: Owner) -> Owner | None:
-    """Make the database this warehouse's, or raise DatabaseError where it is another's. The path is updated.
+    """Make this warehouse the owner of the database, and update its path.
 
-    Where another warehouse released it, its rows are removed; returns that warehouse, else None.
+    Where another warehouse had released the database, remove its rows and return that warehouse; else return None.
+    Raises DatabaseError where the database belongs to another warehouse.
     """
     cursor.execute(ALONE)
     check(cursor, asking)
@@ -78,19 +79,19 @@ def claim(cursor: Any, asking: Owner) -> Owner | None:
 
 
 def hand_over(cursor: Any, asking: Owner, expected: Owner | None) -> None:
-    """Empty the database and make it this warehouse's, whoever had it. Loads of the earlier owner are ended.
+    """Empty the database and make this warehouse its owner. Loads of the previous owner are ended.
 
     Raises DatabaseError where it no longer belongs to `expected`, the owner that a person agreed to remove.
     """
     cursor.execute(ALONE)
     if (owner := find(cursor)) != expected:
-        raise DatabaseError(f"PostgreSQL belongs to {owner} since a moment ago; nothing was removed, run this again.")
+        raise DatabaseError(f"PostgreSQL's owner has just changed to {owner}; nothing was removed; run this again.")
     _empty(cursor, owner)
     _set(cursor, asking)
 
 
 def release(cursor: Any, warehouse: str) -> bool:
-    """Mark the database as released where it belongs to this warehouse; its rows stay. Returns whether it did."""
+    """Mark the database as released if it belongs to this warehouse, and return whether it did. Its rows stay."""
     cursor.execute(ALONE)
     cursor.execute("SELECT to_regclass('pipeline.leases') IS NOT NULL")
     if not cursor.fetchone()[0]:

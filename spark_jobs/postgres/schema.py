@@ -1,4 +1,4 @@
-"""What PostgreSQL holds: the two tables that it serves, the load's own ledger, staging, and how items are told."""
+"""The SQL of PostgreSQL: the two tables that it serves, the load's own ledger, staging, and how items are computed."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS user_events (
@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS items (
     description TEXT,
     image_url VARCHAR(500),
     created_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'));
-DO $$ BEGIN  -- IF NOT EXISTS would wait for whoever writes, also where the index exists
+DO $$ BEGIN  -- IF NOT EXISTS would wait for any writer, even where the index exists
     IF to_regclass('idx_user_events_timestamp') IS NULL THEN
         CREATE INDEX idx_user_events_timestamp ON user_events (timestamp);
     END IF;
@@ -38,15 +38,15 @@ CREATE TABLE IF NOT EXISTS pipeline.catalog (
 CREATE TABLE IF NOT EXISTS pipeline.catalog_file (digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS pipeline.leases (warehouse TEXT PRIMARY KEY, epoch BIGINT NOT NULL);
 """
-# At most one row: the warehouse that the database belongs to. Null path: unknown; null released_at: it has it.
+# At most one row: the warehouse that owns the database. Null path: unknown. Null released_at: not released.
 OWNER = """
 CREATE TABLE IF NOT EXISTS pipeline.owner (
     singleton BOOLEAN PRIMARY KEY DEFAULT true CHECK (singleton),
     warehouse TEXT NOT NULL, path TEXT, released_at TIMESTAMPTZ);
 """
 SCHEMA += OWNER
-# Made once the first load's rows are there: building an index over rows is cheaper than growing it row by row. Loading
-# itself needs the one by time, which grows at its end.
+# Created after the rows of the first load are written: building an index over existing rows is cheaper than growing it
+# row by row. Loading itself needs only the index by time, which grows at its end.
 INDEXES = """
 CREATE INDEX IF NOT EXISTS idx_user_events_user_id ON user_events (user_id);
 CREATE INDEX IF NOT EXISTS idx_user_events_item_id ON user_events (item_id);
@@ -54,8 +54,8 @@ CREATE INDEX IF NOT EXISTS idx_user_events_event_type ON user_events (event_type
 CREATE INDEX IF NOT EXISTS idx_items_category ON items (category);
 CREATE INDEX IF NOT EXISTS idx_items_price ON items (price);
 """
-# Each day has staging tables of its own, so that executors fill many days at once and a day is one short transaction;
-# before these columns each has `attempt`, the task that sent the row.
+# Each day has its own staging tables, so that executors fill many days at the same time and a day is one short
+# transaction. Each table has a further first column, `attempt`: the task that sent the row.
 STAGED = {
     "staging_events": "user_id BIGINT, item_id BIGINT, event_type VARCHAR(20), timestamp TIMESTAMP, "
     "session_id VARCHAR(50), rating NUMERIC(10, 2), price NUMERIC(10, 2)",
@@ -64,25 +64,25 @@ STAGED = {
 LEFT_OVER = """
 SELECT format('pipeline.%I', tablename) FROM pg_tables WHERE schemaname = 'pipeline' AND tablename LIKE 'staging%'
 """
-# What this attempt's tasks still do: one that was given up may be frozen within its transaction.
+# Ends the connections of this attempt's tasks: an abandoned task may be frozen within its transaction.
 END_COPIES = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE starts_with(application_name, %s)
 """
-# The staged rows that count. CASE: of a table without statistics the planner would expect one row of 200 for each
-# attempt, and choose plans for few rows.
+# The staged rows that count. Reason for CASE: without statistics of the table, the planner would expect one row of 200
+# for each attempt, and choose plans for few rows.
 STAGED_VIEW = """
 CREATE TEMP VIEW {table} AS
     SELECT {columns} FROM {source} WHERE CASE WHEN attempt = ANY (%s::bigint[]) THEN true END
 """
-# `transforms.digest.of_item` in SQL: rows and digest of what the day says of the staged items.
+# `transforms.digest.of_item` in SQL: rows and digest of the day's values of the staged items.
 ITEMS_OF_DAY = """
 SELECT count(*), coalesce(sum(('x' || substr(md5(concat_ws('|', item_id, coalesce('=' || category, ''),
     coalesce('=' || brand, ''), coalesce('=' || price, ''))), 1, 8))::bit(32)::bigint), 0)::bigint
 FROM pipeline.item_days WHERE day = %s AND item_id IN (SELECT item_id FROM staged_items)
 """
-# Of the staged items that were recomputed: how many, how many are right in `items`, and one that is not. Independent of
-# RECOMPUTE_ITEMS: what items.csv gives goes first, then what was staged where no later day exists; the name is spelled
-# from the row itself.
+# The staged items that were recomputed: how many there are, how many are right in `items`, and one that is not. This is
+# independent of RECOMPUTE_ITEMS: values of items.csv come first, then staged values where no later day exists. The
+# expected name is derived from the row itself.
 ITEMS_SERVED = """
 SELECT count(*), count(*) FILTER (WHERE ok), min(item_id) FILTER (WHERE ok IS NOT TRUE)
 FROM (
@@ -103,7 +103,7 @@ FROM (
         CROSS JOIN LATERAL (
             SELECT coalesce(reverse(split_part(reverse(i.category), '.', 1)), '') AS part) AS spelled) AS compared
 """
-# `transforms.digest.of_hours` in SQL: rows and digest of each hour of these windows.
+# `transforms.digest.of_hours` in SQL: rows and digest of each hour in these windows.
 HOURS = """
 SELECT date_trunc('hour', timestamp), count(*), sum(('x' || substr(md5(concat_ws('|', user_id, item_id, event_type,
     (extract(epoch FROM timestamp) * 1000000)::bigint, coalesce(rating::text, ''), coalesce(price::text, ''),
@@ -112,8 +112,8 @@ FROM user_events WHERE {where} GROUP BY 1
 """
 EVENTS = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
 ITEMS = ("item_id", "category", "brand", "price")
-# Only rows that differ are written: one that stands as it comes keeps its event_id. `more`: rows that come, of equal
-# ones as many as do not stand yet; `fewer`: rows that stand and do not come.
+# Only differences are written: an existing row that is staged unchanged keeps its event_id. `more`: staged rows that do
+# not exist yet. `fewer`: existing rows that are not staged. Both count equal rows.
 DIFFERENCE = """
 CREATE TEMP TABLE more ON COMMIT DROP AS
     SELECT {names} FROM staged_events EXCEPT ALL SELECT {names} FROM user_events WHERE {where};
@@ -132,8 +132,8 @@ DELETE FROM user_events WHERE event_id IN (
         WHERE (e.session_id, e.rating, e.price) IS NOT DISTINCT FROM (f.session_id, f.rating, f.price)) AS equal
     WHERE place <= times)
 """
-# The items of which the staged day says something else than it did, or nothing any more; all of them with an hour that
-# the ledger does not know: it is new, or somebody took it out so that it is told again.
+# The items whose values of this day have changed, or that the day no longer has. These are all staged items if one of
+# the hours is not in the ledger: the hour is new, or somebody deleted it so that it is loaded again.
 TOUCHED = """
 CREATE TEMP TABLE touched ON COMMIT DROP AS
     SELECT item_id, s.category IS NOT NULL AS says_category, s.brand IS NOT NULL AS says_brand
@@ -144,9 +144,10 @@ UNION ALL
     SELECT item_id, false, false FROM unnest(%s::bigint[]) AS lost (item_id)
     WHERE item_id NOT IN (SELECT item_id FROM staged_items)
 """
-# An item's values are those that items.csv gives, else those of its latest day that has them; a price of 0 counts only
-# where there is none above. Mostly the latest day has them all: others are asked for what it lacks, unless no day had
-# it so far and what came says nothing of it (`touched`: an item, and whether what came says its category, its brand).
+# An item's values come from items.csv, else from its latest day that has them. A price of 0 counts only where no price
+# is above 0. The latest day mostly has all values. Earlier days are read only for values that it does not have, and not
+# where the item had no such value so far and the new data has none either. `touched`: an item, and whether the new data
+# has its category and its brand.
 RECOMPUTE_ITEMS = """
 WITH latest AS MATERIALIZED (
     SELECT t.item_id,
@@ -182,7 +183,7 @@ WHERE (i.name, i.category, i.brand, i.price, i.description, i.image_url) IS DIST
 ON CONFLICT (item_id) DO UPDATE SET name = excluded.name, category = excluded.category, brand = excluded.brand,
     price = excluded.price, description = excluded.description, image_url = excluded.image_url
 """
-# Items that neither an event nor items.csv tells of any more.
+# Items that no longer occur in any event or in items.csv.
 ORPHANS = """
 DELETE FROM items USING touched t WHERE items.item_id = t.item_id
     AND NOT EXISTS (SELECT 1 FROM pipeline.item_days d WHERE d.item_id = t.item_id)

@@ -1,4 +1,4 @@
-"""Delta beside PostgreSQL, hour by hour: what `make check` compares, next to whoever writes either of them."""
+"""The comparison of Delta with PostgreSQL by hour, for `make check`. Either may be written at the same time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from spark_jobs.windows import HOUR, name, ranges
 
 @dataclass(frozen=True)
 class Served:
-    """Hours and rows in which PostgreSQL and user_events are the same, and hours that wait for a load."""
+    """Hours and rows that are equal in PostgreSQL and user_events, and the number of hours that wait for their load."""
 
     hours: int
     rows: int
     waiting: int
 
     def sentence(self) -> str:
-        """What was proven."""
+        """Return the result as a sentence."""
         waiting = f"; hours that wait for their load, not compared: {self.waiting:,}" if self.waiting else ""
         return (
             f"checked: PostgreSQL = user_events in each of {self.hours:,} loaded hours, {self.rows:,} rows, by count "
@@ -33,10 +33,10 @@ class Served:
 
 
 def compare_served_hours(ctx: Context) -> Served:
-    """Compare each hour in which both ledgers name the same content. Raises IdentityError where the rows differ.
+    """Compare each hour for which both ledgers have the same content digest.
 
-    An hour of which the ledgers name different content waits for its load. If it is called loaded, and the ledger has
-    not changed since this began, that is a difference too.
+    Where the digests differ, the hour waits for its load and is not compared. Raises IdentityError where rows differ.
+    Raises it also where Delta's ledger has such an hour as loaded, or not at all, and has not changed meanwhile.
     """
     seen = ctx.pinned()
     with open_database(ctx) as database:
@@ -55,7 +55,7 @@ def compare_served_hours(ctx: Context) -> Served:
 def _check_settled(
     ctx: Context, states: Mapping[datetime, HourState], digests: Mapping[datetime, str], unlike: set[datetime]
 ) -> None:
-    """Raises IdentityError where an hour is called loaded, or is not known, and no writer is changing it."""
+    """Raise IdentityError where Delta's ledger has such an hour as loaded, or not at all, and no writer changes it."""
     settled = {hour for hour in unlike if hour not in states or states[hour].status == "loaded"}
     now = _dated(ctx) if settled else {}
     wrong = sorted(hour for hour in settled if _content(now.get(hour)) == _content(states.get(hour)))

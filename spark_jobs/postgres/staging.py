@@ -1,7 +1,7 @@
 """Staging: executors COPY rows into tables of a day, and each row carries the attempt of the task that sent it.
 
-A task may be run again although its COPY is committed: its executor was lost before it reported. So rows of an attempt
-count only where its report has arrived; those of any other are never read, whenever they are written.
+A task may run again although its COPY is committed, because its executor was lost before it reported. So the rows of an
+attempt count only if its report has arrived. Rows of any other attempt are never read, even if they are written later.
 """
 
 import io
@@ -30,7 +30,7 @@ REPORTED = "attempt BIGINT, day DATE, rows BIGINT, digest BIGINT"
 
 @dataclass(frozen=True)
 class Staged:
-    """What was sent to a staging table: the attempts that reported, their rows and the sum of the rows' digests."""
+    """What was sent to a staging table: the attempts that reported, their rows, and the sum of the rows' digests."""
 
     attempts: tuple[int, ...] = ()
     rows: int = 0
@@ -45,7 +45,7 @@ def create(cursor: Any, fence: Fence, days: Sequence[date]) -> None:
 
 
 def drop(cursor: Any, fence: Fence) -> None:
-    """Drop all staging tables, also those of killed attempts, and end tasks that were given up and still hold them."""
+    """Drop all staging tables, also those of killed attempts. End abandoned tasks that still lock the tables."""
     if fence.lease:
         cursor.execute(schema.END_COPIES, (f"{fence.name} ",))
     cursor.execute(schema.LEFT_OVER)
@@ -54,7 +54,7 @@ def drop(cursor: Any, fence: Fence) -> None:
 
 
 def show(cursor: Any, fence: Fence, day: date, events: Staged, items: Staged) -> None:
-    """Create the views `staged_events` and `staged_items`, for this connection, of the day's rows that count."""
+    """Create the views `staged_events` and `staged_items` of the day's rows that count, for this connection only."""
     for kind, columns, staged in (("events", schema.EVENTS, events), ("items", schema.ITEMS, items)):
         source = fence.staged(f"staging_{kind}", day)
         statement = schema.STAGED_VIEW.format(table=f"staged_{kind}", columns=", ".join(columns), source=source)
@@ -62,7 +62,7 @@ def show(cursor: Any, fence: Fence, day: date, events: Staged, items: Staged) ->
 
 
 def hide(cursor: Any) -> None:
-    """Drop the views: the tables below them could not be dropped while the server still ends this connection."""
+    """Drop the views, because their tables could not be dropped while the server is still closing this connection."""
     cursor.execute("DROP VIEW staged_events, staged_items")
 
 
@@ -72,7 +72,7 @@ def copy(
     """COPY a DataFrame into the staging tables of its days (`event_date`), each partition by its executor.
 
     `digest` is a number for each row, which Spark computes before the row is sent. One pass, no shuffle. Raises
-    DatabaseError without a password.
+    DatabaseError, whose text contains no password.
     """
     send = _sender(address, fence, table, columns)
     text = [frame[name].cast("string").alias(name) for name in columns]
@@ -91,7 +91,7 @@ def copy(
 def _sender(
     address: str, fence: Fence, table: str, columns: Sequence[str]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What an executor does with a partition: one transaction, then a report for each day."""
+    """Return the function that sends a partition from its executor: one transaction, then a report for each day."""
 
     def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         attempt = TaskContext.get().taskAttemptId()

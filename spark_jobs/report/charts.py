@@ -1,4 +1,4 @@
-"""The charts of the report: matplotlib's SVG, with the page's own colours so that light and dark both read well."""
+"""The charts of the report: SVG by matplotlib, in the page's own colours, so that light and dark both read well."""
 
 import io
 import math
@@ -21,7 +21,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from spark_jobs.report.facts import BINS_A_DECADE
 from spark_jobs.windows import HOUR
 
-# Matplotlib draws in these colours; the page replaces each by a variable that its colour scheme sets.
+# Matplotlib draws in these colours. `_svg` replaces each by a variable that the page's colour scheme sets.
 VARIABLES = {"#010101": "--ink", "#020202": "--muted", "#030303": "--grid", "#0a0a0a": "--good", "#0b0b0b": "--bad"}
 VARIABLES |= {
     "#0c0c0c": "--set-aside",
@@ -46,26 +46,28 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-LONGEST_GAP, MOST_TICKS = 24, 8  # of the hours: how wide a gap is drawn at most, in hours; labels
-BAR, THINNEST, LINE, GAP = 0.06, 0.008, 0.16, 0.06  # of the flow: a bar's width; a part, its label, the room between
-WIDTH = 5.2  # inches; a phone shows it without shrinking the text below what can be read
+LONGEST_GAP, MOST_TICKS = 24, 8  # chart of hours: width of the longest gap, in hours; number of labels
+BAR, THINNEST, LINE, GAP = 0.06, 0.008, 0.16, 0.06  # flow: a bar's width; heights of a segment, its label, the space
+WIDTH = 5.2  # inches; at this width the text is still readable on a phone
 
 
 def flow(stages: Sequence[Sequence[tuple[str, int, str]]]) -> str:
-    """Rows through the stages: each is (name, rows, colour) from top to bottom, and splits the first of the stage
-    before."""
+    """Draw the flow of rows through the stages.
+
+    A stage lists its segments (name, rows, colour) from top to bottom. They split the first one of the stage before.
+    """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(WIDTH * 1.9, 3.2))
         whole = sum(rows for _, rows, _ in stages[0]) or 1
         lowest = 1.0
         for x, stage in enumerate(stages):
-            source = place = 1.0  # upper edges: of what is left of the part before, and of what is drawn
+            source = place = 1.0  # upper edges: of the rest of the segment before, and of the next segment
             for name, rows, colour in stage:
                 height = max(rows / whole, THINNEST) if rows else 0
                 axes.add_patch(Rectangle((x, place - height), BAR, height, color=COLOUR[colour], lw=0))
                 if x:
                     _ribbon(axes, (x - 1 + BAR, source), (x, place), height, colour)
-                room = max(height, LINE)  # a label has its line, however thin the part is
+                room = max(height, LINE)  # a label needs its line, even where the segment is thinner
                 axes.text(x + BAR + 0.02, place - room / 2, f"{name}\n{rows:,}", va="center", fontsize=11)
                 source, place = source - rows / whole, place - room - GAP
                 lowest = min(lowest, place + GAP)
@@ -76,7 +78,7 @@ def flow(stages: Sequence[Sequence[tuple[str, int, str]]]) -> str:
 
 
 def _ribbon(axes: Axes, start: tuple[float, float], end: tuple[float, float], height: float, colour: str) -> None:
-    """A band between the upper corners `start` and `end`."""
+    """Draw a band between the upper corners `start` and `end`."""
     middle = (start[0] + end[0]) / 2
     there = [start, (middle, start[1]), (middle, end[1]), end]
     back = [(x, y - height) for x, y in reversed(there)]
@@ -85,10 +87,10 @@ def _ribbon(axes: Axes, start: tuple[float, float], end: tuple[float, float], he
 
 
 def lines(at: Sequence[str], counts: Mapping[str, Sequence[int]]) -> str:
-    """Events in each hour `at` which there are some, a line for each type on a logarithmic axis.
+    """Draw the events per hour: a line for each type, on a logarithmic axis. `at`: the hours that have events.
 
-    Hours without any event are shaded; a longer gap is as wide as LONGEST_GAP hours. The picture costs the hours with
-    events, however far apart they are.
+    Hours without events are shaded; a longer gap is as wide as LONGEST_GAP hours. The cost grows with the number of
+    hours that have events, not with the time between them.
     """
     hours = [datetime.strptime(text, "%Y-%m-%dT%H") for text in at]
     places = _places(hours)
@@ -111,7 +113,7 @@ def lines(at: Sequence[str], counts: Mapping[str, Sequence[int]]) -> str:
 
 
 def _places(hours: Sequence[datetime]) -> list[int]:
-    """Where each hour is drawn: an hour is one wide, a gap at most LONGEST_GAP."""
+    """Return the position of each hour on the axis: an hour is 1 wide, a gap at most LONGEST_GAP."""
     places = [0]
     for before, after in pairwise(hours):
         places.append(places[-1] + min((after - before) // HOUR, LONGEST_GAP + 1))
@@ -119,7 +121,7 @@ def _places(hours: Sequence[datetime]) -> list[int]:
 
 
 def _steps(places: Sequence[int], counts: Sequence[int]) -> tuple[list[int], list[float]]:
-    """A line that ends where a gap begins, and where the hours do."""
+    """Return the points of a line that stops where a gap begins, and at the end of the last hour."""
     x, y = [], []
     for i, (place, count) in enumerate(zip(places, counts, strict=True)):
         x.append(place)
@@ -131,7 +133,7 @@ def _steps(places: Sequence[int], counts: Sequence[int]) -> tuple[list[int], lis
 
 
 def _ticks(hours: Sequence[datetime], places: Sequence[int]) -> tuple[list[int], list[str]]:
-    """At most MOST_TICKS labels, as far apart as they need to be: days, or hours where there is one day only."""
+    """Return positions and texts of at most MOST_TICKS labels, far enough apart: days, or hours of a single day."""
     one_day = hours[0].date() == hours[-1].date()
     chosen: dict[int, str] = {}
     days = set()
@@ -145,7 +147,7 @@ def _ticks(hours: Sequence[datetime], places: Sequence[int]) -> tuple[list[int],
 
 
 def bars(name: str, values: Mapping[str, float], colour: str = "one", form: str = ",.0f") -> str:
-    """A horizontal bar for each value, with the value beside it, the first on top."""
+    """Draw a horizontal bar for each value, the first on top, with the value next to its bar."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(WIDTH, 0.5 + 0.32 * len(values)))
         places = range(len(values))
@@ -161,7 +163,7 @@ def bars(name: str, values: Mapping[str, float], colour: str = "one", form: str 
 
 
 def distribution(name: str, bins: Mapping[int, int], what: str, of: str) -> str:
-    """Counts in logarithmic bins, both axes logarithmic: a long tail is a falling line."""
+    """Draw counts in logarithmic bins. Both axes are logarithmic, so that a long tail is a falling line."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(WIDTH, 2.8))
         places = sorted(bins)
@@ -180,14 +182,14 @@ def distribution(name: str, bins: Mapping[int, int], what: str, of: str) -> str:
 
 
 def _decades(low: float, high: float) -> tuple[float, float]:
-    """Limits of a logarithmic axis: less than a decade becomes whole ones, so that a label is among them."""
+    """Return limits of a logarithmic axis. Less than a decade is widened to whole decades, so that it has a label."""
     if high / low >= 10:
         return low, high
     return 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high))
 
 
 def _label(axis: Axis) -> None:
-    """Plain numbers on a logarithmic axis: decades, and up to two of them with 2 and 5 between."""
+    """Label a logarithmic axis with plain numbers: each decade, and also 2 and 5 if there are at most two decades."""
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low <= 100 else (1.0,), numticks=MOST_TICKS))
     axis.set_major_formatter(_plain)
@@ -199,10 +201,10 @@ def _plain(value: float, _: int) -> str:
 
 
 def _svg(figure: plt.Figure, name: str) -> str:
-    """The figure as an <svg> element to be put into a page: names of its own, the page's colours and font."""
+    """Return the figure as an <svg> element for a page: unique ids (by `name`), the page's colours and font."""
     text = io.StringIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it measures text with a font of its own, which has not every letter
+        warnings.simplefilter("ignore")  # it measures text with its own font, which does not have every letter
         figure.savefig(text, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
     svg = text.getvalue()

@@ -1,4 +1,4 @@
-"""What the report says, counted from ledger and tables: plain values for JSON, never rows of events."""
+"""The figures of the report, counted from the ledger and the tables: plain values for JSON, never rows of events."""
 
 import json
 from collections import Counter
@@ -28,13 +28,13 @@ Facts = dict[str, Any]
 BINS_A_DECADE = 5  # of the logarithmic distributions
 MOST_SHOWN = 12
 MOST_EXAMPLES = 60  # characters of a rejected row
-COUNTED = 2  # rises when a figure is counted in another way
+COUNTED = 2  # increase it when a figure is counted differently
 
 
 def gather_facts(ctx: Context, seconds: Mapping[str, float], before: Facts | None = None) -> Facts:
-    """Everything that the page shows, but the comparison. `seconds`: of each step of the run that is reported.
+    """Return all figures of the page except the comparison. `seconds`: duration of each step of the reported run.
 
-    A figure of `before`, the facts of an earlier report, is taken again where the tables behind it have not changed.
+    A figure of `before`, the facts of an earlier report, is reused where the tables behind it have not changed.
     """
     ctx = ctx.pinned()
     asked = {name: count for name, (count, tables_of) in QUERIES.items() if _are_there(ctx, tables_of)}
@@ -57,18 +57,18 @@ def gather_facts(ctx: Context, seconds: Mapping[str, float], before: Facts | Non
 
 
 def _are_there(ctx: Context, of: Sequence[Table]) -> bool:
-    """Whether these tables are written; what comes from the days is shown once there are features."""
+    """Return whether these tables are written. Figures of tables built by day are shown once features exist."""
     daily = of not in ((tables.USER_EVENTS,), (tables.REJECTED_EVENTS,))
     return not daily or ctx.ledger.version(tables.USER_FEATURES) != NOTHING
 
 
 def _state(ctx: Context, table: Table) -> str:
-    """What a figure rests on: the way it is counted, and what a table holds."""
+    """Return what a figure depends on: the way it is counted, and the content of a table."""
     return f"{COUNTED}:{ctx.storage.fingerprint(table, ctx.ledger.version(table))}"
 
 
 def _known(before: Facts, versions: Mapping[str, Any]) -> Facts:
-    """The figures of an earlier report that rest on the same; its JSON has the numbers of bins as text."""
+    """Return the figures of an earlier report whose tables are unchanged. Its JSON has the numbers of bins as text."""
     earlier = before.get("versions", {})
     known = {name: before[name] for name, now in versions.items() if name in before and earlier.get(name) == now}
     for fact in known.values():
@@ -78,7 +78,7 @@ def _known(before: Facts, versions: Mapping[str, Any]) -> Facts:
 
 
 def flow(ctx: Context) -> dict[str, int]:
-    """Rows by where they went, from raw to cleaned; proven by the counting identities."""
+    """Count rows by where they went, from raw to cleaned. The counting identities are checked on the way."""
     found = reconciliation.reconcile_events(ctx)
     rows_in, rows_out = reconciliation.reconcile_deduplicated(ctx)
     return {
@@ -92,7 +92,7 @@ def flow(ctx: Context) -> dict[str, int]:
 
 
 def hours(ctx: Context) -> dict[str, Any]:
-    """Valid events by type in each hour `at` which there are some; the hours without any between them are `gaps`."""
+    """Count valid events by type and hour. `at`: the hours that have events; `gaps`: those between that have none."""
     hour = F.date_trunc("hour", "timestamp").alias("hour")
     counted = ctx.read(tables.USER_EVENTS).groupBy(hour, "event_type").count().collect()
     if not counted:
@@ -106,7 +106,7 @@ def hours(ctx: Context) -> dict[str, Any]:
 
 
 def rejected(ctx: Context) -> list[dict[str, Any]]:
-    """Each reason with its rows, files and an example (the first by its text), the most frequent first."""
+    """Return each reason with its rows, files and an example (the first by its text), the most frequent first."""
     by_reason = (
         ctx.read(tables.REJECTED_EVENTS)
         .select(F.explode("reasons").alias("reason"), "raw_text", "file_name")
@@ -120,8 +120,10 @@ def rejected(ctx: Context) -> list[dict[str, Any]]:
 
 
 def dropped(ctx: Context) -> dict[str, int]:
-    """Duplicates dropped, by event type: valid events of days that are built, less those kept. Each build has counted
-    its own. The tables are asked only where an older version of the project built a day."""
+    """Count the dropped duplicates by event type: valid events of the days that are built, minus those that were kept.
+
+    Each build has recorded its own counts. The tables are read only where an older version of the project built a day.
+    """
     builds = {day: row for day, row in ctx.ledger.builds("remove_duplicates").items() if row["rows_out"]}
     counted = [dropped_by_type(row["counts"]) for row in builds.values()]
     if all(counted):
@@ -135,7 +137,7 @@ def dropped(ctx: Context) -> dict[str, int]:
 
 
 def prices(ctx: Context) -> dict[str, Any]:
-    """Events by the source of their price, and the distribution of prices on a logarithmic axis."""
+    """Count events by the source of their price, and by price in logarithmic bins."""
     place = F.when(F.col("price") > 0, F.floor(F.log10(F.col("price").cast("double")) * BINS_A_DECADE))
     cleaned = ctx.read(tables.CLEANED_EVENTS)
     counted = cleaned.groupBy("price_source", place.alias("bin")).count().collect()
@@ -148,7 +150,7 @@ def prices(ctx: Context) -> dict[str, Any]:
 
 
 def users(ctx: Context) -> dict[str, Any]:
-    """How many users there are, reach each step of the funnel, and have so many events."""
+    """Count the users: all, those who reach each step of the funnel, and by their number of events."""
     reach = [F.count_if(F.col(f"{name}_count") > 0).alias(name) for name in TYPES]
     counted = _activity(ctx.read(tables.USER_FEATURES), *reach)
     found = {name: sum(row[name] for row in counted) for name in TYPES}
@@ -156,7 +158,7 @@ def users(ctx: Context) -> dict[str, Any]:
 
 
 def items(ctx: Context) -> dict[str, Any]:
-    """How many items there are and have so many events; the categories and brands with the most events."""
+    """Count the items: all, and by their number of events. Add the categories and brands with the most events."""
     names = {"categories": "category_code", "brands": "brand"}
     features = ctx.read(tables.ITEM_FEATURES).select(
         _place().alias("bin"),
@@ -174,7 +176,7 @@ def items(ctx: Context) -> dict[str, Any]:
 
 
 def shape(ctx: Context) -> dict[str, Any]:
-    """Rows, columns and cells of the matrix; none where features were built before the first matrix."""
+    """Return rows, columns and cells of the matrix; 0 of each where features were built before the first matrix."""
     if ctx.ledger.version(tables.USER_ITEM_MATRIX) == NOTHING:
         return {"rows": 0, "columns": 0, "cells": 0}
     rows, columns = matrix.read_matrix(ctx).shape()
@@ -182,13 +184,13 @@ def shape(ctx: Context) -> dict[str, Any]:
 
 
 def sizes(ctx: Context, table: Table) -> dict[str, Any]:
-    """A table's rows, files and bytes in the version that the ledger names."""
+    """Return a table's rows, files and bytes in the version that the ledger names."""
     files, size = ctx.storage.held(table, ctx.ledger.version(table))
     return {"name": table.name, "rows": ctx.count(table), "files": files, "bytes": size}
 
 
 def verdicts(folder: Path) -> list[dict[str, Any]]:
-    """The latest verdict of each suite: hours by outcome, what failed or was warned of, and its page of Data Docs."""
+    """Return each suite's latest verdict: windows by outcome, failures and warnings, and its page of Data Docs."""
     found = []
     for suite in sorted(folder.glob("verdicts/*")):
         latest = max(suite.glob("*.json"), default=None)
@@ -211,12 +213,12 @@ def verdicts(folder: Path) -> list[dict[str, Any]]:
 
 
 def _activity(features: DataFrame, *further: Column) -> list[Any]:
-    """Rows by the bin of their events, and `further` aggregates of each bin."""
+    """Count rows by the bin of their total events, and compute the `further` aggregates of each bin."""
     return features.groupBy(_place().alias("bin")).agg(F.count("*").alias("rows"), *further).collect()
 
 
 def _place() -> Column:
-    """The bin of a number of events."""
+    """Return the bin of a number of events."""
     return F.floor(F.log10("total_events") * BINS_A_DECADE)
 
 
@@ -225,11 +227,11 @@ def _bins(counted: Sequence[Any]) -> dict[int, int]:
 
 
 def _dense(bins: Mapping[int, int]) -> dict[int, int]:
-    """The same with its empty bins between the first and the last."""
+    """Add the empty bins between the first and the last bin."""
     return {place: bins.get(place, 0) for place in range(min(bins), max(bins) + 1)} if bins else {}
 
 
-# Each figure that takes a query, and the tables that it rests on.
+# Each figure that needs a query, and the tables that it depends on.
 QUERIES: dict[str, tuple[Callable[[Context], Any], Sequence[Table]]] = {
     "hours": (hours, (tables.USER_EVENTS,)),
     "rejected": (rejected, (tables.REJECTED_EVENTS,)),

@@ -1,4 +1,4 @@
-"""The page: facts and charts in one HTML file that needs nothing else, kept beside those of earlier runs."""
+"""The page: facts and charts in one self-contained HTML file, stored next to those of earlier runs."""
 
 import json
 import os
@@ -17,13 +17,14 @@ from spark_jobs.session import now
 from spark_jobs.settings import ROOT
 
 LATEST = "latest.html"
-KEPT = 50  # pages, with their facts
+KEPT = 50  # latest pages, each with its facts
 
 
 def write(ctx: Context, seconds: Mapping[str, float] | None = None) -> Path:
-    """Writes the report of the warehouse as it is, and returns its address: `latest.html`, also kept by its time.
+    """Write the report of the warehouse's current state and return its path, `latest.html`.
 
-    `seconds` are the steps' of the run that ends; without them each job's latest run counts.
+    A copy is named by its time. `seconds`: the duration of each step of the run that ends; None: those of each job's
+    latest run.
     """
     folder = Path(ctx.settings.paths.reports)
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +43,7 @@ def write(ctx: Context, seconds: Mapping[str, float] | None = None) -> Path:
 
 
 def render(facts: Facts, before: Facts | None, folder: Path) -> str:
-    """The page as text. Whatever comes from the data is escaped; links are relative to `folder`."""
+    """Return the page as text. All text from the data is escaped; links are relative to `folder`."""
     loader = FileSystemLoader(ROOT / "spark_jobs" / "report")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["size"] = size
@@ -53,12 +54,12 @@ def render(facts: Facts, before: Facts | None, folder: Path) -> str:
 
 
 def draw_charts(facts: Facts) -> dict[str, Markup]:
-    """Each chart that there is something to draw for, by name."""
+    """Draw each chart that has data, and return the charts by name."""
     flow = facts["flow"]
     stages = [
         [("landed", flow["raw"], "one")],
         [("valid", flow["valid"], "good"), ("rejected", flow["rejected"], "bad")],
-        [("deduplicated, cleaned", flow["kept"], "good"), ("repeats dropped", flow["dropped"], "set-aside")],
+        [("deduplicated, cleaned", flow["kept"], "good"), ("duplicates dropped", flow["dropped"], "set-aside")],
     ]
     if flow["waiting"]:
         stages[1].append(("not yet committed", flow["waiting"], "set-aside"))
@@ -91,7 +92,7 @@ def _of_features(facts: Facts) -> dict[str, str]:
 
 
 def compare_runs(facts: Facts, before: Facts) -> list[dict[str, Any]]:
-    """Each count of both reports with its difference."""
+    """Return each count of this report with that of the report before, and the difference."""
     then = _counts(before)
     return [
         {"name": name, "before": then.get(name, 0), "now": count, "change": count - then.get(name, 0)}
@@ -109,7 +110,7 @@ def _link(page: str | None, folder: Path) -> str | None:
 
 
 def size(count: int) -> str:
-    """Bytes as a person reads them, in powers of ten."""
+    """Format a number of bytes for a person, in powers of ten."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

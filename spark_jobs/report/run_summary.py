@@ -1,4 +1,4 @@
-"""The closing table of a run: what was read, rejected, dropped, repaired and written, and where to look next."""
+"""The summary at the end of a run: rows read, rejected, dropped, repaired and written, and where to look next."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -28,10 +28,10 @@ MOST_NAMED = 5
 def print_run_summary(
     ctx: Context, console: Console, summaries: Mapping[str, Summary], seconds: Mapping[str, float]
 ) -> None:
-    """Prints the table and the identities, the latter from the tables as they stand."""
+    """Print the table of steps and the counting identities. The identities come from the tables' current state."""
     used = {table.name: table for places in STEPS.values() for side in places for table in side}
     counts = {name: ctx.count(table) for name, table in used.items()}
-    table = Table(title="what the tables hold, and what this run did", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title="rows of the tables, and what this run did", title_justify="left", box=box.SIMPLE_HEAD)
     for heading, justify in (("step", "left"), ("rows in", "right"), ("rows out", "right"), ("seconds", "right")):
         table.add_column(heading, justify=justify, no_wrap=True)
     table.add_column("this run", overflow="fold")
@@ -50,7 +50,7 @@ def _rows(counts: Mapping[str, int], side: tuple[tables.Table, ...]) -> str:
 
 
 def _words(summary: Summary | None, columns: Mapping[str, tables.Table]) -> str:
-    """A job's summary in words; counts that stand in columns of their own and zeros are left out."""
+    """Return a job's summary in words, without zeros and without counts that have their own columns."""
     if summary is None:
         return "stopped, see below"
     if summary.get("unchanged"):
@@ -60,7 +60,7 @@ def _words(summary: Summary | None, columns: Mapping[str, tables.Table]) -> str:
 
 
 def _phrase(key: str, value: object) -> str:
-    """`hours_loaded: 3` as "hours loaded 3"; empty for nothing at all."""
+    """Return `hours_loaded: 3` as "hours loaded 3"; an empty text for zero."""
     name = key.replace("_", " ")
     if isinstance(value, Mapping):
         counted = ", ".join(f"{part} {count:,}" for part, count in value.items() if count)
@@ -71,7 +71,7 @@ def _phrase(key: str, value: object) -> str:
 
 
 def describe_identities(ctx: Context) -> Iterator[str]:
-    """Both counting identities as sentences. Raises IdentityError where one does not hold."""
+    """Yield each counting identity as a sentence. Raises IdentityError where one does not hold."""
     found = reconciliation.reconcile_events(ctx)
     line = (
         f"checked: raw {found['raw_events']:,} = user_events {found['user_events']:,} + rejected "
@@ -107,9 +107,9 @@ def _time(ctx: Context) -> Iterator[str]:
     if partial:
         named = ", ".join(f"{day['day']} ({24 - day['hours_missing']} of 24 hours)" for day in partial[:MOST_NAMED])
         more = f" and {len(partial) - MOST_NAMED:,} more" if len(partial) > MOST_NAMED else ""
-        yield f"incomplete: {named}{more}; built with the hours there are, and built again when others come"
+        yield f"incomplete: {named}{more}; built from the hours that have data, and built again when others land"
 
 
 def _next(ctx: Context) -> Iterator[str]:
-    yield "look next: make sql (every table by name), make psql, make status, make export"
+    yield "where to look next: make sql (every table by name), make psql, make status, make export"
     yield f"verdicts and Data Docs: {Path(ctx.settings.paths.quality) / 'docs' / 'index.html'}"

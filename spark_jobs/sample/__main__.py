@@ -1,4 +1,4 @@
-"""`make sample`: writes a sample and prints how close it came to each published figure."""
+"""`make sample`: write a sample and print how close it is to each published figure."""
 
 import argparse
 import sys
@@ -18,16 +18,16 @@ from spark_jobs.windows import HOUR, parse
 
 
 def main() -> int:
-    """Parses the arguments of `make sample`."""
+    """Parse the arguments of `make sample`, write the sample and print its figures."""
     parser = argparse.ArgumentParser(prog="make sample", description=__doc__)
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--days", type=int, default=DAYS)
-    parser.add_argument("--hours", type=int, help="instead of whole days")
+    parser.add_argument("--hours", type=int, help="number of hours, instead of --days")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--start", help="first hour, UTC; default: so that the last full hour is the last")
+    parser.add_argument("--start", help="first hour, UTC; default: the sample ends with the last full hour")
     parser.add_argument("--out", help="folder or .csv file; default: paths.raw")
-    parser.add_argument("--ratings", action="store_true", help="with rating events and a rating column")
-    parser.add_argument("--taste", type=int, default=0, help="number of clusters of users with a taste of their own")
+    parser.add_argument("--ratings", action="store_true", help="add rating events and a rating column")
+    parser.add_argument("--taste", type=int, default=0, help="number of user clusters, each with its own taste")
     given = parser.parse_args()
     start = parse(given.start, None, HOUR, now()).start if given.start else None
     begun = time.monotonic()

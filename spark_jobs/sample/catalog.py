@@ -8,7 +8,7 @@ CATEGORIES = 624
 LARGEST_SHARE = 0.26  # electronics.smartphone
 WITHOUT_CODE = 0.318
 WITHOUT_BRAND = 0.144
-# Prices of events at these shares of all events.
+# PRICES: the quantiles of the events' prices at PRICE_SHARES.
 PRICE_SHARES = (0.0, 0.01, 0.10, 0.25, 0.50, 0.75, 0.90, 0.99, 1.0)
 PRICES = (0.77, 6.2, 31.0, 67.0, 161.0, 359.0, 748.0, 1675.0, 2574.07)
 FIRST_CATEGORY = 2053013552226107603
@@ -35,9 +35,9 @@ SYLLABLES = ("ba", "co", "di", "fu", "ga", "lo", "mi", "na", "pe", "ri", "so", "
 
 @dataclass(frozen=True)
 class Catalog:
-    """Items ordered by category. `cumulative` is the running sum of their popularity; `starts` bound each category.
+    """Items ordered by category. `cumulative`: running sum of their popularity; `starts`: bounds of each category.
 
-    `price` is the base price in cents; `brand` indexes `brands` (0: none), `category_code` maps categories to text.
+    `price` is the base price in cents; `brand` indexes `brands` (0: none); `category_code` maps categories to text.
     """
 
     item_id: np.ndarray
@@ -53,7 +53,7 @@ class Catalog:
 
 
 def catalog(rows: int, rng: np.random.Generator) -> Catalog:
-    """A shop of the size that `rows` events show: 6,493 items in 17,435 real rows, 166,794 in 42 million."""
+    """Create a shop with about as many items as so many real rows have: 6,493 in 17,435 rows, 166,794 in 42 million."""
     size = int(np.clip(7_000 * (rows / 17_435) ** 0.416, CATEGORIES, 190_000))
     share = _category_shares()
     spread = share**0.5 / (share**0.5).sum()
@@ -86,7 +86,7 @@ def _category_shares() -> np.ndarray:
 
 
 def _prices(popularity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Base prices in cents, such that the events' prices have the published quantiles."""
+    """Return base prices in cents, such that the events' prices have the published quantiles."""
     order = rng.permutation(len(popularity))
     along = np.cumsum(popularity[order]) - popularity[order] / 2
     price = np.empty(len(popularity))
@@ -95,7 +95,7 @@ def _prices(popularity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _codes(share: np.ndarray, rng: np.random.Generator) -> list[str | None]:
-    """Readable paths; categories that together have the published share of rows never have one."""
+    """Return readable paths. Categories that together have the published share of rows have none."""
     order = rng.permutation(np.arange(1, CATEGORIES))
     nameless = set(order[np.cumsum(share[order]) <= WITHOUT_CODE].tolist())
     names = [f"{root}.{leaf}" for root in ROOTS for leaf in LEAVES]

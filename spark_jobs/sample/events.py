@@ -1,4 +1,4 @@
-"""Sessions and their events as arrays: who, when, what. No loop over rows."""
+"""Sessions and their events as arrays of users, times, types and items, drawn without a loop over rows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ import numpy as np
 
 from spark_jobs.sample.catalog import Catalog
 
-# Share of events by UTC hour, per cent, October 2019.
+# Share of events by UTC hour in October 2019, in percent.
 HOUR_SHARES = np.array(
     [
         [0.65, 1.3, 2.4, 3.6, 4.9, 5.0, 5.3, 5.5, 5.7, 5.5, 5.7, 5.5],
@@ -15,7 +15,7 @@ HOUR_SHARES = np.array(
     ]
 ).ravel()
 EVENTS_PER_USER, EVENTS_PER_VISIT = 14.0, 6.0
-# A visit ends with half an hour without an event; within it the shop now and then begins a new user_session.
+# A visit ends with half an hour without an event. Within a visit the shop sometimes begins a new user_session.
 VISIT_MEDIAN, VISIT_SIGMA, LONGEST_VISIT = 2.7, 1.25, 500
 NEW_SESSION = 0.095
 REPEAT_SHARE = 0.20  # of a session's later events; 18 % of all rows then repeat within a minute
@@ -26,7 +26,7 @@ TYPES = ("view", "cart", "purchase", "rating")
 
 @dataclass
 class Events:
-    """Columns of the rows in order of time. `time` is seconds since 1970, `price` cents, `rating` 0 for none."""
+    """Columns of the rows in order of time. `time`: seconds since 1970; `price`: cents; `rating`: 0 means none."""
 
     time: np.ndarray
     kind: np.ndarray
@@ -40,7 +40,7 @@ class Events:
 def draw(
     shop: Catalog, rows: int, start: datetime, hours: int, rng: np.random.Generator, ratings: bool, taste: int
 ) -> Events:
-    """`rows` events of the hours from `start` on."""
+    """Draw `rows` events in the `hours` hours that begin at `start`."""
     length = _lengths(rows, rng)
     visit = np.repeat(np.arange(len(length)), length)
     first = np.cumsum(length) - length
@@ -60,7 +60,10 @@ def draw(
 
 
 def _kinds(visit: np.ndarray, place: np.ndarray, left: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Views, but for the ends of visits that buy or fill a cart; `place` and `left` count from both ends."""
+    """Return event types: views, except at the ends of visits that buy or fill a cart.
+
+    `place` and `left` count the events of a visit from both ends.
+    """
     visits, rows = visit[-1] + 1, len(visit)
     buys, carts = rng.random(visits) < BUYING, rng.random(visits) < CARTING
     kind = np.zeros(rows, np.int8)
@@ -82,7 +85,7 @@ def _lengths(rows: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _users(visits: int, rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Heavy-tailed: a few users have thousands of visits."""
+    """Return the user of each visit. The distribution is heavy-tailed: a few users have thousands of visits."""
     people = max(1, int(rows / EVENTS_PER_USER * 1.33))
     weight = np.cumsum(1.0 / (np.arange(people) + 30.0) ** 0.55)
     chosen = np.searchsorted(weight / weight[-1], rng.random(visits))
@@ -91,7 +94,7 @@ def _users(visits: int, rows: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _items(shop: Catalog, visit: np.ndarray, user: np.ndarray, rng: np.random.Generator, taste: int) -> np.ndarray:
-    """Most events of a visit stay in one category; with `taste`, users of a cluster keep to its categories."""
+    """Return items. Most events of a visit are in one category; with `taste`, a cluster's users keep its categories."""
     count = len(user)
     home = rng.choice(len(shop.category_share), count, p=shop.category_share)
     if taste:
@@ -119,7 +122,7 @@ def _times(start, hours, visit, first, place, again, rng) -> np.ndarray:
 
 
 def _prices(shop: Catalog, item, time, kind, rng) -> np.ndarray:
-    """A base price that drifts a little by day; 0.16 % of views show 0."""
+    """Return base prices with a small drift by day; 0.16 % of views show 0."""
     day = time // 86_400
     drift = ((item * 2_654_435_761 + day * 40_503) % 1_000) / 1_000 * 0.04 - 0.02
     price = np.maximum(np.round(shop.price[item] * (1 + drift)), 1).astype(np.int64)
@@ -127,7 +130,7 @@ def _prices(shop: Catalog, item, time, kind, rng) -> np.ndarray:
 
 
 def _with_duplicates(events: Events, place: np.ndarray, rng: np.random.Generator) -> Events:
-    """0.07 % of the rows become exact copies of the row before them in the same session."""
+    """Turn 0.07 % of the rows into exact copies of the row before them in the same session."""
     copies = np.flatnonzero((place > 0) & (events.kind == VIEW) & (rng.random(len(place)) < 0.00085))
     for name in ("time", "kind", "item", "price", "rating"):
         column = getattr(events, name)

@@ -1,6 +1,6 @@
 """A live source: a sample where there is no data yet, then a file for each full hour as it passes.
 
-Nothing is ever added to a folder that holds files of another origin.
+Nothing is ever added to a folder that contains other files than generated ones.
 """
 
 import sys
@@ -19,13 +19,13 @@ from spark_jobs.windows import HOUR, floor
 
 ROWS = 1_400  # the default sample's rows in an hour
 LATE = timedelta(seconds=30)
-OWN = ("sample-", "feed-")  # how the names of generated files begin
+OWN = ("sample-", "feed-")  # prefixes of the names of generated files
 
 
 def begin(settings: Settings) -> bool:
-    """Make a sample that ends at the last full hour, where the project's own raw folder has no CSV file.
+    """Generate a sample that ends with the last full hour, where the project's own raw folder has no CSV file.
 
-    Returns whether the folder is one to feed. Nothing is ever made in a folder that a user named.
+    Returns whether the folder may be fed. Nothing is ever generated in a folder that a user named.
     """
     raw = Path(settings.paths.raw)
     if may_have_sample(settings):
@@ -35,8 +35,10 @@ def begin(settings: Settings) -> bool:
 
 
 def may_have_sample(settings: Settings) -> bool:
-    """Whether made-up events may go into the raw folder: it is the project's own, it is empty, and nothing has landed
-    in the warehouse yet."""
+    """Return whether generated events may be written to the raw folder.
+
+    It must be the project's own and empty, and nothing may have landed in the warehouse, which must be local.
+    """
     raw, warehouse = Path(settings.paths.raw), settings.paths.warehouse
     if not is_default_raw(settings) or is_remote(warehouse) or (Path(warehouse) / LANDED_FILES.name).exists():
         return False
@@ -45,13 +47,13 @@ def may_have_sample(settings: Settings) -> bool:
 
 
 def is_fed(settings: Settings) -> bool:
-    """Whether the raw folder is the project's own and all its CSV files are generated ones."""
+    """Return whether the raw folder is the project's own and has CSV files, all of them generated."""
     files = list_files(settings.paths.raw).files if is_default_raw(settings) else []
     return bool(files) and all(file.name.startswith(OWN) for file in files)
 
 
 def main() -> int:
-    """Feeds paths.raw until it is interrupted; hours that passed while it was off are left out."""
+    """Feed paths.raw until interrupted. Hours that passed while the feed was off are skipped."""
     settings = load()
     raw = Path(settings.paths.raw)
     begin(settings)
@@ -61,7 +63,7 @@ def main() -> int:
         if is_fed(settings):
             generate(Span(ROWS, 1, hour), raw / f"feed-{hour:%Y-%m-%dT%H}.csv")
         else:
-            sys.stdout.write(f"feed: {raw} holds files of your own, so no sample events are added to them.\n")
+            sys.stdout.write(f"feed: {raw} contains your own files, so no sample events are added.\n")
         hour += HOUR
 
 

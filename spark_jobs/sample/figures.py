@@ -1,4 +1,4 @@
-"""How close a sample came to the figures published for October 2019."""
+"""The comparison of a sample with the figures published for October 2019."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ VISIT_GAP = 30 * 60  # seconds
 
 
 def figures(events: Events, shop: Catalog) -> list[tuple[str, str, str]]:
-    """Rows of (what, published, here), computed from the arrays that were written."""
+    """Return rows of (figure, published value, value here), computed from the arrays that were written."""
     rows = len(events.time)
     hours = np.bincount((events.time // 3600) % 24, minlength=24) / rows * 100
     return [
@@ -27,7 +27,7 @@ def _shares(shares: np.ndarray) -> str:
 
 
 def _of_sessions(events: Events) -> list[tuple[str, str, str]]:
-    """user_session, and visits: events of a user without a gap of half an hour."""
+    """Return the figures of user_session and of visits: events of a user without a gap of more than half an hour."""
     per_session = np.bincount(events.session)
     bought = np.unique(events.session[events.kind == 2]).size / np.count_nonzero(per_session) * 100
     order = np.lexsort((events.time, events.user))

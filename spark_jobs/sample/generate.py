@@ -1,4 +1,4 @@
-"""A sample for any span: draw, write, and say how close it came."""
+"""A sample for any span of time: draw its events, write them, and return them for the comparison."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,36 +13,36 @@ from spark_jobs.sample.write import write
 from spark_jobs.session import now
 from spark_jobs.windows import HOUR, floor
 
-ROWS, DAYS, SEED = 100_000, 3, 7  # the sample that `make run` makes where there is no data
+ROWS, DAYS, SEED = 100_000, 3, 7  # the sample that `make run` generates where there is no data
 MOST_ROWS, MOST_DAYS, MOST_SEED, MOST_CLUSTERS = 200_000_000, 3_660, 2**32, 10_000
 
 
 @dataclass(frozen=True)
 class Span:
-    """How much, and when: `start` (naive UTC) is the first hour; None: so that the last full hour is the last."""
+    """Size and time of a sample. `start` (naive UTC): the first hour. None: the sample ends with the last full hour."""
 
     rows: int = ROWS
     hours: int = DAYS * 24
     start: datetime | None = None
 
     def first(self) -> datetime:
-        """The first hour."""
+        """Return the first hour."""
         return floor(self.start or now() - timedelta(hours=self.hours), HOUR)
 
 
 def generate(
     span: Span, out: Path, seed: int = SEED, ratings: bool = False, taste: int = 0
 ) -> tuple[Path, Events, Catalog]:
-    """Writes events and returns the path and what was drawn; the same arguments give the same bytes.
+    """Write events and return the path, the events and the shop. The same arguments give the same bytes.
 
-    `out` is a folder or a file. The shop (items, brands, prices) depends on the seed and on the number of rows, from
-    ROWS on: small files of the same seed tell of the same items. Raises PipelineError for counts that make no sense
-    or a place that cannot be written.
+    `out` is a folder or a file. The shop (items, brands, prices) depends on the seed and, above ROWS, on the number of
+    rows: small files of the same seed have the same items. Raises PipelineError where a number is out of range or the
+    path cannot be written.
     """
     if not 1 <= span.rows <= MOST_ROWS:
-        raise PipelineError(f"ROWS={span.rows}: between 1 and {MOST_ROWS:,} rows can be made.")
+        raise PipelineError(f"ROWS={span.rows}: must lie between 1 and {MOST_ROWS:,}.")
     if not 1 <= span.hours <= MOST_DAYS * 24:
-        raise PipelineError(f"DAYS={span.hours // 24}: between 1 and {MOST_DAYS:,} days can be filled.")
+        raise PipelineError(f"DAYS={span.hours // 24}: must lie between 1 and {MOST_DAYS:,}.")
     if not 0 <= seed <= MOST_SEED:
         raise PipelineError(f"SEED={seed}: must lie between 0 and {MOST_SEED:,}.")
     if not 0 <= taste <= MOST_CLUSTERS:

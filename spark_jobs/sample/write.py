@@ -1,4 +1,4 @@
-"""Arrays to a CSV file in Kaggle's form, piece by piece."""
+"""The writer of a sample: arrays to a CSV file in Kaggle's format, piece by piece."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ NO_SESSION_EVERY = 4_000_037  # two of 42 million rows have none
 
 
 def write(events: Events, shop: Catalog, path: Path, ratings: bool, seed: int) -> None:
-    """Writes under a name that no reader takes, then renames; raises OSError where the disk does not take it."""
+    """Write the file under a name that readers ignore, then rename it. Raises OSError where it cannot be written."""
     part = path.with_name("_" + path.name + ".part")
     options = csv.WriteOptions(include_header=False, quoting_style="none")
     with part.open("wb") as file:
@@ -54,13 +54,13 @@ def _tables(events: Events, shop: Catalog, ratings: bool, seed: int) -> Iterator
 
 
 def _decimal(cents: np.ndarray) -> pa.Array:
-    """Cents as text with two decimals."""
+    """Return cents as text with two decimals."""
     whole, rest = pc.cast(pa.array(cents // 100), pa.string()), pc.cast(pa.array(cents % 100), pa.string())
     return pc.binary_join_element_wise(whole, pc.utf8_lpad(rest, 2, "0"), ".")
 
 
 def _uuids(session: np.ndarray, seed: int) -> pa.Array:
-    """A session's number mixed into 16 bytes and spelled as a UUID."""
+    """Mix each session's number into 16 bytes and return them as a UUID; null where the session has none."""
     number = session.astype(np.uint64)
     halves = [_mixed(number * np.uint64(2) + np.uint64(i), seed) for i in range(2)]
     raw = np.stack(halves, axis=1).astype(">u8").view(np.uint8).reshape(-1, 16)
@@ -76,7 +76,7 @@ def _uuids(session: np.ndarray, seed: int) -> pa.Array:
 
 
 def _mixed(number: np.ndarray, seed: int) -> np.ndarray:
-    """SplitMix64: 64 well-mixed bits from a counter."""
+    """Return 64 well-mixed bits from a counter (SplitMix64)."""
     mixed = number + np.uint64((seed * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) % 2**64)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
