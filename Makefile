@@ -1,11 +1,11 @@
-# The product's commands; `make help` lists them. Each sets everything up first, once.
+# The commands of the project; `make help` lists them. Each one runs the set-up first, once.
 .DEFAULT_GOAL := help
 .PHONY: help setup run report test test-all requeue rebuild forget upgrade handover upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit check-code lock
 SHELL := bash
 MAKEFLAGS += --no-print-directory
-# Python takes nothing from variables of other software, and text is UTF-8 in any language.
+# Python ignores variables of other software (-E), and text is UTF-8 in every language.
 PY := .venv/bin/python -E -X utf8
-# On make's command line a value means what is written there: make itself would take the $ out of a password.
+# A value on make's command line is used exactly as written. Otherwise make would remove the $ from a password.
 define literal
 ifeq ($(origin $(1)),command line)
 override $(1) := $$(value $(1))
@@ -20,10 +20,10 @@ given = $(if $($(1)),--$(2) $(call quoted,$($(1))))
 
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
-help: ## this list
+help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-# A checkout that has moved is set up again, and so is one that gets another Python.
+# Run the set-up again where the checkout has moved or gets another Python.
 ifneq ($(shell cat .venv/.ready 2>/dev/null),$(CURDIR))
 .PHONY: .venv/.ready
 endif
@@ -33,101 +33,101 @@ ifneq ($(shell "$(PYTHON)" -E -c 'import sys; print(sys.version_info[:2])' 2>&1)
 endif
 endif
 
-setup: .venv/.ready ## the environment in .venv: pinned packages, jars (done by every other target)
+setup: .venv/.ready ## create the environment in .venv: pinned packages, jars (every other target does it too)
 .venv/.ready: requirements.lock tools/setup.sh tools/jars.py tools/spark-tool.sh
 	@bash tools/setup.sh
 .venv/.dev: requirements-dev.lock .venv/.ready
 	@bash tools/setup.sh dev
 
-run: .venv/.ready ## the whole pipeline: on a generated sample, or INPUT=file-or-folder; DATABASE_URL= for your PostgreSQL
+run: .venv/.ready ## run the whole pipeline: on a generated sample, or INPUT=file-or-folder; DATABASE_URL= for your PostgreSQL
 	@$(PY) -m spark_jobs.pipeline $${INPUT:+--input "$$INPUT"} $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
 
-report: .venv/.ready ## the last run in pictures, made again and opened: data/reports/latest.html
+report: .venv/.ready ## write the charts of the latest run again and open them: data/reports/latest.html
 	@$(PY) -m spark_jobs.jobs.write_report --open $(sets)
 
-requeue: .venv/.ready ## rejected rows once more, after you mended their file in data/raw or a rule in conf/settings.toml
+requeue: .venv/.ready ## validate rejected rows again, after you have fixed their file in data/raw or a rule in conf/settings.toml
 	@$(PY) -m spark_jobs.pipeline --requeue $${INPUT:+--input "$$INPUT"} $(sets)
 
-test: check-code ## the tests, about a quarter of an hour on two cores
+test: check-code ## run the tests, about a quarter of an hour on two cores
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
-test-all: check-code ## the tests, long ones too
+test-all: check-code ## run all tests, including the long ones
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-status: .venv/.ready ## hours and days: loaded, empty, stopped, dirty, incomplete, and what mends each
+status: .venv/.ready ## show hours and days: loaded, empty, stopped, dirty, incomplete, and how to fix each
 	@$(PY) -m spark_jobs.commands.status $(sets)
 
-check: .venv/.ready ## proves the counts, and PostgreSQL beside Delta hour by hour
+check: .venv/.ready ## verify the counts, and compare PostgreSQL with Delta hour by hour
 	@$(PY) -m spark_jobs.commands.check $(sets)
 
-rebuild: .venv/.ready ## DAY=2019-10-01: a day's outputs once more, from the table versions that they were built from
+rebuild: .venv/.ready ## DAY=2019-10-01: build a day's outputs again, from the table versions that they were built from
 	@$(PY) -m spark_jobs.commands.rebuild $(call given,DAY,day) $(sets)
 
-forget: .venv/.ready ## USER=541312140: a user's rows out of every table and all history, and never in again; LIFT=1: in again
+forget: .venv/.ready ## USER=541312140: erase a user from every table and its history, and skip new records; LIFT=1: accept them again
 	@$(PY) -m spark_jobs.commands.forget $(if $(filter command line,$(origin USER)),--user $(call quoted,$(USER))) $(if $(LIFT),--lift) $(sets)
 
-upgrade: .venv/.ready ## after an update of this project: the tables of the older version become those of this one
+upgrade: .venv/.ready ## after an update of this project: convert the tables of the older version
 	@$(PY) -m spark_jobs.commands.upgrade $(sets)
 
-handover: .venv/.ready ## takes the database from another warehouse: removes its events there (asks first; YES=1 does not)
+handover: .venv/.ready ## take the database from another warehouse and remove that warehouse's events (asks first; not with YES=1)
 	@$(PY) -m spark_jobs.commands.handover $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
 
-upkeep: .venv/.ready ## once a week: joins small files, removes what nobody needs any more, prints sizes before and after
+upkeep: .venv/.ready ## once a week: compact small files, remove files and logs that are no longer needed, print sizes before and after
 	@$(PY) -m spark_jobs.commands.upkeep $(sets)
 
-torture: .venv/.dev ## runs killed, raced, starved and frozen at named moments: SEEDS= ONLY=
+torture: .venv/.dev ## kill, race, starve and freeze runs at named moments: SEEDS= ONLY=
 	@$(PY) -m tests.torture $(call given,SEEDS,seeds) $(call given,ONLY,only)
 
-cluster-check: .venv/.dev ## the pipeline on a standalone cluster that loses a worker, beside local mode: ROWS=
+cluster-check: .venv/.dev ## run the pipeline on a standalone cluster that loses a worker, and compare with local mode: ROWS=
 	@$(PY) -m tests.cluster $(call given,ROWS,rows)
 
-package: .venv/.ready ## the code as data/pipeline.zip, for spark-submit --py-files
+package: .venv/.ready ## write the code to data/pipeline.zip, for spark-submit --py-files
 	@$(PY) -m spark_jobs.commands.package
 
-sample: .venv/.ready ## events to data/raw: ROWS= DAYS= (or HOURS=) SEED= START= OUT= RATINGS=1
+sample: .venv/.ready ## generate events in data/raw: ROWS= DAYS= (or HOURS=) SEED= START= OUT= RATINGS=1
 	@$(PY) -m spark_jobs.sample $(call given,ROWS,rows) $(call given,DAYS,days) $(call given,HOURS,hours) $(call given,SEED,seed) \
 	  $(call given,START,start) $(call given,OUT,out) $(if $(RATINGS),--ratings) $(call given,TASTE,taste)
 
-download: .venv/.ready ## the real data, MONTH=2019-Oct, by Kaggle's client; or where to get it and where to put it
+download: .venv/.ready ## download the real data, MONTH=2019-Oct, with Kaggle's client; without it, print where to get it and put it
 	@$(PY) -m spark_jobs.commands.download --month $(call quoted,$(or $(MONTH),2019-Oct))
 
-airflow: .venv/.ready ## a local Airflow with all DAGs on, a live feed of events and a login; no Docker: AIRFLOW_PORT= AIRFLOW_BIND=
+airflow: .venv/.ready ## start a local Airflow with all DAGs on, a live feed of events and a login; no Docker: AIRFLOW_PORT= AIRFLOW_BIND=
 	@$(PY) tools/local_airflow.py
 
-compose-check: ## the full stack in Docker: built, started, and watched until both DAGs are green
+compose-check: ## build and start the full stack in Docker, and wait until both DAGs are green
 	@bash docker/check.sh
 
-sql: .venv/.ready ## a spark-sql prompt with every table by name; QUERY="SELECT …" for one answer
+sql: .venv/.ready ## open a spark-sql prompt with every table by name; QUERY="SELECT …" for one answer
 	@$(PY) -m spark_jobs.commands.sql $${QUERY:+--query "$$QUERY"} $(sets)
 
-psql: .venv/.ready ## a psql prompt in the database; QUERY="SELECT …" for one answer
+psql: .venv/.ready ## open a psql prompt in the database; QUERY="SELECT …" for one answer
 	@$(PY) -m spark_jobs.commands.psql $${QUERY:+--query "$$QUERY"} $(sets)
 
-export: .venv/.ready ## the five outputs to data/processed: FORMAT=csv or parquet
+export: .venv/.ready ## export the five outputs to data/processed: FORMAT=csv or parquet
 	@$(PY) -m spark_jobs.commands.export --format $(call quoted,$(or $(FORMAT),csv)) $(sets)
 
-split: .venv/.ready ## AT=2019-10-25: what was known before it to train on, what came after to test with, in data/processed
+split: .venv/.ready ## AT=2019-10-25: split into training data from before and test data from after, in data/processed
 	@$(PY) -m spark_jobs.commands.split $(call given,AT,at) $(sets)
 
-bench: .venv/.dev ## seconds and memory beside DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=overhead, hour, day, skew, year, growth
+bench: .venv/.dev ## compare time and memory with DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=overhead, hour, day, skew, year, growth
 	@$(PY) -m benchmarks $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
 
-doctor: ## what the pipeline needs and this machine has of it, and what to do about the rest
+doctor: ## check this machine for everything that the pipeline needs, and print what to do about problems
 	@$$([ -f .venv/.ready ] && echo $(PY) || echo python3) tools/doctor.py
 
-clean: ## removes the warehouse, the database, verdicts, exports and samples (asks first; YES=1 does not)
+clean: ## remove the warehouse, the database, verdicts, exports and samples (asks first; not with YES=1)
 	@bash tools/clean.sh
 
-docs: .venv/.ready ## the pages that are generated from the code: docs/tables.md, docs/jobs.md
+docs: .venv/.ready ## write the pages that are generated from the code: docs/tables.md, docs/jobs.md
 	@$(PY) tools/generated.py docs
 
-audit: .venv/.ready ## known vulnerabilities of the pinned packages, by pip-audit; fails where one cannot be looked up
+audit: .venv/.ready ## look up known vulnerabilities of the pinned packages with pip-audit; fails where a package cannot be looked up
 	@.venv/bin/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements-dev.lock
 
-check-code: .venv/.dev ## style, and whether generated pages and locks are up to date; takes seconds
+check-code: .venv/.dev ## check style, and whether generated pages and locks are up to date; takes seconds
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && $(PY) tools/generated.py --check
 
-lock: .venv/.ready ## both locks again, each for Python 3.11 to 3.13: requirements.lock to run, requirements-dev.lock to develop
+lock: .venv/.ready ## write both lock files again, each for Python 3.11 to 3.13: requirements.lock to run, requirements-dev.lock to develop
 	@$(COMPILE) requirements.txt -o requirements.lock
 	@$(COMPILE) -c requirements.lock tests/requirements.txt -o requirements-dev.lock
 	@$(PY) tools/generated.py lock

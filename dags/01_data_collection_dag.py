@@ -1,26 +1,28 @@
 """
-### Data collection: every hour, the shop's new events into Delta and PostgreSQL
+### Data collection: every hour, load the shop's new events into Delta and PostgreSQL
 
-**What it does.** `extract_events` lands new or changed CSV files and hands on its own hour and every dirty one.
-`validate_data_quality` judges them: good rows to `user_events`, others to `rejected_events` with their reasons.
-`load_to_database` brings each hour to PostgreSQL, all or nothing.
+**What it does.** `extract_events` lands new or changed CSV files, and passes on its own hour and every dirty hour.
+`validate_data_quality` validates these hours: valid rows go to `user_events`, all others to `rejected_events` with
+their reasons. `load_to_database` loads each hour into PostgreSQL, completely or not at all.
 
-**Who cares.** Analysts on PostgreSQL within the hour; `data_preprocessing_pipeline` waits for this DAG's hours.
+**Who needs it.** Analysts read the events in PostgreSQL within the hour. `data_preprocessing_pipeline` waits for this
+DAG's hours.
 
-**What is normal.** Green, a minute or two, one line of JSON in each log and the same figures under XCom.
+**What is normal.** The run is green after a minute or two. Each log has one line of JSON; XCom has the same figures.
 `load_to_database` is pink (skipped) where an hour has no file yet: everything else of the run is loaded, and a later
-run takes the hour when it comes. `extract_events` asks for it again after 5 and 10 minutes.
+run loads the hour when its file arrives. `extract_events` looks for the file again after 5 and 10 minutes.
 
-**When it is red.** The last lines of the log say in one sentence what is wrong and what to do. *Stopped*, in
-`load_to_database`: more than 10 % of the rows of the hours that it names were rejected; all others are loaded. Look at
-the examples in the log of `validate_data_quality`, fix the source, or run
-`spark-submit spark_jobs/jobs/validate_data_quality.py --start HOUR --accept-rejects "why"`; then clear the run, not the
-task alone, for the task reads the verdict of the one before. *PostgreSQL*: fix the server and clear
-`load_to_database`.
+**When it is red.** One sentence in the last lines of the log explains what is wrong and what to do.
 
-**Run again.** An hour: clear its run. A day, a month: trigger with the parameters `start` and `end`
-(`2019-10-01`, `2019-11-01`), or, a run for each hour, `airflow backfill create --dag-id data_collection_pipeline
---from-date 2019-10-01T00:00 --to-date 2019-10-31T23:00`. Running anything again changes nothing that was right.
+- *Stopped*, in `load_to_database`: more than 10 % of the rows were rejected in each hour that the sentence names; all
+  other hours are loaded. Look at the examples in the log of `validate_data_quality`. Then fix the source, or run
+  `spark-submit spark_jobs/jobs/validate_data_quality.py --start HOUR --accept-rejects "why"`. Afterwards clear the
+  whole run, because `load_to_database` reads the verdict of the task before it.
+- *PostgreSQL*: fix the server, and clear `load_to_database`.
+
+**Run again.** For an hour, clear its run. For a day or a month, trigger the DAG with the parameters `start` and `end`
+(`2019-10-01`, `2019-11-01`). For one run per hour: `airflow backfill create --dag-id data_collection_pipeline
+--from-date 2019-10-01T00:00 --to-date 2019-10-31T23:00`. Correct rows do not change when a run is repeated.
 """
 
 from airflow.sdk import DAG, CronDataIntervalTimetable

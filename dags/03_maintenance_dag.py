@@ -1,21 +1,23 @@
 """
-### Data maintenance: every Sunday, what keeps years of hourly runs as fast as the first
+### Data maintenance: every Sunday, keep hourly runs as fast after years as on the first day
 
-**What it does.** `wait_for_runs` lets the runs of collection and preprocessing end first, above all those that are due
-when Airflow starts on a later day than Sunday. `optimize_collection` and `optimize_preprocessing` join the small files
-of closed days, each in the pool of those who write its tables; the first takes back what a killed landing left, if
-there is any. `vacuum_tables` removes files that no table needs and no rebuild may ask for, old logs of these four DAGs
-(of no others), lineage, verdicts and Data Docs, and lets PostgreSQL's planner learn what there is.
+**What it does.** `wait_for_runs` waits until the runs of collection and preprocessing have ended. This matters most
+where Airflow starts on a later day than Sunday, and missed runs are due. `optimize_collection` and
+`optimize_preprocessing` compact the small files of closed days, each in the pool of the jobs that write its tables.
+Before that, they undo the changes of a killed attempt, such as a landing, if there are any. `vacuum_tables` removes
+files that no table needs and no rebuild can ask for, the old logs of these four DAGs (of no other DAG), and old
+lineage, verdicts and Data Docs. It also runs VACUUM ANALYZE in PostgreSQL, so that the planner has current statistics.
 
-**Who cares.** Nobody who reads: every row stays as it is. Whoever pays for the disk, and whoever waits for a query.
+**Who needs it.** Anyone who pays for the disk, or waits for a query. For readers nothing changes: every row stays the
+same.
 
-**What is normal.** Green, a minute or two; the log of `vacuum_tables` ends with what each table takes before and after,
-and XCom has the same figures. Days that hourly writes left in few files are not touched.
+**What is normal.** The run is green after a minute or two. The log of `vacuum_tables` ends with the size of each table
+before and after, and XCom has the same figures. Days whose hourly writes left few files are not changed.
 
-**When it is red.** The last lines of the log say in one sentence what is wrong and what to do; nothing is lost, and a
-week without it harms nothing.
+**When it is red.** One sentence in the last lines of the log explains what is wrong and what to do. Nothing is lost,
+and a week without maintenance does no harm.
 
-**Run again.** Clear the run, or trigger it; by hand `make upkeep` does all of it.
+**Run again.** Clear the run, or trigger the DAG. Without Airflow, `make upkeep` does all of it.
 """
 
 from airflow.sdk import DAG, CronTriggerTimetable
@@ -23,13 +25,13 @@ from pipeline_job import DEFAULTS, PipelineJob, WaitForRuns
 
 with DAG(
     "data_maintenance_pipeline",
-    description="Joins small files, removes what nobody needs any more",
+    description="Compacts small files, removes files and logs that are no longer needed",
     schedule=CronTriggerTimetable("30 3 * * 0", timezone="UTC"),
     max_active_runs=1,
     tags=["maintenance", "ecommerce"],
     doc_md=__doc__,
     catchup=False,
-    default_args=DEFAULTS | {"priority_weight": 1},  # after every run that is waiting
+    default_args=DEFAULTS | {"priority_weight": 1},  # after all other waiting runs
 ):
     joined = [
         PipelineJob(

@@ -1,16 +1,17 @@
 """
-### Run report: whenever matrix and features are new, one page about the run in pictures
+### Run report: after each update of matrix and features, one page with charts of the run
 
 **What it does.** `write_report` writes `latest.html` below `paths.reports` (`data/reports`): where each row went, gaps,
-funnel, long tails, verdicts, sizes, what changed since the report before. One file that opens from disk.
+funnel, long tails, verdicts, sizes, and changes since the previous report. The page is one file that opens from disk.
 
-**Who cares.** Whoever looks in the morning whether the night went well.
+**Who needs it.** Anyone who checks in the morning whether the night's runs succeeded.
 
-**What is normal.** Green, within a minute after `data_preprocessing_pipeline`.
+**What is normal.** The run is green within a minute after `data_preprocessing_pipeline`.
 
-**When it is red.** The last lines of the log say in one sentence what is wrong; the tables are not touched by it.
+**When it is red.** One sentence in the last lines of the log explains what is wrong. The report does not change any
+table.
 
-**Run again.** Clear the run, or trigger it; by hand `make report`.
+**Run again.** Clear the run, or trigger the DAG. Without Airflow: `make report`.
 """
 
 from airflow.sdk import DAG
@@ -18,7 +19,7 @@ from pipeline_job import POLICY, PipelineJob, asset
 
 with DAG(
     "run_report",
-    description="The last run in pictures",
+    description="Charts of the latest run",
     schedule=asset("create_user_item_matrix") & asset("feature_engineering"),
     max_active_runs=1,
     tags=["report", "ecommerce"],

@@ -1,4 +1,4 @@
-"""The one place that builds the tasks: spark-submit with window, pool, exit codes, and its words in the UI."""
+"""The tasks of all DAGs: spark-submit with its window, pool and exit codes, the sensors, and the texts in the UI."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -33,10 +33,10 @@ SPELLED = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
 WRONG_SETTING, NOT_ARRIVED = 2, 4  # exit codes of the jobs; README
 DONE, MISSING, STOPPED = "done", "missing", "stopped"  # outcomes of the jobs; spark_jobs/observability/outcome.py
 POKE, POKE_MOST, PATIENCE = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=6)
-SETTLING = timedelta(minutes=2)  # after a start, Airflow makes the runs that are due within this time
+SETTLING = timedelta(minutes=2)  # after its start, Airflow creates the runs that are due within this time
 LISTENER = "io.openlineage.spark.agent.OpenLineageSparkListener"
 API_KEY = "spark.openlineage.transport.auth.apiKey"
-RUNS = 4  # a run that waits for its hours does not hold up one that is triggered by hand; the pools keep order
+RUNS = 4  # so that a run that waits for its hours does not block a manual one; the pools keep tasks in order
 
 DEFAULTS = {
     "owner": "data-team",
@@ -45,38 +45,38 @@ DEFAULTS = {
     "email_on_retry": False,
     "retries": 2,
     "retry_delay": timedelta(minutes=5),
-    "priority_weight": 10,  # before maintenance, which may be due at the same start
-    "weight_rule": "upstream",  # in a pool's queue, what has begun is finished first
+    "priority_weight": 10,  # above maintenance, which may be due at the same start
+    "weight_rule": "upstream",  # in a pool's queue, runs that have begun are finished first
     "execution_timeout": timedelta(hours=6),
 }
 MOMENT = {"type": ["null", "string"], "pattern": r"^(\d{4}-\d{2}-\d{2}(T\d{2})?)?$"}
 PARAMS = {
     "start": Param(None, **MOMENT, description="first hour or day, UTC: 2019-10-01 or 2019-10-01T05"),
-    "end": Param(None, **MOMENT, description="the hour or day after the last one; empty: one unit"),
+    "end": Param(None, **MOMENT, description="the hour or day after the last one; empty: one hour or day"),
 }
 
 
 def hours(dag_run: Any, params: Any) -> list[str]:
-    """--start and --end of a collection run, spelled for the jobs."""
+    """Return --start and --end of a collection run, in the format of the jobs."""
     return _window(dag_run, params, HOUR)
 
 
 def days(dag_run: Any, params: Any) -> list[str]:
-    """--start and --end of a preprocessing run."""
+    """Return --start and --end of a preprocessing run, in the format of the jobs."""
     return _window(dag_run, params, DAY)
 
 
 def _window(dag_run: Any, params: Any, unit: timedelta) -> list[str]:
-    """The parameters where they are given; else the unit of the run's date; without a date the last full one."""
+    """Return the parameters if given; else the hour or day of the run's date; without a date, the last full one."""
     if params.get("start") or params.get("end"):
-        return [params.get("start") or "", params.get("end") or ""]  # what is left out is the job's to decide
+        return [params.get("start") or "", params.get("end") or ""]  # the job chooses a missing one
     last = _floor(dag_run.run_after, unit) - unit
     first = min(_floor(dag_run.logical_date, unit), last) if dag_run.logical_date else last
     return [f"{moment:{SPELLED[unit]}}" for moment in (first, first + unit)]
 
 
 def _arguments(window: str) -> list[str]:
-    """The options of a job over a window, as templates over `hours` or `days`."""
+    """Return the options of a job over a window, as templates that call `hours` or `days`."""
     return ["--start", f"{{{{ {window}(dag_run, params)[0] }}}}", "--end", f"{{{{ {window}(dag_run, params)[1] }}}}"]
 
 
@@ -84,7 +84,7 @@ def _floor(moment: datetime, unit: timedelta) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0, **({"hour": 0} if unit == DAY else {}))
 
 
-# What all DAGs have in common, and those over a window.
+# The arguments of all DAGs, and of the DAGs over a window.
 POLICY = {"catchup": False, "default_args": DEFAULTS}
 WINDOWED = POLICY | {
     "start_date": datetime(2019, 10, 1, tzinfo=UTC),
@@ -95,15 +95,16 @@ WINDOWED = POLICY | {
 
 
 def asset(job: str) -> Asset:
-    """What stands for the tables that a job writes."""
+    """Return the asset for the tables that a job writes."""
     return Asset(f"pipeline_{job}")
 
 
 def lineage(context: Context) -> dict[str, str]:
-    """Spark's options to tell OpenLineage what a job reads and writes: as a part of its task, and where Airflow tells
-    of the task. None where Airflow tells nothing, or in a way that the provider has no words for in Spark.
+    """Return the options with which Spark reports to OpenLineage what a job reads and writes.
 
-    A file is one of the attempt's own, beside Airflow's: Spark writes a long line in pieces, which would mix.
+    The task is the parent of these events, and they go where Airflow sends its own. Without options where Airflow sends
+    none, or where the provider cannot configure that transport for Spark. Each attempt has its own file next to
+    Airflow's: Spark writes a long line in pieces, so lines in a common file would mix.
     """
     if openlineage.is_disabled():
         return {}
@@ -115,21 +116,21 @@ def lineage(context: Context) -> dict[str, str]:
     else:
         sent = with_transport({}, context)
         if key := sent.get(API_KEY):
-            sent[API_KEY] = key.removeprefix("Bearer ")  # the listener says the word itself
+            sent[API_KEY] = key.removeprefix("Bearer ")  # the listener adds the word
         mask_secret([value for key, value in sent.items() if key.endswith("apiKey") or ".headers." in key])
     named = {"spark.extraListeners": LISTENER, "spark.openlineage.namespace": openlineage.namespace()}
     return named | sent | parent if sent else {}
 
 
 class PipelineJob(SparkSubmitOperator):
-    """Submits one job. Its summary becomes the XCom and the metadata of its asset; its outcome, the state of the task.
+    """Submits one job. Its summary becomes the XCom and the asset's metadata; its outcome sets the task's state.
 
-    `goes_on_with`: a further outcome with which the task succeeds. With MISSING it does so at its last try only.
-    `verdict_of`: tasks before this one. Once its own job is done, this task fails if one of them has stopped an hour,
-    and is skipped if one of them has missed an hour.
+    `goes_on_with`: another outcome with which the task succeeds. With MISSING, it succeeds only at its last try.
+    `verdict_of`: earlier tasks. When its own job is done, this task fails if one of them has stopped an hour, and is
+    skipped if one of them has missed an hour.
     """
 
-    custom_operator_name = "spark-submit"  # says more in the UI than the class
+    custom_operator_name = "spark-submit"  # clearer in the UI than the name of the class
 
     def __init__(
         self,
@@ -153,7 +154,7 @@ class PipelineJob(SparkSubmitOperator):
         self.goes_on_with, self.verdict_of = goes_on_with, verdict_of
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Runs the job to its end; returns what it read, wrote and rejected."""
+        """Run the job to its end, and return what it read, wrote and rejected."""
         with TemporaryDirectory() as folder:
             path = Path(folder) / "summary.json"
             self.env_vars = (self.env_vars or {}) | {"PIPELINE_SUMMARY": str(path)}
@@ -161,53 +162,53 @@ class PipelineJob(SparkSubmitOperator):
             try:
                 super().execute(context)
             except AirflowException:
-                if not path.exists():  # the job was not started, or has died: the provider says what it knows
+                if not path.exists():  # the job did not start, or was killed: keep the provider's error
                     raise
             if not path.exists():
-                raise AirflowException(f"{self.task_id} has left no outcome; its log is above.")
+                raise AirflowException(f"{self.task_id} has written no outcome; read its log above.")
             summary = json.loads(path.read_text(encoding="utf-8"))
         try:
             self._end(summary, context["ti"])
         except AirflowException:
             try:
-                context["ti"].xcom_push(key="return_value", value=summary)  # what it did, it did
-            except AirflowRuntimeError as error:  # the verdict stays the task's end
-                self.log.warning("the summary could not be kept: %s", error)
+                context["ti"].xcom_push(key="return_value", value=summary)  # the work of the job is done
+            except AirflowRuntimeError as error:  # the task still ends with the verdict
+                self.log.warning("the summary could not be saved as XCom: %s", error)
             raise
         for asset in self.outlets:
             context["outlet_events"][asset].extra.update(summary)
         return summary
 
     def _end(self, summary: Mapping[str, Any], task: Any) -> None:
-        """Raise where the job's outcome, or that of a task before, is not a success of this task."""
+        """Raise where this task is not successful, because of its job's outcome or that of an earlier task."""
         outcome, sentence = summary["outcome"], f"{self.task_id}: {summary.get('sentence', 'see the lines above')}"
         if outcome not in (DONE, self.goes_on_with):
-            at_once = outcome == STOPPED or summary["exit_code"] == WRONG_SETTING  # another try would end alike
+            at_once = outcome == STOPPED or summary["exit_code"] == WRONG_SETTING  # a retry would fail again
             raise (AirflowFailException if at_once else AirflowException)(sentence)
         if outcome == MISSING and task.try_number <= task.max_tries:
             raise AirflowException(sentence)
         before = [task.xcom_pull(task_ids=name) or {} for name in self.verdict_of]
         if stopped := [each["stopped"] for each in before if each.get("outcome") == STOPPED]:
             raise AirflowFailException(
-                f"stopped: {', '.join(stopped)}; what passed is loaded. Fix it, then clear the run."
+                f"stopped: {', '.join(stopped)}; all other hours are loaded. Fix or accept these, then clear the run."
             )
         if missing := [each["missing"] for each in before if each.get("outcome") == MISSING]:
-            raise AirflowSkipException(f"not arrived: {', '.join(missing)}; a later run takes it when it does.")
+            raise AirflowSkipException(f"not arrived: {', '.join(missing)}; a later run loads it when it arrives.")
 
 
 class WaitForHours(BashSensor):
-    """A sensor whose patience ends in a skip: a day of which no hour ever arrives is not red. Errors are."""
+    """A sensor that is skipped after its timeout: a day without any hour is not red. An error is red."""
 
     def execute(self, context: Context) -> Any:
-        """Asks once and is scheduled again, until the answer is yes."""
+        """Ask once; Airflow schedules the task again until the answer is yes."""
         try:
             return super().execute(context)
         except AirflowSensorTimeout:
-            raise AirflowSkipException("no hour of the day has arrived; it is built when one does.") from None
+            raise AirflowSkipException("no hour of the day has arrived; the day is built when one arrives.") from None
 
 
 def wait_for_hours(pool: str) -> WaitForHours:
-    """Asks the ledger whether the day is ready, holding a slot only while it asks."""
+    """Return the sensor that asks the ledger whether the day is ready. It uses a slot only while it asks."""
     arguments = " ".join(f"'{argument}'" for argument in _arguments("days"))
     return WaitForHours(
         task_id="wait_for_data_collection",
@@ -223,9 +224,9 @@ def wait_for_hours(pool: str) -> WaitForHours:
 
 
 class WaitForRuns(BaseSensorOperator):
-    """Wait until no run of these DAGs is queued or running; after PATIENCE, go on beside them.
+    """Waits until no run of these DAGs is queued or running; after PATIENCE, continues while they run.
 
-    After a start, everything that was missed is due at the same moment: their runs come first.
+    After a start of Airflow, all missed runs are due at the same moment. The runs of these DAGs go first.
     """
 
     def __init__(self, *, dag_ids: Sequence[str], **kwargs: Any) -> None:
@@ -234,15 +235,15 @@ class WaitForRuns(BaseSensorOperator):
         self.dag_ids = dag_ids
 
     def poke(self, context: Context) -> bool:
-        """Whether the runs that were due at the start are there by now, and all have ended."""
+        """Return whether Airflow has created the runs that were due at its start, and all of them have ended."""
         if datetime.now(UTC) - context["dag_run"].start_date < SETTLING:
             return False
         count = context["ti"].get_dr_count
         return not any(count(dag_id=name, states=["queued", "running"]) for name in self.dag_ids)
 
     def execute(self, context: Context) -> Any:
-        """Asks once and is scheduled again, until the answer is yes."""
+        """Ask once; Airflow schedules the task again until the answer is yes."""
         try:
             return super().execute(context)
         except AirflowSensorTimeout:
-            self.log.warning("runs of %s have not ended for %s; going on beside them.", self.dag_ids, PATIENCE)
+            self.log.warning("runs of %s have not ended within %s; not waiting any longer.", self.dag_ids, PATIENCE)

@@ -8,11 +8,11 @@ minutes=${MINUTES:-20}
 log=${PIPELINE_LOGS:-data/logs}/compose.log
 mkdir -p "$(dirname "$log")"
 stop() { echo "compose-check: $*" >&2; exit 1; }
-docker info >/dev/null 2>&1 || stop "no Docker engine answers; start it."
+docker info >/dev/null 2>&1 || stop "the Docker engine does not answer; start it."
 bash docker/env.sh
 echo "compose-check: building (minutes the first time) …"
-"${compose[@]}" build >"$log" 2>&1 || { tail -n 5 "$log" >&2; stop "the build failed; the whole log is $log."; }
-"${compose[@]}" up -d >>"$log" 2>&1 || { tail -n 5 "$log" >&2; stop "the start failed; the whole log is $log."; }
+"${compose[@]}" build >"$log" 2>&1 || { tail -n 5 "$log" >&2; stop "the build failed; the full log is $log."; }
+"${compose[@]}" up -d >>"$log" 2>&1 || { tail -n 5 "$log" >&2; stop "the start failed; the full log is $log."; }
 states() {
   "${compose[@]}" exec -T postgres psql -U airflow -d airflow -At -c "
     SELECT format('%s: %s of %s tasks green', dag_id, count(*) FILTER (WHERE state = 'success'), count(*)) ||

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes .env out of .env.example, once: each change-me becomes a secret of its own. What is there is kept.
+# Creates .env from .env.example, once: each change-me becomes a different secret. An existing .env is kept.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-[ ! -e .env ] || { echo "env: .env is there; it is kept."; exit 0; }
+[ ! -e .env ] || { echo "env: .env exists and is kept."; exit 0; }
 umask 077
 while IFS= read -r line; do
   case $line in
@@ -11,4 +11,4 @@ while IFS= read -r line; do
   esac
   printf '%s\n' "${line%%[[:space:]]#*}"
 done < .env.example | sed 's/[[:space:]]*$//' > .env
-echo "env: .env is made, with secrets of its own; the UI's password is AIRFLOW_ADMIN_PASSWORD in it."
+echo "env: .env is created, with new secrets; the UI's password is AIRFLOW_ADMIN_PASSWORD in it."

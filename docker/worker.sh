@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The Celery worker: as many jobs at once as this container's memory and cores are enough for, each with its share.
+# The Celery worker: it runs as many jobs at the same time as this container has memory and cores for.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PIPELINE_JOBS_AT_ONCE=$(python -m spark_jobs.runtime.machine)

@@ -1,6 +1,6 @@
-"""`make doctor`: what the pipeline needs and what this machine has of it; for each lack, what to do.
+"""`make doctor`: check this machine for everything that the pipeline needs, and print what to do about each problem.
 
-Standard library only, and any Python 3: it also runs where nothing is set up yet.
+Standard library only, and any Python 3: it also runs before the set-up.
 """
 
 import importlib.metadata
@@ -21,24 +21,24 @@ TESTED_JAVA = (17, 25)
 
 
 class LackError(Exception):
-    """What is missing, and what to do."""
+    """Something that the pipeline needs is missing; the text names it and what to do."""
 
 
 def main():
-    """Prints a line for each check; 0 where nothing lacks."""
+    """Print a line for each check; return 0 where nothing is missing."""
     lacks = 0
     for check in (python, java, environment, packages, jars, memory, disk, raw, database, port):
         try:
-            print(f"  ok    {check.__name__:<12} {check()}")
+            print(f"  ok       {check.__name__:<12} {check()}")
         except LackError as lack:
             lacks += 1
-            print(f"  LACK  {check.__name__:<12} {lack}")
-    print("  all is there." if not lacks else f"  {lacks} to mend.")
+            print(f"  MISSING  {check.__name__:<12} {lack}")
+    print("  no problems found." if not lacks else f"  problems found: {lacks}.")
     return 1 if lacks else 0
 
 
 def python():
-    """The environment's Python, or the one that would make it."""
+    """Check the environment's Python, or the Python that would create the environment."""
     named = os.environ.get("PYTHON")
     candidates = [named] if named else [*(f"python{version}" for version in PYTHONS), "python3"]
     if READY.exists():
@@ -48,41 +48,41 @@ def python():
         if version.rpartition(".")[0] in PYTHONS:
             return f"{version} ({chosen})"
     (first, said), *others = found
-    seen = "" if others else f", '{first}' is {said.splitlines()[-1] if said else 'not there'}"
+    seen = "" if others else f", but '{first}' is {said.splitlines()[-1] if said else 'missing'}"
     raise LackError(
         f"Python 3.11, 3.12 or 3.13 is needed{seen}; install it (Debian, Ubuntu: apt install python3 python3-venv), or "
-        "name yours: make setup PYTHON=/path/to/python3.12"
+        "set its path: make setup PYTHON=/path/to/python3.12"
     )
 
 
 def java():
-    """Java 17 or later, where JAVA_HOME or the path says."""
+    """Check for Java 17 or later in JAVA_HOME, or on PATH where JAVA_HOME is not set."""
     home = os.environ.get("JAVA_HOME")
     chosen = f"{home}/bin/java" if home else "java"
     found = re.search(r'version "((\d+)[^"]*)"', _output(chosen, "-version"))
     if not found or int(found.group(2)) < 17:
         raise LackError(
-            f"Java 17 or later is needed, '{chosen}' is {found.group(1) if found else 'not there'}; install it "
+            f"Java 17 or later is needed, but '{chosen}' is {found.group(1) if found else 'missing'}; install it "
             "(Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME"
         )
-    untested = "" if int(found.group(2)) in TESTED_JAVA else "; accepted, not tested: tested are 17 and 25"
+    untested = "" if int(found.group(2)) in TESTED_JAVA else "; accepted, but only 17 and 25 are tested"
     return f"{found.group(1)} ({chosen}){untested}"
 
 
 def environment():
-    """Whether `make setup` has come to its end."""
+    """Check that `make setup` has completed."""
     if not READY.exists():
-        raise LackError("nothing is set up yet: make setup")
+        raise LackError("nothing is set up yet: run make setup")
     return str(READY.parent)
 
 
 def packages():
-    """Every package as requirements.lock pins it; of Spark both distributions, whose files lie in one folder."""
+    """Check every package against requirements.lock; also both distributions of Spark, which share one folder."""
     _set_up()
     try:
         from packaging.markers import Marker
     except ImportError:
-        raise LackError("this is not the Python of .venv: make doctor") from None
+        raise LackError("this is not the Python of .venv: run make doctor") from None
 
     lines = re.findall(r"^([\w.-]+)==([^ \\;]+)(?: ; ([^\\\n]+))?", (ROOT / "requirements.lock").read_text(), re.M)
     pinned = {name: version for name, version, marker in lines if not marker or Marker(marker.strip()).evaluate()}
@@ -91,37 +91,37 @@ def packages():
         for each in importlib.metadata.distributions()
     }
     wrong = [
-        f"{name} is {found.get(name, 'not there')} instead of {version}"
+        f"{name} is {found.get(name, 'missing')} instead of {version}"
         for name, version in pinned.items()
         if found.get(name) != version
     ]
     if wrong:
         raise LackError(
-            f"{'; '.join(wrong[:3])}{' and more' if len(wrong) > 3 else ''}: make setup after rm .venv/.ready"
+            f"{'; '.join(wrong[:3])}{' and more' if len(wrong) > 3 else ''}: run rm .venv/.ready, then make setup"
         )
     return f"{len(pinned)} as pinned; pyspark {found['pyspark']}, pyspark-client {found['pyspark-client']}"
 
 
 def jars():
-    """The jars of Delta and OpenLineage beside Spark's own, by their SHA-256."""
+    """Check the jars of Delta and OpenLineage in Spark's folder of jars, by their SHA-256."""
     _set_up()
     import jars as own
 
     missing = own.missing() + [jar.name for jar in own.replaced()]
     if missing:
-        raise LackError(f"{', '.join(missing)} not there or damaged: make setup after rm .venv/.ready")
+        raise LackError(f"{', '.join(missing)} missing, damaged or outdated: run rm .venv/.ready, then make setup")
     return f"{len(own.JARS)} as expected"
 
 
 def memory():
-    """What this machine or container has, and the heap that a job gets of it."""
+    """Check the memory of this machine or container, and compute the heap of a job."""
     sys.path.append(str(ROOT))
     from spark_jobs.runtime import machine
 
     found = machine.memory()
     size = f"{found / machine.GIB:.1f} GiB"
     if found < machine.LEAST_MEMORY_GIB * machine.GIB:
-        raise LackError(f"{size}, less than {machine.LEAST_MEMORY_GIB}: a job may end for want of memory; give it more")
+        raise LackError(f"{size}, less than {machine.LEAST_MEMORY_GIB}: a job may run out of memory; add memory")
     jobs = machine.jobs_at_once(found, machine.cores())
     heaps = f"{machine.heap_mib(found, 1) / 1024:.1f} GiB"
     heaps += (
@@ -131,16 +131,16 @@ def memory():
 
 
 def disk():
-    """Free room where the data lie."""
+    """Check the free space on the disk of the data."""
     place = ROOT / "data" if (ROOT / "data").exists() else ROOT
     free = shutil.disk_usage(place).free / 1e9
     if free < LEAST_FREE_GB:
-        raise LackError(f"{free:.1f} GB free at {place}, less than {LEAST_FREE_GB}: free some, or make clean")
+        raise LackError(f"{free:.1f} GB free at {place}, less than {LEAST_FREE_GB}: free some space, or run make clean")
     return f"{free:.1f} GB free at {place}"
 
 
 def raw():
-    """Files to land; without any, a run makes a sample."""
+    """Count the files to land; without any, a run generates a sample."""
     _set_up()
     from spark_jobs import settings
     from spark_jobs.errors import PipelineError
@@ -151,11 +151,11 @@ def raw():
         count = len(list_files(address).files) if "://" in address or Path(address).exists() else 0
     except PipelineError as error:
         raise LackError(str(error)) from error
-    return f"{count} files in {address}" if count else f"no file in {address} yet: make run makes a sample"
+    return f"{count} files in {address}" if count else f"no files in {address} yet: make run generates a sample"
 
 
 def database():
-    """PostgreSQL at DATABASE_URL; without it, the embedded one, which starts with the run that needs it."""
+    """Check PostgreSQL at DATABASE_URL. Without DATABASE_URL, a run that needs the embedded PostgreSQL starts it."""
     if not os.environ.get("DATABASE_URL", "").strip():
         return "the embedded PostgreSQL (DATABASE_URL is not set)"
     _set_up()
@@ -174,7 +174,7 @@ def database():
 
 
 def port():
-    """The address and the port of `make airflow`."""
+    """Check the address and the port of `make airflow`."""
     import ports
 
     try:
@@ -183,17 +183,17 @@ def port():
     except ports.PortError as error:
         raise LackError(str(error)) from error
     if not free:
-        raise LackError(f"{wanted} is in use: make airflow AIRFLOW_PORT={wanted + 10}")
+        raise LackError(f"{wanted} is in use: run make airflow AIRFLOW_PORT={wanted + 10}")
     return f"{wanted} is free for make airflow"
 
 
 def _set_up():
     if not READY.exists():
-        raise LackError("comes with make setup")
+        raise LackError("not installed yet: run make setup")
 
 
 def _output(*command):
-    """What a command prints, on either stream; empty where it cannot run."""
+    """Return the output of a command, from stdout and stderr; empty where the command cannot run."""
     try:
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
     except OSError:

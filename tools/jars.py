@@ -1,10 +1,11 @@
-"""Puts the jars of Delta and OpenLineage beside Spark's own, once, by Spark's resolver; a run then needs no network.
+"""Install the jars of Delta and OpenLineage next to Spark's own, so that a run needs no network.
 
-Hadoop's client takes the place of the older one that Spark brings, which does not run on Java 25. Five of Delta
-suffice (Spark brings ANTLR itself); resolving what they declare would add second copies of Hadoop, Parquet and Log4j.
-OpenLineage's listener does nothing until a run names it (docs/lineage.md); it has to lie beside Delta's jars, whose
-classes it looks for. Each jar is checked against its SHA-256. With `--s3 FOLDER` the jars for s3a://
-are put into that folder, and their addresses printed as `spark-submit --jars` takes them.
+Spark's resolver downloads them once. Hadoop's client replaces the older version that Spark includes, which does not run
+on Java 25. Five jars of Delta are enough, because Spark includes ANTLR; resolving the dependencies that they declare
+would add second copies of Hadoop, Parquet and Log4j. OpenLineage's listener does nothing until a run names it
+(docs/lineage.md); it must be in the same folder as Delta's jars, because it looks for their classes. Each jar is
+checked against its SHA-256. With `--s3 FOLDER`, the jars for s3a:// are put into that folder, and their addresses are
+printed in the form that `spark-submit --jars` takes.
 """
 
 import hashlib
@@ -33,18 +34,18 @@ JARS = {
 }
 
 
-# Hadoop's S3 client with the parts of Amazon's library that it uses, in place of the whole bundle that it declares.
+# Hadoop's S3 client with the parts of Amazon's library that it uses, instead of the whole bundle that it declares.
 S3 = (
     "org.apache.hadoop:hadoop-aws:3.4.3?transitive=false",
     "software.amazon.awssdk:s3-transfer-manager:2.35.4?transitive=true",
     "software.amazon.awssdk:sts:2.35.4?transitive=true",
     "software.amazon.s3.analyticsaccelerator:analyticsaccelerator-s3:1.3.1?transitive=false",
 )
-SPARKS_OWN = ("io.netty_", "org.slf4j_", "commons-codec_", "commons-logging_")  # Spark brings these
+SPARKS_OWN = ("io.netty_", "org.slf4j_", "commons-codec_", "commons-logging_")  # Spark includes these
 
 
 def main() -> int:
-    """Puts jars where they are asked for; returns 0 when every one is there and is the one expected."""
+    """Install the jars, or those for s3a://; return 0 where each one is present and matches its SHA-256."""
     if sys.argv[1:2] == ["--s3"] and len(sys.argv) == 3:
         sys.stdout.write(",".join(map(str, s3(Path(sys.argv[2]).resolve()))) + "\n")
         return 0
@@ -52,7 +53,7 @@ def main() -> int:
 
 
 def s3(folder: Path) -> list[Path]:
-    """The jars for s3a:// in `folder`, resolved once."""
+    """Return the jars for s3a:// in `folder`; resolve them where the folder has none."""
     if not list(folder.glob("*.jar")):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as cache:
@@ -64,7 +65,7 @@ def s3(folder: Path) -> list[Path]:
 
 
 def beside_sparks() -> int:
-    """Resolves what is missing; returns 0 when every jar is there and is the one expected."""
+    """Add missing jars and remove outdated ones; return 0 where each jar is present and matches its SHA-256."""
     wanted = missing()
     if not wanted and not replaced():
         return 0
@@ -84,7 +85,7 @@ def beside_sparks() -> int:
 
 
 def _resolved(cache: str, addresses: Iterable[str]) -> None:
-    """Has Spark's resolver put the jars of these addresses into `cache`/jars."""
+    """Let Spark's resolver put the jars of these addresses into `cache`/jars."""
     environment.prepare()
     session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
     spark = session.config("spark.jars.ivy", cache).config("spark.sql.extensions", "").getOrCreate()
@@ -94,12 +95,12 @@ def _resolved(cache: str, addresses: Iterable[str]) -> None:
 
 
 def missing() -> list[str]:
-    """The addresses of the jars that are not beside Spark's own, or not as expected."""
+    """Return the addresses of the jars that are missing next to Spark's own, or that have another SHA-256."""
     return [address for address, digest in JARS.items() if not _is_good(PLACE / _file(address), digest)]
 
 
 def replaced() -> list[Path]:
-    """Jars of Spark that lie there in another version than the one expected."""
+    """Return the jars in Spark's folder that have another version than the expected one."""
     expected = {_file(address) for address in JARS}
     names = "|".join(re.escape(address.split(":")[1]) for address in JARS)
     return [jar for jar in PLACE.glob("*.jar") if re.match(rf"({names})-\d", jar.name) and jar.name not in expected]

@@ -1,8 +1,8 @@
 """`make airflow`: a local Airflow with all DAGs on, in the project's own environment, until Ctrl-C. No Docker.
 
-It listens on this machine alone, or on the address that AIRFLOW_BIND names.
-Its metadata lie in a database of their own in the embedded PostgreSQL. Where there is no data yet, a sample is made
-that ends at the last full hour, and a feed adds each new hour, so that the live schedule has something to collect.
+It listens only on this machine, or on the address in AIRFLOW_BIND. Its metadata is in a separate database of the
+embedded PostgreSQL. Where there is no data yet, it generates a sample that ends at the last full hour. A feed adds each
+new hour, so that the live schedule has something to collect.
 """
 
 import json
@@ -30,7 +30,7 @@ from spark_jobs.sample.feed import begin
 from spark_jobs.settings import ROOT, Settings, load
 
 COMPONENTS = {name: ["airflow", name] for name in ("api-server", "scheduler", "dag-processor")}
-COMPONENTS["scheduler"].append("--skip-serve-logs")  # it would listen on every address; the API server reads the files
+COMPONENTS["scheduler"].append("--skip-serve-logs")  # they listen on every address; the API server reads the files
 COMPONENTS |= {"feed": [sys.executable, "-m", "spark_jobs.sample.feed"]}
 OURS = {"AIRFLOW_PORT", "AIRFLOW_BIND", "AIRFLOW__OPENLINEAGE__TRANSPORT"}
 WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -40,9 +40,9 @@ BIN = Path(sys.executable).parent
 
 
 def main() -> int:
-    """Prepares, starts the components, prints where and how to log in, waits."""
+    """Prepare and start the components, print the address and the login, and wait."""
     settings = load()
-    os.environ["PIPELINE_JOBS_AT_ONCE"] = str(machine.jobs_chosen(os.environ))  # each has its share of the memory
+    os.environ["PIPELINE_JOBS_AT_ONCE"] = str(machine.jobs_chosen(os.environ))  # the jobs share the memory
     environment.prepare()
     try:
         address = ports.bind()
@@ -73,9 +73,9 @@ def _serve(settings: Settings, home: Path, address: str, port: int) -> int:
         _await(url, running, home)
         password = json.loads((home / "passwords.json").read_text())["admin"]
         _say(f"{url}  user admin  password {password}")
-        data = "a new hour of sample events comes every hour" if fed else f"events come from {settings.paths.raw}"
-        _say(f"all DAGs are on; {data}; logs: {home / 'logs'}; Ctrl-C ends it.")
-        _say(f"for airflow's own commands in another shell: source {shell}")
+        data = "a new hour of sample events arrives every hour" if fed else f"events are read from {settings.paths.raw}"
+        _say(f"all DAGs are on; {data}; logs: {home / 'logs'}; press Ctrl-C to stop.")
+        _say(f"to use the airflow command in another shell: source {shell}")
         while all(process.poll() is None for process in running):
             time.sleep(1)
         raise PipelineError(f"a component has ended; its log is in {home / 'logs'}.")
@@ -89,22 +89,22 @@ def _say(line: str) -> None:
 
 
 def _without_another_airflow() -> dict[str, str]:
-    """The variables of this process without those of another Airflow."""
-    others = ("AIRFLOW",) if os.environ.get("DATABASE_URL") else ("AIRFLOW", "PG")  # the embedded database needs none
+    """Return the variables of this process without those of another Airflow."""
+    others = ("AIRFLOW",) if os.environ.get("DATABASE_URL") else ("AIRFLOW", "PG")  # the embedded database uses no PG…
     foreign = {name for name in os.environ if name.startswith(others)} - OURS
     environment.say_unused(sorted(foreign))
     return {name: value for name, value in os.environ.items() if name not in foreign}
 
 
 def _near(address: str) -> dict[str, str]:
-    """The parts of this Airflow reach each other without a proxy."""
+    """Return the variables with which the components of this Airflow reach each other without a proxy."""
     before = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     named = ",".join(filter(None, [before, *dict.fromkeys(["localhost", ports.LOCAL, "::1", address])]))
     return {"no_proxy": named, "NO_PROXY": named}
 
 
 def _own_variables(settings: Settings, home: Path, address: str, port: int) -> dict[str, str]:
-    """Airflow's settings. Keys are made once and kept in a file that only its owner reads."""
+    """Return Airflow's settings. Keys are created once and kept in a file that only its owner can read."""
     server = embedded(Path(settings.paths.database))
     metadata = _database(server, "airflow")
     keys, url = _keys(home), ports.url(address, port)
@@ -134,8 +134,8 @@ def _own_variables(settings: Settings, home: Path, address: str, port: int) -> d
     own = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
     own |= {"PIPELINE_JOBS_AT_ONCE": os.environ["PIPELINE_JOBS_AT_ONCE"]}
     own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server}
-    own |= {"SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or ports.LOCAL}  # a job's JVM listens too
-    own |= {"PYTHONWARNINGS": "ignore:Could not import graphviz"}  # else every `airflow dags …` says so
+    own |= {"SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or ports.LOCAL}  # a job's JVM also listens
+    own |= {"PYTHONWARNINGS": "ignore:Could not import graphviz"}  # else every `airflow dags …` prints it
     return own | {f"AIRFLOW__{name}": value for name, value in chosen.items()}
 
 
@@ -145,7 +145,7 @@ def _to_file(settings: Settings) -> str:
 
 
 def _for_a_shell(variables: dict[str, str], home: Path) -> Path:
-    """A file to `source`, so that `airflow …` typed by hand means this Airflow. It holds keys: its owner's only."""
+    """Write a file to `source` before typing `airflow` commands for this Airflow. Only its owner can read its keys."""
     path = home / "env.sh"
     path.touch(mode=0o600)
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
@@ -154,7 +154,7 @@ def _for_a_shell(variables: dict[str, str], home: Path) -> Path:
 
 
 def _database(uri: str, name: str) -> str:
-    """The address of a database beside the default one, made where it is missing."""
+    """Return the address of a database on the same server as the default one. Create it where it is missing."""
     connection = connect(uri)
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -196,7 +196,7 @@ def _await(url: str, running: list[subprocess.Popen], home: Path) -> None:
             if all(parts[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor")):
                 return
         time.sleep(1)
-    raise PipelineError(f"Airflow did not come up; its logs are in {home / 'logs'}.")
+    raise PipelineError(f"Airflow did not start; its logs are in {home / 'logs'}.")
 
 
 def _stop(running: list[subprocess.Popen]) -> None:

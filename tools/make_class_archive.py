@@ -1,6 +1,7 @@
-"""Makes the archive of Java's classes (spark_jobs/runtime/class_archive.py): a small run of each job that needs no
-PostgreSQL, whose JVM writes down what it has loaded. Set-up calls it; without an archive everything works, and starts
-slower.
+"""Create the archive of Java's classes (spark_jobs/runtime/class_archive.py).
+
+It runs each job that needs no PostgreSQL over a few events; the JVM of that run writes the classes that it has loaded.
+The set-up runs this program. Without an archive everything works, but starts more slowly.
 """
 
 import json
@@ -18,7 +19,7 @@ ROWS, HOURS, FIRST = 3_000, 3, datetime(2019, 10, 1)
 
 
 def main() -> int:
-    """Makes the archive in the place of all others; returns 0 where there is one now, or where this Java gets none."""
+    """Create the archive and remove all others; return 0 where it now exists, or where this Java gets no archive."""
     environment.prepare()
     spark = environment.own_spark()
     archive = class_archive.find_archive(spark, os.environ)
@@ -39,7 +40,7 @@ def main() -> int:
 
 
 def train(folder: Path) -> None:
-    """Run the jobs over a few generated events."""
+    """Run the jobs over a few generated events, below `folder`."""
     from spark_jobs.command_line import leased
     from spark_jobs.flow import LOAD_TO_DATABASE, STEPS, Writer
     from spark_jobs.sample.generate import Span, generate

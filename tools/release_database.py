@@ -1,4 +1,4 @@
-"""Give the database at DATABASE_URL back before `make clean` removes its warehouse: `python -m … FOLDER`. No Spark."""
+"""Release the database at DATABASE_URL before `make clean` removes its warehouse. Argument: its folder. No Spark."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from spark_jobs.postgres.errors import translate_errors
 
 
 def main() -> int:
-    """Release the database where it belongs to the warehouse in this folder; print what became of it."""
+    """Release the database where it belongs to the warehouse in this folder, and print the result."""
     url, name = os.environ.get("DATABASE_URL", "").strip(), warehouse_name(Path(sys.argv[1]))
     if not url or not name:
         return 0
@@ -26,8 +26,8 @@ def main() -> int:
         released = _release(url, name)
     except (DatabaseError, SettingsError) as error:
         raise DatabaseError(
-            f"the database at DATABASE_URL still belongs to this warehouse, {name}. {error} The next warehouse that "
-            "uses it is refused until you run make handover there."
+            f"the database at DATABASE_URL still belongs to this warehouse, {name}. {error} Another warehouse cannot "
+            "use the database until you run make handover for that warehouse."
         ) from error
     if released:
         sys.stdout.write(
@@ -43,7 +43,7 @@ def _release(url: str, name: str) -> bool:
 
 
 def warehouse_name(folder: Path) -> str | None:
-    """Return the id of the warehouse in this folder, from its leases; None where there are none."""
+    """Return the id of the warehouse in this folder, from its table of leases; None where there are no leases."""
     leases = folder / tables.LEASES.name
     for commit in sorted((leases / "_delta_log").glob("*.json"), reverse=True):
         for line in commit.read_text(encoding="utf-8").splitlines():

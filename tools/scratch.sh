@@ -1,8 +1,10 @@
-# Read by spark-env.sh: a folder for the temporary files of this run. Leaves `lock`, the number of an open file in it.
+# Sourced by spark-env.sh: creates a folder for the temporary files of this run. It sets `lock` to the number of an open
+# file in the folder.
 data=$(dirname "$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)")/data
-# What a run spills and unpacks is in a folder of its own. The JVM inherits an open file in it that is locked: as long as
-# the lock cannot be taken the JVM lives, perhaps in another container that shares this folder. Without it nothing is removed.
-can_run() { # whether programs run from a folder: Java unpacks libraries into it and loads them
+# Each run has its own folder for the files that it spills and unpacks. The JVM inherits an open, locked file in it. As
+# long as the lock cannot be taken, the JVM is alive, perhaps in another container that shares this folder. Without
+# flock, nothing is removed.
+can_run() { # succeeds where programs can run from a folder: Java unpacks libraries into it and loads them
   local program=$1/.program result
   printf '#!/bin/sh\n' >"$program" && chmod 700 "$program" && "$program"
   result=$?
@@ -10,11 +12,11 @@ can_run() { # whether programs run from a folder: Java unpacks libraries into it
   return "$result"
 } 2>/dev/null
 places=("${PIPELINE_SCRATCH:-${TMPDIR:-/tmp}/pipeline-$(id -u)}")
-[ -n "${PIPELINE_SCRATCH:-}" ] || places+=("$data/scratch") # where programs cannot run from the temporary folder
+[ -n "${PIPELINE_SCRATCH:-}" ] || places+=("$data/scratch") # used where programs cannot run from the temporary folder
 own=
 for scratch in "${places[@]}"; do
   mkdir -p -m 700 "$scratch" 2>/dev/null
-  if [ -z "${PIPELINE_SCRATCH:-}" ]; then # a name that anybody could have taken before
+  if [ -z "${PIPELINE_SCRATCH:-}" ]; then # anybody could have created a folder of this name before
     if [ -L "$scratch" ] || [ ! -d "$scratch" ] || [ ! -O "$scratch" ]; then
       echo "$scratch: this folder for temporary files is not a folder of your own; set PIPELINE_SCRATCH to one." >&2
       exit 1
@@ -41,7 +43,7 @@ if command -v flock >/dev/null; then
   exec {lock}>"$own/.pipeline-lock"
   flock "$lock"
 fi
-mv "$own" "$scratch/.run-${own##*.new-}" # only now: what is called .run-… is locked; an earlier version sees no such name
+mv "$own" "$scratch/.run-${own##*.new-}" # only now: every .run-… folder is locked; earlier versions ignore this name
 own=$scratch/.run-${own##*.new-}
 export SPARK_LOCAL_DIRS=${SPARK_LOCAL_DIRS:-$own}
 escaped=${own//\\/\\\\}

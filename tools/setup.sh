@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
-# Makes .venv: the pinned packages, the jars, and the links by which spark-submit finds conf/ and spark_jobs/. With `dev`, only
-# adds what tests, style and benchmarks need. Safe to run again at any time; make calls it when a lock or this file has changed.
+# Creates .venv: the pinned packages, the jars, and the links through which spark-submit uses conf/ and spark_jobs/.
+# With `dev`, it only adds the packages for tests, style checks and benchmarks. It is safe to run again at any time;
+# make runs it when a lock file or this file has changed.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$root"
 log=$root/data/logs/setup.log
 packages() { quietly env VIRTUAL_ENV="$root/.venv" .venv/bin/uv pip sync --quiet --link-mode=copy --require-hashes "$1"; }
 stop() { echo "setup: $*" >&2; exit 1; }
-quietly() { "$@" >>"$log" 2>&1 || { tail -n 3 "$log" >&2; stop "failed at: $1 ${2:-} ${3:-}; the whole log is $log."; }; }
+quietly() { "$@" >>"$log" 2>&1 || { tail -n 3 "$log" >&2; stop "failed at: $1 ${2:-} ${3:-}; the full log is $log."; }; }
 mkdir -p "$(dirname "$log")"
 
 if [ "${1:-}" = dev ]; then
-  echo "setup: installing what tests need …"
+  echo "setup: installing packages for tests …"
   packages requirements-dev.lock
   touch .venv/.dev
   exit
 fi
-# The Python that is named, or the first that is here: of several, one without the venv module is passed over.
+# Use the Python in PYTHON, else the first suitable one on PATH. One without the venv module is skipped.
 known="3.11 3.12 3.13"
 version_of() { "$1" -E -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true; }
 is_known() { [[ " $known " == *" ${1:-none} "* ]]; }
@@ -28,24 +29,24 @@ done
 if [ -z "$python" ]; then
   wanted="Python 3.11, 3.12 or 3.13 is needed"
   if [ -z "${PYTHON:-}" ]; then
-    stop "$wanted, with its venv module, and none was found; install it (Debian, Ubuntu: apt install python3 python3-venv), or name yours: make setup PYTHON=/path/to/python3.12."
+    stop "$wanted, with its venv module, and none was found; install it (Debian, Ubuntu: apt install python3 python3-venv), or set its path: make setup PYTHON=/path/to/python3.12."
   elif is_known "$version"; then
-    stop "Python's venv module is missing in '$PYTHON'; install it (Debian, Ubuntu: apt install python3-venv)."
+    stop "'$PYTHON' has no venv module; install it (Debian, Ubuntu: apt install python3-venv)."
   fi
-  stop "$wanted and '$PYTHON' ${version:+is }${version:-was not found}; name another one: make setup PYTHON=/path/to/python3.12."
+  stop "$wanted and '$PYTHON' ${version:+is }${version:-was not found}; set the path of another one: make setup PYTHON=/path/to/python3.12."
 fi
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 command -v "$java" >/dev/null ||
   stop "Java 17 or later is needed and '$java' was not found; install it (Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME."
 major=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1) || true
-[ "${major:-0}" -ge 17 ] || stop "Java 17 or later is needed, '$java' is ${major:-of unknown version, or does not start with JAVA_TOOL_OPTIONS, JDK_JAVA_OPTIONS or _JAVA_OPTIONS as they are set}; set JAVA_HOME to another one."
-[ "$major" = 17 ] || [ "$major" = 25 ] || echo "setup: Java $major is accepted; tested are Java 17 and 25."
+[ "${major:-0}" -ge 17 ] || stop "Java 17 or later is needed, but '$java' is ${major:-of unknown version, or does not start with the current JAVA_TOOL_OPTIONS, JDK_JAVA_OPTIONS or _JAVA_OPTIONS}; set JAVA_HOME to another Java."
+[ "$major" = 17 ] || [ "$major" = 25 ] || echo "setup: Java $major is accepted, but only Java 17 and 25 are tested."
 
 : > "$log"
 before=$(cat .venv/.ready 2>/dev/null || true)
 rm -f .venv/.ready .venv/.dev
 echo "setup: installing packages (about a minute) …"
-# An environment of another version than the named one, or of a checkout that has moved, is made again.
+# Create the environment again where its Python version is not that of PYTHON, or where the checkout has moved.
 present=$(version_of .venv/bin/python)
 if [ -z "$present" ] || { [ -n "${PYTHON:-}" ] && [ "$present" != "$version" ]; } || [ "${before:-$root}" != "$root" ]; then
   quietly "$python" -E -m venv --clear .venv
@@ -53,15 +54,15 @@ fi
 quietly .venv/bin/python -E -m pip install --quiet --disable-pip-version-check uv
 packages requirements.lock
 site=$(.venv/bin/python -E -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-echo ../../../.. > "$site/pipeline.pth" # this folder; by name, Python could not read it in every language
+echo ../../../.. > "$site/pipeline.pth" # the checkout, relative: Python cannot read every full path in every language
 ln -sfn "$root/conf" "$site/pyspark/conf"
-# Spark forgets quotes around the path of spark-env.sh, and would not find it below a folder with a blank in its name.
+# Spark does not quote the path of spark-env.sh, so it would not find the file below a folder with a blank in its name.
 sed -i 's|^\( *\)\. ${SPARK_ENV_SH}$|\1. "${SPARK_ENV_SH}"|' "$site/pyspark/bin/load-spark-env.sh"
 for tool in spark-submit spark-sql; do ln -sf "$root/tools/spark-tool.sh" ".venv/bin/$tool"; done
 echo "setup: fetching the jars …"
 quietly .venv/bin/python -E -X utf8 tools/jars.py
-echo "setup: making an archive of Java's classes, for faster starts (one or two minutes) …"
+echo "setup: creating an archive of Java's classes, for faster starts (one or two minutes) …"
 .venv/bin/python -E -X utf8 tools/make_class_archive.py >>"$log" 2>&1 ||
-  echo "setup: the archive could not be made (see $log); everything works without it, and starts slower."
-echo "$root" > .venv/.ready # make sets up again where the checkout has moved
+  echo "setup: the archive could not be created (see $log); everything works without it, but starts more slowly."
+echo "$root" > .venv/.ready # make runs the set-up again where the checkout has moved
 echo "setup: done."

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# spark-submit and spark-sql of this environment (the set-up links both to this file): always the Spark of its own packages,
-# whatever SPARK_HOME, SPARK_CONF_DIR, PYSPARK_PYTHON or PYTHONPATH name. The rest is decided in spark-env.sh.
-unset CDPATH SPARK_ENV_LOADED # the second is left by a spark-submit that has started this one
+# spark-submit and spark-sql of this environment; the set-up links both to this file. They always run the Spark of the
+# environment's own packages, even where SPARK_HOME, SPARK_CONF_DIR, PYSPARK_PYTHON or PYTHONPATH name another one.
+# spark-env.sh sets everything else.
+unset CDPATH SPARK_ENV_LOADED # a spark-submit that starts this one leaves the second variable set
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")"/../lib/python3.*/site-packages/pyspark && pwd) || exit 1
 conf=${PIPELINE_SPARK_CONF:-$home/conf}
 unused=

@@ -1,4 +1,4 @@
--- Pairs of items that the same users bought; lift above 1: more often together than by chance.
+-- Pairs of items that the same users bought; a lift above 1 means more often together than by chance.
 WITH bought AS (SELECT DISTINCT user_id, item_id FROM daily_interactions WHERE purchase_count > 0),
 buyers AS (SELECT item_id, count(*) AS users FROM bought GROUP BY item_id),
 pairs AS (

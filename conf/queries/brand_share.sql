@@ -1,4 +1,4 @@
--- The twenty brands with the most money spent on them, and their share of all of it.
+-- The twenty brands with the most money spent on them, and their share of all money spent.
 SELECT
   coalesce(brand, '(none)') AS brand,
   count(*) AS purchases,

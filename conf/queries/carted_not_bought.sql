@@ -1,4 +1,4 @@
--- Users with the most money left in carts: items that they put there and never bought, at the latest price in the cart.
+-- Users with the most money left in carts: items that they carted and never bought, at the latest price in the cart.
 WITH pairs AS (
   SELECT
     user_id,

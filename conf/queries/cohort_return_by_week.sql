@@ -1,4 +1,4 @@
--- Users by the week (Monday, UTC) of their first event, and how many of them came back so many weeks later.
+-- Users by the week (Monday, UTC) of their first event, and how many of them returned after each number of weeks.
 WITH weeks AS (
   SELECT DISTINCT user_id, date(date_trunc('week', event_date)) AS week FROM daily_interactions
 ),

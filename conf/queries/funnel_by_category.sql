@@ -1,4 +1,4 @@
--- Of the users who viewed something in a main category: how many carted, how many bought there.
+-- Users who viewed something in a main category, and how many of them carted and bought something there.
 WITH of_user AS (
   SELECT
     coalesce(split_part(category_code, '.', 1), '(none)') AS category,

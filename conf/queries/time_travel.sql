@@ -1,4 +1,4 @@
--- Rows of user_events by type, now and as version 1 had them; take another version from table_history.
+-- Rows of user_events by type, now and in version 1; table_history lists other versions.
 SELECT coalesce(now.event_type, then.event_type) AS event_type, then.rows AS rows_of_version_1, now.rows AS rows_now
 FROM (SELECT event_type, count(*) AS rows FROM user_events GROUP BY 1) AS now
 FULL JOIN (

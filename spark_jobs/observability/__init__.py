@@ -1,1 +1,1 @@
-"""What people, schedulers and Prometheus see of a run, without a password."""
+"""What a run shows to people, schedulers and Prometheus, without passwords."""

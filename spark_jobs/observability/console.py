@@ -1,4 +1,4 @@
-"""What a person sees while the pipeline runs: one line a step, moving while it works; notes and errors between."""
+"""The console output while the pipeline runs: one line per step, updated as it works, with notes and errors between."""
 
 import sys
 import threading
@@ -16,7 +16,7 @@ FILE_WIDTH = 120
 
 
 class Console:
-    """Lines on stdout, errors on stderr. Without a terminal only finished steps are printed."""
+    """Prints steps and notes on stdout, errors on stderr. Without a terminal, it prints only steps that have ended."""
 
     def __init__(self) -> None:
         self.out = rich.console.Console(highlight=False, soft_wrap=True)
@@ -24,16 +24,16 @@ class Console:
             self.out.width = FILE_WIDTH
 
     def say(self, line: str) -> None:
-        """A note between steps."""
+        """Print a note between steps."""
         self.out.print(f"  {line}", markup=False)
 
     def error(self, line: str) -> None:
-        """A sentence on stderr."""
+        """Print a sentence on stderr."""
         sys.stderr.write(line + "\n")
 
     @contextmanager
     def step(self, name: str, spark: SparkSession | None = None) -> Iterator[None]:
-        """Shows a step while it runs, with Spark's finished tasks, and its seconds when it has ended."""
+        """Show a step and Spark's finished tasks while it runs, and print its duration in seconds when it has ended."""
         begun = time.monotonic()
         done = threading.Event()
         with self.out.status(name) as status:
@@ -51,7 +51,7 @@ def _watch(status: Status, name: str, spark: SparkSession | None, begun: float, 
     while not done.wait(REFRESH_SECONDS):
         text = f"{name}  {time.monotonic() - begun:.0f} s"
         if spark is not None:
-            with suppress(Py4JError, OSError):  # a JVM that has ended: whoever works with it reports that
+            with suppress(Py4JError, OSError):  # the JVM has ended; the step reports that
                 text += _tasks(spark)
         status.update(text)
 

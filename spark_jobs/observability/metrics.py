@@ -1,4 +1,4 @@
-"""What each job counted last, as a file that Prometheus collects (node_exporter's textfile collector)."""
+"""The latest counts of each job, in a file that Prometheus collects (node_exporter's textfile collector)."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,12 +18,14 @@ COUNTED = "pipeline_job_counted"
 FAILURES = "pipeline_job_failures_in_a_row"
 FAILED_SECONDS = "pipeline_job_failed_seconds"
 FAILED = "pipeline_job_failed_timestamp_seconds"
-LATEST = "latest_hour"  # of a summary: the start of an hour, here as seconds since 1970
+LATEST = "latest_hour"  # a key of summaries: the start of an hour; as a metric, in seconds since 1970
 
 
 def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float) -> None:
-    """Writes `<folder>/<job>.prom` in one move: how long the job took, when it ended, and each number of its summary
-    (label `count`; of a count by kind, as `count` and `kind`)."""
+    """Write `<folder>/<job>.prom` atomically: the job's duration, when it ended, and each number of its summary.
+
+    The label `count` is the name of the number; `kind` is the kind in a count by kind, else empty.
+    """
     registry = CollectorRegistry()
     Gauge(SECONDS, "How long the job's latest run took, seconds.", ["job"], registry=registry).labels(job).set(seconds)
     finished = Gauge(FINISHED, "When that run ended, seconds since 1970.", ["job"], registry=registry)
@@ -37,8 +39,11 @@ def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float) ->
 
 
 def record_failure(folder: str, job: str, outcome: Outcome, seconds: float) -> None:
-    """Writes `<folder>/<job>-failure.prom`: how the job's latest run ended, when, after how long, and how many runs in
-    a row have failed; to find an hour missing is no failure. The metrics of the last success stay as they are."""
+    """Write `<folder>/<job>-failure.prom`: the outcome of the latest run, its duration, when it ended, and how many
+    runs in a row have failed.
+
+    A run that reports a missing hour does not count as failed. The metrics of the last success do not change.
+    """
     registry, labels = CollectorRegistry(), ["job", "outcome"]
     took = Gauge(FAILED_SECONDS, "How long the latest failed run took, seconds.", labels, registry=registry)
     took.labels(job, outcome).set(seconds)
@@ -54,7 +59,7 @@ def record_failure(folder: str, job: str, outcome: Outcome, seconds: float) -> N
 
 
 def end_failures(folder: str, job: str) -> None:
-    """Removes the file of a job's failures once a run has ended well, so that their count begins again."""
+    """Remove the file of a job's failures after a successful run, so that their count starts again."""
     with _never_in_the_way(folder):
         _of_failures(folder, job).unlink(missing_ok=True)
 
@@ -65,7 +70,7 @@ def _of_failures(folder: str, job: str) -> Path:
 
 @contextmanager
 def _never_in_the_way(folder: str) -> Iterator[None]:
-    """What is committed is committed: a metric that cannot be written is one line on stderr."""
+    """Where a metric cannot be written, print one line on stderr. The job does not fail: its work is committed."""
     try:
         yield
     except (OSError, ValueError) as error:
@@ -73,7 +78,7 @@ def _never_in_the_way(folder: str) -> Iterator[None]:
 
 
 def _samples(path: Path) -> Iterator[tuple[str, str, float]]:
-    """Name, job and value of each sample in a file."""
+    """Yield the name, job and value of each sample in a file."""
     for family in text_string_to_metric_families(path.read_text(encoding="utf-8")):
         for sample in family.samples:
             yield sample.name, sample.labels["job"], sample.value
@@ -89,7 +94,7 @@ def _numbers(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
 
 
 def seconds(folder: str) -> dict[str, float]:
-    """How long the latest run of each job took, in the order in which they ended."""
+    """Return the seconds that the latest run of each job took, in the order in which the runs ended."""
     took: dict[str, float] = {}
     ended: dict[str, float] = {}
     for path in Path(folder).glob("*.prom"):

@@ -1,9 +1,9 @@
-"""What became of a job, for the scheduler that submitted it: a file of JSON, where PIPELINE_SUMMARY names one.
+"""The outcome of a job, for the scheduler that submitted it: a JSON file, if PIPELINE_SUMMARY names one.
 
-A job that dies writes none. Airflow's operator (dags/pipeline_job.py) turns outcomes into the states of tasks.
+A job that is killed writes no file. Airflow's operator (dags/pipeline_job.py) turns outcomes into task states.
 """
 
-from __future__ import annotations  # an older Python shall get as far as to be refused
+from __future__ import annotations  # so that an older Python reaches the check that refuses it
 
 import json
 import os
@@ -15,7 +15,7 @@ from typing import Any
 
 
 class Outcome(str, Enum):  # noqa: UP042 - StrEnum needs Python 3.11
-    """How a job ended. Missing and stopped hours or days are named in the summary, and the rest of the work is done."""
+    """How a job ended. The summary names the hours or days that are missing or stopped; all other work is done."""
 
     DONE = "done"
     MISSING = "missing"
@@ -26,7 +26,7 @@ class Outcome(str, Enum):  # noqa: UP042 - StrEnum needs Python 3.11
 
 
 def write(summary: Mapping[str, Any], outcome: Outcome = Outcome.DONE, exit_code: int = 0) -> None:
-    """Write the outcome with what the job did: its counts, or the sentence that says what is wrong."""
+    """Write the outcome together with the summary of the job: its counts, or the sentence that describes the error."""
     path = os.environ.get("PIPELINE_SUMMARY")
     if not path:
         return
@@ -34,6 +34,6 @@ def write(summary: Mapping[str, Any], outcome: Outcome = Outcome.DONE, exit_code
     written = Path(f"{path}.new")
     try:
         written.write_text(json.dumps(whole, default=str, ensure_ascii=False), encoding="utf-8")
-        written.replace(path)  # whole or not at all
-    except OSError as error:  # what was done is done, and what is wrong was said
+        written.replace(path)  # atomic
+    except OSError as error:  # not a failure: the work is done, or its error is already reported
         sys.stderr.write(f"note: the outcome could not be written to {path} ({error.strerror}).\n")

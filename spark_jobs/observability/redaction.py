@@ -1,12 +1,12 @@
-"""Passwords stay hidden: text that may quote an address of a database is redacted before anybody reads it."""
+"""Redaction of passwords, for all text that may quote the address of a database before it is shown or logged."""
 
 import os
 import re
 from urllib.parse import quote, unquote
 
 HIDDEN = "***"
-SHORT = 4  # a shorter password is also a part of ordinary words: it is hidden where it is a word of its own
-# What looks like an address, whether it is known or not. A password may hold any character, so the last @ counts.
+SHORT = 4  # a shorter password also occurs inside ordinary words, so it is hidden only where it is a whole word
+# Text that looks like an address, known or not. A password may contain an @, so the last @ ends it.
 URL = re.compile(r"\b(postgres\w*(?:\+\w+)?://)[^\n]*@|\b([a-z][\w+.-]*://)[^\s/]*@", re.IGNORECASE)
 VALUE = r"""'(?:\\.|[^'\\])*'|"[^"\n]*"|(?:\\.|[^\s\\])+"""
 PAIR = re.compile(rf"""\b((?:PG|ssl)?password)(["']?\s*[=:]\s*)({VALUE})""", re.IGNORECASE)
@@ -16,18 +16,22 @@ _found: set[str] = set()
 
 
 def hide(address: str) -> None:
-    """Remember an address: from here on `redacted` hides its passwords wherever they are quoted."""
+    """Remember an address, so that `redact` hides its passwords wherever a text quotes them."""
     _addresses.add(address)
 
 
 def hide_password(password: str) -> None:
-    """Remember a password by itself: an address may spell it in ways that only its own reader knows."""
+    """Remember a password separately, because an address may encode it in a way that only libpq's parser knows."""
     if password:
         _found.add(password)
 
 
 def redact(text: str) -> str:
-    """The text without the passwords of DATABASE_URL, PGPASSWORD, hidden addresses, and what looks like an address."""
+    """Return the text without passwords.
+
+    It hides the passwords of DATABASE_URL, of PGPASSWORD, of remembered addresses, and of anything that looks like an
+    address.
+    """
     addresses = {*_addresses, os.environ.get("DATABASE_URL", "").strip()}
     passwords = {os.environ.get("PGPASSWORD", "")}.union(_found, *map(_passwords, addresses))
     secrets = addresses.union(*map(_spellings, passwords)) - {""}
@@ -39,7 +43,7 @@ def redact(text: str) -> str:
 
 
 def _passwords(address: str) -> set[str]:
-    """What may be a password in an address, also in one that cannot be read."""
+    """Return the texts in an address that may be its password, even where the address cannot be parsed."""
     given = {found[2] for found in PAIR.findall(address)}
     if "://" not in address:
         return given
@@ -52,7 +56,7 @@ def _passwords(address: str) -> set[str]:
 
 
 def _spellings(password: str) -> set[str]:
-    """A password as an address, a driver and Python may write it."""
+    """Return the forms in which an address, a driver or Python may write a password."""
     bare = password[1:-1] if password[:1] == password[-1:] == "'" else password
     meant = {password, bare, unquote(bare), re.sub(r"\\(.)", r"\1", bare)}
     spelled = {quote(each, safe="") for each in meant}

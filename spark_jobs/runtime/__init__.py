@@ -1,1 +1,1 @@
-"""The process that Spark runs in: Java, memory, variables, the classes' archive."""
+"""The process that Spark runs in: Java, memory, environment variables, the archive of Java's classes."""

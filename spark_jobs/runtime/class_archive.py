@@ -1,7 +1,7 @@
-"""Start Java with an archive of the classes that a run loads, so that no start reads and verifies them again.
+"""An archive of the classes that a run loads, so that Java does not read and verify them again at each start.
 
-Set-up makes the archive by a small run (tools/make_class_archive.py). Java compares it with its own build and with the
-jars, and ignores one that does not fit. Needs nothing beyond Python's standard library.
+The set-up creates the archive with a small run (tools/make_class_archive.py). Java compares it with its own build and
+with the jars, and ignores an archive that does not fit. The module needs only Python's standard library.
 """
 
 import hashlib
@@ -10,31 +10,32 @@ from pathlib import Path
 
 from spark_jobs.runtime import preflight
 
-FIRST_WITH_CACHE = 25  # from here on Java's archive keeps methods' profiles too, and its options have other names
-# Options of the user that decide the class path or the archive.
+FIRST_WITH_CACHE = 25  # from this version, Java's archive also contains profiles of methods, and has other options
+# Options with which a user sets the class path or the archive.
 OWN = ("-cp", "-classpath", "--class-path", "-Xshare", "-XX:SharedArchiveFile", "-XX:ArchiveClasses", "-XX:AOT")
-FOLDERS = ("SPARK_CONF_DIR", "HADOOP_CONF_DIR", "YARN_CONF_DIR")  # which Spark has in its class path
+FOLDERS = ("SPARK_CONF_DIR", "HADOOP_CONF_DIR", "YARN_CONF_DIR")  # Spark adds these to its class path
 OWN_CLASS_PATH = ("--driver-class-path", "spark.driver.extraClassPath")
 
 
 def find_archive(spark: Path, environment: Mapping[str, str]) -> Path | None:
-    """Where the archive for this Java is, or is to be; None where Java does not say which build it is."""
+    """Return the path of the archive for this Java, which may not exist; None where Java does not report its build."""
     release = preflight.java_release(environment)
     build = hashlib.sha256(release.encode()).hexdigest()[:12]
     return spark / f"classes-{build}.archive" if release else None
 
 
 def options_to_make(archive: Path, spark: Path, environment: Mapping[str, str]) -> list[str]:
-    """Java's options that make the archive when the JVM ends. Its class path may hold jars only."""
+    """Return Java's options that write the archive when the JVM ends. The class path may contain only jars."""
     kind = "AOTCacheOutput" if _has_cache(environment) else "ArchiveClassesAtExit"
     return ["-cp", f"{spark}/jars/*", f"-XX:{kind}={archive}"]
 
 
 def options_to_use(environment: Mapping[str, str], arguments: Sequence[str], defaults: str) -> list[str]:
-    """Java's options that use the archive; none where there is none, or where the user chose another class path.
+    """Return Java's options that use the archive.
 
-    `arguments` are those of spark-submit, `defaults` the text of the configuration. The class path is Spark's with the
-    folders behind the jars: Java takes the archive where the path begins with the one that it was made with.
+    The list is empty where there is no archive, or where the user set a class path or an archive. `arguments` are
+    those of spark-submit, `defaults` is the text of spark-defaults.conf. The class path is Spark's, with the folders
+    after the jars: Java accepts the archive only where its class path begins with the one used to create the archive.
     """
     spark = Path(environment.get("SPARK_HOME") or "none")
     archive = find_archive(spark, environment)
@@ -49,7 +50,7 @@ def options_to_use(environment: Mapping[str, str], arguments: Sequence[str], def
 
 
 def quote(options: Sequence[str]) -> str:
-    """Options as SPARK_SUBMIT_OPTS takes them."""
+    """Return the options in the syntax of SPARK_SUBMIT_OPTS."""
     return " ".join('"' + option.replace("\\", "\\\\").replace('"', '\\"') + '"' for option in options)
 
 

@@ -1,7 +1,8 @@
-"""Which of Java's compilers a job needs.
+"""The choice of Java's compilers for a job: only the first one, or both.
 
-The second one makes faster code of what is called often. An hour of events ends before that pays: with
-`SPARK_SUBMIT_OPTS=-XX:TieredStopAtLevel=4`, which keeps it, `make bench WHAT=hour` shows more seconds.
+The second compiler produces faster code for methods that are called often. A job over one hour of events ends before
+this pays off: with `SPARK_SUBMIT_OPTS=-XX:TieredStopAtLevel=4`, which keeps both compilers, `make bench WHAT=hour`
+shows more seconds.
 """
 
 import argparse
@@ -14,18 +15,18 @@ from spark_jobs.errors import SettingsError
 from spark_jobs.windows import HOUR
 
 HOURLY = ("extract_events.py", "validate_data_quality.py", "load_to_database.py")
-ANY_TIME = datetime.max  # in place of the present, which only chooses the hour where no start is given
+ANY_TIME = datetime.max  # used as the current time, which only matters where no --start is given
 FIRST_ONLY = "-XX:TieredStopAtLevel=1"
 
 
 def java_options(arguments: Sequence[str]) -> list[str]:
-    """Java's options for a spark-submit with these arguments: the first compiler alone where it takes one hour."""
+    """Return Java's options for these arguments of spark-submit: only the first compiler for a job over one hour."""
     place = next((place for place, text in enumerate(arguments) if Path(text).name in HOURLY), None)
     return [FIRST_ONLY] if place is not None and _is_one_hour(arguments[place + 1 :]) else []
 
 
 def _is_one_hour(arguments: Sequence[str]) -> bool:
-    """Whether a job's own arguments name one hour; the job itself says what is wrong with them."""
+    """Return whether a job's own arguments name one hour. The job itself reports invalid arguments."""
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     parser.add_argument("--start")
     parser.add_argument("--end")

@@ -1,7 +1,7 @@
-"""Decide the environment of every process that starts Spark, whatever other software has put there.
+"""The environment variables of every process that starts Spark, independent of what other software has set.
 
-Every command of the project calls `prepare()` before it starts Spark. A bare `spark-submit` starts its JVM first, so
-conf/spark-env.sh runs this module and takes over what it prints. Needs nothing beyond Python's standard library.
+Every command of the project calls `prepare()` before it starts Spark. A bare `spark-submit` starts its JVM first.
+Therefore conf/spark-env.sh runs this module and evaluates its output. The module needs only Python's standard library.
 """
 
 import os
@@ -19,9 +19,9 @@ from spark_jobs.errors import SettingsError
 from spark_jobs.observability import outcome
 from spark_jobs.runtime import class_archive, compilation, machine, preflight
 
-# What a run means must not depend on the language, the encoding or the time zone of a machine.
+# The result of a run must not depend on the language, the encoding or the time zone of a machine.
 PINNED = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "TZ": "UTC"}
-# Read by PySpark or Spark, and meant for another Spark or another Python: removed, and named once.
+# PySpark or Spark reads these, but they are meant for another Spark or Python. They are removed and named in one note.
 FOREIGN = (
     "PYSPARK_DRIVER_PYTHON_OPTS",
     "PYTHONHOME",
@@ -33,29 +33,29 @@ FOREIGN = (
     "SPARK_REMOTE",
     "SPARK_TESTING",
 )
-REMOVED = ("LANGUAGE", "PYTHONIOENCODING", "PYTHONWARNINGS", "SPARK_ENV_LOADED")  # without a word
+REMOVED = ("LANGUAGE", "PYTHONIOENCODING", "PYTHONWARNINGS", "SPARK_ENV_LOADED")  # removed without a note
 JAVA_OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "SPARK_SUBMIT_OPTS")
 JAVA_TOKEN = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
-# Options of Java that the pipeline decides; everything else (agents, certificates, proxies) is handed on.
+# Java options that the pipeline sets itself. All other options (agents, certificates, proxies) are passed on.
 JAVA_LANGUAGE = re.compile(
     r"-D(user\.(language|country|variant|script|region|extensions|timezone)(\.\w+)?|(\w+\.)*encoding)="
 )
 JAVA_MEMORY = re.compile(r"-Xm[nsx]|-XX:[+-]Use\w+GC$|-XX:(Max|Initial)(HeapSize|RAMPercentage)=|-Djava\.io\.tmpdir=")
 LOOPBACK = "127.0.0.1"
-# Without a cluster a path without a scheme is a local file, whatever file system HADOOP_CONF_DIR makes the default one.
+# Without a cluster, a path without a scheme is a local file, even where HADOOP_CONF_DIR sets another default.
 LOCAL_FILES = {"spark.hadoop.fs.defaultFS": "file:///"}
 
 
 @dataclass
 class Decision:
-    """Variables to set (None: to remove), and those of other software that are not used as they are."""
+    """The variables to set (None: to remove), and the names of other software's variables that are not used as set."""
 
     variables: dict[str, str | None] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
 
 
 def say_unused(names: Sequence[str]) -> None:
-    """One line that names the variables without their values, which may be secret; nothing where there are none."""
+    """Print a note on stderr that names these variables, if any. It omits the values, which may be secret."""
     if names:
         sys.stderr.write(
             f"note: set for other software, and not used here: {', '.join(sorted(names))} (conf/README.md).\n"
@@ -63,10 +63,10 @@ def say_unused(names: Sequence[str]) -> None:
 
 
 def decide(environment: Mapping[str, str], root: Path, python: str, spark_home: str | None = None) -> Decision:
-    """What to change in `environment` so that Spark starts as this project needs it.
+    """Return the changes to `environment` with which Spark starts as this project needs it.
 
     `python` is the interpreter of the project. `spark_home` is the folder of its Spark; None under a spark-submit,
-    which has chosen one already. To decide again changes nothing.
+    which has already chosen one. A second call, after the changes, changes nothing.
     """
     made = Decision()
     variables = made.variables
@@ -84,32 +84,32 @@ def decide(environment: Mapping[str, str], root: Path, python: str, spark_home: 
             _replace("PYSPARK_PYTHON", python, environment, made)
     _replace("PYSPARK_DRIVER_PYTHON", python, environment, made)
     defaults = {
-        "PYSPARK_PYTHON": python,  # of a cluster's executors; in local mode session.py replaces it
+        "PYSPARK_PYTHON": python,  # for a cluster's executors; in local mode session.py replaces it
         "PIPELINE_LOGS": str(logs(environment, root)),
         "SPARK_DRIVER_MEMORY": f"{_heap(environment)}m",
     }
-    if not _resolves(socket.gethostname()):  # Spark looks up the machine's own name; in local mode nothing needs it
+    if not _resolves(socket.gethostname()):  # Spark resolves the machine's own name; local mode does not need it
         defaults["SPARK_LOCAL_IP"] = LOOPBACK
     variables |= {name: value for name, value in defaults.items() if not environment.get(name)}
     return made
 
 
 def logs(environment: Mapping[str, str], root: Path) -> Path:
-    """The folder of the logs: PIPELINE_LOGS, else the one that the settings name, as far as they can be read."""
+    """Return the folder of the logs: PIPELINE_LOGS, else the one in the settings, else data/logs."""
     if named := environment.get("PIPELINE_LOGS"):
         return Path(named)
-    import tomllib  # late: an older Python shall get as far as to be refused
+    import tomllib  # late, so that an older Python reaches the check that refuses it
 
     file = Path(environment.get("PIPELINE_SETTINGS") or root / "conf" / "settings.toml")
     try:
         found = Path(tomllib.loads(file.expanduser().read_text(encoding="utf-8"))["paths"]["logs"])
         return root / found.expanduser()
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # whoever reads the settings says what is wrong
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # load() of the settings reports it
         return root / "data" / "logs"
 
 
 def _replace(name: str, value: str, environment: Mapping[str, str], made: Decision) -> None:
-    """Set a variable to the project's own value; another value is one of other software."""
+    """Set a variable to the project's own value, and record its name as unused where it had another value."""
     found = environment.get(name)
     made.variables[name] = value
     if found and found != value:
@@ -117,12 +117,12 @@ def _replace(name: str, value: str, environment: Mapping[str, str], made: Decisi
 
 
 def _submit_arguments(root: Path) -> str:
-    """How PySpark starts its JVM: with the project's defaults, wherever the configuration folder is."""
+    """Return PySpark's arguments for the JVM: the project's defaults, independent of the configuration folder."""
     return f"--properties-file {shlex.quote(str(root / 'conf' / 'spark-defaults.conf'))} pyspark-shell"
 
 
 def _java_options(name: str, environment: Mapping[str, str], made: Decision) -> None:
-    """Take out of a variable what the pipeline decides itself. Language and encoding go without a word."""
+    """Remove the options that the pipeline sets itself from a variable. Language and encoding cause no note."""
     tokens = JAVA_TOKEN.findall(environment.get(name, ""))
     plain = [re.sub("""['"]""", "", token) for token in tokens]
     kept = [
@@ -149,7 +149,7 @@ def _resolves(host: str) -> bool:
 
 
 def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Change the environment of this process as `decide` says, and say what of it is not used."""
+    """Apply the result of `decide` to the environment of this process, and print which variables are not used."""
     from spark_jobs.settings import ROOT
 
     decision = decide(environment, ROOT, sys.executable, str(own_spark()))
@@ -162,13 +162,13 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def is_local(root: Path) -> bool:
-    """Whether conf/spark-defaults.conf has Spark run on this machine, without a cluster."""
+    """Return whether conf/spark-defaults.conf runs Spark on this machine, without a cluster."""
     found = re.findall(r"^\s*spark\.master[\s=:]+(\S+)", _defaults(root), re.MULTILINE)
     return not found or found[-1].startswith("local")
 
 
 def has_default(root: Path, prefix: str) -> bool:
-    """Whether conf/spark-defaults.conf sets an option whose name begins like this."""
+    """Return whether conf/spark-defaults.conf sets an option whose name begins with `prefix`."""
     return re.search(rf"^\s*{re.escape(prefix)}", _defaults(root), re.MULTILINE) is not None
 
 
@@ -178,15 +178,15 @@ def _defaults(root: Path) -> str:
 
 
 def own_spark() -> Path:
-    """The folder of the Spark that is installed with this Python, whatever PYTHONPATH holds."""
+    """Return the folder of the Spark that is installed with this Python, independent of PYTHONPATH."""
     installed = Path(sysconfig.get_path("purelib")) / "pyspark"
     return installed if installed.exists() else Path(find_spec("pyspark").origin).parent
 
 
 def main() -> int:
-    """Print the changes as commands of a shell, for conf/spark-env.sh.
+    """Print the changes as shell commands, for conf/spark-env.sh.
 
-    `ROOT PYTHON` are the arguments, then those of the spark-submit that starts a JVM.
+    The arguments are `ROOT PYTHON`, followed by the arguments of the spark-submit that starts a JVM.
     """
     root, python, *arguments = sys.argv[1:]
     try:
@@ -204,7 +204,7 @@ def main() -> int:
 
 
 def _add_java_options(decision: Decision, root: Path, arguments: Sequence[str]) -> None:
-    """What this start of Java needs: the archive of classes, and the compilers. Options of the user come after them."""
+    """Add Java's options for the archive of classes and the compilers, in front of the user's own options."""
     decided = {name: value for name, value in (os.environ | decision.variables).items() if value}
     options = class_archive.options_to_use(decided, arguments, _defaults(root))
     options += compilation.java_options(arguments)

@@ -1,6 +1,9 @@
-"""What no process can change about its own start: checked first, and refused in one sentence."""
+"""Checks of what a process cannot change after its start: the user, Python, Java and Spark.
 
-from __future__ import annotations  # an older Python shall get as far as to be refused
+They run first. Each failure is reported in one sentence.
+"""
+
+from __future__ import annotations  # so that an older Python reaches the check that refuses it
 
 import os
 import pwd
@@ -19,7 +22,7 @@ BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"  # set where spark-submit has started t
 
 
 def check(environment: Mapping[str, str] = os.environ) -> None:
-    """Raise SettingsError, which names the variable or the user, where Spark could not work in this process."""
+    """Raise SettingsError where Spark cannot work in this process. The text names the variable or the user."""
     _user(os.getuid())
     _python(sys.version_info[:2])
     _java(environment)
@@ -28,7 +31,7 @@ def check(environment: Mapping[str, str] = os.environ) -> None:
 
 
 def check_or_exit() -> None:
-    """The same for a process that can do nothing else yet: one sentence on stderr, and the exit code."""
+    """Run `check` in a process that can do nothing else yet: where it fails, print its sentence on stderr and exit."""
     try:
         check()
     except SettingsError as error:
@@ -51,51 +54,54 @@ def _python(found: tuple[int, ...]) -> None:
     if found not in PYTHONS:
         known = ", ".join(f"{major}.{minor}" for major, minor in PYTHONS)
         raise SettingsError(
-            f"this is Python {'.'.join(map(str, found))} ({sys.executable}), and the pipeline runs on {known}; use "
-            "the environment that make setup makes."
+            f"this is Python {'.'.join(map(str, found))} ({sys.executable}), but the pipeline runs on {known}; use "
+            "the environment that make setup creates."
         )
 
 
 def _java(environment: Mapping[str, str]) -> None:
-    """Look at Java's own `release` file: to start Java takes longer."""
+    """Check the version in Java's own `release` file, because starting Java takes longer."""
     home = environment.get("JAVA_HOME")
     named = f"JAVA_HOME={home}" if home else "java on PATH"
     if _java_program(environment) is None:
-        what = f"{named} has no program bin/java" if home else "no program java is on PATH"
-        raise SettingsError(f"{what}; install Java 17 or later, and name its folder in JAVA_HOME.")
+        what = f"{named} has no program bin/java" if home else "there is no program java on PATH"
+        raise SettingsError(f"{what}; install Java 17 or later, and set JAVA_HOME to its folder.")
     found = java_version(java_release(environment))
     if found is not None and found < LEAST_JAVA:
         raise SettingsError(
-            f"{named} is Java {found}, and Spark needs Java {LEAST_JAVA} or later; name a newer one in JAVA_HOME."
+            f"{named} is Java {found}, but Spark needs Java {LEAST_JAVA} or later; set JAVA_HOME to a newer one."
         )
 
 
 def _java_program(environment: Mapping[str, str]) -> str | None:
-    """The Java that Spark's scripts start; None where there is none."""
+    """Return the path of the Java program that Spark's scripts start; None where there is none."""
     home = environment.get("JAVA_HOME")
     return shutil.which(f"{home}/bin/java" if home else "java", path=environment.get("PATH"))
 
 
 def java_release(environment: Mapping[str, str]) -> str:
-    """The file `release` of the Java that Spark's scripts start: which build it is. Empty where there is none."""
+    """Return the text of the file `release` of the Java that Spark's scripts start; empty where there is no such file.
+
+    The text identifies the build of Java.
+    """
     program = _java_program(environment)
     if program is None:
         return ""
     release = Path(program).resolve().parent.parent / "release"
-    if not release.exists():  # Java 8: in jre/bin below the folder with the file
+    if not release.exists():  # Java 8: the program is in jre/bin below the folder with the file
         release = release.parent.parent / "release"
     return release.read_text(encoding="utf-8", errors="replace") if release.exists() else ""
 
 
 def java_version(release: str) -> int | None:
-    """The main version of a Java, of which this is the file `release`; None where it does not say."""
+    """Return the major version of Java from the text of its file `release`; None where the text has no version."""
     found = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', release, re.MULTILINE)
     return int(found[1]) if found else None
 
 
 def _spark(environment: Mapping[str, str]) -> None:
-    """The Spark that has started this Python must be of the version that is installed here."""
-    from importlib.metadata import PackageNotFoundError, version  # late: it takes long to import
+    """Raise SettingsError where this Python was started by a Spark of another version than the installed one."""
+    from importlib.metadata import PackageNotFoundError, version  # late, because the import is slow
 
     home = environment.get("SPARK_HOME", "")
     try:
@@ -106,5 +112,5 @@ def _spark(environment: Mapping[str, str]) -> None:
     if jars and not any(name.endswith(f"-{wanted}.jar") for name in jars):
         raise SettingsError(
             f"SPARK_HOME={home} is another Spark ({jars[0].removesuffix('.jar')}), and the pipeline needs {wanted}; "
-            "call the spark-submit of .venv/bin."
+            "use the spark-submit of .venv/bin."
         )

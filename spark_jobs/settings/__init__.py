@@ -1,4 +1,4 @@
-"""The settings of `conf/settings.toml`, typed and checked. A wrong key or value is an error that names it."""
+"""The settings of `conf/settings.toml`, typed and validated. An error names the invalid key or value."""
 
 import dataclasses
 import os
@@ -11,14 +11,15 @@ from spark_jobs.errors import SettingsError
 from spark_jobs.settings.types import Paths, Privacy
 from spark_jobs.settings.types import Settings as Settings
 
-ROOT = Path(os.environ.get("PIPELINE_HOME") or Path(__file__).resolve().parents[2])  # this file may lie in an archive
+ROOT = Path(os.environ.get("PIPELINE_HOME") or Path(__file__).resolve().parents[2])  # this file may be in an archive
 DEFAULT_RAW = "data/raw"
 
 
 def load(overrides: list[str] = (), file: Path | None = None) -> Settings:
-    """Reads `file` (default: PIPELINE_SETTINGS, else conf/settings.toml), then applies `section.key=value` overrides.
+    """Read `file` (default: PIPELINE_SETTINGS, else conf/settings.toml), and apply overrides: `section.key=value`.
 
-    Values of overrides are written as in TOML; plain text may go without quotes. Raises SettingsError.
+    The value of an override is in TOML syntax; plain text needs no quotes. Raises SettingsError where a key is unknown
+    or missing, or a value is invalid.
     """
     named = os.environ.get("PIPELINE_SETTINGS")
     file = file or (Path(expand(named, "PIPELINE_SETTINGS")) if named else ROOT / "conf" / "settings.toml")
@@ -26,7 +27,7 @@ def load(overrides: list[str] = (), file: Path | None = None) -> Settings:
         tree = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{file}: the settings cannot be read ({error.strerror}).") from error
-    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
+    except ValueError as error:  # not TOML, not UTF-8, or a number with thousands of digits
         raise SettingsError(f"{file}: not valid TOML: {error}.") from error
     for override in overrides:
         _override(tree, override)
@@ -45,7 +46,7 @@ def _override(tree: dict[str, Any], override: str) -> None:
     for section in sections:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
-            raise SettingsError(f"--set {override}: {section} is no section of the settings.")
+            raise SettingsError(f"--set {override}: {section} is not a section of the settings.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except ValueError:
@@ -68,7 +69,7 @@ def _build(cls: type, tree: Any, where: str, file: str) -> Any:
     values = {name: _value(kind, tree[name], prefix + name, file) for name, kind in fields.items()}
     try:
         return cls(**values)
-    except ValueError as error:  # values that do not go together
+    except ValueError as error:  # values that contradict each other
         raise SettingsError(f"{file}: setting {error}.") from error
 
 
@@ -84,7 +85,7 @@ def _value(kind: Any, value: Any, name: str, file: str) -> Any:
 
 
 def _typed(kind: Any, value: Any, name: str, file: str) -> Any:
-    """The value, a list as a tuple. A whole number may take the place of a float; true and false are no numbers."""
+    """Return the value; a list becomes a tuple. An integer is accepted as a float; true and false are not numbers."""
     if get_origin(kind) is tuple:
         inner = get_args(kind)[0]
         if isinstance(value, list) and all(type(item) is inner for item in value):
@@ -100,11 +101,11 @@ def _shown(value: Any) -> str:
 
 
 def absolute(address: str, name: str, folder: Path = ROOT) -> str:
-    """An address in full: `~` expanded, and below `folder` where it is relative. `name` is what a person set."""
+    """Return the absolute address: `~` is expanded, a relative path starts at `folder`. Errors call it `name`."""
     expanded = expand(address, name)
     return expanded if is_remote(expanded) else str(folder / expanded)
 
 
 def is_default_raw(settings: Settings) -> bool:
-    """Whether the raw folder is the project's own. No sample is ever made in one that a user named."""
+    """Return whether the raw folder is the project's own. No sample is ever written to a folder that a user named."""
     return settings.paths.raw == str(ROOT / DEFAULT_RAW)

@@ -1,6 +1,6 @@
-"""Rules for a value of the settings. Each names what the value must be, or finds nothing wrong with it.
+"""Rules for the values of settings. A rule describes what the value must be, or accepts it.
 
-A rule is declared beside the type of its setting: `Annotated[float, Range(0, 1)]` in settings_types.py.
+A rule is declared with the type of its setting: `Annotated[float, Range(0, 1)]` in types.py.
 """
 
 from collections import Counter
@@ -11,17 +11,17 @@ from typing import Any, Protocol
 
 
 class Rule(Protocol):
-    """What a value must be, beyond its type."""
+    """A condition for a value, in addition to its type."""
 
     def broken_by(self, value: Any) -> str | None:
-        """Return what the value must be, in words that follow "must"; None where the value is right."""
+        """Return what the value must be, as text that continues "must"; None where the value is valid."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """A number from `least` to `most`, both included, with at most `decimals` decimals (None: any number of them).
+    """A number from `least` to `most`, both included, with at most `decimals` decimals (None: no limit).
 
-    Decimals are those of the shortest text of the number: 0.3 has one. Neither nan nor inf lies in any range.
+    Decimals are counted in the shortest text of the number: 0.3 has one. nan and inf are outside of every range.
     """
 
     least: float
@@ -29,7 +29,7 @@ class Range:
     decimals: int | None = None
 
     def broken_by(self, value: float) -> str | None:
-        """Return the allowed range where the number lies outside of it or has too many decimals."""
+        """Return the allowed range where the number is outside of it or has too many decimals."""
         if self.least <= value <= self.most and (self.decimals is None or _decimals(value) <= self.decimals):
             return None
         fine = "" if self.decimals is None else f", with at most {self.decimals} decimals"
@@ -43,41 +43,46 @@ class OneOf:
     words: Sequence[str]
 
     def broken_by(self, value: str) -> str | None:
-        """Return the words where the value is none of them."""
+        """Return the allowed words where the value is not one of them."""
         return None if value in self.words else f"be {' or '.join(self.words)}"
 
 
 @dataclass(frozen=True)
 class Names:
-    """A list of names, each once, without blanks around it; `known`: the only ones (None: any), `least`: how many."""
+    """A list of different names without surrounding blanks.
+
+    `known`: the allowed names (None: all). `least`: the minimum number of names.
+    """
 
     known: Sequence[str] | None = None
     least: int = 0
 
     def broken_by(self, value: Sequence[str]) -> str | None:
-        """Return the first thing that is wrong with the list."""
+        """Return the first rule that the list breaks."""
         if len(value) < self.least:
-            return f"hold at least {self.least} of {', '.join(self.known or ())}"
+            return f"contain at least {self.least} of {', '.join(self.known or ())}"
         if any(not name or name != name.strip() for name in value):
-            return "hold names without blanks around them, and no empty one"
+            return "contain only names that are not empty and have no surrounding blanks"
         if doubled := [name for name, count in Counter(value).items() if count > 1]:
-            return f"name {', '.join(doubled)} once"
+            return f"contain {', '.join(doubled)} only once"
         if self.known is not None and (unknown := sorted(set(value) - set(self.known))):
-            return f"hold {', '.join(self.known)} only: unknown event type {', '.join(unknown)}"
+            return f"contain only {', '.join(self.known)}: unknown event type {', '.join(unknown)}"
         return None
 
 
 @dataclass(frozen=True)
 class Address:
-    """A place for files. `local`: on this machine's disk only; `forbidden`: a character that Delta cannot read;
-    `optional`: it may be left empty."""
+    """The address of a folder or file.
+
+    `local`: only on this machine's disk. `forbidden`: a character that Delta cannot read. `optional`: may be empty.
+    """
 
     local: bool = True
     forbidden: str = "\0"
     optional: bool = False
 
     def broken_by(self, value: str) -> str | None:
-        """Return what is wrong with the address."""
+        """Return the rule that the address breaks."""
         if self.optional and not value:
             return None
         if not value.strip() or "\0" in value:
@@ -85,7 +90,7 @@ class Address:
         if self.local and "://" in value:
             return "be a folder of this machine"
         if self.forbidden in value:
-            return f"be another one, for Delta takes no address with a {self.forbidden}"
+            return f"be an address without a {self.forbidden} (Delta cannot read it)"
         return None
 
 
@@ -94,5 +99,5 @@ def _decimals(value: float) -> int:
 
 
 def _plain(number: float) -> str:
-    """A bound without an exponent: 0.000001, 1,000,000."""
+    """Return a bound as text without an exponent: 0.000001, 1,000,000."""
     return f"{Decimal(str(number)):,f}"

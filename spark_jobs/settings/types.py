@@ -1,4 +1,4 @@
-"""The sections of `conf/settings.toml`: the type of each key, and beside it the rule that its value must keep."""
+"""The sections of `conf/settings.toml`: the type of each key, with the rule for its value."""
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -13,12 +13,12 @@ Days = Annotated[int, Range(0, 36_500)]
 Weeks = Annotated[int, Range(0, 52)]  # 0: no hour is compared
 Folder = Annotated[str, Address()]
 Weight = Annotated[float, Range(0.000001, 1_000_000, decimals=6)]  # scores are summed in millionths
-PriceLimit = Annotated[float, Range(0.0001, HIGHEST_PRICE, decimals=4)]  # compared with a mean of four decimals
+PriceLimit = Annotated[float, Range(0.0001, HIGHEST_PRICE, decimals=4)]  # compared with a mean that has four decimals
 
 
 @dataclass(frozen=True)
 class Weights:
-    """An event's weight in the score, by type. Above 0, so that no event is lost."""
+    """The weight of each event type in the score. Weights are above 0, so that no event is lost."""
 
     view: Weight
     cart: Weight
@@ -31,7 +31,7 @@ EVENT_TYPES = tuple(field.name for field in fields(Weights))
 
 @dataclass(frozen=True)
 class Paths:
-    """Addresses, made absolute; `raw` and `warehouse` may lie in any file system that Hadoop and Arrow know."""
+    """Addresses; `load` makes them absolute. `raw` and `warehouse`: any file system that Hadoop and Arrow support."""
 
     raw: Annotated[str, Address(local=False)]
     warehouse: Annotated[str, Address(local=False, forbidden="`")]
@@ -46,8 +46,11 @@ class Paths:
 
 @dataclass(frozen=True)
 class Schema:
-    """What becomes of a file with a column that nobody knows (leave_out, refuse), or without an optional one that the
-    file before had (accept, refuse)."""
+    """What happens to a file whose columns have changed.
+
+    `new_column`: it has an unknown column (leave_out, refuse). `lost_column`: it does not have an optional column that
+    the previous file had (accept, refuse).
+    """
 
     new_column: Annotated[str, OneOf(("leave_out", "refuse"))]
     lost_column: Annotated[str, OneOf(("accept", "refuse"))]
@@ -55,7 +58,7 @@ class Schema:
 
 @dataclass(frozen=True)
 class Events:
-    """Which event types are good, set aside, and expected in a busy hour."""
+    """The event types that are accepted, that are ignored, and that are expected in a busy hour."""
 
     allowed_types: Annotated[tuple[str, ...], Names(EVENT_TYPES, least=1)]
     ignored_types: Annotated[tuple[str, ...], Names()]
@@ -69,20 +72,20 @@ class Events:
 
 @dataclass(frozen=True)
 class MaxNullShare:
-    """Shares (0-1) of missing values above which a column draws a warning."""
+    """The highest share (0-1) of missing values in a column; a higher share is a warning."""
 
     default: Share
     category_code: Share
     brand: Share
 
     def of(self, column: str) -> float:
-        """The limit of `column`; the default where it has none of its own."""
+        """Return the limit of `column`, or the default where no limit is set for it."""
         return getattr(self, column, self.default)
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Limits of the verdicts; shares are 0-1."""
+    """Limits for the verdicts of the validation; shares are 0-1."""
 
     max_reject_share: Share
     docs_days: Days
@@ -91,9 +94,10 @@ class Quality:
 
 @dataclass(frozen=True)
 class Usual:
-    """An hour beside the same hour of `weeks` weeks before it, where `known_weeks` of them are known.
+    """Limits for the comparison of an hour with the same hour of the `weeks` weeks before it.
 
-    A type is judged where it usually has `least_rows` rows, prices and rejected rows in hours of so many events.
+    An hour is compared only where at least `known_weeks` of these weeks are known. An event type is compared only where
+    it usually has at least `least_rows` rows; prices and rejected rows only in hours with at least that many events.
     """
 
     weeks: Weeks
@@ -110,14 +114,14 @@ class Usual:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Event types whose repeats within a minute are kept."""
+    """The event types of which repeats within a minute are kept."""
 
     exempt_types: Annotated[tuple[str, ...], Names(EVENT_TYPES)]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """`trailing_days` 0 means all days."""
+    """The days and the event weights of the matrix; `trailing_days` 0 means all days."""
 
     trailing_days: Annotated[int, Range(0, 36_500)]
     weights: Weights
@@ -125,7 +129,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class PriceRange:
-    """Highest mean price of each range; above the last is luxury."""
+    """The highest mean price of each range; higher prices are luxury."""
 
     budget: PriceLimit
     mid: PriceLimit
@@ -139,7 +143,7 @@ class PriceRange:
 
 @dataclass(frozen=True)
 class Features:
-    """Weights of the popularity score and limits of the price ranges."""
+    """The weights of the popularity score, and the limits of the price ranges."""
 
     popularity_views: Share
     popularity_purchases: Share
@@ -149,29 +153,29 @@ class Features:
         total = Decimal(str(self.popularity_views)) + Decimal(str(self.popularity_purchases))
         if total > 1:
             raise ValueError(
-                f"features.popularity_views and popularity_purchases must add up to 1 at most, not {total}"
+                f"features.popularity_views and popularity_purchases must add up to at most 1, not {total}"
             )
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long after midnight a day waits for its hours."""
+    """How many hours after midnight a day waits for its hours of events."""
 
-    wait_hours: Annotated[int, Range(0, 5)]  # less than the patience of Airflow's sensor (dags/pipeline_job.py)
+    wait_hours: Annotated[int, Range(0, 5)]  # shorter than the timeout of Airflow's sensor (dags/pipeline_job.py)
 
 
 @dataclass(frozen=True)
 class Export:
-    """What the driver may hold of the matrix at once, in gigabytes (10^9 bytes)."""
+    """How much of the matrix the driver may have in memory at once, in gigabytes (10^9 bytes)."""
 
     max_matrix_gb: Annotated[float, Range(0.001, 100_000)]
 
 
 @dataclass(frozen=True)
 class Retention:
-    """For how many days a build can be repeated, whatever became of its tables since; and logs are kept.
+    """For how many days a build can be repeated, even if its tables have changed since, and for how many logs are kept.
 
-    Each table keeps replaced files for a week at least, and its log for 30 days.
+    Each table keeps replaced files for at least a week, and its log for 30 days.
     """
 
     rebuild_days: Annotated[int, Range(7, 29)]
@@ -180,7 +184,7 @@ class Retention:
 
 @dataclass(frozen=True)
 class Privacy:
-    """Where the key of the erased users is; empty: beside the warehouse."""
+    """The address of the key for the list of erased users; empty: next to the warehouse."""
 
     key_file: Annotated[str, Address(local=False, optional=True)]
 
