@@ -1,10 +1,10 @@
-"""Next week's work: ALS trained on what was known before a day, judged on what came after, against popularity.
+"""An example of next week's work: train ALS on the events before a day, and compare it with popularity on those after.
 
     make split AT=2019-10-25
     .venv/bin/python examples/recommend.py data/processed/split-2019-10-25
 
-Two libraries, one judge: `implicit` takes the CSR file, Spark's ALS the triples. Then ten recommendations from the
-matrix as the warehouse has it today, with brand and category.
+Both libraries are evaluated in the same way: `implicit` takes the CSR file, Spark's ALS the triples. The script then
+prints ten recommendations, with brand and category, from the current matrix of the warehouse.
 """
 
 import sys
@@ -24,7 +24,10 @@ USERS_AT_ONCE = 2_000
 
 @dataclass(frozen=True)
 class Split:
-    """A folder that `make split` wrote. `test`: users x items met after the split and not before, of known ids."""
+    """A folder that `make split` wrote.
+
+    `test`: the cells (user x item) that are new after the split, of ids that the training side knows.
+    """
 
     folder: Path
     train: sparse.csr_matrix
@@ -32,7 +35,7 @@ class Split:
 
     @classmethod
     def read(cls, folder: Path) -> "Split":
-        """Loads both sides; users and items that the train side does not know are left out of the test."""
+        """Load both sides; skip users and items in the test that the training side does not know."""
         train = sparse.load_npz(folder / "user_item_matrix.npz")
         pairs = pd.read_parquet(folder / "test_interactions.parquet").dropna(subset=["user_index", "item_index"])
         rows, columns = pairs.user_index.astype(int), pairs.item_index.astype(int)
@@ -44,14 +47,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Model:
-    """Scores are products of user and item factors, whatever library found them."""
+    """Factors of users and items, from any library. A score is the product of a user's and an item's factors."""
 
     name: str
     users: np.ndarray
     items: np.ndarray
 
     def best(self, users: np.ndarray, seen: sparse.csr_matrix, k: int = K) -> np.ndarray:
-        """For each user the numbers of the k best items among those not seen, the best first."""
+        """Return for each user the numbers of the k best unseen items, the best first."""
         scores = self.users[users] @ self.items.T
         scores[seen[users].nonzero()] = -np.inf
         some = np.argpartition(-scores, k, axis=1)[:, :k]
@@ -60,17 +63,17 @@ class Model:
 
 
 def popularity(train: sparse.csr_matrix) -> Model:
-    """Every user gets what most users want: the baseline to beat."""
+    """Return the baseline: every user gets the most popular items."""
     scores = np.asarray(train.sum(axis=0)).reshape(-1, 1)
     return Model("popularity", np.ones((train.shape[0], 1)), scores)
 
 
 def with_implicit(train: sparse.csr_matrix) -> Model:
-    """ALS of the library `implicit` on the CSR matrix."""
+    """Train ALS of the library `implicit` on the CSR matrix."""
     from implicit.als import AlternatingLeastSquares
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, "blas"):  # implicit has threads of its own
+    with threadpool_limits(1, "blas"):  # implicit starts its own threads
         als = AlternatingLeastSquares(
             FACTORS, regularization=REGULARIZATION, alpha=ALPHA, iterations=ITERATIONS, random_state=1
         )
@@ -79,7 +82,7 @@ def with_implicit(train: sparse.csr_matrix) -> Model:
 
 
 def with_spark(triples: DataFrame, shape: tuple[int, int]) -> Model:
-    """Spark's ALS on triples (user_index, item_index, score); ids without a cell get zeros."""
+    """Train Spark's ALS on triples (user_index, item_index, score); ids without a cell get zeros."""
     als = ALS(
         rank=FACTORS,
         maxIter=ITERATIONS,
@@ -101,7 +104,7 @@ def with_spark(triples: DataFrame, shape: tuple[int, int]) -> Model:
 
 
 def judged(model: Model, split: Split) -> tuple[float, float]:
-    """Hit rate and NDCG at K over the users with something to find: 0 (nothing found) to 1."""
+    """Return hit rate and NDCG at K, from 0 (no test item recommended) to 1, over the users who have test items."""
     users = np.flatnonzero(np.diff(split.test.indptr))
     gains = 1 / np.log2(np.arange(2, K + 2))
     hits, ndcg = 0, 0.0
@@ -115,7 +118,7 @@ def judged(model: Model, split: Split) -> tuple[float, float]:
 
 
 def compared(spark: SparkSession, split: Split) -> pd.DataFrame:
-    """A row for each model: hit rate and NDCG at K."""
+    """Return hit rate and NDCG at K, one row for each model."""
     triples = spark.read.parquet(str(split.folder / "user_item_matrix.parquet"))
     models = [popularity(split.train), with_implicit(split.train), with_spark(triples, split.train.shape)]
     rows = [(model.name, *judged(model, split)) for model in models]
@@ -123,7 +126,7 @@ def compared(spark: SparkSession, split: Split) -> pd.DataFrame:
 
 
 def recommended(spark: SparkSession, *settings: str, count: int = 10) -> tuple[int, pd.DataFrame]:
-    """The most active user, and `count` new items for that user, by ALS on the Delta triples of today."""
+    """Return the most active user and `count` new items for that user, by ALS on the current triples in Delta."""
     from spark_jobs import tables
     from spark_jobs.context import context
     from spark_jobs.matrix import read_matrix
@@ -143,7 +146,7 @@ def recommended(spark: SparkSession, *settings: str, count: int = 10) -> tuple[i
 
 
 def main(folder: str, *settings: str) -> int:
-    """Prints the comparison and ten recommendations."""
+    """Print the comparison and ten recommendations."""
     from spark_jobs.session import spark_session
 
     spark = spark_session("recommend")
