@@ -348,9 +348,9 @@ def test_a_port_in_use_or_no_port_at_all_is_one_sentence(folder):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        sentence = f"airflow: port {port} is in use; name a free one: make airflow AIRFLOW_PORT=8090.\n"
+        sentence = f"airflow: port {port} is in use; choose a free one: make airflow AIRFLOW_PORT=8090.\n"
         assert refused(folder, port) == (1, sentence)
     assert refused(folder, "eighty") == (
         2,
-        "airflow: AIRFLOW_PORT=eighty is no port; name one: make airflow AIRFLOW_PORT=8090.\n",
+        "airflow: AIRFLOW_PORT=eighty is not a port; choose one: make airflow AIRFLOW_PORT=8090.\n",
     )

@@ -317,7 +317,7 @@ def test_a_task_takes_its_state_from_the_outcome_of_its_job(
     [
         ("done", "done", "success"),
         ("missing", "done", "AirflowSkipException: not arrived: 2019-10-01T05;"),
-        ("done", "stopped", "AirflowFailException: stopped: 2019-10-01T04; what passed is loaded."),
+        ("done", "stopped", "AirflowFailException: stopped: 2019-10-01T04; all other hours are loaded."),
         ("missing", "stopped", "AirflowFailException: stopped: 2019-10-01T04;"),
     ],
 )

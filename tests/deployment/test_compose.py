@@ -22,8 +22,8 @@ def test_the_stack_comes_up_and_both_dags_become_green():
 @pytest.mark.parametrize(
     ("example", "bind", "says"),
     [
-        ("FERNET_KEY", "127.0.0.1", "FERNET_KEY and JWT_SECRET are those of .env.example"),
-        ("JWT_SECRET", "127.0.0.1", "FERNET_KEY and JWT_SECRET are those of .env.example"),
+        ("FERNET_KEY", "127.0.0.1", "FERNET_KEY or JWT_SECRET has the value of .env.example"),
+        ("JWT_SECRET", "127.0.0.1", "FERNET_KEY or JWT_SECRET has the value of .env.example"),
         ("PASSWORD", "0.0.0.0", "AIRFLOW_ADMIN_PASSWORD is that of .env.example and the UI is open to the network"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from spark_jobs.session import _is_not_of_py4j
 from spark_jobs.settings import ROOT
 
-SENTENCE = "tried: interrupted; whole units are committed, run the same command again to go on.\n"
+SENTENCE = "tried: interrupted; finished hours and days are committed, run the same command again to continue.\n"
 TRIES = """
 import os, signal, sys
 from py4j.protocol import Py4JError
@@ -57,7 +57,7 @@ def test_an_interrupt_before_anything_is_imported_is_one_sentence():
         time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         said = [line for line in process.stderr if not line.startswith("import time:")]
-    assert said == ["interrupted; nothing was begun, run the same command again.\n"]
+    assert said == ["interrupted; nothing was started, run the same command again.\n"]
     assert process.returncode in (130, -signal.SIGINT)
 
 

@@ -70,7 +70,7 @@ def test_a_frozen_holder_is_replaced_and_ends_itself_when_it_wakes(tmp_path, hol
         os.kill(holder.pid, signal.SIGCONT)
         assert holder.wait(10) == BusyError.exit_code
     assert holder.stderr.read() == (
-        "collection: another run has taken the place of this one, which was silent for too long.\n"
+        "collection: another run has replaced this one, which gave no sign of life for too long.\n"
     )
     assert "has given no sign of life" in capfd.readouterr().err
 

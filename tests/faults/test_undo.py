@@ -65,7 +65,7 @@ def test_where_the_files_from_before_are_gone_one_sentence_says_so_and_nothing_c
     version = writer.storage.version(TABLE)
     writer.replace_and_append(TABLE, rows(writer, 10), "file_id = 1")
     vacuum(writer.storage, TABLE, 0)
-    with pytest.raises(PipelineError, match="has no entry in the ledger, and what was there before it is gone"):
+    with pytest.raises(PipelineError, match="has no entry in the ledger, and the rows from before it are gone"):
         undo_after(writer, TABLE, version)
     assert ids(writer) == [0, 2, 3, 4, 5, 10]
 

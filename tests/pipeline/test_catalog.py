@@ -47,7 +47,7 @@ def test_what_items_csv_gives_goes_first_and_the_rest_comes_from_the_events(load
         ",1003,,,zeta,,\r\n"
         "7,9000,Lamp,,,,\r\n"
     )
-    assert take(loaded, text) == ["items.csv: 3 items taken."]
+    assert take(loaded, text) == ["items.csv: 3 items loaded."]
     told = [
         (1001, 'Phone "X"', "electronics.smartphone", "acme", 12.35, "two\r\nlines, one item", "https://img/1.jpg"),
         FROM_EVENTS[1],
@@ -56,7 +56,7 @@ def test_what_items_csv_gives_goes_first_and_the_rest_comes_from_the_events(load
     ]
     assert [(*row[:4], float(row[4]), *row[5:]) for row in postgres(ITEMS)] == told
     assert take(loaded, text) == []  # the same content is not taken twice
-    assert take(loaded, "item_id,name\n1002,Radio\n") == ["items.csv: 1 items taken."]
+    assert take(loaded, "item_id,name\n1002,Radio\n") == ["items.csv: 1 items loaded."]
     assert postgres(ITEMS) == [FROM_EVENTS[0], (1002, "Radio", *FROM_EVENTS[1][2:]), FROM_EVENTS[2]]
 
 
@@ -79,16 +79,16 @@ def test_events_that_come_later_leave_what_items_csv_says(loaded, postgres):
         ("item_id,name,name\n1,a,b\n", "the header names the column name twice; name it once."),
         (
             "item_id\n1001\nx1\n",
-            "row 2: item_id x1 is no positive whole number; mend it: nothing of the file is taken.",
+            "row 2: item_id x1 is not a positive whole number; fix it: no row of the file was loaded.",
         ),
         ("item_id\n0\n", "row 1: item_id 0 is not within 64 bits"),
         ("item_id\n9223372036854775808\n", "row 1: item_id 9223372036854775808 is not within 64 bits"),
-        ("item_id,price\n1001,-1\n", "row 1: price -1 is no number from 0 on"),
+        ("item_id,price\n1001,-1\n", "row 1: price -1 must be a number, 0 or greater"),
         ("item_id,price\n1001,100000000\n", "row 1: price 100000000 is above 99999999.99"),
         ("item_id,name\n1001," + "x" * 201 + "\n", "row 1: name has more than 200 characters"),
-        ("item_id,name\n1001,a\n01001,b\n", "row 1: item_id 1001 is there 2 times"),
+        ("item_id,name\n1001,a\n01001,b\n", "row 1: item_id 1001 occurs 2 times"),
         ("item_id,name\n1001,a,b\n", "line 1 after the header: extra data after last expected column"),
-        (b"item_id,name\n1001,\xff\n", "not UTF-8 text"),
+        (b"item_id,name\n1001,\xff\n", "not valid UTF-8"),
         ("", "the file is empty; it must begin with a header."),
     ],
 )
@@ -122,6 +122,6 @@ def test_a_file_that_cannot_be_taken_is_one_sentence_and_leaves_what_was_there(
 
 def test_a_refused_file_holds_no_event_up(loaded, postgres):
     assert take(loaded, "item_id\nx\n") == [
-        "refused: items.csv: row 1: item_id x is no positive whole number; mend it: nothing of the file is taken."
+        "refused: items.csv: row 1: item_id x is not a positive whole number; fix it: no row of the file was loaded."
     ]
     assert postgres(ITEMS) == FROM_EVENTS

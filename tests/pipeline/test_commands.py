@@ -136,7 +136,7 @@ def test_a_second_run_is_refused_and_an_interrupted_one_is_gone_on_with(tmp_path
         os.killpg(first.pid, signal.SIGINT)
         assert first.wait(60) == 130
         assert first.stderr.read().splitlines() == [
-            "pipeline: interrupted; whole units are committed, run the same command again to go on."
+            "pipeline: interrupted; finished hours and days are committed, run the same command again to continue."
         ]
     rest = run(tmp_path)
     assert rest.returncode == 0, rest.stderr
@@ -215,5 +215,5 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(tmp_path):
         subprocess.run(["umount", "--lazy", disk], check=True)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "pipeline: the disk is full; free some space and run this again: what was there before is unharmed."
+        "pipeline: the disk is full; free some space and run this again: existing data is unharmed."
     ]

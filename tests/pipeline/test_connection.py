@@ -82,7 +82,7 @@ def test_an_unreadable_address_is_one_sentence_that_quotes_nothing_of_it(url):
 
 def test_doctor_and_psql_refuse_an_unreadable_address_without_quoting_it(tmp_path):
     said = ask(DATABASE_URL=UNREADABLE[0])[1]["database"]
-    assert said.startswith("LACK DATABASE_URL cannot be read") and PASSWORD not in said
+    assert said.startswith("MISSING DATABASE_URL cannot be read") and PASSWORD not in said
     assert PASSWORD not in ask(DATABASE_URL=NOWHERE)[1]["database"]
     for url, code, due in ((UNREADABLE[0], 2, "psql: DATABASE_URL cannot be read"), (NOWHERE, 2, "refused")):
         module = [sys.executable, "-m", "spark_jobs.commands.psql", "--query", "SELECT 1"]

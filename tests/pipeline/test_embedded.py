@@ -122,5 +122,5 @@ def test_a_place_that_is_gone_is_one_sentence_with_what_to_do(checkout):
     folder = checkout / "data" / "postgres"
     folder.mkdir(parents=True)
     (folder / embedded.POINTER).write_text("/var/lib/pipeline-postgres/postgres-gone\n")
-    with pytest.raises(DatabaseError, match=r"is gone; remove .*/data/postgres/place to begin with an empty one"):
+    with pytest.raises(DatabaseError, match=r"is missing; remove .*/data/postgres/place to start with an empty"):
         embedded.start_server(folder)

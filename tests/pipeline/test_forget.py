@@ -54,7 +54,7 @@ def test_a_forgotten_user_is_nowhere_and_the_others_tables_are_as_if_there_never
     number = pipeline.read(tables.USER_INDEX).where(f"user_id = {USER}").first().user_index
     count = pipeline.read(tables.USER_INDEX).count()
     lines = forgotten(pipeline)
-    assert lines[0].startswith(f"removed of user {USER}: raw_events 12, user_events 10, rejected_events 2,")
+    assert lines[0].startswith(f"removed rows of user {USER}: raw_events 12, user_events 10, rejected_events 2,")
     assert lines[1].startswith("checked: user")
     assert "mixed.csv" in lines[-1]
     found = [
@@ -92,7 +92,7 @@ def test_forgetting_that_was_cut_short_is_gone_on_with(served, postgres, monkeyp
     assert forgotten(pipeline)[1].startswith("checked: user")
     paths[-1].write_text(HEAD + OTHERS + REJECTED.splitlines(keepends=True)[1])
     check(pipeline, postgres, compute(paths))
-    assert forgotten(pipeline)[0].endswith("nothing, for nothing was there")
+    assert forgotten(pipeline)[0].endswith("none, because there were none")
 
 
 @pytest.mark.long

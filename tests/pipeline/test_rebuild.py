@@ -57,7 +57,7 @@ def test_a_day_built_again_is_the_same_and_a_damaged_one_is_put_right(built):
     unfenced(storage).replace(tables.ITEM_FEATURES, storage.read(tables.ITEM_FEATURES).limit(5), None)
     assert state(built) != undisturbed
     lines = again(built, SECOND)
-    mended = [line.split(":")[0] for line in lines if "put right" in line]
+    mended = [line.split(":")[0] for line in lines if "; fixed" in line]
     assert mended == ["deduped_events", "daily_interactions", "item_features"]
     assert state(built) == undisturbed
     ledger = built.ctx().ledger
@@ -75,7 +75,7 @@ def test_a_day_whose_events_have_changed_is_rebuilt_as_it_was_as_long_as_its_fil
     unfenced(storage).replace(
         tables.CLEANED_EVENTS, storage.read(tables.CLEANED_EVENTS).limit(0), "event_date = DATE '2019-10-01'"
     )
-    assert next(line for line in again(built, FIRST) if "put right" in line).startswith("cleaned_events")
+    assert next(line for line in again(built, FIRST) if "; fixed" in line).startswith("cleaned_events")
     assert state(built) == undisturbed
     vacuum(storage, tables.USER_EVENTS, 0)
     assert "is no longer kept: builds can be repeated for 7 days" in built.refused(lambda: again(built, FIRST))

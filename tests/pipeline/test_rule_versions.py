@@ -142,7 +142,7 @@ def test_older_parsing_and_validation_are_named_and_landed_and_judged_again_by_c
     assert built.land()["files_landed"] == 0
     lines = list(describe_outdated(built.ctx()))
     assert "parsed by older rules: 2019-10-01T09; to land them again:" in lines[0] and "--again" in lines[0]
-    assert lines[1].endswith(f"no longer there to be landed again: {built.raw / '2.csv'}")
+    assert lines[1].endswith(f"the files are gone and cannot be landed again: {built.raw / '2.csv'}")
     assert "--start 2019-10-01T09 --end 2019-10-01T10 --again" in lines[2]
     assert extract_events.run(built.ctx(again=True), None)["files_landed"] == 1
     assert built.read(tables.RAW_EVENTS).count() == 2

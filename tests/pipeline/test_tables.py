@@ -124,7 +124,7 @@ def test_all_tables_of_soiled_and_shuffled_events_agree_with_the_oracle(pipeline
     pipeline.land()
     said = pipeline.refused(lambda: pipeline.judge(YEAR))
     assert said.startswith(
-        "stopped 1 hour; nothing of it is written. 2019-10-01T13: 'at most 10% of the rows rejected'"
+        "stopped 1 hour; its rows are not written. 2019-10-01T13: 'at most 10% of the rows rejected'"
     )
     pipeline.load(YEAR)
     pipeline.daily(Window(YEAR.start, YEAR.end, DAY))  # one of the soils is a time of 30 September

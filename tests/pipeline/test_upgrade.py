@@ -62,9 +62,9 @@ def old_warehouse(pipeline):
 
 
 def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_warehouse):
-    sentence = f"{old_warehouse.settings.paths.warehouse}: its tables are of layout 1, and this version of the project "
+    sentence = f"{old_warehouse.settings.paths.warehouse}: its tables are of layout 1, but this version of the project "
     with (
-        pytest.raises(LayoutError, match=sentence + "writes 4: run make upgrade once."),
+        pytest.raises(LayoutError, match=sentence + "writes layout 4: run make upgrade once."),
         leased(old_warehouse.settings, old_warehouse.spark, [Writer.COLLECTION]),
     ):
         pass
@@ -73,13 +73,13 @@ def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_wareho
     retired.mkdir()
     (retired / "part-0.parquet").write_text("rows of users")
     lines = list(upgrade(ctx, [lock.Hold(part, unclean=False) for part in Writer]))
-    assert "hour_status: new: types, mean_price" in lines
+    assert "hour_status: new columns: types, mean_price" in lines
     assert "raw_events: part: smallint becomes int" in lines
     assert "raw_events: set: delta.dataSkippingStatsColumns" in lines
-    assert "hour_status: hours without rows removed, for these are derived now: 2" in lines
+    assert "hour_status: removed hours without rows, because these are derived now: 2" in lines
     assert [row.unit for row in old_warehouse.read(tables.HOUR_STATUS).collect()] == ["2019-10-01T00"]
     assert [row["day"].day for row in old_warehouse.ctx().ledger.days()] == [1]
-    assert lines[-2:] == ["user_sums: removed, for nothing reads it any more", "layout 4, 1 before"]
+    assert lines[-2:] == ["user_sums: removed, because nothing reads it any more", "layout 4, before: 1"]
     assert not retired.exists()
     for table in (tables.HOUR_STATUS, tables.RAW_EVENTS):
         there = {field.name: field for field in old_warehouse.read(table).schema.fields}
@@ -104,7 +104,10 @@ def test_a_later_warehouse_is_refused(pipeline, monkeypatch):
         pass
     monkeypatch.setattr(tables, "LAYOUT", 1)
     with (
-        pytest.raises(LayoutError, match="layout 4, made by a later version of this project, and this one knows 1"),
+        pytest.raises(
+            LayoutError,
+            match="layout 4, written by a later version of this project, but this version knows only layout 1",
+        ),
         leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]),
     ):
         pass
@@ -144,7 +147,7 @@ def test_an_upgrade_names_what_the_last_snapshots_wrote_so_that_the_next_day_is_
     ctx = pipeline.ctx()
     holds = [lock.Hold(part, unclean=False) for part in Writer]
     named = [line for line in upgrade(ctx, holds) if "the versions that it wrote" in line]
-    assert named == ["day_builds: create_user_item_matrix: the versions that it wrote"]
+    assert named == ["day_builds: create_user_item_matrix: recorded the versions that it wrote"]
     versions = {table.name: ctx.storage.version(table) for table in create_user_item_matrix.JOB.writes}
     assert ctx.ledger.last_build("create_user_item_matrix")["writes"] == versions
     assert ctx.ledger.last_build("feature_engineering")["writes"] is None

@@ -82,4 +82,4 @@ def test_what_deltalake_does_not_reach_is_read_by_spark_which_is_said(seeded, mo
     settings = SimpleNamespace(paths=SimpleNamespace(warehouse=address))
     read_ledger(settings, "status", said.append)
     assert started == ["status"]
-    assert said == [f"starting Spark, for {address} can be read by Spark only."]
+    assert said == [f"starting Spark, because only Spark can read {address}."]

@@ -37,7 +37,7 @@ def test_a_last_hour_that_has_not_arrived_is_waited_for_until_the_limit(waits, p
     ):
         waits(range(23), "01:59")
     assert waits([], "02:00") == {"days_complete": 0, "days_incomplete": 1}
-    assert pipeline.said == ["incomplete: 1 hour is missing of 2019-10-01; going on."]
+    assert pipeline.said == ["incomplete: 1 hour is missing of 2019-10-01; continuing without."]
 
 
 def test_a_day_without_a_loaded_hour_is_nothing_to_go_on_with(waits):

@@ -160,7 +160,7 @@ def test_a_java_that_is_too_old_or_not_there_is_named(tmp_path):
         (tmp_path / "release").write_text(f'IMPLEMENTOR="x"\nJAVA_VERSION="{version}"\n')
         assert (
             refusal(**named)
-            == f"JAVA_HOME={tmp_path} {sentence}, and Spark needs Java 17 or later; name a newer one in JAVA_HOME."
+            == f"JAVA_HOME={tmp_path} {sentence}, but Spark needs Java 17 or later; set JAVA_HOME to a newer one."
         )
     (tmp_path / "release").write_text('JAVA_VERSION="25.0.1"\n')
     preflight.check(named)

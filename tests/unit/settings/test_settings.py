@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 25, 5, 42)
         ("events.allowed_types=['click']", "unknown event type click"),
         ("nothing", "write it as section.key=value"),
         ("features.price_range.mid=20.0", "must rise"),
-        ("paths.warehouse='/tmp/`x`'", "takes no address with a `"),
+        ("paths.warehouse='/tmp/`x`'", "must be an address without a `"),
         ("retention.rebuild_days=60", "between 7 and 29"),
     ],
 )

@@ -35,7 +35,7 @@ def records(path: Path) -> list[dict]:
         (HEAD.encode("utf-16"), "UTF-16"),
         (bytes(range(256)) * 20, "first line"),
         (HEAD.replace("\n", "\r").encode() + ROW.encode(), "CR alone"),
-        (HEAD.encode() + ROW.replace("acme", "caf\u00e9").encode("latin-1"), "not UTF-8"),
+        (HEAD.encode() + ROW.replace("acme", "caf\u00e9").encode("latin-1"), "not valid UTF-8"),
         (gzip.compress(b"x", mtime=0)[:5], "first line"),
     ],
 )
@@ -175,32 +175,32 @@ def decided(header: tuple[str, ...], strict: Strict):
     ("header", "strict", "expected"),
     [
         (KAGGLE, Strict(True, True), ("new", None)),
-        ((*KAGGLE, "discount"), Strict(), ("new", "b.csv: columns left out: discount.")),
+        ((*KAGGLE, "discount"), Strict(), ("new", "b.csv: columns ignored: discount.")),
         (
             (*KAGGLE, "discount"),
             Strict(new_column=True),
             (
                 "refused",
-                "b.csv: columns that nobody knows: discount; take them out, or set schema.new_column = 'leave_out'.",
+                "b.csv: unknown columns: discount; remove them, or set schema.new_column = 'leave_out'.",
             ),
         ),
         (
             tuple(name for name in KAGGLE if name not in ("price", "brand")),
             Strict(),
-            ("new", "b.csv: without price, brand, which the file before had: these values are missing."),
+            ("new", "b.csv: missing columns: price, brand, which the previous file had; their values are null."),
         ),
         (
             tuple(name for name in KAGGLE if name != "price"),
             Strict(lost_column=True),
-            ("refused", "b.csv: columns are gone: price; mend the source, or set schema.lost_column = 'accept'."),
+            ("refused", "b.csv: missing columns: price; fix the source, or set schema.lost_column = 'accept'."),
         ),
         (
             tuple("cost" if name == "price" else name for name in KAGGLE),
             Strict(),
             (
                 "new",
-                "b.csv: columns left out: cost. b.csv: without price, which the file before had: these values are "
-                "missing.",
+                "b.csv: columns ignored: cost. b.csv: missing columns: price, which the previous file had; their "
+                "values are null.",
             ),
         ),
     ],

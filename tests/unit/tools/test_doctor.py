@@ -39,11 +39,11 @@ def test_what_lacks_is_named_with_what_to_do(tmp_path):
         url = "postgresql://me:secret@127.0.0.1:1/shop"
         code, said = ask(JAVA_HOME=str(tmp_path), DATABASE_URL=url, AIRFLOW_PORT=port)
     assert code == 1
-    assert said["java"].startswith("LACK Java 17 or later is needed")
+    assert said["java"].startswith("MISSING Java 17 or later is needed")
     assert "apt install openjdk-17-jre-headless" in said["java"]
-    assert said["database"].startswith("LACK PostgreSQL at DATABASE_URL refuses")
+    assert said["database"].startswith("MISSING PostgreSQL at DATABASE_URL refuses")
     assert "secret" not in said["database"]
-    assert said["port"] == f"LACK {port} is in use: make airflow AIRFLOW_PORT={int(port) + 10}"
+    assert said["port"] == f"MISSING {port} is in use: run make airflow AIRFLOW_PORT={int(port) + 10}"
 
 
 def test_before_the_set_up_it_says_what_to_run(tmp_path):
@@ -56,5 +56,5 @@ def test_before_the_set_up_it_says_what_to_run(tmp_path):
         shutil.copy(ROOT / "spark_jobs" / name, tmp_path / "spark_jobs" / name)
     code, said = ask(root=tmp_path, python="python3")
     assert code == 1
-    assert said["environment"] == "LACK nothing is set up yet: make setup"
-    assert said["packages"] == said["jars"] == said["raw"] == "LACK comes with make setup"
+    assert said["environment"] == "MISSING nothing is set up yet: run make setup"
+    assert said["packages"] == said["jars"] == said["raw"] == "MISSING not installed yet: run make setup"

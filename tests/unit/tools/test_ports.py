@@ -35,7 +35,7 @@ def test_the_port_is_tried_at_the_address_that_will_be_listened_on(taken, monkey
     assert [ports.is_free(address, taken) for address in ("127.0.0.1", OTHER, "0.0.0.0")] == [True, False, False]
     monkeypatch.setenv("AIRFLOW_PORT", str(taken))
     assert ports.free_port("127.0.0.1") == taken
-    with pytest.raises(ports.PortError, match=f"port {taken} is in use; name a free one"):
+    with pytest.raises(ports.PortError, match=f"port {taken} is in use; choose a free one"):
         ports.free_port(OTHER)
     monkeypatch.delenv("AIRFLOW_PORT")
     monkeypatch.setattr(ports, "FIRST", taken)
@@ -51,10 +51,10 @@ def test_the_url_is_one_that_this_machine_can_ask():
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("AIRFLOW_BIND", "nowhere", "AIRFLOW_BIND=nowhere is not an IP address; name one of this machine's, "),
+        ("AIRFLOW_BIND", "nowhere", "AIRFLOW_BIND=nowhere is not an IP address; set it to one of this machine's "),
         ("AIRFLOW_BIND", "192.0.2.1", "port 8080 of 192.0.2.1 cannot be opened (Cannot assign requested address); "),
         ("AIRFLOW_BIND", "2001:db8::1", "port 8080 of 2001:db8::1 cannot be opened ("),
-        ("AIRFLOW_PORT", "99999", "AIRFLOW_PORT=99999 is no port; name one: "),
+        ("AIRFLOW_PORT", "99999", "AIRFLOW_PORT=99999 is not a port; choose one: "),
     ],
 )
 def test_a_wrong_address_is_one_sentence_of_airflow_and_of_the_doctor(name, value, sentence):
@@ -68,4 +68,4 @@ def test_a_wrong_address_is_one_sentence_of_airflow_and_of_the_doctor(name, valu
     airflow, doctor = outcomes
     assert (airflow.returncode, airflow.stdout) == (2, "")
     assert airflow.stderr.startswith(f"airflow: {sentence}") and airflow.stderr.count("\n") == 1
-    assert f"LACK  port         {sentence}" in doctor.stdout and doctor.stderr == ""
+    assert f"MISSING  port         {sentence}" in doctor.stdout and doctor.stderr == ""
