@@ -35,7 +35,7 @@ def main() -> int:
 
 def describe_tables() -> str:
     """Describe all tables in Markdown: what each holds, its key and partition, every column with its comment."""
-    head = "# The tables\n\nMade from `spark_jobs/tables/` by `make docs`; the same words are the comments in Delta.\n"
+    head = "# The tables\n\nGenerated from `spark_jobs/tables/` by `make docs`; Delta has the same texts as comments.\n"
     return head + "".join(map(_describe_table, ALL))
 
 
@@ -49,7 +49,7 @@ def _describe_table(table: Table) -> str:
 def describe_jobs() -> str:
     """Describe all jobs in Markdown, in the order in which they run: what each reads and writes, and its lease."""
     head = (
-        "# The jobs\n\nMade from `spark_jobs/flow.py` by `make docs`. Each is submitted as `spark-submit "
+        "# The jobs\n\nGenerated from `spark_jobs/flow.py` by `make docs`. Each is submitted as `spark-submit "
         "spark_jobs/jobs/NAME.py --start … --end …`; its range is of whole hours or days. One attempt at a time writes "
         "under each lease.\n\n| job | range of | lease | reads | writes | records in |\n|---|---|---|---|---|---|\n"
     )
