@@ -20,21 +20,21 @@ WITH_VENV = "import venv, ensurepip, sys; print('%d.%d.%d' % sys.version_info[:3
 TESTED_JAVA = (17, 25)
 
 
-class LackError(Exception):
+class ProblemError(Exception):
     """Something that the pipeline needs is missing; the text names it and what to do."""
 
 
 def main():
     """Print a line for each check; return 0 where nothing is missing."""
-    lacks = 0
+    problems = 0
     for check in (python, java, environment, packages, jars, memory, disk, raw, database, port):
         try:
             print(f"  ok       {check.__name__:<12} {check()}")
-        except LackError as lack:
-            lacks += 1
-            print(f"  MISSING  {check.__name__:<12} {lack}")
-    print("  no problems found." if not lacks else f"  problems found: {lacks}.")
-    return 1 if lacks else 0
+        except ProblemError as problem:
+            problems += 1
+            print(f"  MISSING  {check.__name__:<12} {problem}")
+    print(f"  {problems or 'no'} problem{'' if problems == 1 else 's'} found.")
+    return 1 if problems else 0
 
 
 def python():
@@ -49,7 +49,7 @@ def python():
             return f"{version} ({chosen})"
     (first, said), *others = found
     seen = "" if others else f", but '{first}' is {said.splitlines()[-1] if said else 'missing'}"
-    raise LackError(
+    raise ProblemError(
         f"Python 3.11, 3.12 or 3.13 is needed{seen}; install it (Debian, Ubuntu: apt install python3 python3-venv), or "
         "set its path: make setup PYTHON=/path/to/python3.12"
     )
@@ -61,7 +61,7 @@ def java():
     chosen = f"{home}/bin/java" if home else "java"
     found = re.search(r'version "((\d+)[^"]*)"', _output(chosen, "-version"))
     if not found or int(found.group(2)) < 17:
-        raise LackError(
+        raise ProblemError(
             f"Java 17 or later is needed, but '{chosen}' is {found.group(1) if found else 'missing'}; install it "
             "(Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME"
         )
@@ -72,7 +72,7 @@ def java():
 def environment():
     """Check that `make setup` has completed."""
     if not READY.exists():
-        raise LackError("nothing is set up yet: run make setup")
+        raise ProblemError("nothing is set up yet: run make setup")
     return str(READY.parent)
 
 
@@ -82,7 +82,7 @@ def packages():
     try:
         from packaging.markers import Marker
     except ImportError:
-        raise LackError("this is not the Python of .venv: run make doctor") from None
+        raise ProblemError("this is not the Python of .venv: run make doctor") from None
 
     lines = re.findall(r"^([\w.-]+)==([^ \\;]+)(?: ; ([^\\\n]+))?", (ROOT / "requirements.lock").read_text(), re.M)
     pinned = {name: version for name, version, marker in lines if not marker or Marker(marker.strip()).evaluate()}
@@ -96,7 +96,7 @@ def packages():
         if found.get(name) != version
     ]
     if wrong:
-        raise LackError(
+        raise ProblemError(
             f"{'; '.join(wrong[:3])}{' and more' if len(wrong) > 3 else ''}: run rm .venv/.ready, then make setup"
         )
     return f"{len(pinned)} as pinned; pyspark {found['pyspark']}, pyspark-client {found['pyspark-client']}"
@@ -109,7 +109,7 @@ def jars():
 
     missing = own.missing() + [jar.name for jar in own.replaced()]
     if missing:
-        raise LackError(f"{', '.join(missing)} missing, damaged or outdated: run rm .venv/.ready, then make setup")
+        raise ProblemError(f"{', '.join(missing)} missing, damaged or outdated: run rm .venv/.ready, then make setup")
     return f"{len(own.JARS)} as expected"
 
 
@@ -121,7 +121,7 @@ def memory():
     found = machine.memory()
     size = f"{found / machine.GIB:.1f} GiB"
     if found < machine.LEAST_MEMORY_GIB * machine.GIB:
-        raise LackError(f"{size}, less than {machine.LEAST_MEMORY_GIB}: a job may run out of memory; add memory")
+        raise ProblemError(f"{size}, less than {machine.LEAST_MEMORY_GIB}: a job may run out of memory; add memory")
     jobs = machine.jobs_at_once(found, machine.cores())
     heaps = f"{machine.heap_mib(found, 1) / 1024:.1f} GiB"
     heaps += (
@@ -135,7 +135,9 @@ def disk():
     place = ROOT / "data" if (ROOT / "data").exists() else ROOT
     free = shutil.disk_usage(place).free / 1e9
     if free < LEAST_FREE_GB:
-        raise LackError(f"{free:.1f} GB free at {place}, less than {LEAST_FREE_GB}: free some space, or run make clean")
+        raise ProblemError(
+            f"{free:.1f} GB free at {place}, less than {LEAST_FREE_GB}: free some space, or run make clean"
+        )
     return f"{free:.1f} GB free at {place}"
 
 
@@ -150,7 +152,7 @@ def raw():
         address = settings.load().paths.raw
         count = len(list_files(address).files) if "://" in address or Path(address).exists() else 0
     except PipelineError as error:
-        raise LackError(str(error)) from error
+        raise ProblemError(str(error)) from error
     return f"{count} files in {address}" if count else f"no files in {address} yet: make run generates a sample"
 
 
@@ -167,9 +169,11 @@ def database():
         with closing(connect(os.environ["DATABASE_URL"])) as connection:
             require_utf8(connection)
     except UnreachableError as error:
-        raise LackError(f"PostgreSQL at DATABASE_URL refuses ({error.reason}): start it, or fix the address") from None
+        raise ProblemError(
+            f"PostgreSQL at DATABASE_URL refuses ({error.reason}): start it, or fix the address"
+        ) from None
     except PipelineError as error:
-        raise LackError(str(error)) from None
+        raise ProblemError(str(error)) from None
     return "PostgreSQL at DATABASE_URL answers"
 
 
@@ -181,15 +185,15 @@ def port():
         address, wanted = ports.bind(), ports.asked_port() or ports.FIRST
         free = ports.is_free(address, wanted)
     except ports.PortError as error:
-        raise LackError(str(error)) from error
+        raise ProblemError(str(error)) from error
     if not free:
-        raise LackError(f"{wanted} is in use: run make airflow AIRFLOW_PORT={wanted + 10}")
+        raise ProblemError(f"{wanted} is in use: run make airflow AIRFLOW_PORT={wanted + 10}")
     return f"{wanted} is free for make airflow"
 
 
 def _set_up():
     if not READY.exists():
-        raise LackError("not installed yet: run make setup")
+        raise ProblemError("not installed yet: run make setup")
 
 
 def _output(*command):
