@@ -49,7 +49,7 @@ DEFAULTS = {
     "weight_rule": "upstream",  # in a pool's queue, runs that have begun are finished first
     "execution_timeout": timedelta(hours=6),
 }
-MOMENT = {"type": ["null", "string"], "pattern": r"^(\d{4}-\d{2}-\d{2}(T\d{2})?)?$"}
+MOMENT: dict[str, Any] = {"type": ["null", "string"], "pattern": r"^(\d{4}-\d{2}-\d{2}(T\d{2})?)?$"}
 PARAMS = {
     "start": Param(None, **MOMENT, description="first hour or day, UTC: 2019-10-01 or 2019-10-01T05"),
     "end": Param(None, **MOMENT, description="the hour or day after the last one; empty: one hour or day"),
@@ -81,12 +81,12 @@ def _arguments(window: str) -> list[str]:
 
 
 def _floor(moment: datetime, unit: timedelta) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0, **({"hour": 0} if unit == DAY else {}))
+    return moment.replace(hour=0 if unit == DAY else moment.hour, minute=0, second=0, microsecond=0)
 
 
 # The arguments of all DAGs, and of the DAGs over a window.
-POLICY = {"catchup": False, "default_args": DEFAULTS}
-WINDOWED = POLICY | {
+POLICY: dict[str, Any] = {"catchup": False, "default_args": DEFAULTS}
+WINDOWED: dict[str, Any] = POLICY | {
     "start_date": datetime(2019, 10, 1, tzinfo=UTC),
     "max_active_runs": RUNS,
     "params": PARAMS,
@@ -153,7 +153,7 @@ class PipelineJob(SparkSubmitOperator):
         )
         self.goes_on_with, self.verdict_of = goes_on_with, verdict_of
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]  # there it says None
         """Run the job to its end, and return what it read, wrote and rejected."""
         with TemporaryDirectory() as folder:
             path = Path(folder) / "summary.json"
@@ -231,12 +231,13 @@ class WaitForRuns(BaseSensorOperator):
 
     def __init__(self, *, dag_ids: Sequence[str], **kwargs: Any) -> None:
         wait = {"mode": "reschedule", "poke_interval": POKE.total_seconds(), "timeout": PATIENCE.total_seconds()}
-        super().__init__(**wait | kwargs)
+        super().__init__(**{**wait, **kwargs})
         self.dag_ids = dag_ids
 
     def poke(self, context: Context) -> bool:
         """Return whether Airflow has created the runs that were due at its start, and all of them have ended."""
-        if datetime.now(UTC) - context["dag_run"].start_date < SETTLING:
+        begun = context["dag_run"].start_date
+        if begun is None or datetime.now(UTC) - begun < SETTLING:
             return False
         count = context["ti"].get_dr_count
         return not any(count(dag_id=name, states=["queued", "running"]) for name in self.dag_ids)

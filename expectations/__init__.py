@@ -5,9 +5,9 @@ rule, computed in one pass over the events. A `critical` failure keeps the windo
 reported; these are Great Expectations' own severities. A measure that is null for a window is not validated there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from spark_jobs.tables import Table
 from spark_jobs.transforms.measures import Rule as Rule
@@ -44,7 +44,7 @@ class Suite:
     name: str
     expected: list[Expected]
 
-    def broken_by(self, measures: Mapping[str, float]) -> list[str]:
+    def broken_by(self, measures: Mapping[Hashable, float]) -> list[str]:
         """Return the critical measures that are outside their bounds. A null is not validated and passes.
 
         A missing measure is returned too, because Great Expectations will raise for it. The verdict itself is Great
@@ -57,13 +57,14 @@ class Suite:
         """Return the suite as a `great_expectations.ExpectationSuite`."""
         import great_expectations as gx
         from great_expectations.expectations import ExpectColumnValuesToBeBetween
+        from great_expectations.expectations.metadata_types import FailureSeverity
 
         expectations = [
             ExpectColumnValuesToBeBetween(
                 column=one.measure,
                 min_value=one.least,
                 max_value=one.most,
-                severity=one.severity,
+                severity=FailureSeverity(one.severity),
                 meta={"says": one.says, "rows": one.rows, "of": one.of},
                 notes=one.says,
             )
@@ -72,12 +73,17 @@ class Suite:
         return gx.ExpectationSuite(name=self.name, expectations=expectations)
 
 
-def at_most(measure: str, limit: float, says: str, severity: str = CRITICAL, **shown: str) -> Expected:
+class _Shown(TypedDict, total=False):
+    rows: str
+    of: str
+
+
+def at_most(measure: str, limit: float, says: str, severity: str = CRITICAL, **shown: Unpack[_Shown]) -> Expected:
     """Expect `measure` not to exceed `limit`. `says`: the rule in words; `shown`: `rows` and `of` of `Expected`."""
     return Expected(measure, says, most=limit, severity=severity, **shown)
 
 
-def at_least(measure: str, limit: float, says: str, severity: str = CRITICAL, **shown: str) -> Expected:
+def at_least(measure: str, limit: float, says: str, severity: str = CRITICAL, **shown: Unpack[_Shown]) -> Expected:
     """Expect `measure` not to fall below `limit`."""
     return Expected(measure, says, least=limit, severity=severity, **shown)
 

@@ -43,7 +43,7 @@ def run_job(job: Job, doc: str | None, flags: Sequence[tuple[str, str]] = ()) ->
     made.add_argument("--start", help=f"first {what}, UTC: 2019-10-01 or 2019-10-01T05; default: the last full {what}")
     made.add_argument("--end", help=f"the {what} after the last one; default: one {what} after --start")
     for flag, text in flags:
-        kind = {} if flag.endswith("=") else {"action": "store_true"}
+        kind: dict[str, Any] = {} if flag.endswith("=") else {"action": "store_true"}
         made.add_argument("--" + flag.removesuffix("="), help=text, **kind)
     return run_guarded(job.name, lambda: _run(job, vars(made.parse_args())))
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -13,7 +13,7 @@ from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import PipelineError
 from spark_jobs.flow import Job, Writer
-from spark_jobs.ledger.ledger import Ledger
+from spark_jobs.ledger.ledger import Ledger, LedgerStorage
 from spark_jobs.settings import Settings
 from spark_jobs.tables import Table
 from spark_jobs.windows import Window
@@ -23,6 +23,17 @@ Summary = dict[str, Any]
 
 def _to_stderr(line: str) -> None:
     sys.stderr.write(line + "\n")
+
+
+class LedgerContext(Protocol):
+    """What of a `Context` reads the ledger, with Spark or without it."""
+
+    settings: Settings
+    ledger: Ledger
+
+    @property
+    def storage(self) -> LedgerStorage:
+        """The ledger's tables."""
 
 
 @dataclass
@@ -35,7 +46,7 @@ class Context:
     ledger: Ledger
     say: Callable[[str], None] = _to_stderr
     options: dict[str, Any] | None = None
-    leases: dict[Writer, Lease] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
     _writer: TableWriter | None = None
 
     @property
@@ -57,7 +68,8 @@ class Context:
 
     def run(self, job: Job, window: Window | None) -> Summary:
         """Run a job over the window with the lease of its writer, and return the job's summary."""
-        return import_module(job.module).run(self.write_as(job.writer), window)
+        summary: Summary = import_module(job.module).run(self.write_as(job.writer), window)
+        return summary
 
     def read(self, table: Table) -> DataFrame:
         """Return the table in the version that the ledger names (`Ledger.version`)."""

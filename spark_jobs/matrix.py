@@ -51,7 +51,7 @@ class UserItemMatrix:
 
     def shape(self) -> tuple[int, int]:
         """Return rows and columns: one for each number that was ever assigned, even without cells."""
-        last = (index.agg(F.max(index.columns[0])).first()[0] for index in (self.users, self.items))
+        last = (index.agg(F.max(index.columns[0])).head(1)[0][0] for index in (self.users, self.items))
         rows, columns = (max(given, 0 if top is None else top + 1) for top, given in zip(last, self.given, strict=True))
         return rows, columns
 
@@ -121,5 +121,5 @@ def read_matrix(ctx: Context) -> UserItemMatrix:
         raise PipelineError(f"{ctx.settings.paths.warehouse}: there is no matrix yet; make run first.")
     indexes = tables.USER_INDEX, tables.ITEM_INDEX
     cells, users, items = map(ctx.read, (tables.USER_ITEM_MATRIX, *indexes))
-    given = tuple(read_assigned(ctx.storage, index) for index in indexes)
+    given = read_assigned(ctx.storage, tables.USER_INDEX), read_assigned(ctx.storage, tables.ITEM_INDEX)
     return UserItemMatrix(cells, users, items, ctx.settings.export.max_matrix_gb, given)

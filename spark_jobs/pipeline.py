@@ -69,10 +69,10 @@ def run(ctx: Context, console: Console) -> int:
     for job in HOURLY:
         step(job, hours)
         hours = landed_hours(ctx) if job is EXTRACT_EVENTS else hours
-    days = Window(floor(hours.start, DAY), floor(hours.end - hours.duration, DAY) + DAY, DAY)
-    if not ctx.ledger.day_inputs():
+    if hours is None or not ctx.ledger.day_inputs():
         console.say("no hour passed validation, so there is no day to build.")
     else:
+        days = Window(floor(hours.start, DAY), floor(hours.end - hours.duration, DAY) + DAY, DAY)
         for job in DAILY:
             step(job, days)
     print_run_summary(ctx, console, summaries, seconds)

@@ -104,7 +104,9 @@ def instant(option: str, text: str) -> datetime:
     """Return the time that an option's text means. Raises SettingsError, naming the option, where it is not a time."""
     match = _FORM.match(text.strip())
     try:
-        return datetime(*(int(part) for part in match.groups(default="0")))
+        parts = match.groups(default="0") if match else ()
+        year, month, day, hour, minute, second = (int(part) for part in parts)
+        return datetime(year, month, day, hour, minute, second)
     except (AttributeError, ValueError) as error:
         raise SettingsError(f"{option} {text}: write 2019-10-01 or 2019-10-01T05 (UTC).") from error
 

@@ -24,7 +24,7 @@ class ProblemError(Exception):
     """Something that the pipeline needs is missing; the text names it and what to do."""
 
 
-def main():
+def main() -> int:
     """Print a line for each check; return 0 where nothing is missing."""
     problems = 0
     for check in (python, java, environment, packages, jars, memory, disk, raw, database, port):
@@ -37,7 +37,7 @@ def main():
     return 1 if problems else 0
 
 
-def python():
+def python() -> str:
     """Check the environment's Python, or the Python that would create the environment."""
     named = os.environ.get("PYTHON")
     candidates = [named] if named else [*(f"python{version}" for version in PYTHONS), "python3"]
@@ -55,7 +55,7 @@ def python():
     )
 
 
-def java():
+def java() -> str:
     """Check for Java 17 or later in JAVA_HOME, or on PATH where JAVA_HOME is not set."""
     home = os.environ.get("JAVA_HOME")
     chosen = f"{home}/bin/java" if home else "java"
@@ -69,14 +69,14 @@ def java():
     return f"{found.group(1)} ({chosen}){untested}"
 
 
-def environment():
+def environment() -> str:
     """Check that `make setup` has completed."""
     if not READY.exists():
         raise ProblemError("nothing is set up yet: run make setup")
     return str(READY.parent)
 
 
-def packages():
+def packages() -> str:
     """Check every package against requirements.lock; also both distributions of Spark, which share one folder."""
     _set_up()
     try:
@@ -102,7 +102,7 @@ def packages():
     return f"{len(pinned)} as pinned; pyspark {found['pyspark']}, pyspark-client {found['pyspark-client']}"
 
 
-def jars():
+def jars() -> str:
     """Check the jars of Delta and OpenLineage in Spark's folder of jars, by their SHA-256."""
     _set_up()
     import jars as own
@@ -113,7 +113,7 @@ def jars():
     return f"{len(own.JARS)} as expected"
 
 
-def memory():
+def memory() -> str:
     """Check the memory of this machine or container, and compute the heap of a job."""
     sys.path.append(str(ROOT))
     from spark_jobs.runtime import machine
@@ -130,7 +130,7 @@ def memory():
     return f"{size}, {machine.cores()} cores: a job's heap is {heaps}"
 
 
-def disk():
+def disk() -> str:
     """Check the free space on the disk of the data."""
     place = ROOT / "data" if (ROOT / "data").exists() else ROOT
     free = shutil.disk_usage(place).free / 1e9
@@ -141,7 +141,7 @@ def disk():
     return f"{free:.1f} GB free at {place}"
 
 
-def raw():
+def raw() -> str:
     """Count the files to land; without any, a run generates a sample."""
     _set_up()
     from spark_jobs import settings
@@ -156,7 +156,7 @@ def raw():
     return f"{count} files in {address}" if count else f"no files in {address} yet: make run generates a sample"
 
 
-def database():
+def database() -> str:
     """Check PostgreSQL at DATABASE_URL. Without DATABASE_URL, a run that needs the embedded PostgreSQL starts it."""
     if not os.environ.get("DATABASE_URL", "").strip():
         return "the embedded PostgreSQL (DATABASE_URL is not set)"
@@ -177,7 +177,7 @@ def database():
     return "PostgreSQL at DATABASE_URL answers"
 
 
-def port():
+def port() -> str:
     """Check the address and the port of `make airflow`."""
     import ports
 
@@ -191,12 +191,12 @@ def port():
     return f"{wanted} is free for make airflow"
 
 
-def _set_up():
+def _set_up() -> None:
     if not READY.exists():
         raise ProblemError("not installed yet: run make setup")
 
 
-def _output(*command):
+def _output(*command: str) -> str:
     """Return the output of a command, from stdout and stderr; empty where the command cannot run."""
     try:
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout

@@ -172,7 +172,8 @@ def _keys(home: Path) -> dict[str, str]:
         path.touch(mode=0o600)
         keys = {"fernet": fernet, "jwt": secrets.token_urlsafe(32), "session": secrets.token_urlsafe(32)}
         path.write_text(json.dumps(keys))
-    return json.loads(path.read_text())
+    kept: dict[str, str] = json.loads(path.read_text())
+    return kept
 
 
 def _quietly(command: list[str], variables: dict[str, str], home: Path) -> None:
@@ -183,12 +184,12 @@ def _quietly(command: list[str], variables: dict[str, str], home: Path) -> None:
         raise PipelineError(f"airflow {' '.join(command)} failed; its log is {log}.")
 
 
-def _start(name: str, command: list[str], variables: dict[str, str], home: Path) -> subprocess.Popen:
+def _start(name: str, command: list[str], variables: dict[str, str], home: Path) -> subprocess.Popen[bytes]:
     with (home / "logs" / f"{name}.log").open("ab") as out:
         return subprocess.Popen(command, env=variables, stdout=out, stderr=out, process_group=0)
 
 
-def _await(url: str, running: list[subprocess.Popen], home: Path) -> None:
+def _await(url: str, running: list[subprocess.Popen[bytes]], home: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and all(process.poll() is None for process in running):
         with suppress(OSError), WITHOUT_PROXY.open(f"{url}/api/v2/monitor/health") as answer:
@@ -199,7 +200,7 @@ def _await(url: str, running: list[subprocess.Popen], home: Path) -> None:
     raise PipelineError(f"Airflow did not start; its logs are in {home / 'logs'}.")
 
 
-def _stop(running: list[subprocess.Popen]) -> None:
+def _stop(running: list[subprocess.Popen[bytes]]) -> None:
     for process in running:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)

@@ -18,7 +18,7 @@ class InUseError(PortError):
     """Every permitted port is in use."""
 
 
-def bind():
+def bind() -> str:
     """Return the address to listen on: AIRFLOW_BIND, else only this machine. Raises PortError where it is invalid."""
     asked = os.environ.get("AIRFLOW_BIND") or LOCAL
     asked = LOCAL if asked == "localhost" else asked
@@ -32,7 +32,7 @@ def bind():
     return asked
 
 
-def asked_port():
+def asked_port() -> "int | None":
     """Return AIRFLOW_PORT; None where it is not set. Raises PortError where it is not a port."""
     asked = os.environ.get("AIRFLOW_PORT")
     if asked and not (asked.isascii() and asked.isdecimal() and 0 < int(asked) < 65536):
@@ -40,7 +40,7 @@ def asked_port():
     return int(asked) if asked else None
 
 
-def is_free(address, port):
+def is_free(address: str, port: int) -> bool:
     """Return whether the port is free at this address. Raises PortError where the port cannot be opened there."""
     try:
         family, kind, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
@@ -59,7 +59,7 @@ def is_free(address, port):
     return True
 
 
-def free_port(address):
+def free_port(address: str) -> int:
     """Return AIRFLOW_PORT where it is set, else the first free port of the 20 from 8080.
 
     Raises InUseError where no port is free, PortError where AIRFLOW_PORT is not a port.
@@ -71,7 +71,7 @@ def free_port(address):
     raise InUseError(f"port {asked or FIRST} is in use; choose a free one: make airflow AIRFLOW_PORT=8090.")
 
 
-def url(address, port):
+def url(address: str, port: int) -> str:
     """Return the URL at which this machine reaches a server that listens there."""
     host = IN_A_URL.get(address) or (f"[{address}]" if ":" in address else address)
     return f"http://{host}:{port}"

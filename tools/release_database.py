@@ -5,6 +5,7 @@ import os
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 from urllib.parse import unquote
 
 import pyarrow.parquet as pq
@@ -48,7 +49,8 @@ def warehouse_name(folder: Path) -> str | None:
     for commit in sorted((leases / "_delta_log").glob("*.json"), reverse=True):
         for line in commit.read_text(encoding="utf-8").splitlines():
             if added := json.loads(line).get("add"):
-                return pq.read_table(leases / unquote(added["path"]), columns=["warehouse"])["warehouse"][0].as_py()
+                held = pq.read_table(leases / unquote(added["path"]), columns=["warehouse"])
+                return cast("str | None", held["warehouse"][0].as_py())
     return None
 
 

@@ -14,7 +14,8 @@ def count_assigned(storage: Storage, index: Table, version: int) -> int:
     kept = read_assigned(storage, index)
     if not storage.count(index, version):
         return kept
-    return max(kept, storage.read(index, version).agg(F.max(index.columns[0])).first()[0] + 1)
+    last: int = storage.read(index, version).agg(F.max(index.columns[0])).head(1)[0][0]
+    return max(kept, last + 1)
 
 
 def read_assigned(storage: Storage, index: Table) -> int:

@@ -54,8 +54,8 @@ def find_stale_days(
         if day not in old:
             return inside
         if inside:
-            return old[day]["input_digest"] != wanted[day] or old[day]["status"] == "stopped"
-        return old[day]["input_digest"] != digest(day, old[day]["rule_versions"] or {})
+            return bool(old[day]["input_digest"] != wanted[day] or old[day]["status"] == "stopped")
+        return bool(old[day]["input_digest"] != digest(day, old[day]["rule_versions"] or {}))
 
     wanted = {day: digest(day) for day in set(inputs) | set(old)}
     days = sorted(day for day in wanted if is_due(day))

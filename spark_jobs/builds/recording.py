@@ -72,7 +72,7 @@ def record_snapshot(
     """
     row = {"day": plan.as_of.date(), "input_digest": plan.digest, "rows_in": rows_in, "rows_out": rows_out}
     failed = "; ".join(text for verdict in verdicts for texts in verdict.failed.values() for text in texts)
-    status = {"status": "stopped" if failed else "built", "verdict": failed or None}
+    status: dict[str, Any] = {"status": "stopped" if failed else "built", "verdict": failed or None}
     status |= {"writes": ctx.ledger.writes(of, () if failed else of), "rule_versions": versions_of(plan.step)}
     rests_on = {windows.name(day, DAY): output for day, output in plan.days.items()} | {"settings": plan.settings}
     outcome = {"output_digest": fingerprint(plan.step, plan.digest), "counts": rests_on, "reads": dict(plan.reads)}

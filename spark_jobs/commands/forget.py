@@ -31,6 +31,7 @@ from spark_jobs.flow import (
 )
 from spark_jobs.ingest import landing
 from spark_jobs.ledger.known_files import READ_AGAIN
+from spark_jobs.ledger.status import Row
 from spark_jobs.observability.console import Console
 from spark_jobs.observability.wording import name_first
 from spark_jobs.postgres.database import open_database
@@ -162,7 +163,7 @@ def _out_of_raw(ctx: Context, user: int) -> list[str]:
     return [row["path"] for row in files]
 
 
-def _account(row: dict, hours: list[dict]) -> dict:
+def _account(row: Row, hours: list[Row]) -> Row:
     """Return a file's ledger columns without the user's rows, which count as suppressed from now on."""
     rows = sum(entry["rows"] for entry in hours)
     had_unfinished, has_unfinished = (any(entry["unfinished"] for entry in each) for each in (row["hours"], hours))

@@ -6,6 +6,7 @@ database from this warehouse, and the earlier owner is refused.
 
 import os
 import sys
+from collections.abc import Callable
 
 from spark_jobs.command_line import leased, parser, run_guarded
 from spark_jobs.context import Context
@@ -38,7 +39,7 @@ def agreed(question: str) -> bool:
     return sys.stdin.readline().strip() in ("y", "Y")
 
 
-def hand_over(ctx: Context, agrees=agreed) -> list[str]:
+def hand_over(ctx: Context, agrees: Callable[[str], bool] = agreed) -> list[str]:
     """Hand the database over to this warehouse if `agrees` accepts the question; return what was done."""
     mine = Owner(ctx.leases[Writer.COLLECTION].warehouse, ctx.settings.paths.warehouse)
     with PostgresLoader(address(ctx.settings.paths.database, ctx.spark.sparkContext.master)) as database:
@@ -57,9 +58,7 @@ def hand_over(ctx: Context, agrees=agreed) -> list[str]:
 
 def _next(ctx: Context) -> str:
     """Return how to fill the database. A scheduled run does not: it loads its own hour only."""
-    hours = [
-        state.hour for state in ctx.ledger.states(lambda state: state.status == "loaded" and state.hour is not None)
-    ]
+    hours = [state.hour for state in ctx.ledger.states(lambda state: state.status == "loaded") if state.hour]
     if not hours:
         return "the next load fills it"
     span = f"--start {name(min(hours), HOUR)} --end {name(max(hours) + HOUR, HOUR)}"

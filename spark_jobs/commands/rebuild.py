@@ -165,7 +165,8 @@ def _put(ctx: Context, table: Table, rows: DataFrame, where: str | None, build: 
 
 def _digest(table: Table, rows: DataFrame) -> tuple[int, int, int]:
     columns = [column for column in table.columns if column not in STAMPS]
-    return tuple(table.conform(rows).agg(F.count("*"), *digest_sums(columns)).first())
+    count, low, high = table.conform(rows).agg(F.count("*"), *digest_sums(columns)).head(1)[0]
+    return count, low, high
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def _as_of(ctx: Context, interactions: DataFrame, before: Column, at: datetime) 
     """Return the last day of the train side. Raises PipelineError where a side has no events."""
     found = interactions.agg(
         F.max(F.when(before, F.col("event_date"))).alias("last"), F.count_if(~before).alias("after")
-    ).first()
+    ).head(1)[0]
     if found.last is None or not found.after:
         side = "before" if found.last is None else "at or after"
         raise PipelineError(f"{name(at, DAY)}: no preprocessed event lies {side} it; make status lists the days.")

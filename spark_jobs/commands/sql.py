@@ -66,7 +66,7 @@ def _run(command: list[str], query: str | None, dropped: int) -> int:
     with tempfile.TemporaryFile("w+") as said:
         asked = [*command, "-e", query]
         with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=said, text=True) as process:
-            for line in islice(process.stdout, dropped, None):
+            for line in islice(process.stdout or (), dropped, None):
                 sys.stdout.write(line)
         if process.returncode:
             said.seek(0)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from spark_jobs import tables, windows
 from spark_jobs.command_line import parser, run_guarded
-from spark_jobs.context import Context
+from spark_jobs.context import LedgerContext
 from spark_jobs.erasure.suppressed_users import unfinished
 from spark_jobs.inspection.ledger_reader import read_ledger
 from spark_jobs.inspection.outdated import describe_outdated
@@ -31,7 +31,7 @@ def main() -> int:
     return 0
 
 
-def show(ctx: Context, console: Console) -> None:
+def show(ctx: LedgerContext, console: Console) -> None:
     """Print one line for each day, then what must be fixed or awaited."""
     if not ctx.storage.exists(tables.LANDED_FILES):
         console.say("nothing has landed yet: make run, or put files into the raw folder.")
@@ -63,7 +63,7 @@ def describe_gap(before: date, after: date) -> str | None:
     return f"{first}: no rows" if days == 1 else f"{first} to {after - DAY}: no rows ({days:,} days)"
 
 
-def mends(ctx: Context) -> list[str]:
+def mends(ctx: LedgerContext) -> list[str]:
     """List what is wrong, each problem with the command that fixes it."""
     lines = []
     for row in (row for row in ctx.ledger.files() if row["status"] == "refused"):
@@ -93,7 +93,7 @@ def mends(ctx: Context) -> list[str]:
     return lines
 
 
-def waits(ctx: Context) -> list[str]:
+def waits(ctx: LedgerContext) -> list[str]:
     """List the days with hours that have not arrived, and what to do when their files arrive."""
     days = [windows.parse_day(row["day"]) for row in ctx.ledger.days() if row["hours_missing"]]
     return [

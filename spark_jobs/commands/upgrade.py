@@ -102,7 +102,7 @@ def conform(storage: Storage, table: Table) -> Iterator[str]:
         if old.metadata.get("comment") != field.comment:
             change = f"ALTER COLUMN `{field.name}` COMMENT {_literal(field.comment)}"
             yield _alter(storage, table, change, f"{field.name}: new comment")
-    held = storage.spark.sql(f"DESCRIBE DETAIL {_named(storage, table)}").first().properties
+    held = storage.spark.sql(f"DESCRIBE DETAIL {_named(storage, table)}").head(1)[0].properties
     if other := {key: value for key, value in properties(table).items() if held.get(key) != value}:
         pairs = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in other.items())
         yield _alter(storage, table, f"SET TBLPROPERTIES ({pairs})", f"set: {', '.join(other)}")
@@ -118,8 +118,8 @@ def name_versions(storage: Storage, ledger: Ledger) -> Iterator[str]:
         last = ledger.last_build(step)
         if last is None or last["status"] != "built" or last["writes"] is not None:
             continue
-        found = [last_note(storage, table) for table in noted]
-        if all(found) and {note for _, note in found} == {last["input_digest"]}:
+        found = [each for table in noted if (each := last_note(storage, table))]
+        if len(found) == len(noted) and {note for _, note in found} == {last["input_digest"]}:
             numbered = CREATE_USER_ITEM_MATRIX.writes if step == CREATE_USER_ITEM_MATRIX.name else ()
             writes = {table.name: storage.version(table) for table in numbered}
             writes |= {table.name: version for table, (version, _) in zip(noted, found, strict=True)}

@@ -30,7 +30,8 @@ def run_concurrently(spark: SparkSession, *tasks: Callable[[], Any]) -> list[Any
                 errors.append(error)
                 raise
 
-        return inheritable_thread_target(spark)(run)
+        wrapped: Callable[[], Any] = inheritable_thread_target(spark)(run)
+        return wrapped
 
     with ThreadPoolExecutor(len(tasks)) as pool:
         running = [pool.submit(tagged(task)) for task in tasks]
@@ -43,7 +44,7 @@ def run_concurrently(spark: SparkSession, *tasks: Callable[[], Any]) -> list[Any
     return [each.result() for each in running]
 
 
-def _end(spark: SparkSession, tag: str, running: Sequence[Future]) -> None:
+def _end(spark: SparkSession, tag: str, running: Sequence[Future[Any]]) -> None:
     """Cancel the jobs of the tasks until every task has ended. After a success there is nothing to cancel."""
     while wait(running, timeout=0).not_done:
         with suppress(Py4JError, OSError):  # the JVM has ended, so each task ends with an error

@@ -100,7 +100,7 @@ def _one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: st
     """
     scheme = storage.warehouse.partition("://")[0]
     chosen = storage.spark.conf.get(f"spark.delta.logStore.{scheme}.impl", "SingleDriver")
-    if scheme not in ("s3", "s3a", "s3n") or "SingleDriver" not in chosen:
+    if scheme not in ("s3", "s3a", "s3n") or "SingleDriver" not in (chosen or ""):
         return
     for row in before:
         if row["host"] != host and now() - row["taken_at"] < AWAY:

@@ -8,7 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from delta import exceptions
 from delta.exceptions import captured
@@ -24,7 +24,7 @@ Action = dict[str, Any]  # one line of Delta's log: {"add": …}, {"remove": …
 
 def file_system(spark: SparkSession, address: str) -> tuple[Any, Any]:
     """Return Hadoop's file system of an address, and the address as a Hadoop path."""
-    path = spark._jvm.org.apache.hadoop.fs.Path(address)
+    path = cast(Any, spark._jvm).org.apache.hadoop.fs.Path(address)
     return path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf()), path
 
 
@@ -32,13 +32,13 @@ class DeltaLog:
     """The log of the table at an address. The table need not exist."""
 
     def __init__(self, spark: SparkSession, address: str):
-        self._spark, self._jvm, self.address = spark, spark._jvm, address
+        self._spark, self._jvm, self.address = spark, cast(Any, spark._jvm), address
         self._delta, self._none = self._jvm.org.apache.spark.sql.delta, self._jvm.scala.Option.empty()
         self._log = self._delta.DeltaLog.forTable(spark._jsparkSession, address)
 
     def version(self) -> int:
         """Return the latest version; -1 where there is no table."""
-        return self._snapshot().version()
+        return int(self._snapshot().version())
 
     def size(self, version: int | None = None) -> tuple[int, int]:
         """Return the number of data files of a version (None: the latest), and their bytes."""
@@ -62,7 +62,8 @@ class DeltaLog:
 
     def properties(self) -> dict[str, str]:
         """Return the properties of the latest version; empty where there is no table."""
-        return (_metadata(self._snapshot()) or {}).get("configuration", {})
+        found: dict[str, str] = (_metadata(self._snapshot()) or {}).get("configuration", {})
+        return found
 
     def begin(self, reads_all: bool = False) -> "Transaction":
         """Begin a transaction on the latest version.

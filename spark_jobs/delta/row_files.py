@@ -20,13 +20,13 @@ def to_parquet(table: Table, rows: Iterable[Row]) -> bytes:
     """
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(list(rows), _stored(table)), sink, compression="snappy")
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def from_parquet(table: Table, content: bytes, partition: Mapping[str, str]) -> list[Row]:
     """Return the rows of a Parquet file of the table, with the values of its partition."""
     found = pq.read_table(pa.BufferReader(content), partitioning=None)
-    return [row | partition for row in to_rows(table, found)]
+    return [{**row, **partition} for row in to_rows(table, found)]
 
 
 def to_rows(table: Table, found: pa.Table) -> list[Row]:

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any, cast
 from urllib.parse import unquote
 
 from delta.exceptions import captured
@@ -78,6 +79,7 @@ class RowTable:
 
     def _write_file(self, value: str | None, rows: list[Row]) -> Action:
         content, name = to_parquet(self._table, rows), f"part-00000-{uuid.uuid4()}.c000.snappy.parquet"
+        partition = {self._table.partition: value} if self._table.partition and value is not None else {}
         name = name if value is None else f"{self._table.partition}={value}/{name}"
         files, path = file_system(self._spark, f"{self._log.address}/{name}")
         stream = files.create(path, False)
@@ -85,15 +87,13 @@ class RowTable:
             stream.write(bytearray(content))
         finally:
             stream.close()
-        return delta_log.add_file(
-            name, len(content), len(rows), {} if value is None else {self._table.partition: value}
-        )
+        return delta_log.add_file(name, len(content), len(rows), partition)
 
     def _content(self, name: str) -> bytes:
         files, path = file_system(self._spark, f"{self._log.address}/{name}")
         stream = files.open(path)
         try:
-            return self._spark._jvm.org.apache.commons.io.IOUtils.toByteArray(stream)
+            return bytes(cast(Any, self._spark._jvm).org.apache.commons.io.IOUtils.toByteArray(stream))
         finally:
             stream.close()
 
@@ -128,7 +128,8 @@ def _metadata(table: Table, transaction: Transaction, further: Mapping[str, str]
     there = transaction.metadata()
     if there is None:
         partition = [table.partition] if table.partition else []
-        return [delta_log.create_table(declared(table).json(), partition, table.comment, properties(table) | further)]
+        wanted = {**properties(table), **further}
+        return [delta_log.create_table(declared(table).json(), partition, table.comment, wanted)]
     fields = json.loads(there["schemaString"])
     names = {field["name"] for field in fields["fields"]}
     new = [field for field in declared(table).jsonValue()["fields"] if field["name"] not in names]

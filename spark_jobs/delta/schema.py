@@ -1,5 +1,7 @@
 """The schema of a table for Spark and Delta: types, comments, properties."""
 
+from typing import cast
+
 from pyspark.sql.types import StructField, StructType
 
 from spark_jobs.tables import Table
@@ -15,7 +17,8 @@ PROPERTIES = {
 
 def schema(table: Table) -> StructType:
     """Return the table's columns as Spark types."""
-    return StructType.fromDDL(", ".join(f"`{field.name}` {field.type}" for field in table.fields))
+    columns = ", ".join(f"`{field.name}` {field.type}" for field in table.fields)
+    return cast(StructType, StructType.fromDDL(columns))  # declared as any type of data
 
 
 def declared(table: Table) -> StructType:

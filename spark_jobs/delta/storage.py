@@ -16,7 +16,8 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from spark_jobs.delta import log as delta_log
 from spark_jobs.delta.log import NOTHING, DeltaLog, file_system
 from spark_jobs.delta.predicates import in_days
-from spark_jobs.delta.row_table import Row, RowTable
+from spark_jobs.delta.row_files import Row
+from spark_jobs.delta.row_table import RowTable
 from spark_jobs.delta.schema import schema
 from spark_jobs.tables import Table
 
@@ -54,7 +55,7 @@ class Storage:
     def remove(self, name: str) -> bool:
         """Remove a table of an earlier version of the project with its whole history. Returns whether it existed."""
         files, path = self.file_system(f"{self.warehouse}/{name}")
-        return files.delete(path, True)
+        return bool(files.delete(path, True))
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """Return the table at a version (None: the latest).
@@ -94,7 +95,7 @@ class Storage:
 
     def _is_there(self, address: str) -> bool:
         files, path = self.file_system(address)
-        return files.exists(path)
+        return bool(files.exists(path))
 
     def file_system(self, address: str) -> tuple[Any, Any]:
         """Return Hadoop's file system of an address, and the address as a Hadoop path."""
@@ -138,7 +139,7 @@ class Storage:
             return {str(row.event_date): row["count"] for row in counted}
         found: Counter[str] = Counter()
         for file in known:
-            found[file["partitionValues"]["event_date"]] += delta_log.count_rows([file])
+            found[file["partitionValues"]["event_date"]] += delta_log.count_rows([file]) or 0
         return dict(found)
 
     def fingerprint(self, table: Table, version: int) -> str:

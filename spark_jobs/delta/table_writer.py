@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame, DataFrameWriter
 
 from spark_jobs.delta.log import ATTEMPTS, CONFLICTS
 from spark_jobs.delta.predicates import in_days
-from spark_jobs.delta.row_table import Row, conflict_error, superseded_error
+from spark_jobs.delta.row_files import Row
+from spark_jobs.delta.row_table import conflict_error, superseded_error
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.tables import Table

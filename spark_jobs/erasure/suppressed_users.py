@@ -13,7 +13,7 @@ from pyarrow import fs
 
 from spark_jobs import tables
 from spark_jobs.addresses import canonical, is_remote
-from spark_jobs.context import Context
+from spark_jobs.context import Context, LedgerContext
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.session import now
 from spark_jobs.settings import Settings
@@ -53,14 +53,14 @@ def suppress(ctx: Context, user: int) -> bool:
 
 def finish(ctx: Context, user: int) -> None:
     """Record that no table contains the user any more."""
-    digest = digest_user(load_suppression(ctx).key, user)
+    digest = _digest_on_list(ctx, user)
     rows = ctx.storage.rows(tables.SUPPRESSED_USERS)
     ctx.writer.put_rows(
         tables.SUPPRESSED_USERS, [row | ({"erased_at": now()} if row["user_hmac"] == digest else {}) for row in rows]
     )
 
 
-def unfinished(ctx: Context) -> int:
+def unfinished(ctx: LedgerContext) -> int:
     """Return how many listed users may still have rows in tables, because their `make forget` did not finish."""
     return sum(row["erased_at"] is None for row in ctx.storage.rows(tables.SUPPRESSED_USERS))
 
@@ -73,9 +73,16 @@ def is_suppressed(ctx: Context, user: int) -> bool:
 
 def lift(ctx: Context, user: int) -> None:
     """Remove a user from the list. The user must be on it."""
-    digest = digest_user(load_suppression(ctx).key, user)
+    digest = _digest_on_list(ctx, user)
     others = [row for row in ctx.storage.rows(tables.SUPPRESSED_USERS) if row["user_hmac"] != digest]
     ctx.writer.put_rows(tables.SUPPRESSED_USERS, others)
+
+
+def _digest_on_list(ctx: Context, user: int) -> str:
+    known = load_suppression(ctx)
+    if known is None:
+        raise PipelineError(f"{tables.SUPPRESSED_USERS.name}: nobody is on the list.")
+    return digest_user(known.key, user)
 
 
 def key_address(settings: Settings) -> str:

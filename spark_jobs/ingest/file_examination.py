@@ -1,6 +1,6 @@
 """Read each file once for its digest, header and records: a few small files on the driver, others on the executors."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -42,7 +42,7 @@ def examine_files(
     return refused + [(file, _from_row(found[file.path])) for file in chosen]
 
 
-def _examine(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _examine(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for row in batch.to_pylist():
             examined = asdict(files.examine(row["path"], row["prefixes"], row["packed"]))
@@ -61,4 +61,5 @@ def _plain(value: Any) -> Any:
 
 def _from_row(row: dict[str, Any]) -> Examined:
     tuples = {field.name for field in fields(Examined) if str(field.type).startswith("tuple")}
-    return Examined(**{name: tuple(value) if name in tuples else value for name, value in row.items()})
+    found: dict[str, Any] = {name: tuple(value) if name in tuples else value for name, value in row.items()}
+    return Examined(**found)

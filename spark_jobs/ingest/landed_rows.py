@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from spark_jobs.ingest.landing_plan import Plan
 from spark_jobs.ledger.known_files import KnownFiles
@@ -62,7 +63,7 @@ def landed_row(decision: Decision, old: Row | None, reading: Reading) -> Row:
     if decision.action is Action.REFUSED:
         return empty | (old or {}) | looked | {"status": "refused"}
     if decision.action is Action.SAME:
-        return old | looked | {"status": "landed"}
+        return (old or {}) | looked | {"status": "landed"}
     read = {
         "digest": examined.digest,
         "content_bytes": examined.content_bytes,
@@ -77,8 +78,9 @@ def landed_row(decision: Decision, old: Row | None, reading: Reading) -> Row:
 def _given(decision: Decision, old: Row | None, reading: Reading) -> Row:
     """Return what the file gives. A grown file adds this to what it gave before, without the old unfinished line."""
     hours, suppressed = reading.hours, reading.suppressed
-    records, version = decision.examined.records, VERSIONS["parsing"]
-    if decision.action is Action.GREW:
+    records: int | None = decision.examined.records
+    version = VERSIONS["parsing"]
+    if decision.action is Action.GREW and old is not None:
         hours = _add([entry for entry in old["hours"] if not entry["unfinished"]], hours)
         suppressed += (old["suppressed"] or 0) - bool(old["suppressed_unfinished"])
         records = None if old["records"] is None else records
@@ -95,7 +97,7 @@ def _given(decision: Decision, old: Row | None, reading: Reading) -> Row:
 
 def _add(before: Iterable[Row], new: Iterable[Row]) -> list[Row]:
     """Merge the entries of the same hour by addition: digests are sums."""
-    joined: dict[tuple, Row] = {}
+    joined: dict[tuple[datetime | None, bool], Row] = {}
     for entry in (*before, *new):
         key = (entry["hour"], entry["unfinished"])
         old = joined.get(key, {"rows": 0, "low": 0, "high": 0})

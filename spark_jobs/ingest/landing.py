@@ -3,7 +3,7 @@
 Executors compute the digests and read the records. The driver handles one line for each file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from functools import reduce
 from typing import Any
@@ -99,7 +99,7 @@ def _replaced(decision: Decision, old: Row | None) -> str | None:
 
 
 def _by_header(reading: list[Decision]) -> list[list[Decision]]:
-    groups: dict[tuple, list[Decision]] = {}
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Decision]] = {}
     for decision in reading:
         groups.setdefault((decision.examined.header, decision.columns), []).append(decision)
     return list(groups.values())
@@ -120,7 +120,7 @@ def _parsed(
         tasks, "file_id INT, revision INT, path STRING, start BIGINT, end BIGINT, last BOOLEAN, packed BOOLEAN"
     )
 
-    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
                 split = FileSplit(**row)

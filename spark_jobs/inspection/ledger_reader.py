@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from deltalake.exceptions import DeltaProtocolError
 
 from spark_jobs import tables
 from spark_jobs.addresses import S3, is_remote
-from spark_jobs.context import Context, context
+from spark_jobs.context import LedgerContext, context
 from spark_jobs.delta.log import NOTHING
 from spark_jobs.delta.row_files import Row, to_rows
 from spark_jobs.errors import PipelineError
@@ -54,6 +55,10 @@ class LedgerReader:
         answer = QueryBuilder().register("found", found).execute("SELECT * FROM found")
         return to_rows(table, pa.table(answer.read_all()))
 
+    def is_readable(self, table: Table, version: int) -> bool:
+        """Whether it is the version that is read; earlier ones are for Spark."""
+        return version == self.version(table)
+
     def _table(self, table: Table) -> DeltaTable | None:
         if table.name not in self._opened:
             address = f"{self.warehouse}/{table.name}"
@@ -62,7 +67,16 @@ class LedgerReader:
         return self._opened[table.name]
 
 
-def read_ledger(settings: Settings, name: str, say: Callable[[str], None]) -> Context:
+@dataclass
+class ReadLedger:
+    """A `LedgerContext` without Spark."""
+
+    settings: Settings
+    storage: LedgerReader
+    ledger: Ledger
+
+
+def read_ledger(settings: Settings, name: str, say: Callable[[str], None]) -> LedgerContext:
     """Return a context for reading the ledger.
 
     For a warehouse that only Spark can read it starts Spark, and reports that with `say`.
@@ -72,7 +86,7 @@ def read_ledger(settings: Settings, name: str, say: Callable[[str], None]) -> Co
         if _is_at_hand(reader.warehouse):
             for table in READ:
                 reader.version(table)
-            return Context(settings, None, reader, Ledger(reader))
+            return ReadLedger(settings, reader, Ledger(reader))
     except DeltaProtocolError:  # the table uses a feature that only Spark supports
         pass
     from spark_jobs.session import spark_session

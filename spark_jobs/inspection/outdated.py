@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from spark_jobs import flow, windows
-from spark_jobs.context import Context
+from spark_jobs.context import LedgerContext
 from spark_jobs.ledger import rule_versions
 from spark_jobs.ledger.known_files import is_parsed_by_older_rules
 from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
@@ -14,14 +14,14 @@ SUBMIT = "spark-submit spark_jobs/jobs"
 SNAPSHOTS = tuple(job.name for job in flow.SNAPSHOTS)
 
 
-def describe_outdated(ctx: Context) -> Iterator[str]:
+def describe_outdated(ctx: LedgerContext) -> Iterator[str]:
     """Yield one sentence for each kind; nothing where the current rules produced everything."""
     yield from _parsed(ctx)
     yield from _judged(ctx)
     yield from _built(ctx)
 
 
-def _parsed(ctx: Context) -> Iterator[str]:
+def _parsed(ctx: LedgerContext) -> Iterator[str]:
     files = [row for row in ctx.ledger.files() if is_parsed_by_older_rules(row)]
     gone = [row["path"] for row in files if row["status"] == "vanished"]
     hours = [entry["hour"] for row in files if row["status"] != "vanished" for entry in row["hours"] if entry["hour"]]
@@ -34,7 +34,7 @@ def _parsed(ctx: Context) -> Iterator[str]:
         yield f"parsed by older rules, but the files are gone and cannot be landed again: {name_first(gone)}"
 
 
-def _judged(ctx: Context) -> Iterator[str]:
+def _judged(ctx: LedgerContext) -> Iterator[str]:
     old = [row["hour"] for row in ctx.ledger.hours() if (row["rule_version"] or FIRST) < VERSIONS["validation"]]
     hours = windows.ranges((hour for hour in old if hour), HOUR)
     for window in hours[:MOST_NAMED]:
@@ -46,7 +46,7 @@ def _judged(ctx: Context) -> Iterator[str]:
         yield f"undated rows were validated by older rules: {SUBMIT}/validate_data_quality.py --again"
 
 
-def _built(ctx: Context) -> Iterator[str]:
+def _built(ctx: LedgerContext) -> Iterator[str]:
     for step in rule_versions.OF_STEP:
         builds = ctx.ledger.builds(step).items()
         old = [day for day, row in builds if rule_versions.is_outdated(step, row["rule_versions"])]

@@ -8,7 +8,7 @@ Reads daily_interactions; writes user_index, item_index (append-only) and user_i
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -53,7 +53,8 @@ class Due(NamedTuple):
     score: Decimal
 
 
-class Index(NamedTuple):
+@dataclass(frozen=True)
+class Index:
     """An index table and the numbers to append to it.
 
     `there`: existing rows. `new`: rows to append, `count` of them. `free`: the first free number after the append.
@@ -71,7 +72,7 @@ class Index(NamedTuple):
         return self.there.unionByName(self.new)
 
 
-def chosen(ctx: Context) -> tuple:
+def chosen(ctx: Context) -> tuple[dict[str, float], int]:
     """Return the settings that the matrix depends on: the weights and the number of trailing days."""
     return asdict(ctx.settings.matrix.weights), ctx.settings.matrix.trailing_days
 
@@ -141,7 +142,8 @@ def _due(
     ctx: Context, within: DataFrame, new_rows: DataFrame, earlier: DataFrame | None, kept: DataFrame | None
 ) -> Due:
     def counted(cells: DataFrame, of: Column) -> tuple[int, Decimal]:
-        return cells.agg(F.count("*"), total(of)).first()
+        rows, summed = cells.agg(F.count("*"), total(of)).head(1)[0]
+        return rows, summed
 
     new_score = score(chosen(ctx)[0])
     if earlier is None or kept is None:
@@ -183,7 +185,7 @@ def _measures(made: DataFrame, users: Index, items: Index, due: Due) -> pd.DataF
     found = measures(made, TABLE, suite.RULES, further=[summed, *largest]).toPandas()
     beyond = (found["last_user"] >= users.free) | (found["last_item"] >= items.free)
     found["numbers_beyond_index"] = beyond.astype(int)
-    found["score_lost"] = (found["score_sum"] - due.score).abs()
+    found["score_lost"] = (found["score_sum"] - due.score).abs()  # type: ignore[operator]  # the stubs know no Decimal
     found["rows"] += due.kept
     return found
 

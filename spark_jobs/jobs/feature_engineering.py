@@ -59,7 +59,7 @@ class Output:
         return self.made if self.kept is None else self.made.unionByName(self.kept)
 
 
-def chosen(ctx: Context) -> tuple:
+def chosen(ctx: Context) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     """Return the settings that the features depend on: score weights, price range limits, popularity weights."""
     features = ctx.settings.features
     popularity = {"views": features.popularity_views, "purchases": features.popularity_purchases}
@@ -147,9 +147,10 @@ def _measured(ctx: Context, plan: BuildPlan, output: Output) -> pd.DataFrame:
         return measures(output.made, output.table, output.suite.RULES, further=[total]).toPandas()
 
     def of_kept() -> tuple[int, int]:
-        rows, events = output.kept.agg(F.count("*"), total).first() if output.kept is not None else (0, 0)
+        rows, events = output.kept.agg(F.count("*"), total).head(1)[0] if output.kept is not None else (0, 0)
         return rows, events or 0
 
+    found: pd.DataFrame
     found, (rows, events) = run_concurrently(ctx.spark, of_made, of_kept)
     found["rows"] += rows
     found["events_lost"] = (found["events"] + events - plan.events).abs()

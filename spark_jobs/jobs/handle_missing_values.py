@@ -9,6 +9,7 @@ import sys
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -89,14 +90,14 @@ def _write(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: int) ->
     )
 
 
-def _counts(found: pd.DataFrame) -> dict[str, dict]:
+def _counts(found: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return {
         str(row["event_date"]): {"rows_in": row["rows_in"], "rows_out": row["rows"], "repaired": row["repaired"]}
         for row in found.to_dict("records")
     }
 
 
-def _measures(cleaned: DataFrame, built: dict) -> pd.DataFrame:
+def _measures(cleaned: DataFrame, built: dict[datetime, dict[str, Any]]) -> pd.DataFrame:
     rated = F.col("rating").isNotNull() | (F.col("event_type") == "rating")  # other events normally have no rating
     by_source = [
         *(F.count_if(F.col("price_source") == name).alias(f"price_{name}") for name in PRICE_SOURCES),

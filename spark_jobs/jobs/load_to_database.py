@@ -6,6 +6,7 @@ items and ledger, then hour_status and day_status.
 """
 
 import sys
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from pyspark.sql import DataFrame
@@ -36,8 +37,11 @@ def run(ctx: Context, hours: Window) -> Summary:
     """Load each hour whose content differs from PostgreSQL's own ledger, in one transaction for each day."""
     states = ctx.ledger.states(lambda state: _is_to_compare(state, hours))
     with open_database(ctx) as database:
-        held = database.loaded([state.hour for state in states])
-        different = [state for state in states if held.get(state.hour, (0, NO_CONTENT))[1] != state.content_digest]
+        dated = {state.hour: state for state in states if state.hour}
+        held = database.loaded(list(dated))
+        different = {
+            hour: state for hour, state in dated.items() if held.get(hour, (0, NO_CONTENT))[1] != state.content_digest
+        }
         failpoints.reach("load.read")
         if different:
             _replace(ctx, database, different, held)
@@ -52,7 +56,7 @@ def run(ctx: Context, hours: Window) -> Summary:
     return {
         "hours_loaded": len(different),
         "hours_unchanged": len(states) - len(different),
-        "rows_loaded": sum(state.valid_rows for state in different),
+        "rows_loaded": sum(state.valid_rows for state in different.values()),
         "postgres_user_events": events,
         "postgres_items": items,
     } | _standing(ctx)
@@ -61,7 +65,7 @@ def run(ctx: Context, hours: Window) -> Summary:
 def _standing(ctx: Context) -> Summary:
     """Return the latest loaded hour and the number of stopped hours; alerts use both."""
     states = ctx.ledger.states(lambda state: state.hour is not None)
-    loaded = [state.hour for state in states if state.status == "loaded"]
+    loaded = [state.hour for state in states if state.hour and state.status == "loaded"]
     stopped = {"hours_stopped": sum(state.status == "stopped" for state in states)}
     return stopped | ({"latest_hour": name(max(loaded), HOUR)} if loaded else {})
 
@@ -76,26 +80,31 @@ def _catalog(ctx: Context, database: PostgresLoader) -> None:
         if found.refusal:
             raise SourceError(found.refusal)
         with database.transaction() as cursor, files.open_content(path, found.body_from) as body:
-            if catalog.digest(cursor) != found.digest:
+            if found.digest and catalog.digest(cursor) != found.digest:
                 rows = catalog.replace(cursor, body, found.header, found.digest)
                 ctx.say(f"{CATALOG}: {rows:,} items loaded.")
     except SourceError as error:
         ctx.say(f"refused: {CATALOG}: {error}")
 
 
-def _replace(ctx: Context, database: PostgresLoader, states: list[HourState], held: dict) -> None:
+def _replace(
+    ctx: Context,
+    database: PostgresLoader,
+    states: Mapping[datetime, HourState],
+    held: Mapping[datetime, tuple[int, str]],
+) -> None:
     """Replace the hours in PostgreSQL: stage their events and the items that they change, then replace each day.
 
     An item is staged with the attributes that its events of the day give it.
     """
-    days: dict[datetime, list[HourState]] = {}
-    for state in states:
-        days.setdefault(floor(state.hour, DAY), []).append(state)
-    windows = ranges((state.hour for state in states), HOUR)
-    gone = database.items_of(windows) if any(held.get(state.hour, (0, ""))[0] for state in states) else []
-    database.stage(days)
+    days: dict[datetime, dict[datetime, HourState]] = {}
+    for hour, state in states.items():
+        days.setdefault(floor(hour, DAY), {})[hour] = state
+    windows = ranges(states, HOUR)
+    gone = database.items_of(windows) if any(held.get(hour, (0, ""))[0] for hour in states) else []
+    database.stage(list(days))
     new = ctx.read(tables.USER_EVENTS).where(in_windows(windows))
-    touched = latest_of_items(_touched(ctx, database, new, states, gone))
+    touched = latest_of_items(_touched(ctx, database, new, set(states), gone))
     events, items, counted = run_concurrently(
         ctx.spark,
         lambda: database.copy(format_for_copy(new), "staging_events", EVENTS),
@@ -108,7 +117,7 @@ def _replace(ctx: Context, database: PostgresLoader, states: list[HourState], he
     found = {row.hour: (row.rows, row.digest) for row in counted}
     staged = []
     for day in sorted(days, reverse=True):  # latest first: an earlier day then rarely changes items
-        hours = {state.hour: (state.valid_rows, state.content_digest) for state in days[day]}
+        hours = {hour: (state.valid_rows, state.content_digest or NO_CONTENT) for hour, state in days[day].items()}
         due = {hour: found[hour] for hour in hours if hour in found}
         sent = (copied.get(day.date(), Staged()) for copied in (events, items))
         staged.append(StagedDay(day, ranges(hours, HOUR), hours, lost.get(day.date(), []), due, *sent))
@@ -123,7 +132,7 @@ def _is_to_compare(state: HourState, hours: Window) -> bool:
 
 
 def _touched(
-    ctx: Context, database: PostgresLoader, new: DataFrame, states: list[HourState], gone: list[tuple[date, int]]
+    ctx: Context, database: PostgresLoader, new: DataFrame, coming: set[datetime], gone: list[tuple[date, int]]
 ) -> DataFrame:
     """Return all events of the days from which the items that gain or lose events are recomputed.
 
@@ -131,11 +140,11 @@ def _touched(
     `new` events. PostgreSQL's ledger decides which hours it has: Delta's ledger may still call them committed, or
     stopped.
     """
-    coming = {state.hour for state in states}
     days = {floor(hour, DAY) for hour in coming}
-    others = ctx.ledger.states(lambda state: state.valid_rows > 0 and state.hour and floor(state.hour, DAY) in days)
-    held = database.loaded([state.hour for state in others])
-    loaded = {state.hour for state in others if held.get(state.hour, (0, NO_CONTENT))[1] == state.content_digest}
+    valid = ctx.ledger.states(lambda state: state.valid_rows > 0)
+    others = {state.hour: state for state in valid if state.hour and floor(state.hour, DAY) in days}
+    held = database.loaded(list(others))
+    loaded = {hour for hour, state in others.items() if held.get(hour, (0, NO_CONTENT))[1] == state.content_digest}
     if loaded <= coming:
         return new
     known = in_windows(ranges(loaded | coming, HOUR))

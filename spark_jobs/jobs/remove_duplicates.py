@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 from pyspark import StorageLevel
@@ -87,8 +88,9 @@ def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
     return found.merge(days.rename(columns={"rows": "rows_in"}), on="event_date", how="right")
 
 
-def _counts(found: pd.DataFrame, by_type: pd.DataFrame) -> dict[str, dict]:
-    keys, counts = format_key_digests(found), {}
+def _counts(found: pd.DataFrame, by_type: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    counts: dict[str, dict[str, Any]] = {}
+    keys = format_key_digests(found)
     for row in found.to_dict("records"):
         types = by_type[by_type["event_date"] == row["event_date"]]
         dropped = dict(zip(types["event_type"], (types["rows"] - types["kept"]).astype(int), strict=True))
@@ -110,7 +112,7 @@ def _summary(by_type: pd.DataFrame) -> Summary:
     }
 
 
-def _prove(ctx: Context, passing: list, counts: dict[str, dict]) -> None:
+def _prove(ctx: Context, passing: list[datetime], counts: dict[str, dict[str, Any]]) -> None:
     """Prove user_events = deduped_events + dropped, from the rows that Delta has committed.
 
     Raises IdentityError where a day does not have the rows that were kept.

@@ -8,6 +8,7 @@ and hour_status; writes day_status.
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from spark_jobs import command_line, flow, windows
 from spark_jobs.context import Context, Summary
@@ -41,7 +42,7 @@ def run(ctx: Context, days: Window) -> Summary:
     return {"days_complete": len(missing) - len(waiting), "days_incomplete": len(waiting)}
 
 
-def _missing(ctx: Context, days: Window, known: Mapping[datetime, Mapping]) -> dict[datetime, int]:
+def _missing(ctx: Context, days: Window, known: Mapping[datetime, Mapping[str, Any]]) -> dict[datetime, int]:
     """Count the missing hours of each day. A day without any row has no missing hours if later data has landed."""
     absent = ctx.ledger.missing_hours(Window(days.start, days.end, HOUR))
     begin = min((window.start for window in absent), default=days.end)

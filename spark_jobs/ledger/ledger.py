@@ -6,15 +6,14 @@ The tables are small. Their rows are cached in memory until the version of the t
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from spark_jobs import tables
 from spark_jobs.delta.log import CONFLICTS, NOTHING
-from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, PipelineError
 from spark_jobs.ledger import status, table_versions
-from spark_jobs.ledger.status import HourState
+from spark_jobs.ledger.status import HourState, Row
 from spark_jobs.session import now
 from spark_jobs.tables import Table
 from spark_jobs.windows import Window
@@ -23,10 +22,26 @@ ATTEMPTS = 5
 PINNED = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY_STATUS)
 
 
+class LedgerStorage(Protocol):
+    """What a ledger, and whoever reads one, asks of a `Storage`."""
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table was ever created."""
+
+    def version(self, table: Table) -> int:
+        """The latest version; -1 where the table does not exist."""
+
+    def rows(self, table: Table) -> list[Row]:
+        """All rows of a small table."""
+
+    def is_readable(self, table: Table, version: int) -> bool:
+        """Whether a version can take the place of the latest."""
+
+
 class Ledger:
     """The records of what landed, what was validated, what was loaded and what was built."""
 
-    def __init__(self, storage: Storage, writer: TableWriter | None = None):
+    def __init__(self, storage: LedgerStorage, writer: TableWriter | None = None):
         self.storage, self._writer = storage, writer
         self._held: dict[str, tuple[int, list[dict[str, Any]]]] = {}
         self._versions: dict[str, int] | None = None  # of a pinned ledger
@@ -88,7 +103,7 @@ class Ledger:
         now = {
             table.name: self.storage.version(table) for table in of if table in written or before[table.name] is None
         }
-        return {name: version for name, version in (before | now).items() if version != NOTHING}
+        return {name: version for name, version in (before | now).items() if version is not None and version != NOTHING}
 
     def files(self) -> list[dict[str, Any]]:
         """Return all rows of landed_files, ordered by file_id."""
@@ -198,19 +213,20 @@ class Ledger:
             self._held[table.name] = (version, [missing | row for row in self.storage.rows(table)])
         return self._held[table.name][1]
 
-    def _put(self, table: Table, changed: Iterable[dict[str, Any]], outdated: Collection[tuple] = ()) -> None:
+    def _put(self, table: Table, changed: Iterable[dict[str, Any]], outdated: Collection[tuple[Any, ...]] = ()) -> None:
         """Replace rows of the same key, add others and remove `outdated` keys.
 
         Rewrites the partitions that are touched. A column that a row omits is null. The cached rows remain correct
         without another read, because only the holder of the lock writes these partitions.
         """
-        whole = [{name: row.get(name) for name in table.columns} for row in changed]
+        whole: list[Row] = [{name: row.get(name) for name in table.columns} for row in changed]
         new = {_key(table, row): row for row in whole}
         if not new:
             return
         rows = {_key(table, row): row for row in self._rows(table)} | new
         rows = {key: row for key, row in rows.items() if key not in outdated}
-        written, touched = rows, None
+        touched: set[str] | None = None
+        written = rows
         if table.partition is not None:
             touched = {row[table.partition] for row in new.values()}
             written = {key: row for key, row in rows.items() if row[table.partition] in touched}
@@ -218,7 +234,7 @@ class Ledger:
         self._held[table.name] = (self.storage.version(table), list(rows.values()))
 
 
-def _key(table: Table, row: dict[str, Any]) -> tuple:
+def _key(table: Table, row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in table.key)
 
 

@@ -1,7 +1,7 @@
 """The states of hours and days, derived from the ledger's rows. Input and output are plain values."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -81,7 +81,8 @@ def states(files: Iterable[Row], hours: Iterable[Row]) -> list[HourState]:
 
 
 def _state(key: str, landed: tuple[datetime | None, int | None, list[Row]] | None, judged: Row | None) -> HourState:
-    hour, file_id, entries = landed or (judged["hour"], None if judged["hour"] else int(key.partition(":")[2]), [])
+    row: Row = judged or {}
+    hour, file_id, entries = landed or (row["hour"], None if row["hour"] else int(key.partition(":")[2]), [])
     rows, low, high = (sum(entry[key] for entry in entries) for key in ("rows", "low", "high"))
     known = ("status", "raw_digest", "valid_rows", "rejected_rows", "content_digest")
     ledger = {key: judged[key] for key in known} if judged else {}
@@ -140,7 +141,7 @@ def day_status(found: Iterable[HourState], builds: Iterable[Row], latest: dateti
 
 def _day(
     day: date, hours: list[HourState], latest: datetime | None, content: str | None, built_from: str | None
-) -> Mapping[str, Any]:
+) -> Row:
     taken = {hour.hour for hour in hours if hour.has_rows or hour.dirty}
     start = datetime(day.year, day.month, day.day)
     whole = (start + number * HOUR for number in range(HOURS_A_DAY))

@@ -12,6 +12,7 @@ from spark_jobs.tables import Table
 SOURCES = {
     table.name: (job.versions_in, job.name if job.versions_in is tables.DAY_BUILDS else None)
     for job in JOBS
+    if job.versions_in
     for table in job.writes
 }
 

@@ -101,4 +101,4 @@ def seconds(folder: str) -> dict[str, float]:
         for name, job, value in _samples(path):
             if name in (SECONDS, FINISHED):
                 (took if name == SECONDS else ended)[job] = value
-    return {job: took[job] for job in sorted(took, key=ended.get)}
+    return {job: took[job] for job in sorted(took, key=lambda job: ended.get(job, 0.0))}

@@ -77,7 +77,7 @@ def replace(cursor: Any, body: io.BufferedIOBase, header: Sequence[str], content
         f"INSERT INTO pipeline.catalog ({listed}) SELECT item_id::bigint, name, category, brand, "
         "round(price::numeric, 2), description, image_url FROM told"
     )
-    rows = cursor.rowcount
+    rows: int = cursor.rowcount
     cursor.execute(RECOMPUTE_ITEMS)
     cursor.execute(ORPHANS)
     cursor.execute("DELETE FROM pipeline.catalog_file")

@@ -72,7 +72,7 @@ def connect(address: str, name: str = "pipeline") -> Any:
     for variable in foreign:
         os.environ.pop(variable, None)  # None: another thread may connect too, and have removed it
     say_unused(foreign)
-    chosen = {"connect_timeout": str(CONNECT_SECONDS)} | parse_address(address)
+    chosen: dict[str, Any] = {"connect_timeout": str(CONNECT_SECONDS)} | parse_address(address)
     with translate_errors():
         connection = psycopg2.connect(**chosen | {"application_name": name, "client_encoding": "UTF8"})
         connection.autocommit = True  # the settings then take one round trip

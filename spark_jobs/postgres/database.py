@@ -40,7 +40,7 @@ def check_address() -> None:
         parse_address(url)
 
 
-def address(database_folder: str, master: str) -> str:
+def address(database_folder: str, master: str | None) -> str:
     """Return the connection string: DATABASE_URL, or that of the embedded server.
 
     Raises SettingsError where DATABASE_URL cannot be parsed, DatabaseError where it is not set on a cluster or the
@@ -49,7 +49,7 @@ def address(database_folder: str, master: str) -> str:
     if url := os.environ.get("DATABASE_URL", "").strip():
         parse_address(url)
         return url
-    if not master.startswith("local"):
+    if not (master or "").startswith("local"):
         raise DatabaseError(
             f"the embedded database serves one machine only, but Spark runs on {master}: set DATABASE_URL to the "
             "address of a PostgreSQL server that all executors can reach."
@@ -63,7 +63,7 @@ def embedded(folder: Path) -> str:
     Raises DatabaseError where it cannot start.
     """
     try:
-        return start_server(folder).get_uri()
+        return str(start_server(folder).get_uri())
     except DatabaseError:
         raise
     except Exception as error:  # the package passes on any error of its commands

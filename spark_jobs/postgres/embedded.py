@@ -48,7 +48,8 @@ def start_server(folder: Path) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         # Otherwise the package would open every folder above the database and its own programs to all users.
-        postgres_server.ensure_prefix_permissions = postgres_server.ensure_folder_permissions = lambda *_: None
+        postgres_server.ensure_prefix_permissions = lambda *_: None
+        postgres_server.ensure_folder_permissions = lambda *_: None
         postgres_server.ensure_user_exists(USER)
         with _alone(folder):
             place = _own_place(folder) or _needed(folder)
@@ -185,7 +186,7 @@ def _refuse_foreign(folder: Path) -> None:
 
 def _can_execute(path: Path) -> bool:
     """Return whether the server's user may run this program or enter this folder."""
-    command = ["/bin/sh", "-c", 'test -x "$1"', "-", path]
+    command = ["/bin/sh", "-c", 'test -x "$1"', "-", str(path)]
     return subprocess.run(command, user=USER, cwd="/", check=False).returncode == 0
 
 

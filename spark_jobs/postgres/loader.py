@@ -107,7 +107,8 @@ class PostgresLoader:
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
             where, values = _within(windows)
             cursor.execute(f"SELECT DISTINCT timestamp::date, item_id FROM user_events WHERE {where}", values)
-            return cursor.fetchall()
+            found: list[tuple[date, int]] = cursor.fetchall()
+            return found
 
     def copy(
         self, frame: DataFrame, table: str, columns: Sequence[str], digest: Column | None = None
@@ -200,7 +201,7 @@ class PostgresLoader:
         """Return the number of this user's rows in user_events."""
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM user_events WHERE user_id = %s", (user,))
-            return cursor.fetchone()[0]
+            return int(cursor.fetchone()[0])
 
     def vacuum(self) -> None:
         """Free the space of deleted rows, and update the planner's statistics."""
@@ -212,7 +213,8 @@ class PostgresLoader:
         """Return the numbers of rows in user_events and in items."""
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT (SELECT count(*) FROM user_events), (SELECT count(*) FROM items)")
-            return cursor.fetchone()
+            events, items = cursor.fetchone()
+            return events, items
 
 
 def _within(windows: Sequence[Window]) -> tuple[str, list[datetime]]:

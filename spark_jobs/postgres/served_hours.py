@@ -72,7 +72,7 @@ def _check_settled(
 
 
 def _dated(ctx: Context) -> dict[datetime, HourState]:
-    return {state.hour: state for state in ctx.ledger.states(lambda state: state.hour is not None)}
+    return {state.hour: state for state in ctx.ledger.states() if state.hour}
 
 
 def _content(state: HourState | None) -> str:

@@ -5,7 +5,7 @@ attempt count only if its report has arrived. Rows of any other attempt are neve
 """
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
@@ -90,11 +90,12 @@ def copy(
 
 def _sender(
     address: str, fence: Fence, table: str, columns: Sequence[str]
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return the function that sends a partition from its executor: one transaction, then a report for each day."""
 
-    def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        attempt = TaskContext.get().taskAttemptId()
+    def send(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        task = TaskContext.get()
+        attempt = task.taskAttemptId() if task else 0
         sent: dict[date, list[int]] = {}
         with translate_errors(), closing(connect(address, f"{fence.name} {attempt}")) as connection:
             with connection, connection.cursor() as cursor:

@@ -20,7 +20,8 @@ def undo_unrecorded(ctx: Context, *of: Table) -> list[Table]:
     undone = []
     for table in of:
         version = ctx.ledger.named_version(table)
-        known = version is not None and ctx.storage.exists(table)
-        if known and undo_after(ctx.writer, table, max(version, CREATED)):
+        if version is None or not ctx.storage.exists(table):
+            continue
+        if undo_after(ctx.writer, table, max(version, CREATED)):
             undone.append(table)
     return undone

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 import matplotlib
 
@@ -14,9 +15,11 @@ matplotlib.use("svg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.typing import RcKeyType
 
 from spark_jobs.report.facts import BINS_A_DECADE
 from spark_jobs.windows import HOUR
@@ -32,7 +35,7 @@ VARIABLES |= {
 }
 COLOUR = {name.removeprefix("--"): value for value, name in VARIABLES.items()}
 SERIES = ("one", "two", "three", "four")
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
     "text.parse_math": False,
@@ -196,11 +199,11 @@ def _label(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _plain(value: float, _: int) -> str:
+def _plain(value: float, _: float) -> str:
     return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
-def _svg(figure: plt.Figure, name: str) -> str:
+def _svg(figure: Figure, name: str) -> str:
     """Return the figure as an <svg> element for a page: unique ids (by `name`), the page's colours and font."""
     text = io.StringIO()
     with warnings.catch_warnings():

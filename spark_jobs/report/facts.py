@@ -141,7 +141,8 @@ def prices(ctx: Context) -> dict[str, Any]:
     place = F.when(F.col("price") > 0, F.floor(F.log10(F.col("price").cast("double")) * BINS_A_DECADE))
     cleaned = ctx.read(tables.CLEANED_EVENTS)
     counted = cleaned.groupBy("price_source", place.alias("bin")).count().collect()
-    sources, bins = Counter(), Counter()
+    sources: Counter[str] = Counter()
+    bins: Counter[int] = Counter()
     for row in counted:
         sources[row.price_source] += row["count"]
         if row.bin is not None:

@@ -109,7 +109,7 @@ def _link(page: str | None, folder: Path) -> str | None:
     return Path(os.path.relpath(page, folder)).as_posix() if page else None
 
 
-def size(count: int) -> str:
+def size(count: float) -> str:
     """Format a number of bytes for a person, in powers of ten."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:

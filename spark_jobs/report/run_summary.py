@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich import box
+from rich.console import JustifyMethod
 from rich.table import Table
 
 from spark_jobs import tables
@@ -32,7 +33,8 @@ def print_run_summary(
     used = {table.name: table for places in STEPS.values() for side in places for table in side}
     counts = {name: ctx.count(table) for name, table in used.items()}
     table = Table(title="rows of the tables, and what this run did", title_justify="left", box=box.SIMPLE_HEAD)
-    for heading, justify in (("step", "left"), ("rows in", "right"), ("rows out", "right"), ("seconds", "right")):
+    sides: dict[str, JustifyMethod] = {"step": "left", "rows in": "right", "rows out": "right", "seconds": "right"}
+    for heading, justify in sides.items():
         table.add_column(heading, justify=justify, no_wrap=True)
     table.add_column("this run", overflow="fold")
     for name, places in STEPS.items():

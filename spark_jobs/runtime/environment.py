@@ -180,7 +180,9 @@ def _defaults(root: Path) -> str:
 def own_spark() -> Path:
     """Return the folder of the Spark that is installed with this Python, independent of PYTHONPATH."""
     installed = Path(sysconfig.get_path("purelib")) / "pyspark"
-    return installed if installed.exists() else Path(find_spec("pyspark").origin).parent
+    if installed.exists() or not (found := find_spec("pyspark")) or not found.origin:
+        return installed
+    return Path(found.origin).parent
 
 
 def main() -> int:

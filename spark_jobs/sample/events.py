@@ -77,7 +77,7 @@ def _kinds(visit: np.ndarray, place: np.ndarray, left: np.ndarray, rng: np.rando
 def _lengths(rows: int, rng: np.random.Generator) -> np.ndarray:
     guess = int(rows / EVENTS_PER_VISIT * 1.3) + 50
     drawn = np.exp(np.log(VISIT_MEDIAN) + VISIT_SIGMA * rng.standard_normal(guess))
-    length = np.clip(np.ceil(drawn), 1, LONGEST_VISIT).astype(np.int64)
+    length: np.ndarray = np.clip(np.ceil(drawn), 1, LONGEST_VISIT).astype(np.int64)
     last = int(np.searchsorted(np.cumsum(length), rows))
     length = length[: last + 1]
     length[-1] -= length.sum() - rows
@@ -104,10 +104,19 @@ def _items(shop: Catalog, visit: np.ndarray, user: np.ndarray, rng: np.random.Ge
     low = np.where(shop.starts[category] > 0, shop.cumulative[shop.starts[category] - 1], 0.0)
     high = shop.cumulative[shop.starts[category + 1] - 1]
     chosen = np.searchsorted(shop.cumulative, low + rng.random(len(visit)) * (high - low), side="right")
-    return np.minimum(chosen, len(shop.item_id) - 1)
+    found: np.ndarray = np.minimum(chosen, len(shop.item_id) - 1)
+    return found
 
 
-def _times(start, hours, visit, first, place, again, rng) -> np.ndarray:
+def _times(
+    start: datetime,
+    hours: int,
+    visit: np.ndarray,
+    first: np.ndarray,
+    place: np.ndarray,
+    again: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
     share = HOUR_SHARES[(start.hour + np.arange(hours)) % 24]
     hour = rng.choice(hours, len(first), p=share / share.sum())
     begin = hour * 3600 + rng.integers(0, 3600, len(first))
@@ -118,10 +127,13 @@ def _times(start, hours, visit, first, place, again, rng) -> np.ndarray:
     along = np.cumsum(gap)
     offset = along - along[first][visit]
     base = int((start - datetime(1970, 1, 1)).total_seconds())
-    return base + np.minimum(begin[visit] + offset, hours * 3600 - 1)
+    time: np.ndarray = base + np.minimum(begin[visit] + offset, hours * 3600 - 1)
+    return time
 
 
-def _prices(shop: Catalog, item, time, kind, rng) -> np.ndarray:
+def _prices(
+    shop: Catalog, item: np.ndarray, time: np.ndarray, kind: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Return base prices with a small drift by day; 0.16 % of views show 0."""
     day = time // 86_400
     drift = ((item * 2_654_435_761 + day * 40_503) % 1_000) / 1_000 * 0.04 - 0.02

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -15,7 +16,7 @@ ROOT = Path(os.environ.get("PIPELINE_HOME") or Path(__file__).resolve().parents[
 DEFAULT_RAW = "data/raw"
 
 
-def load(overrides: list[str] = (), file: Path | None = None) -> Settings:
+def load(overrides: Sequence[str] = (), file: Path | None = None) -> Settings:
     """Read `file` (default: PIPELINE_SETTINGS, else conf/settings.toml), and apply overrides: `section.key=value`.
 
     The value of an override is in TOML syntax; plain text needs no quotes. Raises SettingsError where a key is unknown
@@ -31,7 +32,7 @@ def load(overrides: list[str] = (), file: Path | None = None) -> Settings:
         raise SettingsError(f"{file}: not valid TOML: {error}.") from error
     for override in overrides:
         _override(tree, override)
-    settings = _build(Settings, tree, "", str(file))
+    settings: Settings = _build(Settings, tree, "", str(file))
     given = dataclasses.asdict(settings.paths)
     paths = Paths(**{name: absolute(value, f"setting paths.{name}") for name, value in given.items()})
     key_file = settings.privacy.key_file and absolute(settings.privacy.key_file, "setting privacy.key_file")
@@ -74,7 +75,7 @@ def _build(cls: type, tree: Any, where: str, file: str) -> Any:
 
 
 def _value(kind: Any, value: Any, name: str, file: str) -> Any:
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _build(kind, value, name, file)
     kind, *rules = get_args(kind)
     value = _typed(kind, value, name, file)

@@ -95,7 +95,8 @@ class Address:
 
 
 def _decimals(value: float) -> int:
-    return max(0, -Decimal(str(value)).normalize().as_tuple().exponent)
+    exponent = Decimal(str(value)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def _plain(number: float) -> str:

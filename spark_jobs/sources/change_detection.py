@@ -105,7 +105,7 @@ def decide(
     for file, examined in sorted(pairs, key=lambda pair: pair[0].path):
         row = known.get(file.path)
         drafts.append(_draft(file, examined, row, row["file_id"] if row else next_id, known, strict))
-        if file.path in again and drafts[-1].action in (Action.SAME, Action.GREW):
+        if row and file.path in again and drafts[-1].action in (Action.SAME, Action.GREW):
             drafts[-1] = replace(
                 drafts[-1], action=Action.CHANGED, revision=row["part"] + 1, read_from=examined.body_from
             )
@@ -150,7 +150,7 @@ def _draft(
     if is_same(row, examined):
         return replace(draft, action=Action.SAME)
     revision = draft.revision + 1
-    if has_grown(row, examined) and list(row["header"]) == list(draft.columns):
+    if row and has_grown(row, examined) and list(row["header"]) == list(draft.columns):
         begin = row["unfinished_from"] if row["unfinished_from"] is not None else row["content_bytes"]
         return replace(draft, action=Action.GREW, revision=revision, read_from=begin)
     action = Action.CHANGED if row is not None and row["digest"] is not None else Action.NEW
@@ -160,7 +160,7 @@ def _draft(
 
 def _settle(draft: Decision, row: Row | None, holders: Mapping[str, str]) -> Decision:
     """Return the decision, given which file already has the content."""
-    holder = holders.get(draft.examined.digest)
+    holder = holders.get(draft.examined.digest or "")
     if draft.action is Action.SAME or not draft.columns or holder in (None, draft.file.path):
         return draft
     sentence = f"{draft.file.name}: same content as {base_name(holder)}, which has already landed; nothing to do."

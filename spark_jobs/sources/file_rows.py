@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 def gives(row: Row) -> bool:
     """Return whether raw_events has the rows of the content that the row's digest identifies."""
-    return row["status"] == "landed" or row["rows"] > 0
+    return bool(row["status"] == "landed" or row["rows"] > 0)
 
 
 def is_same(row: Row | None, found: Examined) -> bool:

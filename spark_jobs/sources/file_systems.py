@@ -17,4 +17,5 @@ def file_system(address: str) -> tuple[fs.FileSystem, str]:
             endpoint_override=os.environ.get("AWS_ENDPOINT_URL"), region=os.environ.get("AWS_REGION")
         )
         return store, address.partition("://")[2]
-    return fs.FileSystem.from_uri(quote(address, safe=":/"))
+    found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(quote(address, safe=":/"))
+    return found

@@ -58,7 +58,7 @@ def open_content(path: str, start: int = 0, packed: bool | None = None) -> io.Bu
     """Open the unpacked content at byte `start`. `packed`: whether it is gzip; None: decide by the path's suffix."""
     system, inner = file_system(path)
     if not (is_packed(path) if packed is None else packed):
-        raw = system.open_input_file(inner)
+        raw: io.BufferedIOBase = system.open_input_file(inner)
         raw.seek(start)
         return raw
     unpacked = gzip.GzipFile(fileobj=system.open_input_stream(inner, compression=None))
@@ -93,7 +93,8 @@ class _Examination:
     def __init__(self, path: str, prefixes: Collection[int], packed: bool):
         self.path, self.packed = path, packed
         self.most = max(MOST_UNPACKED, MOST_TIMES * _size(path)) if self.packed else None
-        self.hash, self.wanted, self.prefixes = hashlib.sha256(), sorted({n for n in prefixes if n}), {}
+        self.hash, self.wanted = hashlib.sha256(), sorted({n for n in prefixes if n})
+        self.prefixes: dict[int, str] = {}
         self.lines = RecordCounter()
         self.decoder = codecs.getincrementaldecoder("utf-8")()
         self.position = self.last_line_from = self.body_from = 0

@@ -107,9 +107,10 @@ def schema(header: Header) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in header.columns] + marks)
 
 
-def read_split(file_split: FileSplit, stream: io.RawIOBase, header: Header) -> Iterator[pa.RecordBatch]:
+def read_split(file_split: FileSplit, stream: io.BufferedIOBase, header: Header) -> Iterator[pa.RecordBatch]:
     """Yield the records of one split, piece by piece. `stream` must be positioned at `file_split.start`."""
-    left, rest = file_split.end - file_split.start, []
+    left = file_split.end - file_split.start
+    rest: list[bytes] = []
     while left and (piece := stream.read(min(PIECE, left))):
         left -= len(piece)
         head, newline, tail = piece.rpartition(b"\n")
@@ -124,7 +125,7 @@ def _records(data: bytes, header: Header, file_split: FileSplit, unfinished: boo
     plain, odd = _apart(data)
     misfits: list[str] = []
     table = _read_plain(plain, header, misfits)
-    quoted: list[list[str]] = []
+    quoted: list[list[str | None]] = []
     lines: list[str] = []
     for line in odd:
         fields = split_fields(line)
@@ -161,7 +162,8 @@ def _apart(data: bytes) -> tuple[bytes, list[str]]:
     is_plain = b'"' not in data and BYTE_ORDER_MARK.encode() not in data
     if is_plain and (b"\r" not in data or data.count(b"\r") == data.count(b"\r\n")):
         return data, []
-    plain, odd = [], []
+    plain: list[bytes] = []
+    odd: list[bytes] = []
     for line in data.split(b"\n"):
         bare = line.removesuffix(b"\r")
         is_odd = b'"' in bare or b"\r" in bare or BYTE_ORDER_MARK.encode() in bare

@@ -18,6 +18,32 @@ from spark_jobs.tables.recommender import (
     USER_ITEM_MATRIX,
 )
 
+__all__ = [
+    "ALL",
+    "CLEANED_EVENTS",
+    "DAY_BUILDS",
+    "DAY_STATUS",
+    "DEDUPED_EVENTS",
+    "HOUR_STATUS",
+    "INTERACTIONS",
+    "ITEM_DAYS",
+    "ITEM_FEATURES",
+    "ITEM_INDEX",
+    "ITEM_SUMS",
+    "LANDED_FILES",
+    "LAYOUT",
+    "LEASES",
+    "RAW_EVENTS",
+    "REJECTED_EVENTS",
+    "RETIRED",
+    "SUPPRESSED_USERS",
+    "USER_EVENTS",
+    "USER_FEATURES",
+    "USER_INDEX",
+    "USER_ITEM_MATRIX",
+    "Field",
+    "Table",
+]
 # Increased when a warehouse needs `make upgrade`. 1: version not recorded yet. 2: hour_status has types and mean_price.
 # 3: no user_sums. 4: rule versions, records and suppressed records, versions written; empty hours derived, not stored.
 LAYOUT = 4

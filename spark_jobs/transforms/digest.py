@@ -27,7 +27,7 @@ def of_hours(events: DataFrame) -> DataFrame:
 
     PostgreSQL computes the same from its own rows (`postgres/schema.py`, HOURS), so that both can be compared.
     """
-    values = [
+    values: list[str | Column] = [
         *("user_id", "item_id", "event_type", F.unix_micros("timestamp")),
         *(F.coalesce(F.col(name).cast("string"), F.lit("")) for name in ("rating", "price", "session_id")),
     ]

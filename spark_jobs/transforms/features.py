@@ -99,7 +99,7 @@ def _preferred_time() -> Column:
 def _price_range(limits: Mapping[str, float]) -> Column:
     price = F.col("avg_price")
     column = F.when(price.isNull(), None)
-    for name in sorted(limits, key=limits.get):
+    for name in sorted(limits, key=limits.__getitem__):
         column = column.when(price <= F.lit(str(limits[name])).cast(AVERAGE), F.lit(name))
     return column.otherwise(F.lit("luxury"))
 

@@ -3,7 +3,7 @@
 The grammars are fixed: they define what a text means. `validate` decides which values are allowed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -172,7 +172,7 @@ _FIELDS = [
     "category_code",
     "brand",
 ]
-_PARSERS = {
+_PARSERS: dict[str, Callable[..., Parsed]] = {
     "user_id": lambda raw: _integer(Reason.USER_ID_NOT_AN_INTEGER, raw),
     "item_id": lambda raw: _integer(Reason.ITEM_ID_NOT_AN_INTEGER, raw),
     "category_id": lambda raw: _integer(Reason.CATEGORY_ID_NOT_AN_INTEGER, raw),

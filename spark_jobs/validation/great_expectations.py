@@ -125,7 +125,9 @@ def _project(folder: str) -> Any:
         }
     }
     return DataContextConfig(
-        store_backend_defaults=defaults, analytics_enabled=False, progress_bars={"globally": False}
+        store_backend_defaults=defaults,
+        analytics_enabled=False,
+        progress_bars={"globally": False},  # type: ignore[arg-type]  # the library takes what it would read of a file
     )
 
 

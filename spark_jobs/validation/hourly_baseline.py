@@ -4,7 +4,7 @@ Other modules validate each hour on its own. Here it is compared with the same h
 data loss is a warning: no purchases where there always were some, prices in another unit, more and more rejected rows.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -62,7 +62,7 @@ def _before(known: Mapping[datetime, Seen], hour: datetime, limits: Usual) -> li
 
 
 def _measures(seen: Seen, before: Sequence[Seen], types: Sequence[str], limits: Usual) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for kind in types:
         rows = median(week.types.get(kind, 0) for week in before) if before else UNKNOWN
         share = seen.types.get(kind, 0) / rows if before and rows >= limits.least_rows else UNKNOWN
@@ -81,6 +81,6 @@ def _of_ledger(row: Row) -> Seen:
     return Seen(dict(row["types"]), share, row["mean_price"])
 
 
-def _of_measures(row: Mapping[str, Any], types: Sequence[str]) -> Seen:
+def _of_measures(row: Mapping[Hashable, Any], types: Sequence[str]) -> Seen:
     counts = {kind: row[f"{kind}_rows"] for kind in types}
     return Seen(counts, row["reject_share"], mean_price(row["price_sum"], row["priced_rows"]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 import pandas as pd
@@ -17,7 +18,7 @@ from spark_jobs.coordination import failpoints
 from spark_jobs.delta.predicates import in_windows
 from spark_jobs.ledger.known_files import landed_name
 from spark_jobs.ledger.rule_versions import VERSIONS
-from spark_jobs.ledger.status import NO_CONTENT, HourState
+from spark_jobs.ledger.status import NO_CONTENT, HourState, Row
 from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.sources.header import OPTIONAL
 from spark_jobs.tables import Table
@@ -37,7 +38,7 @@ class Judged:
     """Hours with counts and verdicts. `failures` has sentences, `broken` the measures that failed, both by hour."""
 
     states: list[HourState]
-    files: dict[int, dict] = field(default_factory=dict)
+    files: dict[int, Row] = field(default_factory=dict)
     rows: DataFrame | None = None
     counts: pd.DataFrame = field(default_factory=pd.DataFrame)
     failures: dict[str, list[str]] = field(default_factory=dict)
@@ -66,11 +67,11 @@ class Judged:
     @property
     def warnings(self) -> list[str]:
         """Return one line for each kind of warning, with its hours."""
-        hours: dict[str, list] = {}
+        hours: dict[str, list[datetime | None]] = {}
         for state in self.states:
             for text in self.unusual.get(state.window_key, []):
                 hours.setdefault(text.partition(": ")[0], []).append(state.hour)
-        return [f"{windows.describe(found, HOUR)}: {text}" for text, found in hours.items()]
+        return [f"{windows.describe([hour for hour in found if hour], HOUR)}: {text}" for text, found in hours.items()]
 
     def sentence(self, accepted: str | None) -> str:
         """Return which expectations failed, for which hours, on how many rows, three examples, and what to do."""
@@ -79,7 +80,7 @@ class Judged:
             for text in self.failures[state.window_key]:
                 kinds.setdefault(text, []).append(state)
         parts = [
-            f"{windows.describe([state.hour for state in states], HOUR)}: {text}"
+            f"{windows.describe([state.hour for state in states if state.hour], HOUR)}: {text}"
             for text, states in list(kinds.items())[:5]
         ]
         shown = [text for state in self.stopped for text in self.examples.get(state.window_key, [])][:3]
@@ -109,8 +110,8 @@ def judge_hours(ctx: Context, states: list[HourState], accepted: str | None = No
     raw = ctx.read(tables.RAW_EVENTS).where(_rows_of(states, "timestamp"))
     rows = with_reasons(raw, events.allowed_types, events.ignored_types)
     good = broken_rows(tables.USER_EVENTS, valid_suite.RULES, where=F.size("reasons") == 0)
-    key = unit_of(F.col("hour"), F.col("file_id"))
-    counts = profile_hours(rows, TYPES, OPTIONAL, good).withColumn("unit", key).toPandas()
+    unit = unit_of(F.col("hour"), F.col("file_id"))
+    counts = profile_hours(rows, TYPES, OPTIONAL, good).withColumn("unit", unit).toPandas()
     files = {row["file_id"]: row for row in ctx.ledger.files() if row["file_id"] in set(counts["file_id"])}
     judged = Judged(states, files, rows, counts.groupby("unit").sum(numeric_only=True))
     measures = hour_measures(counts, judged.headers, events.expected_types, events.expected_from_rows)
@@ -144,7 +145,7 @@ def _beside_usual(
 def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
     """Replace the passing hours in user_events and rejected_events, then write the ledger.
     `accepted`: accept hours whose only failure is their share of rejected rows."""
-    if not judged.states:
+    if not judged.states or judged.rows is None:
         return
     if accepted:
         judged.accepted = {key for key, broken in judged.broken.items() if set(broken) == {ACCEPTABLE}}
@@ -210,7 +211,7 @@ def _reasons(ctx: Context, states: list[HourState]) -> dict[str, dict[str, int]]
     return found
 
 
-def _ledger_row(judged: Judged, state: HourState, reasons: dict[str, int], accepted: str | None) -> dict:
+def _ledger_row(judged: Judged, state: HourState, reasons: dict[str, int], accepted: str | None) -> Row:
     """Return an hour's ledger row. A stopped hour keeps counts and digest of the rows that the tables already have."""
     row = {
         "unit": state.window_key,
@@ -242,7 +243,7 @@ def _ledger_row(judged: Judged, state: HourState, reasons: dict[str, int], accep
 
 def _find_examples(judged: Judged) -> None:
     """Store up to three rejected rows of the stopped hours, as text with their reasons."""
-    if not judged.failures:
+    if not judged.failures or judged.rows is None:
         return
     hours = [state for state in judged.states if state.window_key in judged.failures]
     found = _rejected(judged, judged.rows.where(_rows_of(hours, "timestamp"))).limit(3).collect()
