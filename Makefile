@@ -124,8 +124,8 @@ docs: .venv/.ready ## write the pages that are generated from the code: docs/tab
 audit: .venv/.ready ## look up known vulnerabilities of the pinned packages with pip-audit; fails where a package cannot be looked up
 	@.venv/bin/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements-dev.lock
 
-check-code: .venv/.dev ## check style, and whether generated pages and locks are up to date; takes seconds
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && $(PY) tools/generated.py --check
+check-code: .venv/.dev ## check style, types, and whether generated pages and locks are up to date; takes a minute
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && $(PY) tools/generated.py --check
 
 lock: .venv/.ready ## write both lock files again, each for Python 3.11 to 3.13: requirements.lock to run, requirements-dev.lock to develop
 	@$(COMPILE) requirements.txt -o requirements.lock

@@ -20,7 +20,6 @@ from typing import Any
 import psutil
 import psycopg2
 import pytest
-from tests.test_tables import COMPARED, held, multiset
 
 from spark_jobs import tables
 from spark_jobs.postgres.embedded import data_folder
@@ -29,6 +28,7 @@ from spark_jobs.session import now
 from spark_jobs.settings import ROOT
 from tests.conftest import Pipeline
 from tests.oracle_duckdb import compute
+from tests.pipeline.test_tables import COMPARED, held, multiset
 from tests.process import run as make_run
 
 START = [sys.executable, ROOT / "tools" / "local_airflow.py"]

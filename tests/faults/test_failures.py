@@ -4,7 +4,6 @@ from datetime import datetime
 
 import psycopg2
 import pytest
-from tests.test_tables import check
 
 from spark_jobs import tables
 from spark_jobs.delta.table_writer import TableWriter
@@ -13,6 +12,7 @@ from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.oracle_duckdb import compute
+from tests.pipeline.test_tables import check
 
 DAY_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), DAY)
 

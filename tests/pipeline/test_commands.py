@@ -9,7 +9,6 @@ import time
 from datetime import datetime
 
 import pytest
-from tests.test_tables import COMPARED, check, held, multiset
 
 from spark_jobs import pipeline as whole
 from spark_jobs import tables
@@ -19,6 +18,7 @@ from spark_jobs.sample import Span, generate
 from spark_jobs.settings import ROOT
 from tests.conftest import CASES, HEAD
 from tests.oracle_duckdb import compute
+from tests.pipeline.test_tables import COMPARED, check, held, multiset
 from tests.process import command, environment, run
 
 ROW = "2019-10-01 {time} UTC,{kind},1001,2053013555631882655,electronics.smartphone,acme,10.00,{user},s-1\n"

@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 import psycopg2
 import pytest
-from tests.test_doctor import ask
 
 from spark_jobs.command_line import describe_error
 from spark_jobs.commands import psql
@@ -21,6 +20,7 @@ from spark_jobs.postgres.database import address
 from spark_jobs.postgres.errors import translate_errors
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.settings import ROOT
+from tests.unit.tools.test_doctor import ask
 
 PASSWORD = "s3cr3t-pw"
 NOWHERE = f"postgresql://shop:{PASSWORD}@127.0.0.1:1/shop"

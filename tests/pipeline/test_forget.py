@@ -3,17 +3,18 @@
 from datetime import datetime
 
 import pytest
-from tests.test_tables import check
 
 from spark_jobs import tables
 from spark_jobs.command_line import leased
 from spark_jobs.commands import forget
 from spark_jobs.flow import Writer
+from spark_jobs.jobs import feature_engineering
 from spark_jobs.matrix import read_matrix
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD
 from tests.oracle_duckdb import compute
+from tests.pipeline.test_tables import check
 
 START = datetime(2019, 10, 1)
 BOTH = Window(START, START + 2 * DAY, DAY)
@@ -84,7 +85,7 @@ def test_a_forgotten_user_is_nowhere_and_the_others_tables_are_as_if_there_never
 @pytest.mark.long
 def test_forgetting_that_was_cut_short_is_gone_on_with(served, postgres, monkeypatch):
     pipeline, paths = served
-    for owner, name in ((forget.landing, "content"), (forget, "_judge"), (forget.feature_engineering, "run")):
+    for owner, name in ((forget.landing, "content"), (forget, "_judge"), (feature_engineering, "run")):
         with monkeypatch.context() as patched:
             patched.setattr(owner, name, _dies)
             with pytest.raises(KeyboardInterrupt):
@@ -103,7 +104,7 @@ def test_the_only_user_leaves_empty_tables_behind(pipeline, postgres):
     assert {pipeline.read(table).count() for table in forget.HELD_BY} == {0}
     ctx = pipeline.ctx()
     assert {ctx.read(table).count() for table in forget.HELD_BY if table is not tables.USER_INDEX} == {0}
-    emptied = [table for step in forget.SNAPSHOTS.values() for table in step]
+    emptied = [table for emptied in forget.EMPTIED.values() for table in emptied]
     assert {ctx.ledger.version(table) - ctx.storage.version(table) for table in emptied} == {0}
     assert postgres("SELECT count(*) FROM items") == [(0,)]
     pipeline.put("new.csv", HEAD + LINE.format(time="06:00:00", price="1.00", user=USER + 1))

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.test_tables import check
 
 from spark_jobs import tables
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import Pipeline
 from tests.oracle_duckdb import compute
+from tests.pipeline.test_tables import check
 
 START, PARTS = datetime(2019, 10, 1), 6
 HOURS = Window(START, START + DAY, HOUR)

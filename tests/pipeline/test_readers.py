@@ -4,7 +4,6 @@ import os
 import time
 
 import pytest
-from tests.test_snapshots import dies
 
 from spark_jobs import tables
 from spark_jobs.errors import IdentityError
@@ -13,6 +12,7 @@ from spark_jobs.postgres import served_hours
 from spark_jobs.report.facts import gather_facts
 from spark_jobs.report.run_summary import describe_identities
 from tests.conftest import DAY_1, HEAD
+from tests.pipeline.test_snapshots import dies
 from tests.unfenced import unfenced
 
 ROW = "2019-10-01 {time}:00 UTC,{kind},1001,7,a.b,acme,10.00,{user},s\n"

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.test_tables import multiset
 
 from spark_jobs import tables
 from spark_jobs.command_line import leased
@@ -22,6 +21,7 @@ from spark_jobs.maintenance import compaction, removal, sizes
 from spark_jobs.settings import ROOT
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD
+from tests.pipeline.test_tables import multiset
 from tests.unfenced import unfenced
 
 DAY = datetime(2019, 10, 1)

@@ -36,7 +36,7 @@ class Attempt:
         }
         if failpoint:
             variables |= {"PIPELINE_FAILPOINT": f"{BEGUN},{failpoint}", "PIPELINE_FAILPOINT_FILE": str(self.marker)}
-        entry = [READY, job] if failpoint else [JOBS[job].__file__]
+        entry = [READY, job] if failpoint else [ROOT / "spark_jobs" / "jobs" / f"{job}.py"]
         hours = window(JOBS[job])
         span = ["--start", f"{hours.start:%Y-%m-%dT%H}", "--end", f"{hours.end:%Y-%m-%dT%H}"]
         self.output = self.marker.with_suffix(".output").open("w+")

@@ -11,14 +11,13 @@ from pyspark.sql.types import ArrayType, MapType
 
 from spark_jobs import tables
 from spark_jobs.delta.storage import Storage
-from spark_jobs.ledger import table_versions
+from spark_jobs.flow import SNAPSHOTS
 from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.session import spark_session
 
 Query = Callable[[str], list[tuple]]
 Hours = dict[str, tuple]
 EVENTS = tables.USER_EVENTS.columns[:10]
-SNAPSHOTS = ("create_user_item_matrix", "feature_engineering")
 THERE = "SELECT 1 FROM pg_tables WHERE tablename = 'user_events'"
 WHEN = {"raw_version"}  # and every column whose comment says that it is outside every comparison
 POSTGRES = {
@@ -44,10 +43,9 @@ def snapshots_of_delta(spark: SparkSession, warehouse: str) -> Hours:
     """Rows and digest of the matrix with its index, and of the features, as a reader by the ledger sees them."""
     ledger = Ledger(Storage(spark, warehouse)).pinned()
     found = {}
-    for step in SNAPSHOTS:
-        of_step = table_versions.NAMED_BY[tables.DAY_BUILDS, step]
-        frames = [(table, ledger.storage.read(table, ledger.version(table))) for table in of_step]
-        found[step] = tuple(tuple(frame.agg(*_digest(frame, table)).first()) for table, frame in frames)
+    for job in SNAPSHOTS:
+        frames = [(table, ledger.storage.read(table, ledger.version(table))) for table in job.writes]
+        found[job.name] = tuple(tuple(frame.agg(*_digest(frame, table)).first()) for table, frame in frames)
     return found
 
 

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console as RichConsole
-from tests.test_small_tables import HOUR
 
 from spark_jobs import session, tables
 from spark_jobs.commands import status
@@ -17,6 +16,7 @@ from spark_jobs.observability.console import Console
 from spark_jobs.settings import ROOT
 from tests.conftest import HEAD
 from tests.unfenced import unfenced
+from tests.unit.delta.test_row_table import HOUR
 
 LEDGER = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY_STATUS)
 ROW = "2019-10-01 0{hour}:00:00 UTC,view,{item},77,a.b,acme,5,501,s\n"
