@@ -7,7 +7,6 @@ are replaced. Matrix and features belong to their as-of day.
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from types import ModuleType
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -20,13 +19,15 @@ from spark_jobs.context import Context
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
 from spark_jobs.flow import HANDLE_MISSING_VALUES, REMOVE_DUPLICATES, Writer
-from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.ledger.rule_versions import build_digest
 from spark_jobs.ledger.status import NO_DAY
 from spark_jobs.observability.console import Console
 from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.session import now, spark_session
 from spark_jobs.settings import load
+from spark_jobs.snapshots.features import FEATURES
+from spark_jobs.snapshots.scheme import Scheme
+from spark_jobs.snapshots.user_item_matrix import MATRIX
 from spark_jobs.tables import Table
 from spark_jobs.transforms.dedupe import keep_latest, rank_duplicates
 from spark_jobs.transforms.digest import digest_sums
@@ -35,7 +36,7 @@ from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.windows import DAY, name, parse, parse_day
 
 Build = Mapping[str, Any]
-SNAPSHOTS = (create_user_item_matrix, feature_engineering)
+SNAPSHOTS = (MATRIX, FEATURES)
 STAMPS = ("as_of", "built_at")
 
 
@@ -59,12 +60,12 @@ def rebuild(ctx: Context, day: datetime) -> Iterator[str]:
     Raises PipelineError where the day is not built, or where its sources or settings no longer exist.
     """
     yield from _events(ctx, day)
-    for job in SNAPSHOTS:
-        last = ctx.ledger.last_build(job.JOB.name)
+    for scheme in SNAPSHOTS:
+        last = ctx.ledger.last_build(scheme.job.name)
         if last is not None and parse_day(last["day"]) == day:
-            yield from _snapshot(ctx, job, last)
+            yield from _snapshot(ctx, scheme, last)
         elif last is not None:
-            yield f"{job.JOB.name}: as of {last['day']}; rebuild that day to build it again."
+            yield f"{scheme.job.name}: as of {last['day']}; rebuild that day to build it again."
 
 
 def _events(ctx: Context, day: datetime) -> Iterator[str]:
@@ -87,16 +88,16 @@ def _events(ctx: Context, day: datetime) -> Iterator[str]:
     yield _put(ctx, tables.ITEM_DAYS, daily_items(cleaned), where, second)
 
 
-def _snapshot(ctx: Context, job: ModuleType, build: Build) -> Iterator[str]:
-    ctx, step = ctx.write_as(job.JOB.writer), job.JOB.name
+def _snapshot(ctx: Context, scheme: Scheme, build: Build) -> Iterator[str]:
+    ctx, step, chosen = ctx.write_as(scheme.job.writer), scheme.job.name, scheme.settings(ctx.settings)
     as_of = parse_day(build["day"])
     if build["status"] != "built":
         raise PipelineError(f"{step} of {build['day']} was stopped, so there is no build to repeat.")
-    _same_settings(as_of, build["counts"]["settings"] == settings_digest(step, *job.chosen(ctx)))
+    _same_settings(as_of, build["counts"]["settings"] == settings_digest(step, *chosen))
     days = [parse_day(date.fromisoformat(key)) for key in build["counts"] if key != "settings"]
-    current = plan_snapshot(ctx, step, job.BASES, *job.chosen(ctx)).unchanged
-    bases = [_read(ctx, table, build, in_days(days), current) for table in job.BASES]
-    for table, rows in job.from_scratch(ctx, as_of, *bases).items():
+    current = plan_snapshot(ctx, step, scheme.bases, *chosen).unchanged
+    bases = [_read(ctx, table, build, in_days(days), current) for table in scheme.bases]
+    for table, rows in scheme.from_scratch(ctx, as_of, *bases).items():
         stamps = {"as_of": F.lit(as_of.date()), "built_at": F.lit(now())}
         yield _put(ctx, table, rows.withColumns(stamps), None, build)
 

@@ -19,11 +19,12 @@ from spark_jobs.command_line import parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.exports import write_file, write_matrix
-from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.matrix import UserItemMatrix
 from spark_jobs.observability.console import Console
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
+from spark_jobs.snapshots import user_item_matrix
+from spark_jobs.snapshots.features import FEATURES
 from spark_jobs.tables import Table
 from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
 from spark_jobs.transforms.interactions import TYPES, score
@@ -72,7 +73,7 @@ def split(ctx: Context, at: datetime) -> Iterator[str]:
     try:
         for path in write_matrix(matrix, folder):
             yield path.name
-        for table, rows in feature_engineering.from_scratch(ctx, as_of, train, known).items():
+        for table, rows in FEATURES.from_scratch(ctx, as_of, train, known).items():
             rows = rows.withColumn("as_of", F.lit(as_of.date())).select(*_columns(table))
             yield write_file(_placed(rows, *table.key), folder, table.name, "parquet").name
         test = _test(ctx, interactions.where(after), *numbers)
@@ -94,9 +95,9 @@ def _as_of(ctx: Context, interactions: DataFrame, before: Column, at: datetime) 
 
 
 def _matrix(ctx: Context, as_of: datetime, train: DataFrame, users: DataFrame, items: DataFrame) -> UserItemMatrix:
-    weights, trailing_days = create_user_item_matrix.chosen(ctx)
-    days = create_user_item_matrix.trailing(train, as_of, trailing_days)
-    cells = create_user_item_matrix.scored(days, weights, users, items)
+    weights, trailing_days = user_item_matrix.chosen(ctx.settings)
+    days = user_item_matrix.trailing(train, as_of, trailing_days)
+    cells = user_item_matrix.scored(days, weights, users, items)
     cells = _placed(cells.select("user_index", "item_index", "score", "user_id", "item_id"), "user_index", "item_index")
     return UserItemMatrix(cells, users, items, ctx.settings.export.max_matrix_gb)
 

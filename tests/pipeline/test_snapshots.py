@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from pyspark.sql import functions as F
 
-from expectations import Suite, at_most
+from expectations import Suite, at_most, item_features, user_item_matrix
 from spark_jobs import tables
 from spark_jobs.coordination import failpoints
 from spark_jobs.errors import QualityError
@@ -100,7 +100,7 @@ def test_a_failed_verdict_writes_no_table_and_is_recorded(ready, tmp_path, monke
     pipeline = copied(ready, tmp_path)
     storage, before = pipeline.ctx().storage, seen(pipeline, job)
     versions = [storage.version(table) for table in job.JOB.writes]
-    last = job.item_suite if job is feature_engineering else job.suite
+    last = item_features if job is feature_engineering else user_item_matrix
     with monkeypatch.context() as patched:
         patched.setattr(last, "suite", lambda settings: Suite("never", [at_most("rows", 0, "no row at all")]))
         with pytest.raises(QualityError, match="no row at all"):

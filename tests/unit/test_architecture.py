@@ -23,7 +23,7 @@ ORDER = (
     *("observability", "errors", "windows", "addresses", "settings", "runtime", "session"),
     *("sources", "tables", "flow", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
     *("recovery", "validation", "builds", "command_line", "inspection", "matrix", "erasure", "postgres"),
-    *("maintenance", "report", "ingest", "jobs", "exports", "commands", "sample", "pipeline"),
+    *("maintenance", "report", "ingest", "snapshots", "jobs", "exports", "commands", "sample", "pipeline"),
 )
 LONGEST_FUNCTION, LONGEST_FILE = 30, 250
 
