@@ -6,6 +6,7 @@ from datetime import datetime
 import numpy as np
 
 from spark_jobs.sample.catalog import Catalog
+from spark_jobs.windows import HOUR, Window
 
 # Share of events by UTC hour in October 2019, in percent.
 HOUR_SHARES = np.array(
@@ -37,10 +38,8 @@ class Events:
     rating: np.ndarray
 
 
-def draw(
-    shop: Catalog, rows: int, start: datetime, hours: int, rng: np.random.Generator, ratings: bool, taste: int
-) -> Events:
-    """Draw `rows` events in the `hours` hours that begin at `start`."""
+def draw(shop: Catalog, rows: int, hours: Window, rng: np.random.Generator, ratings: bool, taste: int) -> Events:
+    """Draw `rows` events within these hours."""
     length = _lengths(rows, rng)
     visit = np.repeat(np.arange(len(length)), length)
     first = np.cumsum(length) - length
@@ -50,7 +49,7 @@ def draw(
     user = _users(len(length), rows, rng)
     drawn = _items(shop, visit, user, rng, taste)
     item = drawn[np.maximum.accumulate(np.where(again, 0, np.arange(rows)))]
-    time = _times(start, hours, visit, first, place, again, rng)
+    time = _times(hours, visit, first, place, again, rng)
     session = np.cumsum((place == 0) | (~again & (rng.random(rows) < NEW_SESSION))) - 1
     if ratings:
         kind[(kind == VIEW) & (rng.random(rows) < 0.01)] = RATING
@@ -109,16 +108,11 @@ def _items(shop: Catalog, visit: np.ndarray, user: np.ndarray, rng: np.random.Ge
 
 
 def _times(
-    start: datetime,
-    hours: int,
-    visit: np.ndarray,
-    first: np.ndarray,
-    place: np.ndarray,
-    again: np.ndarray,
-    rng: np.random.Generator,
+    hours: Window, visit: np.ndarray, first: np.ndarray, place: np.ndarray, again: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    share = HOUR_SHARES[(start.hour + np.arange(hours)) % 24]
-    hour = rng.choice(hours, len(first), p=share / share.sum())
+    start, count = hours.start, (hours.end - hours.start) // HOUR
+    share = HOUR_SHARES[(start.hour + np.arange(count)) % 24]
+    hour = rng.choice(count, len(first), p=share / share.sum())
     begin = hour * 3600 + rng.integers(0, 3600, len(first))
     gap = np.where(
         again, np.minimum(rng.exponential(18, len(visit)), 59), np.exp(3.6 + 1.1 * rng.standard_normal(len(visit)))
@@ -127,7 +121,7 @@ def _times(
     along = np.cumsum(gap)
     offset = along - along[first][visit]
     base = int((start - datetime(1970, 1, 1)).total_seconds())
-    time: np.ndarray = base + np.minimum(begin[visit] + offset, hours * 3600 - 1)
+    time: np.ndarray = base + np.minimum(begin[visit] + offset, count * 3600 - 1)
     return time
 
 

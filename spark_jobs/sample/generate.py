@@ -11,7 +11,7 @@ from spark_jobs.sample.catalog import Catalog, catalog
 from spark_jobs.sample.events import Events, draw
 from spark_jobs.sample.write import write
 from spark_jobs.session import now
-from spark_jobs.windows import HOUR, floor
+from spark_jobs.windows import HOUR, Window, floor
 
 ROWS, DAYS, SEED = 100_000, 3, 7  # the sample that `make run` generates where there is no data
 MOST_ROWS, MOST_DAYS, MOST_SEED, MOST_CLUSTERS = 200_000_000, 3_660, 2**32, 10_000
@@ -48,8 +48,8 @@ def generate(
     if not 0 <= taste <= MOST_CLUSTERS:
         raise PipelineError(f"TASTE={taste}: must lie between 0 and {MOST_CLUSTERS:,}.")
     first = span.first()
-    shop = catalog(max(span.rows, ROWS), _random(seed))
-    events = draw(shop, span.rows, first, span.hours, _random(seed, first), ratings, taste)
+    hours, shop = Window(first, first + span.hours * HOUR, HOUR), catalog(max(span.rows, ROWS), _random(seed))
+    events = draw(shop, span.rows, hours, _random(seed, first), ratings, taste)
     path = out if out.suffix in (".csv", ".CSV") else out / f"sample-{first:%Y-%m-%dT%H}-{span.rows}-seed{seed}.csv"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
