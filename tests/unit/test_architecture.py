@@ -7,6 +7,7 @@ from pathlib import Path
 import generated
 import pytest
 
+from spark_jobs import flow
 from spark_jobs.settings import ROOT
 
 SOURCES = sorted(path for folder in ("spark_jobs", "expectations", "dags") for path in (ROOT / folder).rglob("*.py"))
@@ -25,7 +26,7 @@ ORDER = (
     *("recovery", "validation", "builds", "command_line", "inspection", "matrix", "erasure", "postgres"),
     *("maintenance", "report", "ingest", "snapshots", "jobs", "exports", "commands", "sample", "pipeline"),
 )
-LONGEST_FUNCTION, LONGEST_FILE = 30, 250
+LONGEST_FUNCTION, LONGEST_FILE, MOST_PARAMETERS, LONGEST_SNAPSHOT_JOB = 30, 250, 6, 40
 
 
 def name(path: Path) -> str:
@@ -137,6 +138,29 @@ def test_files_and_functions_are_short(path):
             body = [part for part in node.body if not _is_docstring(part)]
             lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
             assert lines <= LONGEST_FUNCTION, f"{node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_function_takes_many_parameters(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            taken = [each.arg for each in given if each.arg not in ("self", "cls")]
+            assert len(taken) <= MOST_PARAMETERS, f"{node.name} takes {len(taken)}"
+
+
+@pytest.mark.parametrize("path", [*below("spark_jobs/jobs/"), *below("spark_jobs/report/")], ids=name)
+def test_no_job_and_no_report_imports_a_job(path):
+    used = {module for module in imports(path) if module.startswith("spark_jobs.jobs.")}
+    assert not used
+
+
+@pytest.mark.parametrize("job", flow.JOBS, ids=lambda job: job.name)
+def test_a_declared_job_has_a_file_that_runs_it(job):
+    text = (ROOT / "spark_jobs" / "jobs" / f"{job.name}.py").read_text()
+    assert "\ndef run(ctx: Context, " in text and "command_line.run_job(JOB, __doc__" in text
+    if job in flow.SNAPSHOTS:
+        assert len(text.splitlines()) <= LONGEST_SNAPSHOT_JOB
 
 
 def _is_docstring(node: ast.stmt) -> bool:
