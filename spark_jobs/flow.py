@@ -41,6 +41,14 @@ class Job:
     ledger: tuple[Table, ...] = ()
     rules: tuple[str, ...] = ()
     uses_great_expectations: bool = True
+    rows_in: tuple[Table, ...] | None = None
+    rows_out: tuple[Table, ...] | None = None
+
+    @property
+    def counted(self) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
+        """Return the tables whose rows the summary of a run shows as read and as written."""
+        first = self.reads if self.rows_in is None else self.rows_in
+        return first, self.writes if self.rows_out is None else self.rows_out
 
     @property
     def module(self) -> str:
@@ -66,6 +74,7 @@ EXTRACT_EVENTS = Job(
     ledger=(tables.LANDED_FILES, tables.DAY_STATUS),
     rules=("parsing",),
     uses_great_expectations=False,
+    rows_in=(),
 )
 VALIDATE_DATA_QUALITY = Job(
     "validate_data_quality",
@@ -104,6 +113,7 @@ HANDLE_MISSING_VALUES = Job(
     versions_in=tables.DAY_BUILDS,
     ledger=(tables.DAY_BUILDS, tables.DAY_STATUS),
     rules=("repair", "interactions"),
+    rows_out=(tables.CLEANED_EVENTS,),
 )
 CREATE_USER_ITEM_MATRIX = Job(
     "create_user_item_matrix",
@@ -114,6 +124,8 @@ CREATE_USER_ITEM_MATRIX = Job(
     versions_in=tables.DAY_BUILDS,
     ledger=(tables.DAY_BUILDS,),
     rules=("matrix",),
+    rows_in=(tables.CLEANED_EVENTS,),  # of which the daily tables are sums
+    rows_out=(tables.USER_ITEM_MATRIX,),
 )
 FEATURE_ENGINEERING = Job(
     "feature_engineering",
@@ -124,6 +136,8 @@ FEATURE_ENGINEERING = Job(
     versions_in=tables.DAY_BUILDS,
     ledger=(tables.DAY_BUILDS,),
     rules=("user_features", "item_features"),
+    rows_in=(tables.CLEANED_EVENTS,),
+    rows_out=(tables.USER_FEATURES, tables.ITEM_FEATURES),
 )
 
 HOURLY = (EXTRACT_EVENTS, VALIDATE_DATA_QUALITY, LOAD_TO_DATABASE)

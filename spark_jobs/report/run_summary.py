@@ -10,19 +10,10 @@ from rich.table import Table
 
 from spark_jobs import tables
 from spark_jobs.context import Context, Summary
+from spark_jobs.flow import STEPS
 from spark_jobs.inspection import reconciliation
 from spark_jobs.observability.console import Console
 
-# What each step reads and writes.
-STEPS = {
-    "extract_events": ((), (tables.RAW_EVENTS,)),
-    "validate_data_quality": ((tables.RAW_EVENTS,), (tables.USER_EVENTS, tables.REJECTED_EVENTS)),
-    "load_to_database": ((tables.USER_EVENTS,), ()),
-    "remove_duplicates": ((tables.USER_EVENTS,), (tables.DEDUPED_EVENTS,)),
-    "handle_missing_values": ((tables.DEDUPED_EVENTS,), (tables.CLEANED_EVENTS,)),
-    "create_user_item_matrix": ((tables.CLEANED_EVENTS,), (tables.USER_ITEM_MATRIX,)),
-    "feature_engineering": ((tables.CLEANED_EVENTS,), (tables.USER_FEATURES, tables.ITEM_FEATURES)),
-}
 MOST_NAMED = 5
 
 
@@ -30,17 +21,17 @@ def print_run_summary(
     ctx: Context, console: Console, summaries: Mapping[str, Summary], seconds: Mapping[str, float]
 ) -> None:
     """Print the table of steps and the counting identities. The identities come from the tables' current state."""
-    used = {table.name: table for places in STEPS.values() for side in places for table in side}
+    used = {table.name: table for job in STEPS for side in job.counted for table in side}
     counts = {name: ctx.count(table) for name, table in used.items()}
     table = Table(title="rows of the tables, and what this run did", title_justify="left", box=box.SIMPLE_HEAD)
     sides: dict[str, JustifyMethod] = {"step": "left", "rows in": "right", "rows out": "right", "seconds": "right"}
     for heading, justify in sides.items():
         table.add_column(heading, justify=justify, no_wrap=True)
     table.add_column("this run", overflow="fold")
-    for name, places in STEPS.items():
-        if name in seconds:
-            rows = [_rows(counts, side) for side in places]
-            table.add_row(name, *rows, f"{seconds[name]:.1f}", _words(summaries.get(name), used))
+    for job in STEPS:
+        if job.name in seconds:
+            rows = [_rows(counts, side) for side in job.counted]
+            table.add_row(job.name, *rows, f"{seconds[job.name]:.1f}", _words(summaries.get(job.name), used))
     table.add_row("all", "", "", f"{sum(seconds.values()):.1f}", "")
     console.out.print(table)
     for line in [*describe_identities(ctx), *_rejected(ctx), *_time(ctx), *_next(ctx)]:
