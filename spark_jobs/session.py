@@ -68,11 +68,11 @@ def found_session() -> SparkSession | None:
             f"this Spark session cannot read Delta tables: spark.sql.extensions does not name {extension}; start it "
             "with the settings in conf/spark-defaults.conf, or stop it so that a suitable session is started."
         )
-    beside = spark.newSession()
+    other = spark.newSession()
     for key, value in REQUIRED.items():
-        if beside.conf.isModifiable(key):
-            beside.conf.set(key, value)
-    return beside
+        if other.conf.isModifiable(key):
+            other.conf.set(key, value)
+    return other
 
 
 def in_utc() -> None:

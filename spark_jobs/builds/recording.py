@@ -37,9 +37,9 @@ def record_days(
         row = {"day": day.date(), "input_digest": plan.digests[day], "verdict": None, "writes": writes}
         row["rule_versions"] = versions_of(plan.step)
         if name in verdict.failed:
-            stands = {key: old[key] for key in ("output_digest", "rows_in", "rows_out", "counts", "reads") if old}
+            existing = {key: old[key] for key in ("output_digest", "rows_in", "rows_out", "counts", "reads") if old}
             nothing = {"output_digest": NO_DAY, "rows_in": 0, "rows_out": 0, "counts": {"source": NO_DAY}}
-            rows.append(row | nothing | stands | {"status": "stopped", "verdict": "; ".join(verdict.failed[name])})
+            rows.append(row | nothing | existing | {"status": "stopped", "verdict": "; ".join(verdict.failed[name])})
             continue
         counted = counts.get(name, {"rows_in": 0, "rows_out": 0})
         named = {key: str(value) for key, value in counted.items()} | {"source": plan.sources[day]}

@@ -153,15 +153,15 @@ def _put(ctx: Context, table: Table, rows: DataFrame, where: str | None, build: 
 
     The ledger row of `build` then names the new version. Raises IdentityError where `rows` are not `due` in number.
     """
-    standing = ctx.storage.read(table)
-    made, stands = (_digest(table, each) for each in (rows, standing.where(where) if where else standing))
+    current = ctx.storage.read(table)
+    made, existing = (_digest(table, each) for each in (rows, current.where(where) if where else current))
     if due is not None and made[0] != due:
         raise IdentityError(f"{table.name}: built with {due:,} rows, but its sources give {made[0]:,}.")
-    if made == stands:
+    if made == existing:
         return f"{table.name}: {made[0]:,} rows, the same."
     ctx.writer.replace(table, rows, where)
     ctx.ledger.renew_writes(build["step"], parse_day(build["day"]), table)
-    return f"{table.name}: its {stands[0]:,} rows were not those that were built; fixed: {made[0]:,} rows."
+    return f"{table.name}: its {existing[0]:,} rows were not those that were built; fixed: {made[0]:,} rows."
 
 
 def _digest(table: Table, rows: DataFrame) -> tuple[int, int, int]:

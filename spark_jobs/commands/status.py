@@ -48,10 +48,10 @@ def show(ctx: LedgerContext, console: Console) -> None:
         flags = ("yes" if row[name] else "no" for name in ("complete", "built", "dirty"))
         table.add_row(str(row["day"]), *counts, *flags)
     console.out.print(table)
-    lines = mends(ctx) or ["everything that landed is loaded and built."]
+    lines = list_fixes(ctx) or ["everything that landed is loaded and built."]
     if count := unfinished(ctx):
         lines.append(f"not erased from all tables yet: {count:,} users; run make forget USER=… again for each of them")
-    for line in [*lines, *waits(ctx), *describe_outdated(ctx)]:
+    for line in [*lines, *list_waiting(ctx), *describe_outdated(ctx)]:
         console.say(line)
 
 
@@ -63,7 +63,7 @@ def describe_gap(before: date, after: date) -> str | None:
     return f"{first}: no rows" if days == 1 else f"{first} to {after - DAY}: no rows ({days:,} days)"
 
 
-def mends(ctx: LedgerContext) -> list[str]:
+def list_fixes(ctx: LedgerContext) -> list[str]:
     """List what is wrong, each problem with the command that fixes it."""
     lines = []
     for row in (row for row in ctx.ledger.files() if row["status"] == "refused"):
@@ -93,7 +93,7 @@ def mends(ctx: LedgerContext) -> list[str]:
     return lines
 
 
-def waits(ctx: LedgerContext) -> list[str]:
+def list_waiting(ctx: LedgerContext) -> list[str]:
     """List the days with hours that have not arrived, and what to do when their files arrive."""
     days = [windows.parse_day(row["day"]) for row in ctx.ledger.days() if row["hours_missing"]]
     return [

@@ -16,7 +16,7 @@ from spark_jobs.postgres.schema import ORPHANS, RECOMPUTE_ITEMS
 COLUMNS = ("item_id", "name", "category", "brand", "price", "description", "image_url")
 LONGEST = {"name": 200, "category": 50, "brand": 100, "image_url": 500}
 HIGHEST_PRICE = "99999999.99"
-# Each row with its problem; null where the row is valid. `replace` reports the first one. The values in `told` are
+# Each row with its problem; null where the row is valid. `replace` reports the first one. The values in `described` are
 # trimmed, and blank values are null.
 JUDGE = """
 SELECT line, CASE
@@ -28,7 +28,7 @@ SELECT line, CASE
     {lengths}
     WHEN repeated > 1 THEN 'item_id ' || item_id || ' occurs ' || repeated || ' times'
 END AS problem
-FROM (SELECT *, count(*) OVER (PARTITION BY ltrim(item_id, '0')) AS repeated FROM told) AS counted
+FROM (SELECT *, count(*) OVER (PARTITION BY ltrim(item_id, '0')) AS repeated FROM described) AS counted
 """
 
 
@@ -59,7 +59,7 @@ def replace(cursor: Any, body: io.BufferedIOBase, header: Sequence[str], content
     """
     names = columns(header)
     _copy(cursor, body, names)
-    _told(cursor, names)
+    _create_table(cursor, names)
     lengths = [f"WHEN length({n}) > {most} THEN '{n} has more than {most} characters'" for n, most in LONGEST.items()]
     judge = JUDGE.format(highest=HIGHEST_PRICE, lengths=" ".join(lengths))
     cursor.execute(f"SELECT line, problem FROM ({judge}) AS judged WHERE problem IS NOT NULL ORDER BY line LIMIT 1")
@@ -69,13 +69,13 @@ def replace(cursor: Any, body: io.BufferedIOBase, header: Sequence[str], content
     cursor.execute(
         "CREATE TEMP TABLE touched ON COMMIT DROP AS "
         "SELECT item_id, false AS says_category, false AS says_brand FROM ("
-        "SELECT item_id FROM pipeline.catalog UNION SELECT item_id::bigint FROM told) AS named"
+        "SELECT item_id FROM pipeline.catalog UNION SELECT item_id::bigint FROM described) AS named"
     )
     cursor.execute("DELETE FROM pipeline.catalog")
     listed = ", ".join(COLUMNS)
     cursor.execute(
         f"INSERT INTO pipeline.catalog ({listed}) SELECT item_id::bigint, name, category, brand, "
-        "round(price::numeric, 2), description, image_url FROM told"
+        "round(price::numeric, 2), description, image_url FROM described"
     )
     rows: int = cursor.rowcount
     cursor.execute(RECOMPUTE_ITEMS)
@@ -98,8 +98,8 @@ def _copy(cursor: Any, body: io.BufferedIOBase, names: Sequence[str]) -> None:
         raise SourceError(f"{place} after the header: {said}; fix it: no row of the file was loaded.") from error
 
 
-def _told(cursor: Any, names: Sequence[str]) -> None:
-    """Create the temporary table `told`: the known columns by name, null where the file does not have them."""
+def _create_table(cursor: Any, names: Sequence[str]) -> None:
+    """Create the temporary table `described`: the known columns by name, null where the file does not have them."""
     places = {name: f"nullif(btrim(c{place}), '')" for place, name in enumerate(names)}
     chosen = ", ".join(f"{places.get(name, 'NULL::text')} AS {name}" for name in COLUMNS)
-    cursor.execute(f"CREATE TEMP TABLE told ON COMMIT DROP AS SELECT line, {chosen} FROM given")
+    cursor.execute(f"CREATE TEMP TABLE described ON COMMIT DROP AS SELECT line, {chosen} FROM given")

@@ -154,10 +154,10 @@ class PostgresLoader:
         """Write only the differences between the existing rows of the windows and the staged rows."""
         names = ", ".join(schema.EVENTS)
         cursor.execute(f"SELECT EXISTS (SELECT FROM user_events WHERE {where})", values)
-        if stands := cursor.fetchone()[0]:
+        if existing := cursor.fetchone()[0]:
             cursor.execute(schema.DIFFERENCE.format(names=names, where=where), (*values, *values))
             cursor.execute(schema.TAKE_OUT.format(names=names))
-        new = "more" if stands else "staged_events"
+        new = "more" if existing else "staged_events"
         cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {new} ORDER BY timestamp")
 
     def _items(self, cursor: Any, staged: StagedDay) -> None:

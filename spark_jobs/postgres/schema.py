@@ -166,7 +166,7 @@ WITH latest AS MATERIALIZED (
         SELECT d.item_id, category, brand, price FROM pipeline.item_days d WHERE d.item_id = t.item_id
         ORDER BY day DESC LIMIT 1) AS last ON true
     WHERE last.item_id IS NOT NULL OR EXISTS (SELECT 1 FROM pipeline.catalog c WHERE c.item_id = t.item_id)),
-told AS (
+described AS (
     SELECT item_id, c.name, coalesce(c.category, l.category) AS category, coalesce(c.brand, l.brand) AS brand,
         coalesce(c.price, l.price) AS price, c.description, c.image_url
     FROM latest l LEFT JOIN pipeline.catalog c USING (item_id)),
@@ -174,7 +174,7 @@ named AS (
     SELECT item_id, category, brand, price, description, image_url,
         coalesce(name, nullif(concat_ws(' ', brand, nullif(substring(category FROM '[^.]*$'), '')), ''),
             'item ' || item_id) AS name
-    FROM told)
+    FROM described)
 INSERT INTO items (item_id, name, category, brand, price, description, image_url)
 SELECT item_id, n.name, n.category, n.brand, n.price, n.description, n.image_url
 FROM named n LEFT JOIN items i USING (item_id)

@@ -223,8 +223,8 @@ def _ledger_row(judged: Judged, state: HourState, reasons: dict[str, int], accep
         "rule_version": VERSIONS["validation"],
     }
     if state.window_key in judged.failures and state.window_key not in judged.accepted:
-        stands = {"valid_rows": state.valid_rows, "rejected_rows": state.rejected_rows}
-        return row | stands | {"status": "stopped", "content_digest": state.content_digest or NO_CONTENT}
+        existing = {"valid_rows": state.valid_rows, "rejected_rows": state.rejected_rows}
+        return row | existing | {"status": "stopped", "content_digest": state.content_digest or NO_CONTENT}
     rejected = _count(judged, state, "rejected_rows")
     valid = _count(judged, state, "raw_rows") - rejected
     digest = format_digest(valid, _count(judged, state, "low"), _count(judged, state, "high"))
