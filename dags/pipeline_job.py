@@ -29,7 +29,7 @@ from airflow.sdk.log import mask_secret
 
 JOBS = Path(__file__).resolve().parents[1] / "spark_jobs" / "jobs"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-SPELLED = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
+FORMATS = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
 WRONG_SETTING, NOT_ARRIVED = 2, 4  # exit codes of the jobs; README
 DONE, MISSING, STOPPED = "done", "missing", "stopped"  # outcomes of the jobs; spark_jobs/observability/outcome.py
 POKE, POKE_MOST, PATIENCE = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=6)
@@ -58,24 +58,24 @@ PARAMS = {
 
 def hours(dag_run: Any, params: Any) -> list[str]:
     """Return --start and --end of a collection run, in the format of the jobs."""
-    return _window(dag_run, params, HOUR)
+    return _choose_window(dag_run, params, HOUR)
 
 
 def days(dag_run: Any, params: Any) -> list[str]:
     """Return --start and --end of a preprocessing run, in the format of the jobs."""
-    return _window(dag_run, params, DAY)
+    return _choose_window(dag_run, params, DAY)
 
 
-def _window(dag_run: Any, params: Any, unit: timedelta) -> list[str]:
+def _choose_window(dag_run: Any, params: Any, unit: timedelta) -> list[str]:
     """Return the parameters if given; else the hour or day of the run's date; without a date, the last full one."""
     if params.get("start") or params.get("end"):
         return [params.get("start") or "", params.get("end") or ""]  # the job chooses a missing one
     last = _floor(dag_run.run_after, unit) - unit
     first = min(_floor(dag_run.logical_date, unit), last) if dag_run.logical_date else last
-    return [f"{moment:{SPELLED[unit]}}" for moment in (first, first + unit)]
+    return [f"{moment:{FORMATS[unit]}}" for moment in (first, first + unit)]
 
 
-def _arguments(window: str) -> list[str]:
+def _build_arguments(window: str) -> list[str]:
     """Return the options of a job over a window, as templates that call `hours` or `days`."""
     return ["--start", f"{{{{ {window}(dag_run, params)[0] }}}}", "--end", f"{{{{ {window}(dag_run, params)[1] }}}}"]
 
@@ -118,8 +118,8 @@ def lineage(context: Context) -> dict[str, str]:
         if key := sent.get(API_KEY):
             sent[API_KEY] = key.removeprefix("Bearer ")  # the listener adds the word
         mask_secret([value for key, value in sent.items() if key.endswith("apiKey") or ".headers." in key])
-    named = {"spark.extraListeners": LISTENER, "spark.openlineage.namespace": openlineage.namespace()}
-    return named | sent | parent if sent else {}
+    listener = {"spark.extraListeners": LISTENER, "spark.openlineage.namespace": openlineage.namespace()}
+    return listener | sent | parent if sent else {}
 
 
 class PipelineJob(SparkSubmitOperator):
@@ -147,7 +147,7 @@ class PipelineJob(SparkSubmitOperator):
             task_id=task_id or job,
             name=job,
             application=str(JOBS / f"{job}.py"),
-            application_args=[*arguments, *(_arguments(window) if window else [])],
+            application_args=[*arguments, *(_build_arguments(window) if window else [])],
             outlets=[asset(task_id or job)],
             **kwargs,
         )
@@ -168,7 +168,7 @@ class PipelineJob(SparkSubmitOperator):
                 raise AirflowException(f"{self.task_id} has written no outcome; read its log above.")
             summary = json.loads(path.read_text(encoding="utf-8"))
         try:
-            self._end(summary, context["ti"])
+            self._raise_for_outcome(summary, context["ti"])
         except AirflowException:
             try:
                 context["ti"].xcom_push(key="return_value", value=summary)  # the work of the job is done
@@ -179,7 +179,7 @@ class PipelineJob(SparkSubmitOperator):
             context["outlet_events"][asset].extra.update(summary)
         return summary
 
-    def _end(self, summary: Mapping[str, Any], task: Any) -> None:
+    def _raise_for_outcome(self, summary: Mapping[str, Any], task: Any) -> None:
         """Raise where this task is not successful, because of its job's outcome or that of an earlier task."""
         outcome, sentence = summary["outcome"], f"{self.task_id}: {summary.get('sentence', 'see the lines above')}"
         if outcome not in (DONE, self.goes_on_with):
@@ -209,7 +209,7 @@ class WaitForHours(BashSensor):
 
 def wait_for_hours(pool: str) -> WaitForHours:
     """Return the sensor that asks the ledger whether the day is ready. It uses a slot only while it asks."""
-    arguments = " ".join(f"'{argument}'" for argument in _arguments("days"))
+    arguments = " ".join(f"'{argument}'" for argument in _build_arguments("days"))
     return WaitForHours(
         task_id="wait_for_data_collection",
         bash_command=f"exec spark-submit {quote(str(JOBS / 'wait_for_data_collection.py'))} {arguments}",

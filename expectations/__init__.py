@@ -16,7 +16,7 @@ CRITICAL, WARNING = "critical", "warning"
 
 
 @dataclass(frozen=True)
-class Expected:
+class Expectation:
     """A measure and its bounds.
 
     `rows` names the measure that counts the rows behind a failure, `of` the one that counts all rows they are part of.
@@ -42,9 +42,9 @@ class Suite:
     """The expectations about one table's measures. Plain values: only a validation imports the library."""
 
     name: str
-    expected: list[Expected]
+    expected: list[Expectation]
 
-    def broken_by(self, measures: Mapping[Hashable, float]) -> list[str]:
+    def find_broken(self, measures: Mapping[Hashable, float]) -> list[str]:
         """Return the critical measures that are outside their bounds. A null is not validated and passes.
 
         A missing measure is returned too, because Great Expectations will raise for it. The verdict itself is Great
@@ -73,27 +73,31 @@ class Suite:
         return gx.ExpectationSuite(name=self.name, expectations=expectations)
 
 
-class _Shown(TypedDict, total=False):
+class _CountNames(TypedDict, total=False):
     rows: str
     of: str
 
 
-def at_most(measure: str, limit: float, says: str, severity: str = CRITICAL, **shown: Unpack[_Shown]) -> Expected:
-    """Expect `measure` not to exceed `limit`. `says`: the rule in words; `shown`: `rows` and `of` of `Expected`."""
-    return Expected(measure, says, most=limit, severity=severity, **shown)
+def at_most(
+    measure: str, limit: float, says: str, severity: str = CRITICAL, **shown: Unpack[_CountNames]
+) -> Expectation:
+    """Expect `measure` not to exceed `limit`. `says`: the rule in words; `shown`: `rows`, `of` of `Expectation`."""
+    return Expectation(measure, says, most=limit, severity=severity, **shown)
 
 
-def at_least(measure: str, limit: float, says: str, severity: str = CRITICAL, **shown: Unpack[_Shown]) -> Expected:
+def at_least(
+    measure: str, limit: float, says: str, severity: str = CRITICAL, **shown: Unpack[_CountNames]
+) -> Expectation:
     """Expect `measure` not to fall below `limit`."""
-    return Expected(measure, says, least=limit, severity=severity, **shown)
+    return Expectation(measure, says, least=limit, severity=severity, **shown)
 
 
-def no_rows(measure: str, says: str, of: str = "rows") -> Expected:
+def no_rows(measure: str, says: str, of: str = "rows") -> Expectation:
     """Expect `measure`, a count of rows that break a rule, to be 0; `of` names the count of all checked rows."""
     return at_most(measure, 0, says, rows=measure, of=of)
 
 
-def structure(table: Table, keys: bool = True, of: str = "rows") -> list[Expected]:
+def structure(table: Table, keys: bool = True, of: str = "rows") -> list[Expectation]:
     """Expect what `tables` declares for a table: no null in its required columns, no repeated key.
 
     `keys` False: the suite checks the keys in its own way.
@@ -103,6 +107,6 @@ def structure(table: Table, keys: bool = True, of: str = "rows") -> list[Expecte
     return nulls + unique
 
 
-def rules(broken: Mapping[str, Rule], of: str = "rows") -> list[Expected]:
+def rules(broken: Mapping[str, Rule], of: str = "rows") -> list[Expectation]:
     """Expect that no row breaks any of the rules; each is critical."""
     return [no_rows(name, rule.says, of) for name, rule in broken.items()]

@@ -4,7 +4,7 @@ Shares refer to the hour's dated raw rows. Limits come from conf/settings.toml. 
 and November of 2019, where a normal hour causes no warning.
 """
 
-from expectations import CRITICAL, WARNING, Expected, Suite, at_least, at_most
+from expectations import CRITICAL, WARNING, Expectation, Suite, at_least, at_most
 from spark_jobs.settings import Settings
 from spark_jobs.sources.header import OPTIONAL
 
@@ -32,10 +32,10 @@ def suite(settings: Settings) -> Suite:
         says = f"at least one {name} event in an hour of {settings.events.expected_from_rows:,} rows or more"
         shown = {"rows": f"expected_{name}_rows", "of": "rows"}
         expectations.append(at_least(f"expected_{name}_rows", 1, says, WARNING, **shown))
-    return Suite("raw_events", expectations + _usual(settings))
+    return Suite("raw_events", expectations + _compare_with_usual(settings))
 
 
-def _usual(settings: Settings) -> list[Expected]:
+def _compare_with_usual(settings: Settings) -> list[Expectation]:
     """Return the comparison of an hour with the same hour of the weeks before it."""
     limits = settings.usual
     weeks = f"the same hour of the {limits.weeks} weeks before"

@@ -23,7 +23,7 @@ def expand(address: str, name: str) -> str:
     return expanded
 
 
-def canonical(address: str) -> str:
+def resolve_address(address: str) -> str:
     """Return the identity of a file or folder: its real path, links resolved. All S3 schemes become s3a."""
     address = _to_path(address)
     return S3.sub("s3a://", address) if "://" in address else os.path.realpath(address)

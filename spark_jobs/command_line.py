@@ -38,41 +38,43 @@ def run_job(job: Job, doc: str | None, flags: Sequence[tuple[str, str]] = ()) ->
 
     `flags`: further options (name, help); a name that ends in `=` takes a value. Prints one JSON line on success.
     """
-    made = parser(f"spark-submit spark_jobs/jobs/{job.name}.py", doc)
-    what = "day" if job.window == windows.DAY else "hour"
-    made.add_argument("--start", help=f"first {what}, UTC: 2019-10-01 or 2019-10-01T05; default: the last full {what}")
-    made.add_argument("--end", help=f"the {what} after the last one; default: one {what} after --start")
+    parser = create_parser(f"spark-submit spark_jobs/jobs/{job.name}.py", doc)
+    period = "day" if job.window == windows.DAY else "hour"
+    parser.add_argument(
+        "--start", help=f"first {period}, UTC: 2019-10-01 or 2019-10-01T05; default: the last full {period}"
+    )
+    parser.add_argument("--end", help=f"the {period} after the last one; default: one {period} after --start")
     for flag, text in flags:
         kind: dict[str, Any] = {} if flag.endswith("=") else {"action": "store_true"}
-        made.add_argument("--" + flag.removesuffix("="), help=text, **kind)
-    return run_guarded(job.name, lambda: _run(job, vars(made.parse_args())))
+        parser.add_argument("--" + flag.removesuffix("="), help=text, **kind)
+    return run_guarded(job.name, lambda: _run_with_arguments(job, vars(parser.parse_args())))
 
 
-def parser(prog: str, doc: str | None) -> argparse.ArgumentParser:
+def create_parser(prog: str, doc: str | None) -> argparse.ArgumentParser:
     """Return the parser of a command, with the common parts: `--set`, and the exit codes below the help."""
-    made = argparse.ArgumentParser(prog=prog, description=doc, epilog=EXIT_CODES)
-    made.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
-    return made
+    parser = argparse.ArgumentParser(prog=prog, description=doc, epilog=EXIT_CODES)
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override a setting")
+    return parser
 
 
-def _run(job: Job, arguments: dict[str, Any]) -> int:
+def _run_with_arguments(job: Job, arguments: dict[str, Any]) -> int:
     begun, name = time.monotonic(), job.name
     window = windows.parse(arguments.pop("start"), arguments.pop("end"), job.window, now())
     settings = load(arguments.pop("set"))
-    with failure_in_metrics(settings.paths.metrics, name):
+    with track_failures(settings.paths.metrics, name):
         if job.uses_great_expectations:
             great_expectations.preload()
         spark = spark_session(name)
         spark.sparkContext.setLogLevel("WARN")
-        with leased(settings, spark, [job.writer], **arguments) as ctx:
+        with hold_leases(settings, spark, [job.writer], **arguments) as ctx:
             summary = ctx.run(job, window)
     metrics.record(settings.paths.metrics, name, summary, time.monotonic() - begun)
-    sys.stdout.write(hand_over({"job": name, "window": str(window)} | summary) + "\n")
+    sys.stdout.write(publish_summary({"job": name, "window": str(window)} | summary) + "\n")
     return 0
 
 
 @contextmanager
-def failure_in_metrics(folder: str, name: str) -> Iterator[None]:
+def track_failures(folder: str, name: str) -> Iterator[None]:
     """Record in the metrics how and when a job fails inside the block, and after how long.
 
     A success resets the count of failures. An interrupt counts as neither.
@@ -88,19 +90,21 @@ def failure_in_metrics(folder: str, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def leased(settings: Settings, spark: SparkSession, writers: Iterable[Writer], **options: Any) -> Iterator[Context]:
+def hold_leases(
+    settings: Settings, spark: SparkSession, writers: Iterable[Writer], **options: Any
+) -> Iterator[Context]:
     """Yield a context with the leases of these writers (`Context.write_as`), valid until the block ends.
 
     Raises BusyError where another run may hold one of them.
     """
-    with ExitStack() as held:
-        holds = [held.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in writers]
+    with ExitStack() as stack:
+        holds = [stack.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in writers]
         ctx = context(settings, spark, **options)
         ctx.leases = lease.take_leases(ctx.storage, holds)
         yield ctx
 
 
-def hand_over(summary: Summary) -> str:
+def publish_summary(summary: Summary) -> str:
     """Return a summary as one line of JSON, which is also written to where a scheduler reads it (outcome.py)."""
     outcome.write(summary)
     return json.dumps(summary, default=str, ensure_ascii=False)
@@ -111,8 +115,8 @@ def run_guarded(name: str, action: Callable[[], int]) -> int:
 
     An error that follows an interrupt is treated as part of it: the JVM ends too, so that cleaning up fails.
     """
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _interrupt)
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _raise_interrupt)
     try:
         preflight.check()
         return action()
@@ -125,22 +129,22 @@ def run_guarded(name: str, action: Callable[[], int]) -> int:
             outcome.write({"job": name, "sentence": "wrong arguments"}, outcome.Outcome.ERROR, error.code)
         raise
     except KeyboardInterrupt:
-        return _interrupted(name)
+        return _report_interrupt(name)
     except Exception as error:  # the last resort: an unforeseen error is a defect, and its trace goes to a file
         if _follows_interrupt(error):
-            return _interrupted(name)
-        said = describe_error(error)
-        sys.stderr.write(f"{name}: {said}\n")
-        outcome.write({"job": name, "sentence": said}, outcome.Outcome.ERROR, 1)
+            return _report_interrupt(name)
+        message = describe_error(error)
+        sys.stderr.write(f"{name}: {message}\n")
+        outcome.write({"job": name, "sentence": message}, outcome.Outcome.ERROR, 1)
         return 1
 
 
-def _interrupted(name: str) -> int:
+def _report_interrupt(name: str) -> int:
     sys.stderr.write(
         f"{name}: interrupted; finished hours and days are committed, run the same command again to continue.\n"
     )
-    for again in (signal.SIGINT, signal.SIGTERM):  # a second signal would print a trace at the interpreter's end
-        signal.signal(again, lambda *_: os._exit(INTERRUPTED))
+    for signum in (signal.SIGINT, signal.SIGTERM):  # a second signal would print a trace at the interpreter's end
+        signal.signal(signum, lambda *_: os._exit(INTERRUPTED))
     return INTERRUPTED
 
 
@@ -155,7 +159,7 @@ def describe_error(error: Exception) -> str:
     text = redact(str(error))
     if "No space left on device" in text:
         return "the disk is full; free some space and run this again: existing data is unharmed."
-    logs = environment.logs(os.environ, ROOT).resolve()
+    logs = environment.find_log_folder(os.environ, ROOT).resolve()
     if isinstance(error, Py4JNetworkError | ConnectionRefusedError):
         return f"Spark's JVM has ended (killed? out of memory? see {logs / 'jvm.log'}); run this again."
     path = logs / f"error-{now():%Y%m%dT%H%M%S}.txt"
@@ -169,5 +173,5 @@ def describe_error(error: Exception) -> str:
     return f"unforeseen {type(error).__name__}: {first[:300]} ({where})"
 
 
-def _interrupt(signum: int, frame: Any) -> None:
+def _raise_interrupt(signum: int, frame: Any) -> None:
     raise KeyboardInterrupt

@@ -21,7 +21,7 @@ from spark_jobs.windows import Window
 Summary = dict[str, Any]
 
 
-def _to_stderr(line: str) -> None:
+def _print_to_stderr(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
@@ -44,7 +44,7 @@ class Context:
     spark: SparkSession
     storage: Storage
     ledger: Ledger
-    say: Callable[[str], None] = _to_stderr
+    say: Callable[[str], None] = _print_to_stderr
     options: dict[str, Any] | None = None
     leases: dict[str, Lease] = field(default_factory=dict)
     _writer: TableWriter | None = None
@@ -63,8 +63,8 @@ class Context:
         """
         if writer not in self.leases:
             raise PipelineError(f"the lease of {writer} is not held; nothing can be written under it.")
-        held = self.leases[writer].table_writer(self.storage)
-        return replace(self, ledger=self.ledger.written_by(held), _writer=held)
+        table_writer = self.leases[writer].table_writer(self.storage)
+        return replace(self, ledger=self.ledger.with_writer(table_writer), _writer=table_writer)
 
     def run(self, job: Job, window: Window | None) -> Summary:
         """Run a job over the window with the lease of its writer, and return the job's summary."""
@@ -79,9 +79,9 @@ class Context:
         """Return the number of rows in the version of the table that the ledger names, from Delta's log."""
         return self.storage.count(table, self.ledger.version(table))
 
-    def pinned(self) -> "Context":
+    def pin(self) -> "Context":
         """Return the same context with the ledger as it is now: all reads are then consistent, even next to writers."""
-        return replace(self, ledger=self.ledger.pinned())
+        return replace(self, ledger=self.ledger.pin())
 
     def option(self, name: str) -> Any:
         """Return a command-line option other than the window; None where it was not given."""

@@ -41,7 +41,7 @@ def write_file(frame: DataFrame, folder: Path, name: str, kind: str) -> Path:
         scratch.rename(target)
         return target
     options = {"escape": '"', "emptyValue": "", "timestampFormat": TIME, "lineSep": "\n"}
-    _flat(frame).write.mode("overwrite").options(**options).csv(str(scratch))
+    _flatten_arrays(frame).write.mode("overwrite").options(**options).csv(str(scratch))
     part = folder / f".{name}.part"
     with part.open("wb") as file:
         file.write((",".join(frame.columns) + "\n").encode())
@@ -53,6 +53,6 @@ def write_file(frame: DataFrame, folder: Path, name: str, kind: str) -> Path:
     return target
 
 
-def _flat(frame: DataFrame) -> DataFrame:
+def _flatten_arrays(frame: DataFrame) -> DataFrame:
     arrays = [field.name for field in frame.schema.fields if isinstance(field.dataType, ArrayType)]
     return frame.withColumns({name: F.to_json(name) for name in arrays})

@@ -45,7 +45,7 @@ class Job:
     rows_out: tuple[Table, ...] | None = None
 
     @property
-    def counted(self) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
+    def counted_tables(self) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
         """Return the tables whose rows the summary of a run shows as read and as written."""
         first = self.reads if self.rows_in is None else self.rows_in
         return first, self.writes if self.rows_out is None else self.rows_out
@@ -148,23 +148,25 @@ LAST_DAY_STEP = HANDLE_MISSING_VALUES  # a day is built after this step; snapsho
 SNAPSHOTS = (CREATE_USER_ITEM_MATRIX, FEATURE_ENGINEERING)
 
 
-def written_by(writer: Writer) -> tuple[Table, ...]:
+def list_written_tables(writer: Writer) -> tuple[Table, ...]:
     """Return every table that a writer's jobs write, including those of the ledger.
 
     Collection also maintains the list of erased users.
     """
     erased = (tables.SUPPRESSED_USERS,) if writer is Writer.COLLECTION else ()
-    return _once(table for job in JOBS if job.writer is writer for table in (*job.writes, *job.ledger)) + erased
+    return (
+        _remove_repeated(table for job in JOBS if job.writer is writer for table in (*job.writes, *job.ledger)) + erased
+    )
 
 
-def tables_of_days(writer: Writer) -> tuple[Table, ...]:
+def list_daily_tables(writer: Writer) -> tuple[Table, ...]:
     """Return the writer's tables of events, or of their sums, that have a partition for each day."""
-    return _once(table for job in JOBS if job.writer is writer for table in job.writes if _is_of_days(table))
+    return _remove_repeated(table for job in JOBS if job.writer is writer for table in job.writes if _is_of_days(table))
 
 
 def _is_of_days(table: Table) -> bool:
     return table.partition == "event_date"
 
 
-def _once(found: Iterable[Table]) -> tuple[Table, ...]:
+def _remove_repeated(found: Iterable[Table]) -> tuple[Table, ...]:
     return tuple({table.name: table for table in found}.values())

@@ -24,7 +24,7 @@ from spark_jobs.builds.assigned_numbers import read_assigned
 from spark_jobs.context import Context, context
 from spark_jobs.delta.log import NOTHING
 from spark_jobs.errors import PipelineError
-from spark_jobs.session import found_session, in_utc, spark_session, unchanged_process
+from spark_jobs.session import find_session, preserve_process, set_utc, spark_session
 from spark_jobs.settings import load
 
 if TYPE_CHECKING:
@@ -95,16 +95,16 @@ def open_matrix(*settings: str) -> Iterator[UserItemMatrix]:
     a session started here stops at the end of the block. The environment variables and the time zone of the process do
     not change. Raises PipelineError where there is no matrix yet, or where the session cannot read Delta.
     """
-    found = found_session()
-    with unchanged_process():
-        spark = found or spark_session("matrix")
+    running = find_session()
+    with preserve_process():
+        spark = running or spark_session("matrix")
     try:
-        with unchanged_process():
-            in_utc()
+        with preserve_process():
+            set_utc()
             matrix = read_matrix(context(load(list(settings)), spark))
         yield matrix
     finally:
-        if found is None:
+        if running is None:
             spark.stop()
 
 
@@ -116,7 +116,7 @@ def read_matrix(ctx: Context) -> UserItemMatrix:
 
     Raises PipelineError where there is no matrix yet.
     """
-    ctx = ctx.pinned()
+    ctx = ctx.pin()
     if ctx.ledger.version(tables.USER_ITEM_MATRIX) == NOTHING:
         raise PipelineError(f"{ctx.settings.paths.warehouse}: there is no matrix yet; make run first.")
     indexes = tables.USER_INDEX, tables.ITEM_INDEX

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from spark_jobs import command_line
-from spark_jobs.command_line import parser, run_guarded
+from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.coordination import lease, lock
 from spark_jobs.errors import QualityError
@@ -18,7 +18,7 @@ from spark_jobs.postgres.database import check_address
 from spark_jobs.report.run_summary import print_run_summary
 from spark_jobs.sample.feed import may_have_sample
 from spark_jobs.session import spark_session
-from spark_jobs.settings import Settings, absolute, load
+from spark_jobs.settings import Settings, load, make_absolute
 from spark_jobs.sources.listing import list_files
 from spark_jobs.validation import great_expectations
 from spark_jobs.windows import DAY, Window, floor
@@ -26,19 +26,19 @@ from spark_jobs.windows import DAY, Window, floor
 
 def main() -> int:
     """Parse the command line, generate a sample where there is no data, run every step, print the run summary."""
-    options = parser("make run", __doc__)
+    options = create_parser("make run", __doc__)
     options.add_argument("--input", help="a CSV file or a folder of them; default: paths.raw")
     options.add_argument("--accept-rejects", metavar="REASON", help="admit hours with too many rejected rows")
     options.add_argument("--requeue", action="store_true", help="validate again everything with rejected rows")
     arguments = options.parse_args()
-    chosen = [f"paths.raw={_quoted(absolute(arguments.input, 'INPUT', Path.cwd()))}"] if arguments.input else []
-    settings = load(arguments.set + chosen)
+    overrides = [f"paths.raw={_quote(make_absolute(arguments.input, 'INPUT', Path.cwd()))}"] if arguments.input else []
+    settings = load(arguments.set + overrides)
     check_address()
     console = Console()
-    with ExitStack() as held:
-        holds = [held.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in Writer]
+    with ExitStack() as stack:
+        holds = [stack.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in Writer]
         if not arguments.input:
-            _sample_where_empty(settings, console)
+            _generate_sample_if_empty(settings, console)
         list_files(settings.paths.raw)  # a wrong address is reported before Spark starts
         great_expectations.preload()
         with console.step("start Spark"):
@@ -55,11 +55,11 @@ def run(ctx: Context, console: Console) -> int:
     seconds: dict[str, float] = {}
     stopped: list[str] = []
 
-    def step(job: Job, window: Window | None) -> None:
+    def run_step(job: Job, window: Window | None) -> None:
         begun = time.monotonic()
         with console.step(job.name, ctx.spark):
             try:
-                with command_line.failure_in_metrics(ctx.settings.paths.metrics, job.name):
+                with command_line.track_failures(ctx.settings.paths.metrics, job.name):
                     summaries[job.name] = ctx.run(job, window)
             except QualityError as error:
                 stopped.append(f"{job.name}: {error}")
@@ -67,32 +67,32 @@ def run(ctx: Context, console: Console) -> int:
 
     hours = None  # everything that has landed; later steps get its hours
     for job in HOURLY:
-        step(job, hours)
+        run_step(job, hours)
         hours = landed_hours(ctx) if job is EXTRACT_EVENTS else hours
     if hours is None or not ctx.ledger.day_inputs():
         console.say("no hour passed validation, so there is no day to build.")
     else:
         days = Window(floor(hours.start, DAY), floor(hours.end - hours.duration, DAY) + DAY, DAY)
         for job in DAILY:
-            step(job, days)
+            run_step(job, days)
     print_run_summary(ctx, console, summaries, seconds)
-    _publish(ctx, console, summaries, seconds)
+    _publish_results(ctx, console, summaries, seconds)
     for sentence in stopped:
         console.error(sentence)
     return QualityError.exit_code if stopped else 0
 
 
-def _publish(ctx: Context, console: Console, summaries: dict[str, Summary], seconds: dict[str, float]) -> None:
+def _publish_results(ctx: Context, console: Console, summaries: dict[str, Summary], seconds: dict[str, float]) -> None:
     """Write the metrics, one line of JSON, and the report page."""
     from spark_jobs.report import page  # its plotting library takes a second to import
 
     for name, summary in summaries.items():
         metrics.record(ctx.settings.paths.metrics, name, summary, seconds[name])
-    command_line.hand_over({"job": "pipeline", "seconds": seconds, "steps": summaries})
+    command_line.publish_summary({"job": "pipeline", "seconds": seconds, "steps": summaries})
     console.say(f"report of this run: {page.write(ctx, seconds)}")
 
 
-def _sample_where_empty(settings: Settings, console: Console) -> None:
+def _generate_sample_if_empty(settings: Settings, console: Console) -> None:
     folder = Path(settings.paths.raw)
     if not may_have_sample(settings):
         return
@@ -104,7 +104,7 @@ def _sample_where_empty(settings: Settings, console: Console) -> None:
     console.say(f"no data in {folder}: a sample was generated, {path.name}.")
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

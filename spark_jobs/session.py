@@ -39,22 +39,24 @@ def spark_session(name: str, **options: str) -> SparkSession:
     logging.getLogger().addFilter(_is_not_of_py4j)
     if not _has_jvm():
         environment.prepare()
-    in_utc()
-    os.environ.setdefault("PIPELINE_LOGS", str(environment.logs(os.environ, ROOT)))
-    with _quiet_start(), _same_interrupt():
+    set_utc()
+    os.environ.setdefault("PIPELINE_LOGS", str(environment.find_log_folder(os.environ, ROOT)))
+    with _redirect_jvm_output(), _keep_interrupt_handler():
         try:
             SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(options.items())))
             builder = SparkSession.builder.appName(name)
-            for key, value in (REQUIRED | _of_local_mode(options) | options).items():
+            for key, value in (REQUIRED | _choose_local_settings(options) | options).items():
                 builder = builder.config(key, value)
             return builder.getOrCreate()
         except PySparkRuntimeError as error:
             if error.getCondition() != "JAVA_GATEWAY_EXITED":
                 raise
-            raise PipelineError(f"Spark's JVM did not start: {_reason()} ({_jvm_log()})") from error
+            raise PipelineError(
+                f"Spark's JVM did not start: {_explain_failed_start()} ({_locate_jvm_log()})"
+            ) from error
 
 
-def found_session() -> SparkSession | None:
+def find_session() -> SparkSession | None:
     """Return a new session next to one that already runs in this process; None where there is none.
 
     The settings of the running session do not change. Raises PipelineError where it cannot read Delta tables.
@@ -75,14 +77,14 @@ def found_session() -> SparkSession | None:
     return other
 
 
-def in_utc() -> None:
+def set_utc() -> None:
     """Set this process to UTC, so that a datetime without a zone means the same to Python as to Spark."""
     os.environ["TZ"] = "UTC"
     time.tzset()
 
 
 @contextmanager
-def unchanged_process() -> Iterator[None]:
+def preserve_process() -> Iterator[None]:
     """Restore the environment variables and the time zone of this process when the block ends.
 
     Processes started inside the block keep theirs.
@@ -101,7 +103,7 @@ def _has_jvm() -> bool:
     return SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ
 
 
-def _of_local_mode(options: Mapping[str, str]) -> dict[str, str]:
+def _choose_local_settings(options: Mapping[str, str]) -> dict[str, str]:
     """Return the settings for local mode; empty with a cluster.
 
     Python workers use this Python, and a path without a scheme is a local file, regardless of PYSPARK_PYTHON and
@@ -120,20 +122,22 @@ def _is_not_of_py4j(record: logging.LogRecord) -> bool:
     return "py4j" not in Path(record.pathname).parts
 
 
-def _jvm_log() -> Path:
+def _locate_jvm_log() -> Path:
     return Path(os.environ["PIPELINE_LOGS"]) / "jvm.log"
 
 
-def _reason() -> str:
+def _explain_failed_start() -> str:
     """Return the last line of the JVM's log, and the variables from which the JVM got options."""
-    log = _jvm_log()
+    log = _locate_jvm_log()
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] if log.exists() else []
-    given = " and ".join(name for name in environment.JAVA_OPTIONS if os.environ.get(name))
-    return (lines[-1].strip() if lines else "it gave no reason") + (f"; it took options from {given}" if given else "")
+    variables = " and ".join(name for name in environment.JAVA_OPTIONS if os.environ.get(name))
+    return (lines[-1].strip() if lines else "it gave no reason") + (
+        f"; it took options from {variables}" if variables else ""
+    )
 
 
 @contextmanager
-def _same_interrupt() -> Iterator[None]:
+def _keep_interrupt_handler() -> Iterator[None]:
     """Keep a command's own handler of SIGINT.
 
     PySpark's handler calls the JVM while the interrupted call still waits for its answer on the same connection. The
@@ -146,23 +150,23 @@ def _same_interrupt() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_start() -> Iterator[None]:
+def _redirect_jvm_output() -> Iterator[None]:
     """Write the output of a JVM that this process starts to a file in the log folder: users never need it."""
     if _has_jvm():
         yield
         return
-    _jvm_log().parent.mkdir(parents=True, exist_ok=True)
+    _locate_jvm_log().parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
-    ours = {number: os.dup(number) for number in (1, 2)}
-    with _jvm_log().open("ab") as log:
-        for number in ours:
+    own_outputs = {number: os.dup(number) for number in (1, 2)}
+    with _locate_jvm_log().open("ab") as log:
+        for number in own_outputs:
             os.dup2(log.fileno(), number)
     try:
         yield
     finally:
-        for number, kept in ours.items():
-            os.dup2(kept, number)
-            os.close(kept)
+        for number, copy in own_outputs.items():
+            os.dup2(copy, number)
+            os.close(copy)
 
 
 def now() -> datetime:

@@ -35,18 +35,18 @@ def parse(start: str | None, end: str | None, duration: timedelta, now: datetime
     SettingsError.
     """
     try:
-        return _parse(start, end, duration, now)
+        return _parse_window(start, end, duration, now)
     except OverflowError as error:
         raise SettingsError(f"--start {start} --end {end}: the calendar ends with the year 9999.") from error
 
 
-def _parse(start: str | None, end: str | None, duration: timedelta, now: datetime) -> Window:
-    first = floor(instant("--start", start), duration) if start else floor(now, duration) - duration
+def _parse_window(start: str | None, end: str | None, duration: timedelta, now: datetime) -> Window:
+    first = floor(parse_instant("--start", start), duration) if start else floor(now, duration) - duration
     if not end:
         return Window(first, first + duration, duration)
     if not start:
         raise SettingsError("--end needs --start.")
-    last = instant("--end", end)
+    last = parse_instant("--end", end)
     last = floor(last, duration) + (duration if floor(last, duration) < last else timedelta(0))
     if last <= first:
         raise SettingsError(f"--end {end} must be later than --start {start}: windows are half-open [start, end).")
@@ -100,7 +100,7 @@ def describe_windows(found: Sequence[Window], duration: timedelta, most: int = 3
     return ", ".join(texts) + (f" and {left} more" if left else "")
 
 
-def instant(option: str, text: str) -> datetime:
+def parse_instant(option: str, text: str) -> datetime:
     """Return the time that an option's text means. Raises SettingsError, naming the option, where it is not a time."""
     match = _FORM.match(text.strip())
     try:

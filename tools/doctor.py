@@ -43,12 +43,12 @@ def python() -> str:
     candidates = [named] if named else [*(f"python{version}" for version in PYTHONS), "python3"]
     if READY.exists():
         candidates = [str(ROOT / ".venv" / "bin" / "python")]
-    found = [(chosen, _output(chosen, "-E", "-c", WITH_VENV).strip()) for chosen in candidates]
-    for chosen, version in found:
+    found = [(program, _run_command(program, "-E", "-c", WITH_VENV).strip()) for program in candidates]
+    for program, version in found:
         if version.rpartition(".")[0] in PYTHONS:
-            return f"{version} ({chosen})"
-    (first, said), *others = found
-    seen = "" if others else f", but '{first}' is {said.splitlines()[-1] if said else 'missing'}"
+            return f"{version} ({program})"
+    (first, output), *others = found
+    seen = "" if others else f", but '{first}' is {output.splitlines()[-1] if output else 'missing'}"
     raise ProblemError(
         f"Python 3.11, 3.12 or 3.13 is needed{seen}; install it (Debian, Ubuntu: apt install python3 python3-venv), or "
         "set its path: make setup PYTHON=/path/to/python3.12"
@@ -58,15 +58,15 @@ def python() -> str:
 def java() -> str:
     """Check for Java 17 or later in JAVA_HOME, or on PATH where JAVA_HOME is not set."""
     home = os.environ.get("JAVA_HOME")
-    chosen = f"{home}/bin/java" if home else "java"
-    found = re.search(r'version "((\d+)[^"]*)"', _output(chosen, "-version"))
+    program = f"{home}/bin/java" if home else "java"
+    found = re.search(r'version "((\d+)[^"]*)"', _run_command(program, "-version"))
     if not found or int(found.group(2)) < 17:
         raise ProblemError(
-            f"Java 17 or later is needed, but '{chosen}' is {found.group(1) if found else 'missing'}; install it "
+            f"Java 17 or later is needed, but '{program}' is {found.group(1) if found else 'missing'}; install it "
             "(Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME"
         )
     untested = "" if int(found.group(2)) in TESTED_JAVA else "; accepted, but only 17 and 25 are tested"
-    return f"{found.group(1)} ({chosen}){untested}"
+    return f"{found.group(1)} ({program}){untested}"
 
 
 def environment() -> str:
@@ -78,7 +78,7 @@ def environment() -> str:
 
 def packages() -> str:
     """Check every package against requirements.lock; also both distributions of Spark, which share one folder."""
-    _set_up()
+    _require_setup()
     try:
         from packaging.markers import Marker
     except ImportError:
@@ -104,10 +104,10 @@ def packages() -> str:
 
 def jars() -> str:
     """Check the jars of Delta and OpenLineage in Spark's folder of jars, by their SHA-256."""
-    _set_up()
+    _require_setup()
     import jars as own
 
-    missing = own.missing() + [jar.name for jar in own.replaced()]
+    missing = own.find_missing() + [jar.name for jar in own.find_outdated()]
     if missing:
         raise ProblemError(f"{', '.join(missing)} missing, damaged or outdated: run rm .venv/.ready, then make setup")
     return f"{len(own.JARS)} as expected"
@@ -122,7 +122,7 @@ def memory() -> str:
     size = f"{found / machine.GIB:.1f} GiB"
     if found < machine.LEAST_MEMORY_GIB * machine.GIB:
         raise ProblemError(f"{size}, less than {machine.LEAST_MEMORY_GIB}: a job may run out of memory; add memory")
-    jobs = machine.jobs_at_once(found, machine.cores())
+    jobs = machine.compute_jobs_at_once(found, machine.cores())
     heaps = f"{machine.heap_mib(found, 1) / 1024:.1f} GiB"
     heaps += (
         f", or {machine.heap_mib(found, jobs) / 1024:.1f} GiB each of {jobs} at once" if jobs > 1 else ", one at a time"
@@ -143,7 +143,7 @@ def disk() -> str:
 
 def raw() -> str:
     """Count the files to land; without any, a run generates a sample."""
-    _set_up()
+    _require_setup()
     from spark_jobs import settings
     from spark_jobs.errors import PipelineError
     from spark_jobs.sources.listing import list_files
@@ -160,7 +160,7 @@ def database() -> str:
     """Check PostgreSQL at DATABASE_URL. Without DATABASE_URL, a run that needs the embedded PostgreSQL starts it."""
     if not os.environ.get("DATABASE_URL", "").strip():
         return "the embedded PostgreSQL (DATABASE_URL is not set)"
-    _set_up()
+    _require_setup()
     from spark_jobs.errors import PipelineError
     from spark_jobs.postgres.connection import connect, require_utf8
     from spark_jobs.postgres.errors import UnreachableError
@@ -182,7 +182,7 @@ def port() -> str:
     import ports
 
     try:
-        address, wanted = ports.bind(), ports.asked_port() or ports.FIRST
+        address, wanted = ports.choose_address(), ports.read_port() or ports.FIRST
         free = ports.is_free(address, wanted)
     except ports.PortError as error:
         raise ProblemError(str(error)) from error
@@ -191,12 +191,12 @@ def port() -> str:
     return f"{wanted} is free for make airflow"
 
 
-def _set_up() -> None:
+def _require_setup() -> None:
     if not READY.exists():
         raise ProblemError("not installed yet: run make setup")
 
 
-def _output(*command: str) -> str:
+def _run_command(*command: str) -> str:
     """Return the output of a command, from stdout and stderr; empty where the command cannot run."""
     try:
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout

@@ -47,44 +47,44 @@ SPARKS_OWN = ("io.netty_", "org.slf4j_", "commons-codec_", "commons-logging_")  
 def main() -> int:
     """Install the jars, or those for s3a://; return 0 where each one is present and matches its SHA-256."""
     if sys.argv[1:2] == ["--s3"] and len(sys.argv) == 3:
-        sys.stdout.write(",".join(map(str, s3(Path(sys.argv[2]).resolve()))) + "\n")
+        sys.stdout.write(",".join(map(str, install_s3_jars(Path(sys.argv[2]).resolve()))) + "\n")
         return 0
-    return beside_sparks()
+    return install_jars()
 
 
-def s3(folder: Path) -> list[Path]:
+def install_s3_jars(folder: Path) -> list[Path]:
     """Return the jars for s3a:// in `folder`; resolve them where the folder has none."""
     if not list(folder.glob("*.jar")):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as cache:
-            _resolved(cache, S3)
+            _resolve(cache, S3)
             for jar in (Path(cache) / "jars").glob("*.jar"):
                 if not jar.name.startswith(SPARKS_OWN):
                     shutil.copyfile(jar, folder / jar.name)
     return sorted(folder.glob("*.jar"))
 
 
-def beside_sparks() -> int:
+def install_jars() -> int:
     """Add missing jars and remove outdated ones; return 0 where each jar is present and matches its SHA-256."""
-    wanted = missing()
-    if not wanted and not replaced():
+    wanted = find_missing()
+    if not wanted and not find_outdated():
         return 0
     with tempfile.TemporaryDirectory() as cache:
         if wanted:
-            _resolved(cache, [f"{address}?transitive=false" for address in wanted])
+            _resolve(cache, [f"{address}?transitive=false" for address in wanted])
         for address in wanted:
-            group, file = address.partition(":")[0], _file(address)
+            group, file = address.partition(":")[0], _name_file(address)
             resolved = Path(cache) / "jars" / f"{group}_{file}"
             if not _is_good(resolved, JARS[address]):
                 sys.stderr.write(f"{file}: not the file that was expected (SHA-256 differs).\n")
                 return 1
             shutil.copyfile(resolved, PLACE / file)
-    for older in replaced():
+    for older in find_outdated():
         older.unlink()
     return 0
 
 
-def _resolved(cache: str, addresses: Iterable[str]) -> None:
+def _resolve(cache: str, addresses: Iterable[str]) -> None:
     """Let Spark's resolver put the jars of these addresses into `cache`/jars."""
     environment.prepare()
     session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
@@ -94,19 +94,19 @@ def _resolved(cache: str, addresses: Iterable[str]) -> None:
     spark.stop()
 
 
-def missing() -> list[str]:
+def find_missing() -> list[str]:
     """Return the addresses of the jars that are missing next to Spark's own, or that have another SHA-256."""
-    return [address for address, digest in JARS.items() if not _is_good(PLACE / _file(address), digest)]
+    return [address for address, digest in JARS.items() if not _is_good(PLACE / _name_file(address), digest)]
 
 
-def replaced() -> list[Path]:
+def find_outdated() -> list[Path]:
     """Return the jars in Spark's folder that have another version than the expected one."""
-    expected = {_file(address) for address in JARS}
+    expected = {_name_file(address) for address in JARS}
     names = "|".join(re.escape(address.split(":")[1]) for address in JARS)
     return [jar for jar in PLACE.glob("*.jar") if re.match(rf"({names})-\d", jar.name) and jar.name not in expected]
 
 
-def _file(address: str) -> str:
+def _name_file(address: str) -> str:
     _, name, version = address.split(":")
     return f"{name}-{version}.jar"
 

@@ -24,9 +24,9 @@ from spark_jobs.command_line import run_guarded
 from spark_jobs.coordination import lock
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.postgres.connection import connect
-from spark_jobs.postgres.database import embedded
+from spark_jobs.postgres.database import start_embedded
 from spark_jobs.runtime import environment, machine
-from spark_jobs.sample.feed import begin
+from spark_jobs.sample.feed import generate_first_sample
 from spark_jobs.settings import ROOT, Settings, load
 
 COMPONENTS = {name: ["airflow", name] for name in ("api-server", "scheduler", "dag-processor")}
@@ -42,11 +42,11 @@ BIN = Path(sys.executable).parent
 def main() -> int:
     """Prepare and start the components, print the address and the login, and wait."""
     settings = load()
-    os.environ["PIPELINE_JOBS_AT_ONCE"] = str(machine.jobs_chosen(os.environ))  # the jobs share the memory
+    os.environ["PIPELINE_JOBS_AT_ONCE"] = str(machine.choose_jobs_at_once(os.environ))  # the jobs share the memory
     environment.prepare()
     try:
-        address = ports.bind()
-        port = ports.free_port(address)
+        address = ports.choose_address()
+        port = ports.find_free_port(address)
     except ports.InUseError as error:
         raise PipelineError(str(error)) from None
     except ports.PortError as error:
@@ -60,17 +60,17 @@ def main() -> int:
 
 def _serve(settings: Settings, home: Path, address: str, port: int) -> int:
     _say("preparing: database, pools, sample (half a minute the first time) …")
-    fed = begin(settings)
-    url = ports.url(address, port)
-    kept = _without_another_airflow()
-    own = _own_variables(settings, home, address, port) | _near(address)
-    shell = _for_a_shell(own, home)
+    fed = generate_first_sample(settings)
+    url = ports.format_url(address, port)
+    kept = _drop_foreign_variables()
+    own = _configure_airflow(settings, home, address, port) | _bypass_proxy(address)
+    shell = _write_shell_file(own, home)
     variables = kept | own | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     for command in (["db", "migrate"], ["pools", "import", str(ROOT / "conf" / "pools.json")]):
-        _quietly(command, variables, home)
-    running = [_start(name, command, variables, home) for name, command in COMPONENTS.items()]
+        _run_airflow(command, variables, home)
+    running = [_start_component(name, command, variables, home) for name, command in COMPONENTS.items()]
     try:
-        _await(url, running, home)
+        _wait_until_healthy(url, running, home)
         password = json.loads((home / "passwords.json").read_text())["admin"]
         _say(f"{url}  user admin  password {password}")
         data = "a new hour of sample events arrives every hour" if fed else f"events are read from {settings.paths.raw}"
@@ -80,7 +80,7 @@ def _serve(settings: Settings, home: Path, address: str, port: int) -> int:
             time.sleep(1)
         raise PipelineError(f"a component has ended; its log is in {home / 'logs'}.")
     finally:
-        _stop(running)
+        _stop_components(running)
 
 
 def _say(line: str) -> None:
@@ -88,7 +88,7 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _without_another_airflow() -> dict[str, str]:
+def _drop_foreign_variables() -> dict[str, str]:
     """Return the variables of this process without those of another Airflow."""
     others = ("AIRFLOW",) if os.environ.get("DATABASE_URL") else ("AIRFLOW", "PG")  # the embedded database uses no PG…
     foreign = {name for name in os.environ if name.startswith(others)} - OURS
@@ -96,19 +96,19 @@ def _without_another_airflow() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in foreign}
 
 
-def _near(address: str) -> dict[str, str]:
+def _bypass_proxy(address: str) -> dict[str, str]:
     """Return the variables with which the components of this Airflow reach each other without a proxy."""
     before = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-    named = ",".join(filter(None, [before, *dict.fromkeys(["localhost", ports.LOCAL, "::1", address])]))
-    return {"no_proxy": named, "NO_PROXY": named}
+    hosts = ",".join(filter(None, [before, *dict.fromkeys(["localhost", ports.LOCAL, "::1", address])]))
+    return {"no_proxy": hosts, "NO_PROXY": hosts}
 
 
-def _own_variables(settings: Settings, home: Path, address: str, port: int) -> dict[str, str]:
+def _configure_airflow(settings: Settings, home: Path, address: str, port: int) -> dict[str, str]:
     """Return Airflow's settings. Keys are created once and kept in a file that only its owner can read."""
-    server = embedded(Path(settings.paths.database))
-    metadata = _database(server, "airflow")
-    keys, url = _keys(home), ports.url(address, port)
-    chosen = {
+    server = start_embedded(Path(settings.paths.database))
+    metadata = _create_database(server, "airflow")
+    keys, url = _load_keys(home), ports.format_url(address, port)
+    airflow_options = {
         "CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -129,22 +129,22 @@ def _own_variables(settings: Settings, home: Path, address: str, port: int) -> d
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
         "OPENLINEAGE__NAMESPACE": "pipeline",
-        "OPENLINEAGE__TRANSPORT": os.environ.get("AIRFLOW__OPENLINEAGE__TRANSPORT") or _to_file(settings),
+        "OPENLINEAGE__TRANSPORT": os.environ.get("AIRFLOW__OPENLINEAGE__TRANSPORT") or _configure_lineage(settings),
     }
     own = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
     own |= {"PIPELINE_JOBS_AT_ONCE": os.environ["PIPELINE_JOBS_AT_ONCE"]}
     own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server}
     own |= {"SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or ports.LOCAL}  # a job's JVM also listens
     own |= {"PYTHONWARNINGS": "ignore:Could not import graphviz"}  # else every `airflow dags …` prints it
-    return own | {f"AIRFLOW__{name}": value for name, value in chosen.items()}
+    return own | {f"AIRFLOW__{name}": value for name, value in airflow_options.items()}
 
 
-def _to_file(settings: Settings) -> str:
+def _configure_lineage(settings: Settings) -> str:
     path = Path(settings.paths.lineage) / "airflow.ndjson"
     return json.dumps({"type": "file", "log_file_path": str(path), "append": True})
 
 
-def _for_a_shell(variables: dict[str, str], home: Path) -> Path:
+def _write_shell_file(variables: dict[str, str], home: Path) -> Path:
     """Write a file to `source` before typing `airflow` commands for this Airflow. Only its owner can read its keys."""
     path = home / "env.sh"
     path.touch(mode=0o600)
@@ -153,7 +153,7 @@ def _for_a_shell(variables: dict[str, str], home: Path) -> Path:
     return path
 
 
-def _database(uri: str, name: str) -> str:
+def _create_database(uri: str, name: str) -> str:
     """Return the address of a database on the same server as the default one. Create it where it is missing."""
     connection = connect(uri)
     connection.autocommit = True
@@ -165,18 +165,18 @@ def _database(uri: str, name: str) -> str:
     return uri.replace("postgresql://", "postgresql+psycopg2://").replace("/postgres?", f"/{name}?")
 
 
-def _keys(home: Path) -> dict[str, str]:
+def _load_keys(home: Path) -> dict[str, str]:
     path = home / "keys.json"
     if not path.exists():
         fernet = urlsafe_b64encode(secrets.token_bytes(32)).decode()
         path.touch(mode=0o600)
         keys = {"fernet": fernet, "jwt": secrets.token_urlsafe(32), "session": secrets.token_urlsafe(32)}
         path.write_text(json.dumps(keys))
-    kept: dict[str, str] = json.loads(path.read_text())
-    return kept
+    stored: dict[str, str] = json.loads(path.read_text())
+    return stored
 
 
-def _quietly(command: list[str], variables: dict[str, str], home: Path) -> None:
+def _run_airflow(command: list[str], variables: dict[str, str], home: Path) -> None:
     log = home / "logs" / f"{command[0]}.log"
     with log.open("ab") as out:
         done = subprocess.run(["airflow", *command], env=variables, stdout=out, stderr=out, check=False)
@@ -184,12 +184,12 @@ def _quietly(command: list[str], variables: dict[str, str], home: Path) -> None:
         raise PipelineError(f"airflow {' '.join(command)} failed; its log is {log}.")
 
 
-def _start(name: str, command: list[str], variables: dict[str, str], home: Path) -> subprocess.Popen[bytes]:
+def _start_component(name: str, command: list[str], variables: dict[str, str], home: Path) -> subprocess.Popen[bytes]:
     with (home / "logs" / f"{name}.log").open("ab") as out:
         return subprocess.Popen(command, env=variables, stdout=out, stderr=out, process_group=0)
 
 
-def _await(url: str, running: list[subprocess.Popen[bytes]], home: Path) -> None:
+def _wait_until_healthy(url: str, running: list[subprocess.Popen[bytes]], home: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and all(process.poll() is None for process in running):
         with suppress(OSError), WITHOUT_PROXY.open(f"{url}/api/v2/monitor/health") as answer:
@@ -200,7 +200,7 @@ def _await(url: str, running: list[subprocess.Popen[bytes]], home: Path) -> None
     raise PipelineError(f"Airflow did not start; its logs are in {home / 'logs'}.")
 
 
-def _stop(running: list[subprocess.Popen[bytes]]) -> None:
+def _stop_components(running: list[subprocess.Popen[bytes]]) -> None:
     for process in running:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)

@@ -21,27 +21,27 @@ ROWS, HOURS, FIRST = 3_000, 3, datetime(2019, 10, 1)
 def main() -> int:
     """Create the archive and remove all others; return 0 where it now exists, or where this Java gets no archive."""
     environment.prepare()
-    spark = environment.own_spark()
+    spark = environment.find_own_spark()
     archive = class_archive.find_archive(spark, os.environ)
     if archive is None:
         return 0
     for outdated in spark.glob("classes-*"):
         outdated.unlink()
-    made = archive.with_name(f"{archive.stem}.new")
+    new_archive = archive.with_name(f"{archive.stem}.new")
     with tempfile.TemporaryDirectory() as folder:
         configured = [f"-Dlog4j2.configurationFile={(spark / 'conf' / 'log4j2.properties').as_uri()}"]
-        options = class_archive.options_to_make(made, spark, os.environ) + configured
+        options = class_archive.options_to_make(new_archive, spark, os.environ) + configured
         own = {"SPARK_SUBMIT_OPTS": class_archive.quote(options), "PIPELINE_LOGS": f"{folder}/logs"}
         done = subprocess.run([spark / "bin" / "spark-submit", __file__, folder], env=os.environ | own, check=False)
-    if done.returncode or not made.exists():
+    if done.returncode or not new_archive.exists():
         return 1
-    made.replace(archive)
+    new_archive.replace(archive)
     return 0
 
 
 def train(folder: Path) -> None:
     """Run the jobs over a few generated events, below `folder`."""
-    from spark_jobs.command_line import leased
+    from spark_jobs.command_line import hold_leases
     from spark_jobs.flow import LOAD_TO_DATABASE, STEPS, Writer
     from spark_jobs.sample.generate import Span, generate
     from spark_jobs.session import spark_session
@@ -51,7 +51,7 @@ def train(folder: Path) -> None:
     generate(Span(ROWS, HOURS, FIRST), folder / "raw")
     settings = load([f"paths.{name}={json.dumps(str(folder / name))}" for name in PLACES])
     hours, days = Window(FIRST, FIRST + HOURS * HOUR, HOUR), Window(FIRST, FIRST + DAY, DAY)
-    with leased(settings, spark_session("classes"), Writer) as ctx:
+    with hold_leases(settings, spark_session("classes"), Writer) as ctx:
         for job in STEPS:
             if job is not LOAD_TO_DATABASE:
                 ctx.run(job, hours if job.window == HOUR else days)

@@ -18,7 +18,7 @@ class InUseError(PortError):
     """Every permitted port is in use."""
 
 
-def bind() -> str:
+def choose_address() -> str:
     """Return the address to listen on: AIRFLOW_BIND, else only this machine. Raises PortError where it is invalid."""
     asked = os.environ.get("AIRFLOW_BIND") or LOCAL
     asked = LOCAL if asked == "localhost" else asked
@@ -32,7 +32,7 @@ def bind() -> str:
     return asked
 
 
-def asked_port() -> "int | None":
+def read_port() -> "int | None":
     """Return AIRFLOW_PORT; None where it is not set. Raises PortError where it is not a port."""
     asked = os.environ.get("AIRFLOW_PORT")
     if asked and not (asked.isascii() and asked.isdecimal() and 0 < int(asked) < 65536):
@@ -59,19 +59,19 @@ def is_free(address: str, port: int) -> bool:
     return True
 
 
-def free_port(address: str) -> int:
+def find_free_port(address: str) -> int:
     """Return AIRFLOW_PORT where it is set, else the first free port of the 20 from 8080.
 
     Raises InUseError where no port is free, PortError where AIRFLOW_PORT is not a port.
     """
-    asked = asked_port()
+    asked = read_port()
     for port in [asked] if asked else range(FIRST, FIRST + COUNT):
         if is_free(address, port):
             return port
     raise InUseError(f"port {asked or FIRST} is in use; choose a free one: make airflow AIRFLOW_PORT=8090.")
 
 
-def url(address: str, port: int) -> str:
+def format_url(address: str, port: int) -> str:
     """Return the URL at which this machine reaches a server that listens there."""
     host = IN_A_URL.get(address) or (f"[{address}]" if ":" in address else address)
     return f"http://{host}:{port}"

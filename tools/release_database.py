@@ -24,7 +24,7 @@ def main() -> int:
     if not url or not name:
         return 0
     try:
-        released = _release(url, name)
+        released = _release_database(url, name)
     except (DatabaseError, SettingsError) as error:
         raise DatabaseError(
             f"the database at DATABASE_URL still belongs to this warehouse, {name}. {error} Another warehouse cannot "
@@ -38,7 +38,7 @@ def main() -> int:
     return 0
 
 
-def _release(url: str, name: str) -> bool:
+def _release_database(url: str, name: str) -> bool:
     with translate_errors(), closing(connect(url)) as connection, connection, connection.cursor() as cursor:
         return ownership.release(cursor, name)
 
@@ -49,8 +49,8 @@ def warehouse_name(folder: Path) -> str | None:
     for commit in sorted((leases / "_delta_log").glob("*.json"), reverse=True):
         for line in commit.read_text(encoding="utf-8").splitlines():
             if added := json.loads(line).get("add"):
-                held = pq.read_table(leases / unquote(added["path"]), columns=["warehouse"])
-                return cast("str | None", held["warehouse"][0].as_py())
+                rows = pq.read_table(leases / unquote(added["path"]), columns=["warehouse"])
+                return cast("str | None", rows["warehouse"][0].as_py())
     return None
 
 

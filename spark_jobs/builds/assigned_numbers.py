@@ -11,11 +11,11 @@ GIVEN = "pipeline.numbersGiven"  # a property of the table, set before a row is 
 
 def count_assigned(storage: Storage, index: Table, version: int) -> int:
     """Return how many numbers were assigned up to a version of the table. This is also the next number."""
-    kept = read_assigned(storage, index)
+    stored_count = read_assigned(storage, index)
     if not storage.count(index, version):
-        return kept
+        return stored_count
     last: int = storage.read(index, version).agg(F.max(index.columns[0])).head(1)[0][0]
-    return max(kept, last + 1)
+    return max(stored_count, last + 1)
 
 
 def read_assigned(storage: Storage, index: Table) -> int:

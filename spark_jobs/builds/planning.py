@@ -12,7 +12,7 @@ from spark_jobs.context import Context
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import PipelineError
 from spark_jobs.flow import LAST_DAY_STEP
-from spark_jobs.ledger.rule_versions import build_digest, marks, versions_of
+from spark_jobs.ledger.rule_versions import build_digest, list_marks, versions_of
 from spark_jobs.ledger.status import NO_DAY, fingerprint
 from spark_jobs.tables import Table
 from spark_jobs.windows import DAY, Window
@@ -49,17 +49,17 @@ def find_stale_days(
     def digest(day: datetime, versions: Mapping[str, int] | None = None) -> str:
         return build_digest(step, inputs.get(day, (NO_DAY,))[0], settings, versions)
 
-    def is_due(day: datetime) -> bool:
+    def is_stale(day: datetime) -> bool:
         inside = window.start <= day < window.end
         if day not in old:
             return inside
         if inside:
-            return bool(old[day]["input_digest"] != wanted[day] or old[day]["status"] == "stopped")
+            return bool(old[day]["input_digest"] != new_digests[day] or old[day]["status"] == "stopped")
         return bool(old[day]["input_digest"] != digest(day, old[day]["rule_versions"] or {}))
 
-    wanted = {day: digest(day) for day in set(inputs) | set(old)}
-    days = sorted(day for day in wanted if is_due(day))
-    return DayPlan(step, days, wanted, {day: inputs.get(day, (NO_DAY, NO_DAY))[1] for day in wanted}, old)
+    new_digests = {day: digest(day) for day in set(inputs) | set(old)}
+    days = sorted(day for day in new_digests if is_stale(day))
+    return DayPlan(step, days, new_digests, {day: inputs.get(day, (NO_DAY, NO_DAY))[1] for day in new_digests}, old)
 
 
 @dataclass(frozen=True)
@@ -82,22 +82,22 @@ class BuildPlan:
     reads: Mapping[str, int]
     events: int
 
-    def added_to(self, ctx: Context, *held: Table) -> list[datetime] | None:
-        """Return `added` if the rows that the last snapshot wrote into these tables can still be read (`earlier`).
+    def days_to_add(self, ctx: Context, *tables: Table) -> list[datetime] | None:
+        """Return `added` if the rows that the last snapshot wrote into these tables can still be read.
 
         Otherwise return None.
         """
-        there = all(
-            table.name in self.before and ctx.storage.is_readable(table, self.before[table.name]) for table in held
+        are_readable = all(
+            table.name in self.before and ctx.storage.is_readable(table, self.before[table.name]) for table in tables
         )
-        return self.added if self.added and there else None
+        return self.added if self.added and are_readable else None
 
-    def bases(self, ctx: Context, *of: Table) -> list[DataFrame]:
+    def read_bases(self, ctx: Context, *tables: Table) -> list[DataFrame]:
         """Return the tables to build from: at the versions in `reads`, restricted to the days that are built."""
-        where = in_days(self.days)
-        return [ctx.storage.read(table, self.reads[table.name]).where(where) for table in of]
+        of_days = in_days(self.days)
+        return [ctx.storage.read(table, self.reads[table.name]).where(of_days) for table in tables]
 
-    def earlier(self, ctx: Context, table: Table) -> DataFrame:
+    def read_earlier(self, ctx: Context, table: Table) -> DataFrame:
         """Return the rows that the last snapshot wrote. An attempt that ended before its ledger row is ignored."""
         return ctx.storage.read(table, self.before[table.name])
 
@@ -114,22 +114,22 @@ def plan_snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: An
     digest = build_digest(step, sorted((str(day), output) for day, output in built.items()), settings)
     last = ctx.ledger.last_build(step)
     last = last if last is not None and last["status"] == "built" else None
-    chosen = settings_digest(step, *settings)
-    added = _added(built, chosen, last["counts"]) if last else None
+    chosen_settings_digest = settings_digest(step, *settings)
+    added = _find_added_days(built, chosen_settings_digest, last["counts"]) if last else None
     unchanged = last is not None and last["input_digest"] == digest
     before = (last["writes"] or {}) if last else {}
     reads, events = versions_to_read(ctx, *bases), sum(row["rows_out"] for row in rows.values())
-    return BuildPlan(step, max(built), digest, chosen, built, unchanged, added, before, reads, events)
+    return BuildPlan(step, max(built), digest, chosen_settings_digest, built, unchanged, added, before, reads, events)
 
 
 def settings_digest(step: str, *settings: Any) -> str:
     """Return the digest of the settings and rules that a snapshot depends on."""
-    return fingerprint(*settings, *marks(step, versions_of(step)))
+    return fingerprint(*settings, *list_marks(step, versions_of(step)))
 
 
-def _added(built: Mapping[datetime, str], settings: str, before: Mapping[str, str]) -> list[datetime] | None:
+def _find_added_days(built: Mapping[datetime, str], settings: str, before: Mapping[str, str]) -> list[datetime] | None:
     old = {day: before.get(windows.name(day, DAY)) for day in built}
     added = sorted(day for day, output in old.items() if output is None)
     known = {windows.name(day, DAY): output for day, output in built.items() if day not in added}
-    same = before == known | {"settings": settings}
-    return added if same and len(added) < len(known) else None
+    is_unchanged = before == known | {"settings": settings}
+    return added if is_unchanged and len(added) < len(known) else None

@@ -42,10 +42,10 @@ def record_days(
             rows.append(row | nothing | existing | {"status": "stopped", "verdict": "; ".join(verdict.failed[name])})
             continue
         counted = counts.get(name, {"rows_in": 0, "rows_out": 0})
-        named = {key: str(value) for key, value in counted.items()} | {"source": plan.sources[day]}
+        texts = {key: str(value) for key, value in counted.items()} | {"source": plan.sources[day]}
         rows.append(
             row
-            | {"status": "built", "output_digest": fingerprint(plan.step, plan.digests[day]), "counts": named}
+            | {"status": "built", "output_digest": fingerprint(plan.step, plan.digests[day]), "counts": texts}
             | {"rows_in": int(counted["rows_in"]), "rows_out": int(counted["rows_out"]), "reads": dict(plan.reads)}
         )
     failpoints.reach("build.written")
@@ -74,6 +74,6 @@ def record_snapshot(
     failed = "; ".join(text for verdict in verdicts for texts in verdict.failed.values() for text in texts)
     status: dict[str, Any] = {"status": "stopped" if failed else "built", "verdict": failed or None}
     status |= {"writes": ctx.ledger.writes(of, () if failed else of), "rule_versions": versions_of(plan.step)}
-    rests_on = {windows.name(day, DAY): output for day, output in plan.days.items()} | {"settings": plan.settings}
-    outcome = {"output_digest": fingerprint(plan.step, plan.digest), "counts": rests_on, "reads": dict(plan.reads)}
+    inputs = {windows.name(day, DAY): output for day, output in plan.days.items()} | {"settings": plan.settings}
+    outcome = {"output_digest": fingerprint(plan.step, plan.digest), "counts": inputs, "reads": dict(plan.reads)}
     ctx.ledger.record_builds(plan.step, [row | status | outcome])

@@ -35,8 +35,8 @@ def report_verdict(
     window, texts = next(iter(verdict.failed.items()))
     broken = verdict.broken.get(window, [])
     rows = frame if window == "snapshot" else frame.where(f"event_date = DATE '{window}'")
-    shown = [text for rule in broken[:1] for text in find_examples(rows, table, rule, rules)]
-    example = f" For example: {' | '.join(shown)}." if shown else ""
+    examples = [text for rule in broken[:1] for text in find_examples(rows, table, rule, rules)]
+    example = f" For example: {' | '.join(examples)}." if examples else ""
     raise QualityError(
         f"{table.name}: stopped {', '.join(verdict.failed)}; existing rows are unchanged. "
         f"{window}: {'; '.join(texts)}.{example} The verdict is in {ctx.settings.paths.quality}."

@@ -2,7 +2,7 @@
 
 import sys
 
-from spark_jobs.command_line import parser, run_guarded
+from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.context import context
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres.served_hours import compare_served_hours
@@ -13,7 +13,7 @@ from spark_jobs.settings import load
 
 def main() -> int:
     """Print one line for each proof. Raises IdentityError, with the window and both figures, where one fails."""
-    settings = load(parser("make check", __doc__).parse_args().set)
+    settings = load(create_parser("make check", __doc__).parse_args().set)
     ctx = context(settings, spark_session("check"))
     console = Console()
     for line in describe_identities(ctx):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from spark_jobs import matrix, tables
-from spark_jobs.command_line import parser, run_guarded
+from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.delta.log import NOTHING
 from spark_jobs.errors import PipelineError
@@ -28,7 +28,7 @@ OUTPUTS = (
 
 def main() -> int:
     """Export every output and print one line for each file."""
-    options = parser("make export", __doc__)
+    options = create_parser("make export", __doc__)
     options.add_argument("--format", default="csv", choices=("csv", "parquet"))
     arguments = options.parse_args()
     ctx, console = context(load(arguments.set), spark_session("export")), Console()
@@ -41,7 +41,7 @@ def main() -> int:
 
 def export(ctx: Context, kind: str) -> list[Path]:
     """Write the outputs as `kind` (csv: one file each; parquet: one folder each) and the matrix; return the paths."""
-    ctx, folder = ctx.pinned(), Path(ctx.settings.paths.processed)
+    ctx, folder = ctx.pin(), Path(ctx.settings.paths.processed)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = [table for table in OUTPUTS if kind != "parquet" or table is not tables.USER_ITEM_MATRIX]  # written last
     outputs = [write_file(ctx.read(table), folder, table.name, kind) for table in chosen]

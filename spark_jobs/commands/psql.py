@@ -7,20 +7,20 @@ import sys
 from pathlib import Path
 
 from spark_jobs import settings
-from spark_jobs.command_line import parser, run_guarded
+from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.errors import DatabaseError
-from spark_jobs.postgres.connection import for_psql
-from spark_jobs.postgres.database import address
+from spark_jobs.postgres.connection import prepare_for_psql
+from spark_jobs.postgres.database import choose_address
 
 SERVICE = "pipeline"
 
 
 def main() -> int:
     """Run psql in the database that the settings name."""
-    options = parser("make psql", __doc__)
+    options = create_parser("make psql", __doc__)
     options.add_argument("--query")
     arguments = options.parse_args()
-    url = address(settings.load(arguments.set).paths.database, "local")
+    url = choose_address(settings.load(arguments.set).paths.database, "local")
     return run(url, *(["--command", arguments.query] if arguments.query else []))
 
 
@@ -38,16 +38,16 @@ def run(url: str, *options: str) -> int:
     program = str(bundled[-1]) if bundled else shutil.which("psql")
     if not program:
         raise DatabaseError("psql was not found; install PostgreSQL's client.")
-    shown, environment, secrets = for_psql(url)
-    command = [program, "--no-psqlrc", "--pset=pager=off", f"--dbname={shown}", *options]
+    address_without_secrets, environment, secrets = prepare_for_psql(url)
+    command = [program, "--no-psqlrc", "--pset=pager=off", f"--dbname={address_without_secrets}", *options]
     files = []
     if secrets:
-        files.append(_service(secrets))
+        files.append(_create_service_file(secrets))
         environment |= {"PGSERVICE": SERVICE, "PGSERVICEFILE": f"/proc/self/fd/{files[0]}"}
     return subprocess.run(command, env=environment, pass_fds=files, check=False).returncode
 
 
-def _service(secrets: dict[str, str]) -> int:
+def _create_service_file(secrets: dict[str, str]) -> int:
     """Create a libpq service file in memory, for options that have no variable; return its file descriptor."""
     descriptor = os.memfd_create(SERVICE)
     lines = [f"[{SERVICE}]", *(f"{key}={value}" for key, value in secrets.items()), ""]

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs import tables
 from spark_jobs.builds.planning import plan_snapshot, settings_digest
-from spark_jobs.command_line import leased, parser, run_guarded
+from spark_jobs.command_line import create_parser, hold_leases, run_guarded
 from spark_jobs.context import Context
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
@@ -42,13 +42,13 @@ STAMPS = ("as_of", "built_at")
 
 def main() -> int:
     """Print one line for each table of the day."""
-    options = parser("make rebuild", __doc__)
+    options = create_parser("make rebuild", __doc__)
     options.add_argument("--day", help="a UTC day that has been built: 2019-10-01")
     arguments = options.parse_args()
     if not arguments.day:
         raise SettingsError("DAY is missing: make rebuild DAY=2019-10-01; make status lists the days.")
     day, settings, console = parse(arguments.day, None, DAY, now()).start, load(arguments.set), Console()
-    with leased(settings, spark_session("rebuild"), Writer) as ctx:
+    with hold_leases(settings, spark_session("rebuild"), Writer) as ctx:
         for line in rebuild(ctx, day):
             console.say(line)
     return 0
@@ -59,69 +59,73 @@ def rebuild(ctx: Context, day: datetime) -> Iterator[str]:
 
     Raises PipelineError where the day is not built, or where its sources or settings no longer exist.
     """
-    yield from _events(ctx, day)
+    yield from _rebuild_events(ctx, day)
     for scheme in SNAPSHOTS:
         last = ctx.ledger.last_build(scheme.job.name)
         if last is not None and parse_day(last["day"]) == day:
-            yield from _snapshot(ctx, scheme, last)
+            yield from _rebuild_snapshot(ctx, scheme, last)
         elif last is not None:
             yield f"{scheme.job.name}: as of {last['day']}; rebuild that day to build it again."
 
 
-def _events(ctx: Context, day: datetime) -> Iterator[str]:
+def _rebuild_events(ctx: Context, day: datetime) -> Iterator[str]:
     exempt, where = ctx.settings.duplicates.exempt_types, in_days([day])
     ctx = ctx.write_as(Writer.PREPROCESSING)
-    first, second = (_built(ctx, job.name, day) for job in (REMOVE_DUPLICATES, HANDLE_MISSING_VALUES))
-    yield from _taken_back(ctx, first, tables.DEDUPED_EVENTS)
-    yield from _taken_back(ctx, second, *HANDLE_MISSING_VALUES.writes)
-    _same_settings(day, first["input_digest"] == _digest_of(first, first["counts"]["source"], exempt))
+    first, second = (_find_build(ctx, job.name, day) for job in (REMOVE_DUPLICATES, HANDLE_MISSING_VALUES))
+    yield from _undo_unrecorded_changes(ctx, first, tables.DEDUPED_EVENTS)
+    yield from _undo_unrecorded_changes(ctx, second, *HANDLE_MISSING_VALUES.writes)
+    _require_same_settings(
+        day, first["input_digest"] == _compute_input_digest(first, first["counts"]["source"], exempt)
+    )
     current = ctx.ledger.day_inputs().get(day) == first["counts"]["source"]
-    events = _read(ctx, tables.USER_EVENTS, first, where, current)
+    events = _read_input(ctx, tables.USER_EVENTS, first, where, current)
     deduped = keep_latest(rank_duplicates(events, tables.DEDUPED_EVENTS.key_columns(), [day], first["rows_in"]), exempt)
-    yield _put(ctx, tables.DEDUPED_EVENTS, deduped, where, first, first["rows_out"])
-    current = second["input_digest"] == _digest_of(second, first["output_digest"], exempt)
-    events = _read(ctx, tables.DEDUPED_EVENTS, second, where, current)
+    yield _replace_if_different(ctx, tables.DEDUPED_EVENTS, deduped, where, first, first["rows_out"])
+    current = second["input_digest"] == _compute_input_digest(second, first["output_digest"], exempt)
+    events = _read_input(ctx, tables.DEDUPED_EVENTS, second, where, current)
     repaired = repair(events, find_fills(events))
-    yield _put(ctx, tables.CLEANED_EVENTS, repaired, where, second, second["rows_out"])
+    yield _replace_if_different(ctx, tables.CLEANED_EVENTS, repaired, where, second, second["rows_out"])
     cleaned = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
-    yield _put(ctx, tables.INTERACTIONS, daily_interactions(cleaned, [day], second["rows_out"]), where, second)
-    yield _put(ctx, tables.ITEM_DAYS, daily_items(cleaned), where, second)
+    yield _replace_if_different(
+        ctx, tables.INTERACTIONS, daily_interactions(cleaned, [day], second["rows_out"]), where, second
+    )
+    yield _replace_if_different(ctx, tables.ITEM_DAYS, daily_items(cleaned), where, second)
 
 
-def _snapshot(ctx: Context, scheme: Scheme, build: Build) -> Iterator[str]:
-    ctx, step, chosen = ctx.write_as(scheme.job.writer), scheme.job.name, scheme.settings(ctx.settings)
+def _rebuild_snapshot(ctx: Context, scheme: Scheme, build: Build) -> Iterator[str]:
+    ctx, step, settings = ctx.write_as(scheme.job.writer), scheme.job.name, scheme.settings(ctx.settings)
     as_of = parse_day(build["day"])
     if build["status"] != "built":
         raise PipelineError(f"{step} of {build['day']} was stopped, so there is no build to repeat.")
-    _same_settings(as_of, build["counts"]["settings"] == settings_digest(step, *chosen))
+    _require_same_settings(as_of, build["counts"]["settings"] == settings_digest(step, *settings))
     days = [parse_day(date.fromisoformat(key)) for key in build["counts"] if key != "settings"]
-    current = plan_snapshot(ctx, step, scheme.bases, *chosen).unchanged
-    bases = [_read(ctx, table, build, in_days(days), current) for table in scheme.bases]
+    current = plan_snapshot(ctx, step, scheme.bases, *settings).unchanged
+    bases = [_read_input(ctx, table, build, in_days(days), current) for table in scheme.bases]
     for table, rows in scheme.from_scratch(ctx, as_of, *bases).items():
         stamps = {"as_of": F.lit(as_of.date()), "built_at": F.lit(now())}
-        yield _put(ctx, table, rows.withColumns(stamps), None, build)
+        yield _replace_if_different(ctx, table, rows.withColumns(stamps), None, build)
 
 
-def _built(ctx: Context, step: str, day: datetime) -> Build:
+def _find_build(ctx: Context, step: str, day: datetime) -> Build:
     build = ctx.ledger.builds(step).get(day)
     if build is None or build["counts"].get("source") == NO_DAY:
         raise PipelineError(f"{name(day, DAY)}: {step} has not built this day; make status shows which days are built.")
     return build
 
 
-def _digest_of(build: Build, content: str, *settings: Any) -> str:
+def _compute_input_digest(build: Build, content: str, *settings: Any) -> str:
     return build_digest(build["step"], content, settings)
 
 
-def _same_settings(day: datetime, same: bool) -> None:
-    if not same:
+def _require_same_settings(day: datetime, are_same: bool) -> None:
+    if not are_same:
         raise PipelineError(
             f"{name(day, DAY)}: it was built with other settings or by older rules; restore the settings (SET=…), "
             "or let the daily jobs build it with the current ones."
         )
 
 
-def _read(ctx: Context, table: Table, build: Build, where: str, current: bool) -> DataFrame:
+def _read_input(ctx: Context, table: Table, build: Build, where: str, current: bool) -> DataFrame:
     """Return the rows that the build read. `current`: the ledger shows that the table still has the same rows.
 
     Raises PipelineError where neither the version that was read nor the same rows exist.
@@ -138,33 +142,36 @@ def _read(ctx: Context, table: Table, build: Build, where: str, current: bool) -
     )
 
 
-def _taken_back(ctx: Context, build: Build, *of: Table) -> Iterator[str]:
+def _undo_unrecorded_changes(ctx: Context, build: Build, *step_tables: Table) -> Iterator[str]:
     """Undo changes that the ledger does not record, on every day; yield one line for each table that had any.
 
     Otherwise the ledger row of this build would include these changes.
     """
-    for table in undo_unrecorded(ctx, *of):
+    for table in undo_unrecorded(ctx, *step_tables):
         ctx.ledger.renew_writes(build["step"], parse_day(build["day"]), table)
         yield f"{table.name}: it was changed without an entry in the ledger; fixed."
 
 
-def _put(ctx: Context, table: Table, rows: DataFrame, where: str | None, build: Build, due: int | None = None) -> str:
+def _replace_if_different(
+    ctx: Context, table: Table, rows: DataFrame, where: str | None, build: Build, expected_rows: int | None = None
+) -> str:
     """Replace the table's rows where they differ from `rows`; return one line that reports the result.
 
-    The ledger row of `build` then names the new version. Raises IdentityError where `rows` are not `due` in number.
+    The ledger row of `build` then names the new version. Raises IdentityError where `rows` are not `expected_rows` in
+    number.
     """
     current = ctx.storage.read(table)
-    made, existing = (_digest(table, each) for each in (rows, current.where(where) if where else current))
-    if due is not None and made[0] != due:
-        raise IdentityError(f"{table.name}: built with {due:,} rows, but its sources give {made[0]:,}.")
-    if made == existing:
-        return f"{table.name}: {made[0]:,} rows, the same."
+    new, existing = (_digest_rows(table, each) for each in (rows, current.where(where) if where else current))
+    if expected_rows is not None and new[0] != expected_rows:
+        raise IdentityError(f"{table.name}: built with {expected_rows:,} rows, but its sources give {new[0]:,}.")
+    if new == existing:
+        return f"{table.name}: {new[0]:,} rows, the same."
     ctx.writer.replace(table, rows, where)
     ctx.ledger.renew_writes(build["step"], parse_day(build["day"]), table)
-    return f"{table.name}: its {existing[0]:,} rows were not those that were built; fixed: {made[0]:,} rows."
+    return f"{table.name}: its {existing[0]:,} rows were not those that were built; fixed: {new[0]:,} rows."
 
 
-def _digest(table: Table, rows: DataFrame) -> tuple[int, int, int]:
+def _digest_rows(table: Table, rows: DataFrame) -> tuple[int, int, int]:
     columns = [column for column in table.columns if column not in STAMPS]
     count, low, high = table.conform(rows).agg(F.count("*"), *digest_sums(columns)).head(1)[0]
     return count, low, high

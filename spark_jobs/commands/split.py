@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.command_line import parser, run_guarded
+from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.exports import write_file, write_matrix
@@ -29,7 +29,7 @@ from spark_jobs.tables import Table
 from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
 from spark_jobs.transforms.interactions import TYPES, score
 from spark_jobs.transforms.scores import to_score
-from spark_jobs.windows import DAY, floor, instant, name
+from spark_jobs.windows import DAY, floor, name, parse_instant
 
 BASES = (tables.INTERACTIONS, tables.ITEM_DAYS)
 FILES = 8  # for each output; the same for every size and setting
@@ -38,12 +38,12 @@ INDEXES = (tables.USER_INDEX, tables.ITEM_INDEX)
 
 def main() -> int:
     """Print the folder of the split, then one line for each file."""
-    options = parser("make split", __doc__)
+    options = create_parser("make split", __doc__)
     options.add_argument("--at", help="the first day (UTC) of the test side: 2019-10-25")
     arguments = options.parse_args()
     if not arguments.at:
         raise SettingsError("AT is missing: make split AT=2019-10-25; make status lists the days.")
-    at, console = instant("AT", arguments.at), Console()
+    at, console = parse_instant("AT", arguments.at), Console()
     if floor(at, DAY) != at:
         raise SettingsError(
             f"AT {arguments.at}: a split must be at midnight (UTC), because prices are repaired from their whole day; "
@@ -59,31 +59,31 @@ def split(ctx: Context, at: datetime) -> Iterator[str]:
 
     Raises PipelineError where a side has no events.
     """
-    ctx = ctx.pinned()
+    ctx = ctx.pin()
     interactions, items = map(ctx.read, BASES)
     before, after = (F.col("event_date") < F.lit(at.date())), (F.col("event_date") >= F.lit(at.date()))
-    as_of = _as_of(ctx, interactions, before, at)
+    as_of = _find_last_train_day(ctx, interactions, before, at)
     train, known = interactions.where(before), items.where(before)
     folder = Path(ctx.settings.paths.processed) / f"split-{name(at, DAY)}"
     folder.mkdir(parents=True, exist_ok=True)
     yield f"split at {name(at, DAY)}, train as of {name(as_of, DAY)}: {folder}"
-    numbers = [_index(ctx, train, table).persist(StorageLevel.MEMORY_AND_DISK) for table in INDEXES]
-    matrix = _matrix(ctx, as_of, train, *numbers)
+    numbers = [_number_train_ids(ctx, train, table).persist(StorageLevel.MEMORY_AND_DISK) for table in INDEXES]
+    matrix = _build_train_matrix(ctx, as_of, train, *numbers)
     matrix.cells.persist(StorageLevel.MEMORY_AND_DISK)  # counted, collected, then written
     try:
         for path in write_matrix(matrix, folder):
             yield path.name
         for table, rows in FEATURES.from_scratch(ctx, as_of, train, known).items():
-            rows = rows.withColumn("as_of", F.lit(as_of.date())).select(*_columns(table))
-            yield write_file(_placed(rows, *table.key), folder, table.name, "parquet").name
-        test = _test(ctx, interactions.where(after), *numbers)
-        yield write_file(_placed(test, "user_id", "item_id"), folder, "test_interactions", "parquet").name
+            rows = rows.withColumn("as_of", F.lit(as_of.date())).select(*_list_columns(table))
+            yield write_file(_order_for_files(rows, *table.key), folder, table.name, "parquet").name
+        test = _sum_test_interactions(ctx, interactions.where(after), *numbers)
+        yield write_file(_order_for_files(test, "user_id", "item_id"), folder, "test_interactions", "parquet").name
     finally:
         for frame in (matrix.cells, *numbers):
             frame.unpersist()
 
 
-def _as_of(ctx: Context, interactions: DataFrame, before: Column, at: datetime) -> datetime:
+def _find_last_train_day(ctx: Context, interactions: DataFrame, before: Column, at: datetime) -> datetime:
     """Return the last day of the train side. Raises PipelineError where a side has no events."""
     found = interactions.agg(
         F.max(F.when(before, F.col("event_date"))).alias("last"), F.count_if(~before).alias("after")
@@ -94,23 +94,27 @@ def _as_of(ctx: Context, interactions: DataFrame, before: Column, at: datetime) 
     return datetime(found.last.year, found.last.month, found.last.day)
 
 
-def _matrix(ctx: Context, as_of: datetime, train: DataFrame, users: DataFrame, items: DataFrame) -> UserItemMatrix:
-    weights, trailing_days = user_item_matrix.chosen(ctx.settings)
-    days = user_item_matrix.trailing(train, as_of, trailing_days)
-    cells = user_item_matrix.scored(days, weights, users, items)
-    cells = _placed(cells.select("user_index", "item_index", "score", "user_id", "item_id"), "user_index", "item_index")
+def _build_train_matrix(
+    ctx: Context, as_of: datetime, train: DataFrame, users: DataFrame, items: DataFrame
+) -> UserItemMatrix:
+    weights, trailing_days = user_item_matrix.select_settings(ctx.settings)
+    days = user_item_matrix.keep_trailing_days(train, as_of, trailing_days)
+    cells = user_item_matrix.score_cells(days, weights, users, items)
+    cells = _order_for_files(
+        cells.select("user_index", "item_index", "score", "user_id", "item_id"), "user_index", "item_index"
+    )
     return UserItemMatrix(cells, users, items, ctx.settings.export.max_matrix_gb)
 
 
-def _index(ctx: Context, train: DataFrame, table: Table) -> DataFrame:
+def _number_train_ids(ctx: Context, train: DataFrame, table: Table) -> DataFrame:
     """Number the train side's ids in the order of (first day, id); the warehouse's numbers depend on later events."""
     number, entity, _ = table.columns
     fresh = new_ids(train, ctx.storage.frame(table, []), entity)
     by_day = {row.first_day: row["count"] for row in fresh.groupBy("first_day").count().collect()}
-    return _placed(assign_numbers(fresh, first_numbers(by_day, 0), entity, number), number)
+    return _order_for_files(assign_numbers(fresh, first_numbers(by_day, 0), entity, number), number)
 
 
-def _test(ctx: Context, interactions: DataFrame, users: DataFrame, items: DataFrame) -> DataFrame:
+def _sum_test_interactions(ctx: Context, interactions: DataFrame, users: DataFrame, items: DataFrame) -> DataFrame:
     """Sum the events of each user and item after the split; numbers are null for ids missing on the train side."""
     counts = [F.sum(f"{kind}_count").alias(f"{kind}_count") for kind in TYPES]
     pairs = interactions.groupBy("user_id", "item_id").agg(*counts, F.min("first_seen").alias("first_seen"))
@@ -121,11 +125,11 @@ def _test(ctx: Context, interactions: DataFrame, users: DataFrame, items: DataFr
     return numbered_pairs.select("user_index", "item_index", "score", *pairs.columns[:-1])
 
 
-def _columns(table: Table) -> list[str]:
+def _list_columns(table: Table) -> list[str]:
     return [column for column in table.columns if column != "built_at"]
 
 
-def _placed(rows: DataFrame, *key: str) -> DataFrame:
+def _order_for_files(rows: DataFrame, *key: str) -> DataFrame:
     """Put the rows into files in a fixed order, so that the same rows give the same bytes."""
     return rows.repartition(FILES, key[0]).sortWithinPartitions(*key)
 

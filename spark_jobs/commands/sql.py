@@ -12,30 +12,30 @@ from itertools import islice
 from pathlib import Path
 
 from spark_jobs import settings, tables
-from spark_jobs.command_line import parser, run_guarded
+from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.errors import PipelineError
 from spark_jobs.runtime import environment
 
-BOOK = settings.ROOT / "conf" / "queries"
+QUERIES = settings.ROOT / "conf" / "queries"
 ADDRESS = "spark.pipeline.warehouse"  # queries in conf/queries read the tables' address from it
 
 
 def main() -> int:
     """Start spark-sql with a view for each table that exists. Raises PipelineError where there are no tables yet."""
-    options = parser("make sql", __doc__)
+    options = create_parser("make sql", __doc__)
     options.add_argument("--query")
     arguments = options.parse_args()
     warehouse = settings.load(arguments.set).paths.warehouse
-    query = named(arguments.query) if re.fullmatch(r"\w+", arguments.query or "") else arguments.query
+    query = find_query(arguments.query) if re.fullmatch(r"\w+", arguments.query or "") else arguments.query
     if "://" not in warehouse and not Path(warehouse).is_dir():
         raise PipelineError(f"{warehouse}: no tables yet; make run first.")
-    return _answered(warehouse, query, header=query != arguments.query)
+    return _run_spark_sql(warehouse, query, header=query != arguments.query)
 
 
-def _answered(warehouse: str, query: str | None, header: bool) -> int:
+def _run_spark_sql(warehouse: str, query: str | None, header: bool) -> int:
     """Run spark-sql, with its prompt if there is no query; return its exit code."""
     with tempfile.TemporaryDirectory() as scratch:
-        views = [view for table in tables.ALL if (view := _view(warehouse, table))]
+        views = [view for table in tables.ALL if (view := _define_view(warehouse, table))]
         names = Path(scratch) / "tables.sql"
         names.write_text("".join(views))
         options = {
@@ -51,39 +51,39 @@ def _answered(warehouse: str, query: str | None, header: bool) -> int:
         for key, value in options.items():
             command += ["--conf", f"{key}={value}"]
         os.environ["SPARK_SUBMIT_OPTS"] = f'-Dderby.system.home="{scratch}" {os.environ.get("SPARK_SUBMIT_OPTS", "")}'
-        return _run(command, query, len(views) if header else 0)
+        return _run_command(command, query, len(views) if header else 0)
 
 
-def _run(command: list[str], query: str | None, dropped: int) -> int:
+def _run_command(command: list[str], query: str | None, header_lines: int) -> int:
     """Run the command; return its exit code.
 
-    With a query, stderr is shown only where it fails, without the engine's timings. The first `dropped` lines of the
-    answer, the headers of the views, are skipped.
+    With a query, stderr is shown only where it fails, without the engine's timings. The first `header_lines` lines of
+    the answer, the headers of the views, are skipped.
     """
     environment.prepare()
     if not query:
         return subprocess.run(command, check=False).returncode
-    with tempfile.TemporaryFile("w+") as said:
-        asked = [*command, "-e", query]
-        with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=said, text=True) as process:
-            for line in islice(process.stdout or (), dropped, None):
+    with tempfile.TemporaryFile("w+") as error_output:
+        command_with_query = [*command, "-e", query]
+        with subprocess.Popen(command_with_query, stdout=subprocess.PIPE, stderr=error_output, text=True) as process:
+            for line in islice(process.stdout or (), header_lines, None):
                 sys.stdout.write(line)
         if process.returncode:
-            said.seek(0)
-            sys.stderr.writelines(line for line in said if not line.startswith("Time taken: "))
+            error_output.seek(0)
+            sys.stderr.writelines(line for line in error_output if not line.startswith("Time taken: "))
         return process.returncode
 
 
-def named(name: str) -> str:
+def find_query(name: str) -> str:
     """Return the query of that name in conf/queries. Raises PipelineError, which lists the existing ones."""
-    book = {path.stem: path.read_text(encoding="utf-8") for path in sorted(BOOK.glob("*.sql"))}
-    if name not in book:
-        listed = "".join(f"\n  {known:26}{text.partition(chr(10))[0].lstrip('- ')}" for known, text in book.items())
-        raise PipelineError(f"QUERY={name}: neither SQL nor a query of {BOOK.relative_to(settings.ROOT)}:{listed}")
-    return book[name]
+    queries = {path.stem: path.read_text(encoding="utf-8") for path in sorted(QUERIES.glob("*.sql"))}
+    if name not in queries:
+        listed = "".join(f"\n  {known:26}{text.partition(chr(10))[0].lstrip('- ')}" for known, text in queries.items())
+        raise PipelineError(f"QUERY={name}: neither SQL nor a query of {QUERIES.relative_to(settings.ROOT)}:{listed}")
+    return queries[name]
 
 
-def _view(warehouse: str, table: tables.Table) -> str:
+def _define_view(warehouse: str, table: tables.Table) -> str:
     path = f"{warehouse.rstrip('/')}/{table.name}".replace("`", "``")
     exists = "://" in warehouse or Path(path, "_delta_log").is_dir()
     return f"CREATE OR REPLACE TEMPORARY VIEW {table.name} AS SELECT * FROM delta.`{path}`;\n" if exists else ""

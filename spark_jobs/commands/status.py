@@ -8,13 +8,13 @@ from rich import box
 from rich.table import Table
 
 from spark_jobs import tables, windows
-from spark_jobs.command_line import parser, run_guarded
+from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.context import LedgerContext
-from spark_jobs.erasure.suppressed_users import unfinished
+from spark_jobs.erasure.suppressed_users import count_unfinished
 from spark_jobs.inspection.ledger_reader import read_ledger
 from spark_jobs.inspection.outdated import describe_outdated
 from spark_jobs.observability.console import Console
-from spark_jobs.postgres.embedded import other_place
+from spark_jobs.postgres.embedded import find_separate_folder
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR
 
@@ -23,10 +23,10 @@ SUBMIT = "spark-submit spark_jobs/jobs"
 
 def main() -> int:
     """Read the ledger and print it; change nothing."""
-    settings = load(parser("make status", __doc__).parse_args().set)
+    settings = load(create_parser("make status", __doc__).parse_args().set)
     console = Console()
     show(read_ledger(settings, "status", console.say), console)
-    if place := other_place(Path(settings.paths.database)):
+    if place := find_separate_folder(Path(settings.paths.database)):
         console.say(f"the embedded database is in {place}: its server cannot access {settings.paths.database}.")
     return 0
 
@@ -49,7 +49,7 @@ def show(ctx: LedgerContext, console: Console) -> None:
         table.add_row(str(row["day"]), *counts, *flags)
     console.out.print(table)
     lines = list_fixes(ctx) or ["everything that landed is loaded and built."]
-    if count := unfinished(ctx):
+    if count := count_unfinished(ctx):
         lines.append(f"not erased from all tables yet: {count:,} users; run make forget USER=… again for each of them")
     for line in [*lines, *list_waiting(ctx), *describe_outdated(ctx)]:
         console.say(line)
@@ -88,7 +88,8 @@ def list_fixes(ctx: LedgerContext) -> list[str]:
     unbuilt = [day for day, row in days if row["dirty"] or (day in inputs and not row["built"])]
     for window in windows.ranges(unbuilt, DAY)[:5]:
         lines.append(
-            f"not built: {window}; run {SUBMIT}/remove_duplicates.py {_span(window)}, then the other daily jobs"
+            f"not built: {window}; run {SUBMIT}/remove_duplicates.py {_format_options(window)}, then the other daily "
+            "jobs"
         )
     return lines
 
@@ -98,12 +99,12 @@ def list_waiting(ctx: LedgerContext) -> list[str]:
     days = [windows.parse_day(row["day"]) for row in ctx.ledger.days() if row["hours_missing"]]
     return [
         f"incomplete: {window}: hours are missing; when their files arrive, use make run, or run "
-        f"{SUBMIT}/extract_events.py {_span(window)}, then the other jobs"
+        f"{SUBMIT}/extract_events.py {_format_options(window)}, then the other jobs"
         for window in windows.ranges(days, DAY)[:5]
     ]
 
 
-def _span(window: windows.Window) -> str:
+def _format_options(window: windows.Window) -> str:
     return f"--start {window.start:%Y-%m-%d} --end {window.end:%Y-%m-%d}"
 
 

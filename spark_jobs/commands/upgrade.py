@@ -13,10 +13,10 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.command_line import parser, run_guarded
+from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.coordination import lease, lock
-from spark_jobs.delta.files import last_note
+from spark_jobs.delta.files import find_last_note
 from spark_jobs.delta.schema import properties, schema
 from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.table_writer import TableWriter
@@ -37,9 +37,9 @@ WIDER = "'delta.enableTypeWidening' = 'true'"  # set only where needed: not ever
 
 def main() -> int:
     """Print one line for each change, then the layout version."""
-    settings, console = load(parser("make upgrade", __doc__).parse_args().set), Console()
-    with ExitStack() as held:
-        holds = [held.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in Writer]
+    settings, console = load(create_parser("make upgrade", __doc__).parse_args().set), Console()
+    with ExitStack() as stack:
+        holds = [stack.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in Writer]
         ctx = context(settings, spark_session("upgrade"))
         for line in upgrade(ctx, holds):
             console.say(line)
@@ -59,7 +59,7 @@ def upgrade(ctx: Context, holds: list[lock.Hold]) -> Iterator[str]:
     writer = TableWriter.without_lease(ctx.storage)
     if dropped := drop_empty_hours(writer):
         yield f"hour_status: removed hours without rows, because these are derived now: {dropped:,}"
-    yield from name_versions(ctx.storage, ctx.ledger.written_by(writer))
+    yield from name_versions(ctx.storage, ctx.ledger.with_writer(writer))
     for name in tables.RETIRED:
         if ctx.storage.remove(name):
             yield f"{name}: removed, because nothing reads it any more"
@@ -86,26 +86,26 @@ def conform(storage: Storage, table: Table) -> Iterator[str]:
 
     Raises PipelineError where a declared type is not wider than the existing one.
     """
-    there = {field.name: field for field in storage.read(table).schema.fields}
+    existing = {field.name: field for field in storage.read(table).schema.fields}
     declared = schema(table)
-    if new := [field for field in table.fields if field.name not in there]:
-        columns = ", ".join(f"`{field.name}` {field.type} COMMENT {_literal(field.comment)}" for field in new)
-        yield _alter(
+    if new := [field for field in table.fields if field.name not in existing]:
+        columns = ", ".join(f"`{field.name}` {field.type} COMMENT {_quote_literal(field.comment)}" for field in new)
+        yield _alter_table(
             storage, table, f"ADD COLUMNS ({columns})", f"new columns: {', '.join(field.name for field in new)}"
         )
-    for field in (field for field in table.fields if field.name in there):
-        old, wanted = there[field.name], declared[field.name].dataType.simpleString()
-        if (is_now := old.dataType.simpleString()) != wanted:
-            _alter(storage, table, f"SET TBLPROPERTIES ({WIDER})", "wider types")
+    for field in (field for field in table.fields if field.name in existing):
+        old, declared_type = existing[field.name], declared[field.name].dataType.simpleString()
+        if (current := old.dataType.simpleString()) != declared_type:
+            _alter_table(storage, table, f"SET TBLPROPERTIES ({WIDER})", "wider types")
             change = f"ALTER COLUMN `{field.name}` TYPE {field.type}"
-            yield _alter(storage, table, change, f"{field.name}: {is_now} becomes {wanted}")
+            yield _alter_table(storage, table, change, f"{field.name}: {current} becomes {declared_type}")
         if old.metadata.get("comment") != field.comment:
-            change = f"ALTER COLUMN `{field.name}` COMMENT {_literal(field.comment)}"
-            yield _alter(storage, table, change, f"{field.name}: new comment")
-    held = storage.spark.sql(f"DESCRIBE DETAIL {_named(storage, table)}").head(1)[0].properties
-    if other := {key: value for key, value in properties(table).items() if held.get(key) != value}:
-        pairs = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in other.items())
-        yield _alter(storage, table, f"SET TBLPROPERTIES ({pairs})", f"set: {', '.join(other)}")
+            change = f"ALTER COLUMN `{field.name}` COMMENT {_quote_literal(field.comment)}"
+            yield _alter_table(storage, table, change, f"{field.name}: new comment")
+    current_properties = storage.spark.sql(f"DESCRIBE DETAIL {_quote_table(storage, table)}").head(1)[0].properties
+    if other := {key: value for key, value in properties(table).items() if current_properties.get(key) != value}:
+        pairs = ", ".join(f"{_quote_literal(key)} = {_quote_literal(value)}" for key, value in other.items())
+        yield _alter_table(storage, table, f"SET TBLPROPERTIES ({pairs})", f"set: {', '.join(other)}")
 
 
 def name_versions(storage: Storage, ledger: Ledger) -> Iterator[str]:
@@ -118,28 +118,28 @@ def name_versions(storage: Storage, ledger: Ledger) -> Iterator[str]:
         last = ledger.last_build(step)
         if last is None or last["status"] != "built" or last["writes"] is not None:
             continue
-        found = [each for table in noted if (each := last_note(storage, table))]
-        if len(found) == len(noted) and {note for _, note in found} == {last["input_digest"]}:
+        notes = [each for table in noted if (each := find_last_note(storage, table))]
+        if len(notes) == len(noted) and {note for _, note in notes} == {last["input_digest"]}:
             numbered = CREATE_USER_ITEM_MATRIX.writes if step == CREATE_USER_ITEM_MATRIX.name else ()
             writes = {table.name: storage.version(table) for table in numbered}
-            writes |= {table.name: version for table, (version, _) in zip(noted, found, strict=True)}
+            writes |= {table.name: version for table, (version, _) in zip(noted, notes, strict=True)}
             ledger.record_builds(step, [last | {"writes": writes}])
             yield f"{tables.DAY_BUILDS.name}: {step}: recorded the versions that it wrote"
 
 
-def _alter(storage: Storage, table: Table, change: str, words: str) -> str:
+def _alter_table(storage: Storage, table: Table, change: str, words: str) -> str:
     try:
-        storage.spark.sql(f"ALTER TABLE {_named(storage, table)} {change}")
+        storage.spark.sql(f"ALTER TABLE {_quote_table(storage, table)} {change}")
     except AnalysisException as error:
         raise PipelineError(f"{table.name}: {words}: not possible ({error.getCondition()}).") from error
     return words
 
 
-def _named(storage: Storage, table: Table) -> str:
+def _quote_table(storage: Storage, table: Table) -> str:
     return f"delta.`{storage.path(table)}`"
 
 
-def _literal(text: str) -> str:
+def _quote_literal(text: str) -> str:
     """Return the text as an SQL string literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

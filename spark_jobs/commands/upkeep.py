@@ -2,7 +2,7 @@
 
 import sys
 
-from spark_jobs.command_line import leased, parser, run_guarded
+from spark_jobs.command_line import create_parser, hold_leases, run_guarded
 from spark_jobs.context import context
 from spark_jobs.errors import BusyError
 from spark_jobs.maintenance import compaction, removal, sizes
@@ -13,12 +13,12 @@ from spark_jobs.settings import load
 
 def main() -> int:
     """Run all maintenance; print the table sizes before and after. A writer that is busy in another run is skipped."""
-    settings, console = load(parser("make upkeep", __doc__).parse_args().set), Console()
+    settings, console = load(create_parser("make upkeep", __doc__).parse_args().set), Console()
     ctx = context(settings, spark_session("upkeep"))
     before = sizes.measure_tables(ctx)
     for writer in compaction.WRITERS:
         try:
-            with leased(settings, ctx.spark, [writer]) as holder:
+            with hold_leases(settings, ctx.spark, [writer]) as holder:
                 console.say(
                     f"{writer}: {compaction.compact_closed_days(holder, writer)['days_joined']:,} days compacted"
                 )

@@ -21,7 +21,7 @@ def run_concurrently(spark: SparkSession, *tasks: Callable[[], Any]) -> list[Any
     """
     tag, errors = f"at-once-{uuid.uuid4().hex}", []
 
-    def tagged(task: Callable[[], Any]) -> Callable[[], Any]:
+    def with_tag(task: Callable[[], Any]) -> Callable[[], Any]:
         def run() -> Any:
             spark.sparkContext.addJobTag(tag)
             try:
@@ -30,21 +30,21 @@ def run_concurrently(spark: SparkSession, *tasks: Callable[[], Any]) -> list[Any
                 errors.append(error)
                 raise
 
-        wrapped: Callable[[], Any] = inheritable_thread_target(spark)(run)
-        return wrapped
+        in_thread: Callable[[], Any] = inheritable_thread_target(spark)(run)
+        return in_thread
 
     with ThreadPoolExecutor(len(tasks)) as pool:
-        running = [pool.submit(tagged(task)) for task in tasks]
+        running = [pool.submit(with_tag(task)) for task in tasks]
         try:
             wait(running, return_when=FIRST_EXCEPTION)
         finally:
-            _end(spark, tag, running)
+            _cancel_until_ended(spark, tag, running)
     if errors:
         raise errors[0]
     return [each.result() for each in running]
 
 
-def _end(spark: SparkSession, tag: str, running: Sequence[Future[Any]]) -> None:
+def _cancel_until_ended(spark: SparkSession, tag: str, running: Sequence[Future[Any]]) -> None:
     """Cancel the jobs of the tasks until every task has ended. After a success there is nothing to cancel."""
     while wait(running, timeout=0).not_done:
         with suppress(Py4JError, OSError):  # the JVM has ended, so each task ends with an error

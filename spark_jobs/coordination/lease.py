@@ -19,7 +19,7 @@ from spark_jobs.delta.log import CONFLICTS, NOTHING
 from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, LayoutError, SupersededError
-from spark_jobs.flow import Writer, written_by
+from spark_jobs.flow import Writer, list_written_tables
 from spark_jobs.session import now
 from spark_jobs.windows import HOUR
 
@@ -57,9 +57,9 @@ def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False
         )
     warehouse = next((row["warehouse"] for row in before.values()), uuid.uuid4().hex[:12])
     last = {name: row["epoch"] for name, row in before.items()}
-    leases = {hold.writer: Lease(hold.writer, _next(last.get(hold.writer, 0)), warehouse) for hold in holds}
+    leases = {each.writer: Lease(each.writer, _choose_epoch(last.get(each.writer, 0)), warehouse) for each in holds}
     host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock covers this machine only
-    _one_machine(storage, before.values(), host)
+    _require_one_machine(storage, before.values(), host)
     mark = {"host": host, "taken_at": now(), "layout": tables.LAYOUT}
     rows = [{"part": each.writer, "epoch": each.epoch, "warehouse": warehouse} | mark for each in leases.values()]
     epochs = {writer: lease.epoch for writer, lease in leases.items()}
@@ -73,15 +73,15 @@ def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False
         raise BusyError(f"{storage.warehouse}: another run starts at this moment; run this again.") from error
     for hold in holds:
         if hold.unclean:
-            _seal(storage, leases[hold.writer])
+            _seal_tables(storage, leases[hold.writer])
         hold.unclean = False
     return leases
 
 
-def _seal(storage: Storage, lease: Lease) -> None:
+def _seal_tables(storage: Storage, lease: Lease) -> None:
     """Close every table of the writer to its earlier attempts."""
     writer = lease.table_writer(storage)
-    for table in written_by(Writer(lease.writer)):
+    for table in list_written_tables(Writer(lease.writer)):
         writer.seal(table)
 
 
@@ -92,15 +92,15 @@ def warehouse_name(storage: Storage) -> str | None:
     )
 
 
-def _one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: str) -> None:
+def _require_one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: str) -> None:
     """Raise BusyError where another machine recently wrote to a warehouse on S3.
 
     There Delta's own log store separates only the writers of one machine: two machines would lose commits. Nothing is
     checked where a log store for several writers is set.
     """
     scheme = storage.warehouse.partition("://")[0]
-    chosen = storage.spark.conf.get(f"spark.delta.logStore.{scheme}.impl", "SingleDriver")
-    if scheme not in ("s3", "s3a", "s3n") or "SingleDriver" not in (chosen or ""):
+    log_store = storage.spark.conf.get(f"spark.delta.logStore.{scheme}.impl", "SingleDriver")
+    if scheme not in ("s3", "s3a", "s3n") or "SingleDriver" not in (log_store or ""):
         return
     for row in before:
         if row["host"] != host and now() - row["taken_at"] < AWAY:
@@ -125,7 +125,7 @@ def find_layout(storage: Storage, rows: Iterable[Mapping[str, Any]]) -> int:
     return oldest
 
 
-def _next(epoch: int) -> int:
+def _choose_epoch(epoch: int) -> int:
     """Return a number above `epoch`: the seconds since 1970, or one more than the last number.
 
     It also rises where the warehouse was restored to an earlier state and the database was not.

@@ -45,27 +45,27 @@ def hold(warehouse: str, writer: str) -> Iterator[Hold]:
     The lock of a warehouse in another file system is on this machine. It prevents a second run here; the lease (see
     lease.py) prevents one elsewhere. Raises PipelineError where the lock file cannot be written.
     """
-    folder = Path(warehouse) if "://" not in warehouse else Path("/tmp") / _number(warehouse)
+    folder = Path(warehouse) if "://" not in warehouse else Path("/tmp") / _name_folder(warehouse)
     path = folder / f".{writer}.lock"
     try:
-        _make_own(folder) if "://" in warehouse else folder.mkdir(parents=True, exist_ok=True)
-        file = _locked(path) or _taken_over(path, warehouse, writer)
+        _create_own_folder(folder) if "://" in warehouse else folder.mkdir(parents=True, exist_ok=True)
+        file = _try_lock(path) or _take_over(path, warehouse, writer)
     except OSError as error:
         raise PipelineError(f"{path}: cannot be written ({error.strerror}).") from error
     with file:
         file.seek(0)
-        held = Hold(writer, unclean=bool(file.read().strip()))
-        _sign(file, f"process {os.getpid()}")
+        new_hold = Hold(writer, unclean=bool(file.read().strip()))
+        _write_holder(file, f"process {os.getpid()}")
         ended = threading.Event()
-        threading.Thread(target=_watch, args=(path, file, writer, os.getppid(), ended), daemon=True).start()
+        threading.Thread(target=_watch_lock, args=(path, file, writer, os.getppid(), ended), daemon=True).start()
         try:
-            yield held
+            yield new_hold
         finally:
             ended.set()
-            _sign(file, NOT_CLOSED if held.unclean else "")
+            _write_holder(file, NOT_CLOSED if new_hold.unclean else "")
 
 
-def _make_own(folder: Path) -> None:
+def _create_own_folder(folder: Path) -> None:
     """Create a folder for this user alone. Another user could already have created a folder of that name.
 
     Raises PipelineError where it is a link or belongs to another user.
@@ -78,7 +78,7 @@ def _make_own(folder: Path) -> None:
     folder.chmod(0o700)
 
 
-def _locked(path: Path) -> TextIO | None:
+def _try_lock(path: Path) -> TextIO | None:
     """Return the lock file, locked; None where another process holds it."""
     while True:
         file = path.open("a+")
@@ -87,12 +87,12 @@ def _locked(path: Path) -> TextIO | None:
         except BlockingIOError:
             file.close()
             return None
-        if _is(path, file):
+        if _is_same_file(path, file):
             return file
         file.close()  # another process has replaced the file meanwhile
 
 
-def _taken_over(path: Path, warehouse: str, writer: str) -> TextIO:
+def _take_over(path: Path, warehouse: str, writer: str) -> TextIO:
     """Replace the lock file of a silent holder and return the new one.
 
     Raises BusyError where the holder is not silent.
@@ -111,24 +111,24 @@ def _taken_over(path: Path, warehouse: str, writer: str) -> TextIO:
             raise busy from None
         file = path.with_suffix(".new").open("w+")
         fcntl.flock(file, fcntl.LOCK_EX)
-        _sign(file, holder)
+        _write_holder(file, holder)
         Path(file.name).replace(path)
         sys.stderr.write(f"{writer}: {holder} has given no sign of life for {silent:.0f} s; this run replaces it.\n")
         return file
 
 
-def _watch(path: Path, file: TextIO, writer: str, parent: int, ended: threading.Event) -> None:
+def _watch_lock(path: Path, file: TextIO, writer: str, parent: int, ended: threading.Event) -> None:
     """Give signs of life. End the process when another run has replaced it, or when the JVM that started it is gone."""
     while not ended.wait(BEAT_SECONDS):
         with suppress(OSError):
-            if not _is(path, file):
-                _end(f"{writer}: another run has replaced this one, which gave no sign of life for too long.")
+            if not _is_same_file(path, file):
+                _end_process(f"{writer}: another run has replaced this one, which gave no sign of life for too long.")
             os.utime(path)
         if SPARK_SUBMIT and os.getppid() != parent:
-            _end(f"{writer}: Spark's JVM is gone (killed?); run this again.")
+            _end_process(f"{writer}: Spark's JVM is gone (killed?); run this again.")
 
 
-def _end(sentence: str) -> None:
+def _end_process(sentence: str) -> None:
     """End this process and its children at once: another run now writes what this one was about to write."""
     with suppress(OSError):  # the JVM may pass on this output, and may be gone
         sys.stderr.write(f"{sentence}\n")
@@ -139,19 +139,19 @@ def _end(sentence: str) -> None:
     os._exit(BusyError.exit_code)
 
 
-def _is(path: Path, file: TextIO) -> bool:
+def _is_same_file(path: Path, file: TextIO) -> bool:
     try:
         return os.fstat(file.fileno()).st_ino == path.stat().st_ino
     except FileNotFoundError:
         return False
 
 
-def _sign(file: TextIO, text: str) -> None:
+def _write_holder(file: TextIO, text: str) -> None:
     file.seek(0)
     file.truncate(0)
     file.write(text)
     file.flush()
 
 
-def _number(warehouse: str) -> str:
+def _name_folder(warehouse: str) -> str:
     return "pipeline-" + hashlib.sha256(warehouse.encode()).hexdigest()[:16]

@@ -49,10 +49,10 @@ def measure_files(storage: Storage, table: Table) -> FileUsage:
     on_disk = summary(path).getLength() - summary(log_path).getLength()
     sizes = {status.getPath().getName(): status.getLen() for status in files.listStatus(log_path)}
     entries = sum(fnmatchcase(name, "*.json") for name in sizes)
-    return FileUsage(*storage.held(table), on_disk, entries, _latest_checkpoint(sizes))
+    return FileUsage(*storage.measure_version(table), on_disk, entries, _measure_latest_checkpoint(sizes))
 
 
-def _latest_checkpoint(sizes: Mapping[str, int]) -> int:
+def _measure_latest_checkpoint(sizes: Mapping[str, int]) -> int:
     """Return the bytes of the latest checkpoint. The names of its files begin with its version number."""
     found = [name for name in sizes if fnmatchcase(name, "*.checkpoint*.parquet")]
     last = max((name.partition(".")[0] for name in found), default=None)
@@ -72,13 +72,13 @@ def vacuum(storage: Storage, table: Table, hours: float) -> None:
             storage.spark.conf.unset(name)
 
 
-def last_note(storage: Storage, table: Table) -> tuple[int, str] | None:
+def find_last_note(storage: Storage, table: Table) -> tuple[int, str] | None:
     """Return the version and the note of the last commit with a note; None where no commit in the log has one."""
     if not storage.exists(table):
         return None
     history = DeltaTable.forPath(storage.spark, storage.path(table)).history()
-    noted = history.where("userMetadata IS NOT NULL").orderBy(F.desc("version")).first()
-    return (noted.version, noted.userMetadata) if noted else None
+    commit = history.where("userMetadata IS NOT NULL").orderBy(F.desc("version")).first()
+    return (commit.version, commit.userMetadata) if commit else None
 
 
 def name_in_ascii(storage: Storage, table: Table) -> None:
@@ -90,10 +90,10 @@ def name_in_ascii(storage: Storage, table: Table) -> None:
     files, log = storage.file_system(f"{storage.path(table)}/_delta_log")
     names = [status.getPath().getName() for status in files.listStatus(log)] if files.exists(log) else []
     for name in names:
-        plain = "".join(str(unicodedata.digit(letter, letter)) for letter in name)
-        if plain != name and not name.isascii():
+        ascii_name = "".join(str(unicodedata.digit(letter, letter)) for letter in name)
+        if ascii_name != name and not name.isascii():
             (_, old), (_, new) = (
-                storage.file_system(f"{storage.path(table)}/_delta_log/{each}") for each in (name, plain)
+                storage.file_system(f"{storage.path(table)}/_delta_log/{each}") for each in (name, ascii_name)
             )
             files.delete(old, False) if files.exists(new) else files.rename(old, new)
 
@@ -103,18 +103,18 @@ def compact(storage: Storage, table: Table, days: Iterable[datetime]) -> int:
 
     If another writer committed first, the day is skipped until the next compaction.
     """
-    joined = 0
-    for day in _with_many_files(storage, table, list(days)) if storage.exists(table) else []:
+    compacted = 0
+    for day in _find_fragmented_days(storage, table, list(days)) if storage.exists(table) else []:
         where = f"{table.partition} = DATE '{day:%Y-%m-%d}'"
         try:
             DeltaTable.forPath(storage.spark, storage.path(table)).optimize().where(where).executeCompaction()
         except CONFLICTS:
             continue
-        joined += 1
-    return joined
+        compacted += 1
+    return compacted
 
 
-def _with_many_files(storage: Storage, table: Table, days: list[datetime]) -> list[datetime]:
+def _find_fragmented_days(storage: Storage, table: Table, days: list[datetime]) -> list[datetime]:
     known = storage.log(table).known_files() if days else []
     if known is None:
         found = (unquote(file.split("/")[-2]) for file in storage.read(table).where(in_days(days)).inputFiles())

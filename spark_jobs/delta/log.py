@@ -38,11 +38,11 @@ class DeltaLog:
 
     def version(self) -> int:
         """Return the latest version; -1 where there is no table."""
-        return int(self._snapshot().version())
+        return int(self._load_snapshot().version())
 
     def size(self, version: int | None = None) -> tuple[int, int]:
         """Return the number of data files of a version (None: the latest), and their bytes."""
-        checksum = self._snapshot(version).computeChecksum()
+        checksum = self._load_snapshot(version).computeChecksum()
         return checksum.numFiles(), checksum.tableSizeBytes()
 
     def known_files(self, version: int | None = None) -> list[Action] | None:
@@ -50,19 +50,19 @@ class DeltaLog:
 
         Delta lists them there only while they are few.
         """
-        return self._known_files(self._snapshot(version))
+        return self._list_known_files(self._load_snapshot(version))
 
     def files(self, version: int | None = None) -> list[Action]:
         """Return the data files of a version. Runs a Spark job where the checksum file does not list them."""
-        return self._files(self._snapshot(version))
+        return self._list_files(self._load_snapshot(version))
 
     def last_number(self, application: str) -> int:
         """Return the number of the application's last commit; -1 where it has not committed."""
-        return self._last_number(self._snapshot(), application)
+        return self._find_last_number(self._load_snapshot(), application)
 
     def properties(self) -> dict[str, str]:
         """Return the properties of the latest version; empty where there is no table."""
-        found: dict[str, str] = (_metadata(self._snapshot()) or {}).get("configuration", {})
+        found: dict[str, str] = (_read_metadata(self._load_snapshot()) or {}).get("configuration", {})
         return found
 
     def begin(self, reads_all: bool = False) -> "Transaction":
@@ -75,36 +75,36 @@ class DeltaLog:
             transaction.readWholeTable()
         return Transaction(self, transaction)
 
-    def _snapshot(self, version: int | None = None) -> Any:
+    def _load_snapshot(self, version: int | None = None) -> Any:
         latest = self._log.update(False, self._none, self._none)
         same = version is None or version == latest.version()
         return latest if same else self._log.getSnapshotAt(version, self._none, self._none, False)
 
-    def _last_number(self, snapshot: Any, application: str) -> int:
-        known = self._kept(snapshot, "setTransactions") if snapshot.version() >= 0 else []
-        found = self._in_java(snapshot.setTransactions()) if known is None else known
+    def _find_last_number(self, snapshot: Any, application: str) -> int:
+        known = self._read_checksum_field(snapshot, "setTransactions") if snapshot.version() >= 0 else []
+        found = self._to_java(snapshot.setTransactions()) if known is None else known
         return max((each.version() for each in found if each.appId() == application), default=-1)
 
-    def _files(self, snapshot: Any) -> list[Action]:
-        known = self._known_files(snapshot)
-        return self._actions(snapshot.allFiles().collectAsList(), "add") if known is None else known
+    def _list_files(self, snapshot: Any) -> list[Action]:
+        known = self._list_known_files(snapshot)
+        return self._parse_actions(snapshot.allFiles().collectAsList(), "add") if known is None else known
 
-    def _known_files(self, snapshot: Any) -> list[Action] | None:
+    def _list_known_files(self, snapshot: Any) -> list[Action] | None:
         if snapshot.version() < 0:
             return []
-        kept = self._kept(snapshot, "allFiles")
-        return None if kept is None else self._actions(kept, "add")
+        files = self._read_checksum_field(snapshot, "allFiles")
+        return None if files is None else self._parse_actions(files, "add")
 
-    def _kept(self, snapshot: Any, name: str) -> Any:
+    def _read_checksum_field(self, snapshot: Any, name: str) -> Any:
         """Return what the version's checksum file has under a name; None where it has nothing."""
         checksum = snapshot.checksumOpt()
         found = getattr(checksum.get(), name)() if checksum.isDefined() else checksum
-        return self._in_java(found.get()) if found.isDefined() else None
+        return self._to_java(found.get()) if found.isDefined() else None
 
-    def _in_java(self, found: Any) -> Any:
+    def _to_java(self, found: Any) -> Any:
         return self._jvm.scala.jdk.javaapi.CollectionConverters.asJava(found)
 
-    def _actions(self, found: Iterable[Any], kind: str) -> list[Action]:
+    def _parse_actions(self, found: Iterable[Any], kind: str) -> list[Action]:
         return [json.loads(each.json())[kind] for each in found]
 
 
@@ -120,15 +120,15 @@ class Transaction:
         From here on, a concurrent commit of the application is a conflict.
         """
         self._transaction.readTxn().addOne(application)  # Delta's own `txnVersion` would run two queries
-        return self._log._last_number(self._transaction.snapshot(), application)
+        return self._log._find_last_number(self._transaction.snapshot(), application)
 
     def files(self) -> list[Action]:
         """Return the data files of the version that the transaction began with."""
-        return self._log._files(self._transaction.snapshot())
+        return self._log._list_files(self._transaction.snapshot())
 
     def metadata(self) -> Action | None:
         """Return the table's schema and properties; None where there is no table."""
-        return _metadata(self._transaction.snapshot())
+        return _read_metadata(self._transaction.snapshot())
 
     def commit(self, actions: Sequence[Action]) -> None:
         """Commit lines of the log. Raises one of CONFLICTS where another writer committed first."""
@@ -137,14 +137,14 @@ class Transaction:
         for action in actions:
             parsed.add(companion.fromJson(json.dumps(action)))
         lines = self._log._jvm.scala.jdk.javaapi.CollectionConverters.asScala(parsed).toSeq()
-        only_made = [each.keys() for each in actions] == [{"metaData"}]
-        self._transaction.commit(lines, self._made(parsed[0]) if only_made else self._written())
+        only_creates = [each.keys() for each in actions] == [{"metaData"}]
+        self._transaction.commit(lines, self._describe_creation(parsed[0]) if only_creates else self._describe_write())
 
-    def _made(self, metadata: Any) -> Any:
+    def _describe_creation(self, metadata: Any) -> Any:
         """Return the operation that the table's history shows for the commit that creates the table."""
         return getattr(self._log._delta, "DeltaOperations$CreateTable")(metadata, False, False, self._log._none)
 
-    def _written(self) -> Any:
+    def _describe_write(self) -> Any:
         """Return the operation for every other commit. For a "manual update" Delta would not derive a checksum."""
         write = getattr(self._log._delta, "DeltaOperations$Write")
         return write(self._log._jvm.org.apache.spark.sql.SaveMode.Append, *[self._log._none] * 8)
@@ -153,8 +153,8 @@ class Transaction:
 def add_file(path: str, size: int, rows: int, partition: Mapping[str, str]) -> Action:
     """Return the line that adds a data file; `path` is relative to the table."""
     stats = json.dumps({"numRecords": rows})
-    written = {"size": size, "modificationTime": _milliseconds(), "dataChange": True, "stats": stats}
-    return {"add": {"path": path, "partitionValues": dict(partition)} | written}
+    statistics = {"size": size, "modificationTime": _milliseconds(), "dataChange": True, "stats": stats}
+    return {"add": {"path": path, "partitionValues": dict(partition)} | statistics}
 
 
 def remove_file(file: Action) -> Action:
@@ -170,9 +170,9 @@ def number_application(application: str, number: int) -> Action:
 
 def create_table(schema: str, partition: Sequence[str], comment: str, properties: Mapping[str, str]) -> Action:
     """Return the line that creates a table; `schema` is JSON, as Spark writes it."""
-    kept = {"id": str(uuid.uuid4()), "description": comment, "format": {"provider": "parquet", "options": {}}}
-    kept |= {"schemaString": schema, "partitionColumns": list(partition), "configuration": dict(properties)}
-    return {"metaData": kept | {"createdTime": _milliseconds()}}
+    metadata = {"id": str(uuid.uuid4()), "description": comment, "format": {"provider": "parquet", "options": {}}}
+    metadata |= {"schemaString": schema, "partitionColumns": list(partition), "configuration": dict(properties)}
+    return {"metaData": metadata | {"createdTime": _milliseconds()}}
 
 
 def count_rows(files: Iterable[Action]) -> int | None:
@@ -181,7 +181,7 @@ def count_rows(files: Iterable[Action]) -> int | None:
     return None if None in counts else sum(counts)
 
 
-def _metadata(snapshot: Any) -> Action | None:
+def _read_metadata(snapshot: Any) -> Action | None:
     return json.loads(snapshot.metadata().json())["metaData"] if snapshot.version() >= 0 else None
 
 

@@ -15,9 +15,9 @@ def in_windows(windows: Iterable[Window], time: str = "timestamp", day: str | No
     for window in windows:
         first, last = floor(window.start, DAY), floor(window.end - HOUR, DAY)
         dates = f"{day} >= DATE '{first:%Y-%m-%d}' AND {day} <= DATE '{last:%Y-%m-%d}'"
-        whole = window.start == first and window.end == last + DAY
+        is_whole_days = window.start == first and window.end == last + DAY
         hours = f"{time} >= TIMESTAMP '{window.start}' AND {time} < TIMESTAMP '{window.end}'"
-        parts.append(f"({dates})" if whole and day else f"({dates} AND {hours})" if day else f"({hours})")
+        parts.append(f"({dates})" if is_whole_days and day else f"({dates} AND {hours})" if day else f"({hours})")
     return " OR ".join(parts) if parts else "false"
 
 

@@ -19,7 +19,7 @@ def to_parquet(table: Table, rows: Iterable[Row]) -> bytes:
     Raises ValueError where a required value is missing.
     """
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(list(rows), _stored(table)), sink, compression="snappy")
+    pq.write_table(pa.Table.from_pylist(list(rows), _derive_file_schema(table)), sink, compression="snappy")
     return bytes(sink.getvalue().to_pybytes())
 
 
@@ -31,12 +31,12 @@ def from_parquet(table: Table, content: bytes, partition: Mapping[str, str]) -> 
 
 def to_rows(table: Table, found: pa.Table) -> list[Row]:
     """Return Arrow rows as plain values. A missing column is null. Times are naive and in UTC."""
-    naive = pa.schema(_naive(field) for field in found.schema)
+    naive = pa.schema(_make_field_naive(field) for field in found.schema)
     rows = found.cast(naive).to_pylist(maps_as_pydicts="strict")
     return [{name: row.get(name) for name in table.columns} for row in rows]
 
 
-def _stored(table: Table) -> pa.Schema:
+def _derive_file_schema(table: Table) -> pa.Schema:
     """Return the schema of a data file: all columns except the partition column."""
     arrow = to_arrow_schema(schema(table), timestamp_utc=True)
     required = set(table.required)
@@ -45,14 +45,14 @@ def _stored(table: Table) -> pa.Schema:
     )
 
 
-def _naive(field: pa.Field) -> pa.Field:
-    return field.with_type(_without_zone(field.type))
+def _make_field_naive(field: pa.Field) -> pa.Field:
+    return field.with_type(_make_type_naive(field.type))
 
 
-def _without_zone(kind: pa.DataType) -> pa.DataType:
+def _make_type_naive(kind: pa.DataType) -> pa.DataType:
     """Return the type with timestamps that have no time zone, so that Python gets naive datetimes."""
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us")
     if pa.types.is_list(kind):
-        return pa.list_(_naive(kind.value_field))
-    return pa.struct([_naive(field) for field in kind]) if pa.types.is_struct(kind) else kind
+        return pa.list_(_make_field_naive(kind.value_field))
+    return pa.struct([_make_field_naive(field) for field in kind]) if pa.types.is_struct(kind) else kind

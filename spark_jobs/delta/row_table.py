@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from spark_jobs.delta import log as delta_log
 from spark_jobs.delta.log import ATTEMPTS, CONFLICTS, NOTHING, Action, DeltaLog, Transaction, file_system
 from spark_jobs.delta.row_files import Row, from_parquet, to_parquet
-from spark_jobs.delta.schema import declared, properties
+from spark_jobs.delta.schema import build_delta_schema, properties
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.tables import Table
 
@@ -25,7 +25,7 @@ class RowTable:
 
     def rows(self) -> list[Row]:
         """Return all rows."""
-        found = ((file, self._content(unquote(file["path"]))) for file in self._log.files())
+        found = ((file, self._read_content(unquote(file["path"]))) for file in self._log.files())
         return [row for file, content in found for row in from_parquet(self._table, content, file["partitionValues"])]
 
     def commit(
@@ -50,12 +50,16 @@ class RowTable:
             last = {name: transaction.last_number(name) for name in {**numbers, **(seen or {})}}
             if attempt and not seen and numbers and numbers.items() <= last.items():
                 return  # the first attempt was committed, but the log store's answer was lost
-            late = [name for name, number in numbers.items() if last[name] >= number]
-            late += [name for name, number in (seen or {}).items() if last[name] not in (NOTHING, number)]
-            if late:
-                raise SupersededError(superseded_error(late[0], self._table))
-            old = _of_partitions(transaction, self._table, replaced)
-            lines = [*_metadata(self._table, transaction, properties or {}), *map(delta_log.remove_file, old), *new]
+            superseded = [name for name, number in numbers.items() if last[name] >= number]
+            superseded += [name for name, number in (seen or {}).items() if last[name] not in (NOTHING, number)]
+            if superseded:
+                raise SupersededError(superseded_error(superseded[0], self._table))
+            old = _list_partition_files(transaction, self._table, replaced)
+            lines = [
+                *_build_metadata_lines(self._table, transaction, properties or {}),
+                *map(delta_log.remove_file, old),
+                *new,
+            ]
             lines += [delta_log.number_application(name, number) for name, number in numbers.items()]
             try:
                 if lines:  # none where another writer has created the table meanwhile
@@ -89,7 +93,7 @@ class RowTable:
             stream.close()
         return delta_log.add_file(name, len(content), len(rows), partition)
 
-    def _content(self, name: str) -> bytes:
+    def _read_content(self, name: str) -> bytes:
         files, path = file_system(self._spark, f"{self._log.address}/{name}")
         stream = files.open(path)
         try:
@@ -111,7 +115,7 @@ def conflict_error(address: str) -> str:
     return f"{address}: other writers keep changing it; run this again."
 
 
-def _of_partitions(transaction: Transaction, table: Table, partitions: Collection[str] | None) -> list[Action]:
+def _list_partition_files(transaction: Transaction, table: Table, partitions: Collection[str] | None) -> list[Action]:
     """Return the data files in these partitions; None: in all partitions."""
     if partitions is None:
         return transaction.files()
@@ -119,23 +123,21 @@ def _of_partitions(transaction: Transaction, table: Table, partitions: Collectio
     return [file for file in files if file["partitionValues"][table.partition] in partitions]
 
 
-def _metadata(table: Table, transaction: Transaction, further: Mapping[str, str]) -> list[Action]:
+def _build_metadata_lines(table: Table, transaction: Transaction, further: Mapping[str, str]) -> list[Action]:
     """Return the line that creates the table, or that adds properties or columns to it; empty where nothing is new.
 
     `further` are the properties to add. The columns to add are those that the table does not have yet because this
     version of the project introduced them.
     """
-    there = transaction.metadata()
-    if there is None:
+    old = transaction.metadata()
+    if old is None:
         partition = [table.partition] if table.partition else []
-        wanted = {**properties(table), **further}
-        return [delta_log.create_table(declared(table).json(), partition, table.comment, wanted)]
-    fields = json.loads(there["schemaString"])
+        all_properties = {**properties(table), **further}
+        return [delta_log.create_table(build_delta_schema(table).json(), partition, table.comment, all_properties)]
+    fields = json.loads(old["schemaString"])
     names = {field["name"] for field in fields["fields"]}
-    new = [field for field in declared(table).jsonValue()["fields"] if field["name"] not in names]
+    new = [field for field in build_delta_schema(table).jsonValue()["fields"] if field["name"] not in names]
     fields["fields"] += [field | {"nullable": True} for field in new]
-    if not new and further.items() <= there["configuration"].items():
+    if not new and further.items() <= old["configuration"].items():
         return []
-    return [
-        {"metaData": there | {"schemaString": json.dumps(fields), "configuration": there["configuration"] | further}}
-    ]
+    return [{"metaData": old | {"schemaString": json.dumps(fields), "configuration": old["configuration"] | further}}]

@@ -21,7 +21,7 @@ def schema(table: Table) -> StructType:
     return cast(StructType, StructType.fromDDL(columns))  # declared as any type of data
 
 
-def declared(table: Table) -> StructType:
+def build_delta_schema(table: Table) -> StructType:
     """Return the table's schema as Delta stores it: with comments and nullability."""
     types = schema(table)
     return StructType(

@@ -76,7 +76,7 @@ class Storage:
                 raise
             return None
         replaced = set(rows.inputFiles()) - set(self.read(table).inputFiles())  # those of the latest exist
-        return rows if all(self._is_there(unquote(address)) for address in replaced) else None
+        return rows if all(self._has_file(unquote(address)) for address in replaced) else None
 
     def is_readable(self, table: Table, version: int) -> bool:
         """Return whether a version can replace the latest one: its log and files exist, and it has the same columns."""
@@ -85,7 +85,7 @@ class Storage:
         rows = self.read_earlier(table, version, "true")
         return rows is not None and rows.columns == self.read(table).columns
 
-    def every_file(self, table: Table) -> DataFrame:
+    def read_every_file(self, table: Table) -> DataFrame:
         """Return the rows of all files in the table's folder, also of earlier versions.
 
         The partition column is missing.
@@ -93,7 +93,7 @@ class Storage:
         reader = self.spark.read.schema(schema(table)).option("recursiveFileLookup", True)
         return reader.option("__globPaths__", False).parquet(self.path(table))  # an address may contain [ ] { }
 
-    def _is_there(self, address: str) -> bool:
+    def _has_file(self, address: str) -> bool:
         files, path = self.file_system(address)
         return bool(files.exists(path))
 
@@ -148,13 +148,13 @@ class Storage:
         A table that was restored and then written again has another fingerprint at the same version.
         """
         known = [] if version == NOTHING else self.log(table).known_files(version)
-        files = sorted(file["path"] for file in known) if known is not None else self.held(table, version)
+        files = sorted(file["path"] for file in known) if known is not None else self.measure_version(table, version)
         return hashlib.sha256(f"{version}|{files}".encode()).hexdigest()[:16]
 
     def version(self, table: Table) -> int:
         """Return the latest version; -1 where the table does not exist."""
         return self.log(table).version()
 
-    def held(self, table: Table, version: int | None = None) -> tuple[int, int]:
+    def measure_version(self, table: Table, version: int | None = None) -> tuple[int, int]:
         """Return the number of data files of a version (None: the latest), and their bytes."""
         return (0, 0) if version == NOTHING else self.log(table).size(version)

@@ -48,8 +48,8 @@ class TableWriter:
 
     def replace_days(self, table: Table, frame: DataFrame, days: Collection[datetime]) -> None:
         """Replace all rows of `days` by `frame` in one commit. `days` must not be empty."""
-        files, chosen = self.storage.log(table).known_files(), {str(day.date()) for day in days}
-        are_new = files is not None and all(file["partitionValues"][table.partition] not in chosen for file in files)
+        files, names = self.storage.log(table).known_files(), {str(day.date()) for day in days}
+        are_new = files is not None and all(file["partitionValues"][table.partition] not in names for file in files)
         if are_new:
             self.append(table, frame)
         else:
@@ -60,7 +60,7 @@ class TableWriter:
 
         Only for landing: a changed file can give other hours than before, and both changes belong in one commit.
         """
-        with _rows_may_lie_outside(self.storage):
+        with _allow_rows_outside(self.storage):
             self._replace(table, frame, where)
 
     def append(self, table: Table, frame: DataFrame) -> None:
@@ -76,18 +76,18 @@ class TableWriter:
         Costs no query. `again`: try again after another writer's commit. Otherwise the conflict is raised, because the
         rows depend on what that writer changed.
         """
-        self.storage.row_table(table).commit(self._next_number(), rows, partitions, again)
+        self.storage.row_table(table).commit(self._take_next_number(), rows, partitions, again)
 
     def add_rows(self, table: Table, rows: Iterable[Row]) -> None:
         """Add rows to a small table in one commit. Costs no query."""
-        self.storage.row_table(table).commit(self._next_number(), rows, ())
+        self.storage.row_table(table).commit(self._take_next_number(), rows, ())
 
     def seal(self, table: Table, properties: Mapping[str, str] | None = None) -> None:
         """Commit no rows, so that no earlier attempt of this writer can commit afterwards.
 
         Adds `properties` to those of the table.
         """
-        self.storage.row_table(table).commit(self._next_number(), [], (), properties=properties)
+        self.storage.row_table(table).commit(self._take_next_number(), [], (), properties=properties)
 
     def _replace(self, table: Table, frame: DataFrame, where: str | None, note: str | None = None) -> None:
         self.create(table)
@@ -113,7 +113,7 @@ class TableWriter:
         if self._epoch is None:
             writer.save(self.storage.path(table))
             return
-        number = self._next_number()[self.name]
+        number = self._take_next_number()[self.name]
         writer = writer.option("txnAppId", self.name).option("txnVersion", number)
         for _ in range(ATTEMPTS):
             try:
@@ -133,7 +133,7 @@ class TableWriter:
             return
         raise BusyError(conflict_error(self.storage.path(table)))
 
-    def _next_number(self) -> dict[str, int]:
+    def _take_next_number(self) -> dict[str, int]:
         """Return the number of the next commit by the writer's name; empty where the writer is not fenced."""
         if self._epoch is None:
             return {}
@@ -141,7 +141,7 @@ class TableWriter:
 
 
 @contextmanager
-def _rows_may_lie_outside(storage: Storage) -> Iterator[None]:
+def _allow_rows_outside(storage: Storage) -> Iterator[None]:
     storage.spark.conf.set(ROWS_INSIDE, "false")
     try:
         yield

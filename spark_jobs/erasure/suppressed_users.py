@@ -12,7 +12,7 @@ from pathlib import Path
 from pyarrow import fs
 
 from spark_jobs import tables
-from spark_jobs.addresses import canonical, is_remote
+from spark_jobs.addresses import is_remote, resolve_address
 from spark_jobs.context import Context, LedgerContext
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.session import now
@@ -29,7 +29,7 @@ def load_suppression(ctx: Context) -> Suppression | None:
     if not rows:
         return None
     address = key_address(ctx.settings)
-    key = _read(address)
+    key = _read_key(address)
     if key is None or {row["key_id"] for row in rows} != {key_id(key)}:
         state = "is missing" if key is None else "is not the one that the list was created with"
         raise PipelineError(
@@ -51,16 +51,16 @@ def suppress(ctx: Context, user: int) -> bool:
     return True
 
 
-def finish(ctx: Context, user: int) -> None:
+def record_erasure(ctx: Context, user: int) -> None:
     """Record that no table contains the user any more."""
-    digest = _digest_on_list(ctx, user)
+    digest = _compute_digest(ctx, user)
     rows = ctx.storage.rows(tables.SUPPRESSED_USERS)
     ctx.writer.put_rows(
         tables.SUPPRESSED_USERS, [row | ({"erased_at": now()} if row["user_hmac"] == digest else {}) for row in rows]
     )
 
 
-def unfinished(ctx: LedgerContext) -> int:
+def count_unfinished(ctx: LedgerContext) -> int:
     """Return how many listed users may still have rows in tables, because their `make forget` did not finish."""
     return sum(row["erased_at"] is None for row in ctx.storage.rows(tables.SUPPRESSED_USERS))
 
@@ -73,12 +73,12 @@ def is_suppressed(ctx: Context, user: int) -> bool:
 
 def lift(ctx: Context, user: int) -> None:
     """Remove a user from the list. The user must be on it."""
-    digest = _digest_on_list(ctx, user)
+    digest = _compute_digest(ctx, user)
     others = [row for row in ctx.storage.rows(tables.SUPPRESSED_USERS) if row["user_hmac"] != digest]
     ctx.writer.put_rows(tables.SUPPRESSED_USERS, others)
 
 
-def _digest_on_list(ctx: Context, user: int) -> str:
+def _compute_digest(ctx: Context, user: int) -> str:
     known = load_suppression(ctx)
     if known is None:
         raise PipelineError(f"{tables.SUPPRESSED_USERS.name}: nobody is on the list.")
@@ -94,10 +94,10 @@ def key_address(settings: Settings) -> str:
             f"setting privacy.key_file: name a file for the key of erased users; {settings.paths.warehouse} is remote "
             "and has no local folder next to it."
         )
-    return f"{canonical(settings.paths.warehouse).rstrip('/')}.key"
+    return f"{resolve_address(settings.paths.warehouse).rstrip('/')}.key"
 
 
-def _read(address: str) -> bytes | None:
+def _read_key(address: str) -> bytes | None:
     """Return the key; None where it does not exist. Raises PipelineError where it cannot be read."""
     system, path = file_system(address)
     try:
@@ -111,7 +111,7 @@ def _read(address: str) -> bytes | None:
 
 def _make_key(address: str) -> bytes:
     """Return the key at the address; create it where it is missing. Only its owner may read it."""
-    if existing := _read(address):
+    if existing := _read_key(address):
         return existing
     text = secrets.token_hex(KEY_BYTES)
     try:

@@ -16,7 +16,7 @@ TEXTS = (".txt", ".log", ".json", ".html", ".csv", ".ndjson", ".prom")
 
 def remove_reports(settings: Settings, user: int) -> int:
     """Remove the run reports in which a rejected row names the user, with their figures. Return the number of pages."""
-    number, pages = _number(user), set()
+    number, pages = _compile_number(user), set()
     folder = Path(settings.paths.reports)
     figures = sorted(folder.glob("2*.json"))
     for path in figures:
@@ -34,40 +34,40 @@ def describe_traces(settings: Settings, user: int) -> Iterator[str]:
     paths = settings.paths
     for what, folders in (
         ("logs", [paths.logs]),
-        ("Airflow's task logs", task_logs(settings)),
+        ("Airflow's task logs", list_task_logs(settings)),
         ("verdicts and lineage", [paths.quality, paths.lineage]),
     ):
-        if found := sorted(_naming(user, _files(folders))):
+        if found := sorted(_find_files_naming(user, _list_files(folders))):
             yield f"not touched: {what} contain the user's id: {name_first(found)}; remove these files"
-    if _files([paths.processed]):
+    if _list_files([paths.processed]):
         yield f"not touched: earlier exports in {paths.processed}; export again, and remove your copies"
     yield "not touched: backups of the warehouse, of PostgreSQL and of the raw files, which this command cannot search"
 
 
-def task_logs(settings: Settings) -> list[str]:
+def list_task_logs(settings: Settings) -> list[str]:
     """Return the possible folders of Airflow's task logs: those that its variables name, and that of `make airflow`."""
     base, home = os.environ.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER"), os.environ.get("AIRFLOW_HOME")
     local = Path(settings.paths.database).parent / "airflow" / "logs"
     return list(dict.fromkeys(filter(None, (base, home and f"{home}/logs", str(local)))))
 
 
-def _files(folders: Iterable[str]) -> list[Path]:
+def _list_files(folders: Iterable[str]) -> list[Path]:
     """Return all files below local folders, each once."""
     found = (path for folder in folders for path in Path(folder).rglob("*"))
     return sorted({path.resolve() for path in found if path.is_file()})
 
 
-def _naming(user: int, paths: Iterable[Path]) -> Iterator[Path]:
+def _find_files_naming(user: int, paths: Iterable[Path]) -> Iterator[Path]:
     """Return the text files that contain the user's number as a separate number."""
-    number = _number(user)
-    return (path for path in paths if path.suffix in TEXTS and _has(path, number))
+    number = _compile_number(user)
+    return (path for path in paths if path.suffix in TEXTS and _has_number(path, number))
 
 
-def _number(user: int) -> re.Pattern[bytes]:
+def _compile_number(user: int) -> re.Pattern[bytes]:
     return re.compile(rb"(?<![0-9])0*" + str(user).encode() + rb"(?![0-9])")
 
 
-def _has(path: Path, number: re.Pattern[bytes]) -> bool:
+def _has_number(path: Path, number: re.Pattern[bytes]) -> bool:
     """Return whether the file contains the number. Blocks overlap by more than the length of a number."""
     try:
         with path.open("rb") as file:

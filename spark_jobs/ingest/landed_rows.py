@@ -43,9 +43,9 @@ def ledger_rows(plan: Plan, ledger: KnownFiles, readings: Mapping[int, Reading])
         path = repeated["path"]
         if path in plan.known:
             rows.setdefault(path, plan.known[path])
-            path = ledger.spelled[path]
+            path = ledger.stored_paths[path]
         rows[path] = repeated | REPEATED | {"path": path}
-    outdated = {ledger.spelled[path] for path in rows if path in ledger.spelled} - rows.keys()
+    outdated = {ledger.stored_paths[path] for path in rows if path in ledger.stored_paths} - rows.keys()
     return list(rows.values()), outdated
 
 
@@ -58,12 +58,12 @@ def vanished_row(row: Row) -> Row:
 def landed_row(decision: Decision, old: Row | None, reading: Reading) -> Row:
     """Return the ledger row after a decision. A file that is refused after it landed keeps the rows it gave before."""
     file, examined = decision.file, decision.examined
-    looked = {"path": file.path, "size": file.size, "modified": file.modified, "sentence": decision.sentence}
+    observed = {"path": file.path, "size": file.size, "modified": file.modified, "sentence": decision.sentence}
     empty = {"file_id": decision.file_id, "part": decision.revision, "rows": 0, "hours": [], "name": file.name}
     if decision.action is Action.REFUSED:
-        return empty | (old or {}) | looked | {"status": "refused"}
+        return empty | (old or {}) | observed | {"status": "refused"}
     if decision.action is Action.SAME:
-        return (old or {}) | looked | {"status": "landed"}
+        return (old or {}) | observed | {"status": "landed"}
     read = {
         "digest": examined.digest,
         "content_bytes": examined.content_bytes,
@@ -71,17 +71,17 @@ def landed_row(decision: Decision, old: Row | None, reading: Reading) -> Row:
         "unfinished_from": examined.unfinished_from,
     }
     if decision.action is Action.DUPLICATE:
-        return empty | looked | read | {"status": "duplicate"}
-    return empty | looked | read | _given(decision, old, reading) | {"status": "landed"}
+        return empty | observed | read | {"status": "duplicate"}
+    return empty | observed | read | _compute_contribution(decision, old, reading) | {"status": "landed"}
 
 
-def _given(decision: Decision, old: Row | None, reading: Reading) -> Row:
+def _compute_contribution(decision: Decision, old: Row | None, reading: Reading) -> Row:
     """Return what the file gives. A grown file adds this to what it gave before, without the old unfinished line."""
     hours, suppressed = reading.hours, reading.suppressed
     records: int | None = decision.examined.records
     version = VERSIONS["parsing"]
     if decision.action is Action.GREW and old is not None:
-        hours = _add([entry for entry in old["hours"] if not entry["unfinished"]], hours)
+        hours = _add_hours([entry for entry in old["hours"] if not entry["unfinished"]], hours)
         suppressed += (old["suppressed"] or 0) - bool(old["suppressed_unfinished"])
         records = None if old["records"] is None else records
         version = min(version, FIRST if old["rule_version"] is None else old["rule_version"])
@@ -95,11 +95,11 @@ def _given(decision: Decision, old: Row | None, reading: Reading) -> Row:
     }
 
 
-def _add(before: Iterable[Row], new: Iterable[Row]) -> list[Row]:
+def _add_hours(before: Iterable[Row], new: Iterable[Row]) -> list[Row]:
     """Merge the entries of the same hour by addition: digests are sums."""
-    joined: dict[tuple[datetime | None, bool], Row] = {}
+    merged: dict[tuple[datetime | None, bool], Row] = {}
     for entry in (*before, *new):
         key = (entry["hour"], entry["unfinished"])
-        old = joined.get(key, {"rows": 0, "low": 0, "high": 0})
-        joined[key] = entry | {name: old[name] + entry[name] for name in ("rows", "low", "high")}
-    return list(joined.values())
+        old = merged.get(key, {"rows": 0, "low": 0, "high": 0})
+        merged[key] = entry | {name: old[name] + entry[name] for name in ("rows", "low", "high")}
+    return list(merged.values())

@@ -52,9 +52,9 @@ def land(ctx: Context, rehash: bool, again: bool = False) -> list[Decision]:
     suppression = load_suppression(ctx)
     plan = plan_landing(ctx, listing.files, ledger, rehash, again)
     failpoints.reach("landing.read")
-    readings = _write(ctx, plan, suppression)
+    readings = _write_records(ctx, plan, suppression)
     failpoints.reach("landing.written")
-    _record(ctx, plan, ledger, readings)
+    _record_outcomes(ctx, plan, ledger, readings)
     failpoints.reach("landing.recorded")
     return plan.decisions
 
@@ -64,28 +64,30 @@ def undo(ctx: Context) -> None:
     undo_unrecorded(ctx, tables.RAW_EVENTS)
 
 
-def _write(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[int, Reading]:
+def _write_records(ctx: Context, plan: Plan, suppression: Suppression | None) -> dict[int, Reading]:
     """Write the records to raw_events, except those of erased users. Return what was read from each file."""
     ctx.writer.create(tables.RAW_EVENTS)
     reading = [decision for decision in plan.decisions if decision.action in READS]
-    gone = [sql for each in plan.decisions if (sql := _replaced(each, plan.known.get(each.file.path)))]
-    gone += [f"(file_id = {file_id})" for file_id in plan.replaced]
-    if not reading and not gone:
+    removed_conditions = [
+        sql for each in plan.decisions if (sql := _select_replaced_rows(each, plan.known.get(each.file.path)))
+    ]
+    removed_conditions += [f"(file_id = {file_id})" for file_id in plan.replaced]
+    if not reading and not removed_conditions:
         return {}
     erased = ctx.spark.sparkContext.accumulator({}, CountBySplit())
-    frames = [_parsed(ctx, group, suppression, erased) for group in _by_header(reading)]
+    frames = [_parse_group(ctx, group, suppression, erased) for group in _group_by_header(reading)]
     frames = frames or [ctx.storage.frame(tables.RAW_EVENTS, [])]
     rows = reduce(DataFrame.unionByName, frames)
-    if gone:
-        ctx.writer.replace_and_append(tables.RAW_EVENTS, rows, " OR ".join(gone))
+    if removed_conditions:
+        ctx.writer.replace_and_append(tables.RAW_EVENTS, rows, " OR ".join(removed_conditions))
     else:
         ctx.writer.append(tables.RAW_EVENTS, rows)
     suppressed = count_by_file(erased.value)
-    hours = _digests(ctx, reading)
+    hours = _digest_landed_hours(ctx, reading)
     return {each.file_id: Reading(hours.get(each.file_id, []), *suppressed[each.file_id]) for each in reading}
 
 
-def _replaced(decision: Decision, old: Row | None) -> str | None:
+def _select_replaced_rows(decision: Decision, old: Row | None) -> str | None:
     """Return SQL for the rows to remove: all rows of a changed file or copy, a grown file's unfinished last line."""
     if old is None or not old["rows"]:
         return None
@@ -98,14 +100,14 @@ def _replaced(decision: Decision, old: Row | None) -> str | None:
     return None
 
 
-def _by_header(reading: list[Decision]) -> list[list[Decision]]:
+def _group_by_header(reading: list[Decision]) -> list[list[Decision]]:
     groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Decision]] = {}
     for decision in reading:
         groups.setdefault((decision.examined.header, decision.columns), []).append(decision)
     return list(groups.values())
 
 
-def _parsed(
+def _parse_group(
     ctx: Context, group: list[Decision], suppression: Suppression | None, erased: Accumulator[SplitCounts]
 ) -> DataFrame:
     """Return the records of files with the same header as raw_events rows. Each split of a file is a task.
@@ -113,8 +115,8 @@ def _parsed(
     Records of erased users are skipped, and counted in `erased`.
     """
     header = Header(group[0].examined.header, group[0].columns)
-    every = _bytes_a_task(ctx, group)
-    splits = [tuple(asdict(split).values()) for decision in group for split in split_files(decision, every)]
+    split_bytes = _choose_split_bytes(ctx, group)
+    splits = [tuple(asdict(split).values()) for decision in group for split in split_files(decision, split_bytes)]
     tasks = ctx.spark.sparkContext.parallelize(splits, max(1, len(splits)))
     frame = ctx.spark.createDataFrame(
         tasks, "file_id INT, revision INT, path STRING, start BIGINT, end BIGINT, last BOOLEAN, packed BOOLEAN"
@@ -132,18 +134,18 @@ def _parsed(
                     yield from typed if suppression is None else leave_out(suppression, typed, split, erased)
 
     schema = from_arrow_schema(records.schema(header))
-    for name, kind in arrow_fast_path.fields(header.columns).items():
+    for name, kind in arrow_fast_path.list_fields(header.columns).items():
         schema = schema.add(name, from_arrow_type(kind))
     return parse(frame.mapInArrow(read, schema), header.columns)
 
 
-def _bytes_a_task(ctx: Context, group: list[Decision]) -> int:
+def _choose_split_bytes(ctx: Context, group: list[Decision]) -> int:
     """Return the bytes of a split: small enough that every core has work, and at most LARGEST_SPLIT."""
     total = sum(decision.examined.content_bytes - decision.read_from for decision in group)
     return min(LARGEST_SPLIT, total // ctx.spark.sparkContext.defaultParallelism)
 
 
-def _digests(ctx: Context, reading: list[Decision]) -> dict[int, list[dict[str, Any]]]:
+def _digest_landed_hours(ctx: Context, reading: list[Decision]) -> dict[int, list[dict[str, Any]]]:
     """Return rows and digest by file and hour of what was read in this landing."""
     files_by_revision: dict[int, list[int]] = {}
     for decision in reading:
@@ -152,10 +154,10 @@ def _digests(ctx: Context, reading: list[Decision]) -> dict[int, list[dict[str, 
         f"(part = {revision} AND file_id IN ({', '.join(map(str, ids))}))"
         for revision, ids in files_by_revision.items()
     )
-    return content(ctx, where or "false")
+    return digest_by_hour(ctx, where or "false")
 
 
-def content(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
+def digest_by_hour(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
     """Return rows and digest by file and hour of the rows of raw_events that match `where`. One scan of those rows."""
     hour = F.when(F.col("event_date").isNotNull(), F.date_trunc("hour", "timestamp")).alias("hour")
     columns = [*tables.USER_EVENTS.columns[:10], "faults", "raw_text"]
@@ -169,7 +171,7 @@ def content(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
-def _record(ctx: Context, plan: Plan, ledger: KnownFiles, readings: dict[int, Reading]) -> None:
+def _record_outcomes(ctx: Context, plan: Plan, ledger: KnownFiles, readings: dict[int, Reading]) -> None:
     """Record the outcome of each file in the ledger."""
     stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
     rows, outdated = ledger_rows(plan, ledger, readings)

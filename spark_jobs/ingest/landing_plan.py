@@ -5,14 +5,28 @@ from dataclasses import dataclass, replace
 
 from pyspark.sql import SparkSession
 
-from spark_jobs.addresses import base_name, canonical
+from spark_jobs.addresses import base_name, resolve_address
 from spark_jobs.context import Context
 from spark_jobs.ingest.file_examination import examine_files
-from spark_jobs.ledger.known_files import KnownFiles, missing_files, name_as_landed, to_read_again
-from spark_jobs.sources.change_detection import Action, Decision, Strict, decide, to_examine, to_examine_too
+from spark_jobs.ledger.known_files import KnownFiles, find_missing_files, name_as_landed, to_read_again
+from spark_jobs.sources.change_detection import (
+    Action,
+    Decision,
+    Strict,
+    decide,
+    find_copies_to_examine,
+    find_files_to_examine,
+)
 from spark_jobs.sources.file_rows import Row, has_grown
-from spark_jobs.sources.listing import Found
-from spark_jobs.sources.renamed_files import Pairs, changed_files, exchange, lost_rows, match_grown, match_whole
+from spark_jobs.sources.listing import ListedFile
+from spark_jobs.sources.renamed_files import (
+    Pairs,
+    find_changed_files,
+    find_lost_rows,
+    match_grown,
+    match_whole,
+    move_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -29,26 +43,28 @@ class Plan:
     replaced: list[int]
 
 
-def plan_landing(ctx: Context, present: list[Found], ledger: KnownFiles, rehash: bool, again: bool = False) -> Plan:
+def plan_landing(
+    ctx: Context, present: list[ListedFile], ledger: KnownFiles, rehash: bool, again: bool = False
+) -> Plan:
     """Examine what may have changed, and decide by the state after the landing. `again`: as for `landing.land`."""
     folder, rules = ctx.settings.paths.raw, ctx.settings.schema
     present = name_as_landed(present, ledger.rows)
-    missing = missing_files(ledger.rows, present, folder)
-    pairs = _examine(ctx.spark, present, ledger.rows, missing, rehash, to_read_again(ledger.rows, again))
+    missing = find_missing_files(ledger.rows, present, folder)
+    pairs = _examine_changed_files(ctx.spark, present, ledger.rows, missing, rehash, to_read_again(ledger.rows, again))
     moved = _follow_moves(ctx.spark, pairs, ledger.rows, missing)
     names = {file.path: file.name for file in present}
-    known, replaced = exchange(ledger.rows, moved, names, ledger.next_id())
+    known, replaced = move_rows(ledger.rows, moved, names, ledger.next_id())
     next_id = replace(ledger, rows=known).next_id()
     strict = Strict(new_column=rules.new_column == "refuse", lost_column=rules.lost_column == "refuse")
     decisions = decide(pairs, known, next_id, strict, to_read_again(known, again))
-    inside = canonical(folder).rstrip("/") + "/"
+    inside = resolve_address(folder).rstrip("/") + "/"
     gone = {path for path in missing if path.startswith(inside) and known[path]["status"] != "vanished"}
     gone = {*gone, *moved.values()} - {decision.file.path for decision in decisions}
     replaced += [row["file_id"] for row in ledger.repeated if row["rows"]]
-    return Plan([_with_move(each, moved) for each in decisions], known, sorted(gone), replaced)
+    return Plan([_mention_move(each, moved) for each in decisions], known, sorted(gone), replaced)
 
 
-def _with_move(decision: Decision, moved: dict[str, str]) -> Decision:
+def _mention_move(decision: Decision, moved: dict[str, str]) -> Decision:
     """Return the decision, with a sentence about the move that led to it."""
     source = moved.get(decision.file.path)
     if source is None or decision.action is Action.REFUSED:
@@ -57,9 +73,9 @@ def _with_move(decision: Decision, moved: dict[str, str]) -> Decision:
     return replace(decision, sentence=" ".join(filter(None, (sentence, decision.sentence))))
 
 
-def _examine(
+def _examine_changed_files(
     spark: SparkSession,
-    present: list[Found],
+    present: list[ListedFile],
     known: dict[str, Row],
     missing: Collection[str],
     rehash: bool,
@@ -67,8 +83,8 @@ def _examine(
 ) -> Pairs:
     """Examine each changed file in one pass. The digest of its former length shows whether it has only grown."""
     prefixes = {path: [row["content_bytes"]] for path, row in known.items() if row["content_bytes"]}
-    pairs = examine_files(spark, to_examine(present, known, rehash, missing, again), prefixes)
-    return pairs + examine_files(spark, to_examine_too(present, pairs, known), prefixes)
+    pairs = examine_files(spark, find_files_to_examine(present, known, rehash, missing, again), prefixes)
+    return pairs + examine_files(spark, find_copies_to_examine(present, pairs, known), prefixes)
 
 
 def _follow_moves(spark: SparkSession, pairs: Pairs, known: dict[str, Row], missing: Collection[str]) -> dict[str, str]:
@@ -77,14 +93,16 @@ def _follow_moves(spark: SparkSession, pairs: Pairs, known: dict[str, Row], miss
     Content that was lost only in this landing may also be the beginning of another file. Where such content and such
     files remain after whole contents were matched, these files are read a second time.
     """
-    lost = lost_rows(known, pairs, missing)
+    lost = find_lost_rows(known, pairs, missing)
     moved = match_whole(pairs, known, lost)
-    new = {path: row for path, row in lost.items() if row["status"] == "landed" and path not in {*moved.values()}}
-    sizes = sorted({row["content_bytes"] for row in new.values()})
-    asked = {
+    lost_rows = {path: row for path, row in lost.items() if row["status"] == "landed" and path not in {*moved.values()}}
+    sizes = sorted({row["content_bytes"] for row in lost_rows.values()})
+    prefixes = {
         file: [size for size in sizes if size < found.content_bytes]
-        for file, found in changed_files(pairs, known)
+        for file, found in find_changed_files(pairs, known)
         if file.path not in moved and not has_grown(known.get(file.path), found)
     }
-    grown = examine_files(spark, [file for file in asked if asked[file]], {f.path: of for f, of in asked.items()})
-    return moved | match_grown(grown, known, new)
+    grown = examine_files(
+        spark, [file for file in prefixes if prefixes[file]], {f.path: of for f, of in prefixes.items()}
+    )
+    return moved | match_grown(grown, known, lost_rows)

@@ -36,11 +36,11 @@ class LedgerReader:
 
     def exists(self, table: Table) -> bool:
         """Return whether the table was ever created."""
-        return self._table(table) is not None
+        return self._open_table(table) is not None
 
     def version(self, table: Table) -> int:
         """Return the version that is read: the latest one at the first access to the table. -1: it does not exist."""
-        found = self._table(table)
+        found = self._open_table(table)
         return NOTHING if found is None else found.version()
 
     def rows(self, table: Table) -> list[Row]:
@@ -49,7 +49,7 @@ class LedgerReader:
         Uses deltalake's own query engine: for a table on S3 its `to_pyarrow_table` leaves threads that abort some
         processes when they end.
         """
-        found = self._table(table)
+        found = self._open_table(table)
         if found is None:
             return []
         answer = QueryBuilder().register("found", found).execute("SELECT * FROM found")
@@ -59,11 +59,11 @@ class LedgerReader:
         """Whether it is the version that is read; earlier ones are for Spark."""
         return version == self.version(table)
 
-    def _table(self, table: Table) -> DeltaTable | None:
+    def _open_table(self, table: Table) -> DeltaTable | None:
         if table.name not in self._opened:
             address = f"{self.warehouse}/{table.name}"
-            there = DeltaTable.is_deltatable(address, self._options) if is_remote(address) else _is_table(address)
-            self._opened[table.name] = DeltaTable(address, storage_options=self._options) if there else None
+            exists = DeltaTable.is_deltatable(address, self._options) if is_remote(address) else _is_table(address)
+            self._opened[table.name] = DeltaTable(address, storage_options=self._options) if exists else None
         return self._opened[table.name]
 
 
@@ -99,8 +99,8 @@ def _is_at_hand(warehouse: str) -> bool:
     """Return whether a warehouse is a folder of this machine, or on S3 and configured by environment variables."""
     if S3.match(warehouse):
         return not environment.has_default(ROOT, "spark.hadoop.fs.s3a.")
-    there = not is_remote(warehouse) and environment.is_local(ROOT)
-    return there and "%" not in warehouse  # deltalake reads %20 in a folder's name as a space
+    is_local_folder = not is_remote(warehouse) and environment.is_local(ROOT)
+    return is_local_folder and "%" not in warehouse  # deltalake reads %20 in a folder's name as a space
 
 
 def _is_table(folder: str) -> bool:

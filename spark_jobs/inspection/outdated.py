@@ -16,12 +16,12 @@ SNAPSHOTS = tuple(job.name for job in flow.SNAPSHOTS)
 
 def describe_outdated(ctx: LedgerContext) -> Iterator[str]:
     """Yield one sentence for each kind; nothing where the current rules produced everything."""
-    yield from _parsed(ctx)
-    yield from _judged(ctx)
-    yield from _built(ctx)
+    yield from _describe_outdated_files(ctx)
+    yield from _describe_outdated_hours(ctx)
+    yield from _describe_outdated_builds(ctx)
 
 
-def _parsed(ctx: LedgerContext) -> Iterator[str]:
+def _describe_outdated_files(ctx: LedgerContext) -> Iterator[str]:
     files = [row for row in ctx.ledger.files() if is_parsed_by_older_rules(row)]
     gone = [row["path"] for row in files if row["status"] == "vanished"]
     hours = [entry["hour"] for row in files if row["status"] != "vanished" for entry in row["hours"] if entry["hour"]]
@@ -34,11 +34,11 @@ def _parsed(ctx: LedgerContext) -> Iterator[str]:
         yield f"parsed by older rules, but the files are gone and cannot be landed again: {name_first(gone)}"
 
 
-def _judged(ctx: LedgerContext) -> Iterator[str]:
+def _describe_outdated_hours(ctx: LedgerContext) -> Iterator[str]:
     old = [row["hour"] for row in ctx.ledger.hours() if (row["rule_version"] or FIRST) < VERSIONS["validation"]]
     hours = windows.ranges((hour for hour in old if hour), HOUR)
     for window in hours[:MOST_NAMED]:
-        command = f"{SUBMIT}/validate_data_quality.py {_span(window)} --again"
+        command = f"{SUBMIT}/validate_data_quality.py {_format_options(window)} --again"
         yield f"validated by older rules: {window}: {command}, then the other jobs"
     if len(hours) > MOST_NAMED:
         yield f"validated by older rules: {len(hours) - MOST_NAMED:,} more ranges of hours"
@@ -46,7 +46,7 @@ def _judged(ctx: LedgerContext) -> Iterator[str]:
         yield f"undated rows were validated by older rules: {SUBMIT}/validate_data_quality.py --again"
 
 
-def _built(ctx: LedgerContext) -> Iterator[str]:
+def _describe_outdated_builds(ctx: LedgerContext) -> Iterator[str]:
     for step in rule_versions.OF_STEP:
         builds = ctx.ledger.builds(step).items()
         old = [day for day, row in builds if rule_versions.is_outdated(step, row["rule_versions"])]
@@ -57,11 +57,12 @@ def _built(ctx: LedgerContext) -> Iterator[str]:
             continue
         days = windows.ranges(old, DAY)
         for window in days[:MOST_NAMED]:
-            yield f"built by older rules: {window}: {SUBMIT}/{step}.py {_span(window)}, then the other daily jobs"
+            command = f"{SUBMIT}/{step}.py {_format_options(window)}"
+            yield f"built by older rules: {window}: {command}, then the other daily jobs"
         if len(days) > MOST_NAMED:
             yield f"built by older rules: {step}: {len(days) - MOST_NAMED:,} more ranges of days"
 
 
-def _span(window: Window) -> str:
+def _format_options(window: Window) -> str:
     first, end = (windows.name(moment, window.duration) for moment in (window.start, window.end))
     return f"--start {first} --end {end}"

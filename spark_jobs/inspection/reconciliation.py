@@ -16,24 +16,27 @@ def reconcile_events(ctx: Context) -> Summary:
     The hours are compared with the ledger, and the ledger with the versions of the tables that it names. The counts of
     these versions are in Delta's log: no scan. Raises IdentityError naming the hour or table and both figures.
     """
-    ctx = ctx.pinned()
+    ctx = ctx.pin()
     states = ctx.ledger.states()
     current = [state for state in states if not state.dirty and state.status != "stopped"]
     for state in current:
         if state.landed_rows != (judged := state.valid_rows + state.rejected_rows):
             raise IdentityError(f"{state.window_key}: {state.landed_rows:,} rows landed, but {judged:,} are committed.")
     raw = sum(state.landed_rows for state in states)
-    held = {"user_events": sum(u.valid_rows for u in states), "rejected_events": sum(u.rejected_rows for u in states)}
-    for table, due in ((tables.RAW_EVENTS, raw), *((t, held[t.name]) for t in COMMITTED)):
-        if (counted := ctx.count(table)) != due:
-            raise IdentityError(f"{table.name} has {counted:,} rows, but the ledger counts {due:,}.")
+    committed_rows = {
+        "user_events": sum(u.valid_rows for u in states),
+        "rejected_events": sum(u.rejected_rows for u in states),
+    }
+    for table, expected in ((tables.RAW_EVENTS, raw), *((t, committed_rows[t.name]) for t in COMMITTED)):
+        if (counted := ctx.count(table)) != expected:
+            raise IdentityError(f"{table.name} has {counted:,} rows, but the ledger counts {expected:,}.")
     valid, rejected = sum(u.valid_rows for u in current), sum(u.rejected_rows for u in current)
     return {
         "raw_events": raw,
         "user_events": valid,
         "rejected_events": rejected,
         "not_yet_committed": raw - sum(state.landed_rows for state in current),
-        "earlier_rows_standing": sum(held.values()) - valid - rejected,
+        "earlier_rows_standing": sum(committed_rows.values()) - valid - rejected,
     }
 
 
@@ -42,12 +45,12 @@ def reconcile_deduplicated(ctx: Context) -> tuple[int, int]:
 
     Raises IdentityError where deduped_events does not have the rows that its builds kept.
     """
-    ctx = ctx.pinned()
+    ctx = ctx.pin()
     builds = ctx.ledger.builds("remove_duplicates").values()
     rows_in, rows_out = (sum(row[name] for row in builds) for name in ("rows_in", "rows_out"))
-    held = ctx.count(tables.DEDUPED_EVENTS)
-    if held != rows_out:
-        raise IdentityError(f"deduped_events has {held:,} rows, but its builds kept {rows_out:,}.")
+    rows_stored = ctx.count(tables.DEDUPED_EVENTS)
+    if rows_stored != rows_out:
+        raise IdentityError(f"deduped_events has {rows_stored:,} rows, but its builds kept {rows_out:,}.")
     return rows_in, rows_out
 
 
@@ -58,7 +61,7 @@ def reconcile_records(ctx: Context) -> Summary:
     where they were skipped. A file that landed before records were counted has as many records as rows and suppressed
     records. Raises IdentityError naming the file and the figures.
     """
-    found = {"records": 0, "raw_events": 0, "suppressed": 0}
+    totals = {"records": 0, "raw_events": 0, "suppressed": 0}
     for row in ctx.ledger.files():
         suppressed = row["suppressed"] or 0
         counted = row["rows"] + suppressed if row["records"] is None else row["records"]
@@ -67,6 +70,6 @@ def reconcile_records(ctx: Context) -> Summary:
                 f"{row['path']}: {counted:,} records were counted, but {row['rows']:,} landed and {suppressed:,} were "
                 "suppressed."
             )
-        for name, number in zip(found, (counted, row["rows"], suppressed), strict=True):
-            found[name] += number
-    return found
+        for name, number in zip(totals, (counted, row["rows"], suppressed), strict=True):
+            totals[name] += number
+    return totals

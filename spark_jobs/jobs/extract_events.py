@@ -34,9 +34,9 @@ def run(ctx: Context, hours: Window | None) -> Summary:
         raise NotArrivedError(
             f"not arrived yet: {windows.describe_windows(missing, HOUR)} (no rows, and nothing later has landed); "
             "run this again when the files are there.",
-            summary(ctx, decisions) | {"missing": windows.describe_windows(missing, HOUR)},
+            summarize(ctx, decisions) | {"missing": windows.describe_windows(missing, HOUR)},
         )
-    return summary(ctx, decisions)
+    return summarize(ctx, decisions)
 
 
 def landed_hours(ctx: Context) -> Window:
@@ -55,7 +55,7 @@ def landed_hours(ctx: Context) -> Window:
     return Window(span[0], span[1] + HOUR, HOUR)
 
 
-def summary(ctx: Context, decisions: list[Decision]) -> Summary:
+def summarize(ctx: Context, decisions: list[Decision]) -> Summary:
     """Count what this run landed, and the hours and rows that are passed on to validation."""
     actions = [decision.action for decision in decisions]
     pending = ctx.ledger.states(lambda state: state.dirty)

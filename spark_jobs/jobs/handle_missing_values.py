@@ -50,22 +50,22 @@ def run(ctx: Context, days: Window) -> Summary:
     plan = replace(plan, reads=versions_to_read(ctx, source))
     events = ctx.storage.read(source, plan.reads[source.name]).where(in_days(plan.days))
     columns = columns_to_fill(built[day]["counts"] if day in built else {} for day in plan.days)
-    found_fills = find_fills(events, columns)
-    persisted = [frame.persist() for frame in found_fills if frame is not None]  # small; read for verdict and write
+    fills = find_fills(events, columns)
+    persisted = [frame.persist() for frame in fills if frame is not None]  # small; read for verdict and write
     try:
-        cleaned = repair(events, found_fills)
-        found = _measures(cleaned, built)
-        _prove_filled(found, columns)
-        verdict = judge_measures(ctx, suite.suite(ctx.settings), found, "event_date")
+        cleaned = repair(events, fills)
+        day_measures = _compute_measures(cleaned, built)
+        _prove_filled(day_measures, columns)
+        verdict = judge_measures(ctx, suite.suite(ctx.settings), day_measures, "event_date")
         passing = [day for day in plan.days if str(day.date()) not in verdict.failed]
-        _write(ctx, cleaned, passing, int(found["rows"].sum()))
-        record_days(ctx, plan, verdict, _counts(found), JOB.writes, written=bool(passing))
+        _write_days(ctx, cleaned, passing, int(day_measures["rows"].sum()))
+        record_days(ctx, plan, verdict, _count_by_day(day_measures), JOB.writes, written=bool(passing))
         ctx.ledger.refresh_days()
         report_verdict(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
     finally:
         for frame in persisted:
             frame.unpersist()
-    return {"days_built": len(passing)} | _summary(found)
+    return {"days_built": len(passing)} | _summarize(day_measures)
 
 
 def _prove_filled(found: pd.DataFrame, columns: Collection[str]) -> None:
@@ -77,7 +77,7 @@ def _prove_filled(found: pd.DataFrame, columns: Collection[str]) -> None:
             )
 
 
-def _write(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: int) -> None:
+def _write_days(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: int) -> None:
     if not days:
         return
     where = in_days(days)
@@ -90,14 +90,14 @@ def _write(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: int) ->
     )
 
 
-def _counts(found: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def _count_by_day(found: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return {
         str(row["event_date"]): {"rows_in": row["rows_in"], "rows_out": row["rows"], "repaired": row["repaired"]}
         for row in found.to_dict("records")
     }
 
 
-def _measures(cleaned: DataFrame, built: dict[datetime, dict[str, Any]]) -> pd.DataFrame:
+def _compute_measures(cleaned: DataFrame, built: dict[datetime, dict[str, Any]]) -> pd.DataFrame:
     rated = F.col("rating").isNotNull() | (F.col("event_type") == "rating")  # other events normally have no rating
     by_source = [
         *(F.count_if(F.col("price_source") == name).alias(f"price_{name}") for name in PRICE_SOURCES),
@@ -117,7 +117,7 @@ def _measures(cleaned: DataFrame, built: dict[datetime, dict[str, Any]]) -> pd.D
     return found
 
 
-def _summary(found: pd.DataFrame) -> Summary:
+def _summarize(found: pd.DataFrame) -> Summary:
     total = found.sum(numeric_only=True)
     return {
         "deduped_events": int(total["rows_in"]),

@@ -23,11 +23,11 @@ from spark_jobs.postgres import catalog
 from spark_jobs.postgres.database import open_database
 from spark_jobs.postgres.loader import PostgresLoader, StagedDay
 from spark_jobs.postgres.schema import EVENTS, ITEMS
-from spark_jobs.postgres.staging import Staged
+from spark_jobs.postgres.staging import StagedRows
 from spark_jobs.sources import files
 from spark_jobs.sources.listing import CATALOG, find_catalog
-from spark_jobs.transforms.digest import of_hours, of_item
-from spark_jobs.transforms.items import format_for_copy, latest_of_items
+from spark_jobs.transforms.digest import digest_hours, digest_item
+from spark_jobs.transforms.items import find_latest_of_items, format_for_copy
 from spark_jobs.windows import DAY, HOUR, Window, floor, name, ranges
 
 JOB = flow.LOAD_TO_DATABASE
@@ -38,31 +38,31 @@ def run(ctx: Context, hours: Window) -> Summary:
     states = ctx.ledger.states(lambda state: _is_to_compare(state, hours))
     with open_database(ctx) as database:
         dated = {state.hour: state for state in states if state.hour}
-        held = database.loaded(list(dated))
+        loaded = database.read_loaded_hours(list(dated))
         different = {
-            hour: state for hour, state in dated.items() if held.get(hour, (0, NO_CONTENT))[1] != state.content_digest
+            hour: state for hour, state in dated.items() if loaded.get(hour, (0, NO_CONTENT))[1] != state.content_digest
         }
         failpoints.reach("load.read")
         if different:
-            _replace(ctx, database, different, held)
-        _catalog(ctx, database)
+            _replace_hours(ctx, database, different, loaded)
+        _load_catalog(ctx, database)
         database.unstage()  # this also removes what a killed load left
-        database.index()
+        database.create_indexes()
         failpoints.reach("load.committed")
         ctx.ledger.mark_loaded(state.window_key for state in states if state.status == "committed")
         failpoints.reach("load.recorded")
         ctx.ledger.refresh_days()
-        events, items = database.counts()
+        events, items = database.count_rows()
     return {
         "hours_loaded": len(different),
         "hours_unchanged": len(states) - len(different),
         "rows_loaded": sum(state.valid_rows for state in different.values()),
         "postgres_user_events": events,
         "postgres_items": items,
-    } | _standing(ctx)
+    } | _summarize_hours(ctx)
 
 
-def _standing(ctx: Context) -> Summary:
+def _summarize_hours(ctx: Context) -> Summary:
     """Return the latest loaded hour and the number of stopped hours; alerts use both."""
     states = ctx.ledger.states(lambda state: state.hour is not None)
     loaded = [state.hour for state in states if state.hour and state.status == "loaded"]
@@ -70,7 +70,7 @@ def _standing(ctx: Context) -> Summary:
     return stopped | ({"latest_hour": name(max(loaded), HOUR)} if loaded else {})
 
 
-def _catalog(ctx: Context, database: PostgresLoader) -> None:
+def _load_catalog(ctx: Context, database: PostgresLoader) -> None:
     """Load a new or changed items.csv of the raw folder. One that cannot be loaded is reported and blocks no event."""
     path = find_catalog(ctx.settings.paths.raw)
     if path is None:
@@ -87,11 +87,11 @@ def _catalog(ctx: Context, database: PostgresLoader) -> None:
         ctx.say(f"refused: {CATALOG}: {error}")
 
 
-def _replace(
+def _replace_hours(
     ctx: Context,
     database: PostgresLoader,
     states: Mapping[datetime, HourState],
-    held: Mapping[datetime, tuple[int, str]],
+    loaded: Mapping[datetime, tuple[int, str]],
 ) -> None:
     """Replace the hours in PostgreSQL: stage their events and the items that they change, then replace each day.
 
@@ -101,26 +101,26 @@ def _replace(
     for hour, state in states.items():
         days.setdefault(floor(hour, DAY), {})[hour] = state
     windows = ranges(states, HOUR)
-    gone = database.items_of(windows) if any(held.get(hour, (0, ""))[0] for hour in states) else []
+    gone = database.list_items_in(windows) if any(loaded.get(hour, (0, ""))[0] for hour in states) else []
     database.stage(list(days))
     new = ctx.read(tables.USER_EVENTS).where(in_windows(windows))
-    touched = latest_of_items(_touched(ctx, database, new, set(states), gone))
+    touched = find_latest_of_items(_select_touched_events(ctx, database, new, set(states), gone))
     events, items, counted = run_concurrently(
         ctx.spark,
         lambda: database.copy(format_for_copy(new), "staging_events", EVENTS),
-        lambda: database.copy(touched, "staging_items", ITEMS, of_item()),
-        lambda: of_hours(new).collect(),
+        lambda: database.copy(touched, "staging_items", ITEMS, digest_item()),
+        lambda: digest_hours(new).collect(),
     )
     lost: dict[date, list[int]] = {}
     for day, item in gone:
         lost.setdefault(day, []).append(item)
-    found = {row.hour: (row.rows, row.digest) for row in counted}
+    digests = {row.hour: (row.rows, row.digest) for row in counted}
     staged = []
     for day in sorted(days, reverse=True):  # latest first: an earlier day then rarely changes items
         hours = {hour: (state.valid_rows, state.content_digest or NO_CONTENT) for hour, state in days[day].items()}
-        due = {hour: found[hour] for hour in hours if hour in found}
-        sent = (copied.get(day.date(), Staged()) for copied in (events, items))
-        staged.append(StagedDay(day, ranges(hours, HOUR), hours, lost.get(day.date(), []), due, *sent))
+        expected = {hour: digests[hour] for hour in hours if hour in digests}
+        staged_rows = (copied.get(day.date(), StagedRows()) for copied in (events, items))
+        staged.append(StagedDay(day, ranges(hours, HOUR), hours, lost.get(day.date(), []), expected, *staged_rows))
     database.replace(staged)
 
 
@@ -131,7 +131,7 @@ def _is_to_compare(state: HourState, hours: Window) -> bool:
     return state.status == "committed" or (state.status == "loaded" and state.within(hours))
 
 
-def _touched(
+def _select_touched_events(
     ctx: Context, database: PostgresLoader, new: DataFrame, coming: set[datetime], gone: list[tuple[date, int]]
 ) -> DataFrame:
     """Return all events of the days from which the items that gain or lose events are recomputed.
@@ -143,8 +143,10 @@ def _touched(
     days = {floor(hour, DAY) for hour in coming}
     valid = ctx.ledger.states(lambda state: state.valid_rows > 0)
     others = {state.hour: state for state in valid if state.hour and floor(state.hour, DAY) in days}
-    held = database.loaded(list(others))
-    loaded = {hour for hour, state in others.items() if held.get(hour, (0, NO_CONTENT))[1] == state.content_digest}
+    in_database = database.read_loaded_hours(list(others))
+    loaded = {
+        hour for hour, state in others.items() if in_database.get(hour, (0, NO_CONTENT))[1] == state.content_digest
+    }
     if loaded <= coming:
         return new
     known = in_windows(ranges(loaded | coming, HOUR))

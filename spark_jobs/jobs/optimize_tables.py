@@ -6,8 +6,8 @@ tables meanwhile.
 
 import sys
 
-from spark_jobs.command_line import failure_in_metrics, hand_over, leased, parser, run_guarded
-from spark_jobs.flow import Writer, tables_of_days
+from spark_jobs.command_line import create_parser, hold_leases, publish_summary, run_guarded, track_failures
+from spark_jobs.flow import Writer, list_daily_tables
 from spark_jobs.maintenance import compaction, sizes
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
@@ -15,22 +15,24 @@ from spark_jobs.settings import load
 
 def main() -> int:
     """Print one line of JSON: the number of compacted days, and each table's number of files before and after."""
-    options = parser("spark-submit spark_jobs/jobs/optimize_tables.py", __doc__)
+    options = create_parser("spark-submit spark_jobs/jobs/optimize_tables.py", __doc__)
     options.add_argument(
         "--part", choices=compaction.WRITERS, type=Writer, required=True, help="compact this writer's tables"
     )
     arguments = options.parse_args()
-    chosen = tables_of_days(arguments.part)
+    tables_of_writer = list_daily_tables(arguments.part)
     settings, name = load(arguments.set), f"optimize_{arguments.part}"
     with (
-        failure_in_metrics(settings.paths.metrics, name),
-        leased(settings, spark_session(name), [arguments.part]) as ctx,
+        track_failures(settings.paths.metrics, name),
+        hold_leases(settings, spark_session(name), [arguments.part]) as ctx,
     ):
-        before = sizes.measure_tables(ctx, chosen)
+        before = sizes.measure_tables(ctx, tables_of_writer)
         done = compaction.compact_closed_days(ctx, arguments.part)
-        after = sizes.measure_tables(ctx, chosen)
+        after = sizes.measure_tables(ctx, tables_of_writer)
     files = {name: [before[name].files, after[name].files] for name in after}
-    sys.stdout.write(hand_over({"job": "optimize_tables", "part": arguments.part} | done | {"files": files}) + "\n")
+    sys.stdout.write(
+        publish_summary({"job": "optimize_tables", "part": arguments.part} | done | {"files": files}) + "\n"
+    )
     return 0
 
 

@@ -47,37 +47,37 @@ def run(ctx: Context, days: Window) -> Summary:
     if not plan.days:
         ctx.ledger.refresh_days()  # an earlier attempt may have ended before it did this
         return {"days_built": 0}
-    for table in flow.tables_of_days(flow.Writer.COLLECTION):
+    for table in flow.list_daily_tables(flow.Writer.COLLECTION):
         compact(ctx.storage, table, plan.days)
     table, source = tables.DEDUPED_EVENTS, tables.USER_EVENTS
     plan = replace(plan, reads=versions_to_read(ctx, source))
     events = ctx.storage.read(source, plan.reads[source.name]).where(in_days(plan.days))
-    events = rank_duplicates(events, table.key_columns(), plan.days, _rows(ctx, plan.days))
+    events = rank_duplicates(events, table.key_columns(), plan.days, _count_rows(ctx, plan.days))
     events = events.persist(StorageLevel.MEMORY_AND_DISK)  # counted, validated, then written: one shuffle for all
     try:
         deduped = keep_latest(events, exempt)
         by_type = count_dropped(events, table.named_key(), exempt).toPandas()
-        found = _measures(deduped, by_type)
-        verdict = judge_measures(ctx, suite.suite(ctx.settings), found, "event_date")
+        day_measures = _compute_measures(deduped, by_type)
+        verdict = judge_measures(ctx, suite.suite(ctx.settings), day_measures, "event_date")
         passing = [day for day in plan.days if str(day.date()) not in verdict.failed]
         if passing:
             ctx.writer.replace_days(table, deduped.where(in_days(passing)), passing)
-        counts = _counts(found, by_type)
+        counts = _count_by_day(day_measures, by_type)
         record_days(ctx, plan, verdict, counts, [table], written=bool(passing))
-        _prove(ctx, passing, counts)
+        _prove_counts(ctx, passing, counts)
         ctx.ledger.refresh_days()
         report_verdict(ctx, verdict, deduped, table, suite.RULES)
     finally:
         events.unpersist()
-    return {"days_built": len(passing)} | _summary(by_type)
+    return {"days_built": len(passing)} | _summarize(by_type)
 
 
-def _rows(ctx: Context, days: list[datetime]) -> int:
-    chosen = set(days)
-    return sum(state.valid_rows for state in ctx.ledger.states() if state.hour and floor(state.hour, DAY) in chosen)
+def _count_rows(ctx: Context, days: list[datetime]) -> int:
+    day_set = set(days)
+    return sum(state.valid_rows for state in ctx.ledger.states() if state.hour and floor(state.hour, DAY) in day_set)
 
 
-def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
+def _compute_measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
     table = tables.DEDUPED_EVENTS
     missing = [F.count_if(F.expr(condition)).alias(f"no_{name}") for name, condition in MISSING.items()]
     found = measures(kept, table, suite.RULES, ["event_date"], [*key_sums(table), *missing], keys=False).toPandas()
@@ -88,7 +88,7 @@ def _measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
     return found.merge(days.rename(columns={"rows": "rows_in"}), on="event_date", how="right")
 
 
-def _counts(found: pd.DataFrame, by_type: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def _count_by_day(found: pd.DataFrame, by_type: pd.DataFrame) -> dict[str, dict[str, Any]]:
     counts: dict[str, dict[str, Any]] = {}
     keys = format_key_digests(found)
     for row in found.to_dict("records"):
@@ -100,7 +100,7 @@ def _counts(found: pd.DataFrame, by_type: pd.DataFrame) -> dict[str, dict[str, A
     return counts
 
 
-def _summary(by_type: pd.DataFrame) -> Summary:
+def _summarize(by_type: pd.DataFrame) -> Summary:
     types = by_type.groupby("event_type")[["rows", "kept"]].sum()
     bought = by_type[by_type["event_type"] == "purchase"]
     money = sum((row for row in bought["money"].dropna()), Decimal(0)) - sum(bought["kept_money"].dropna(), Decimal(0))
@@ -112,16 +112,18 @@ def _summary(by_type: pd.DataFrame) -> Summary:
     }
 
 
-def _prove(ctx: Context, passing: list[datetime], counts: dict[str, dict[str, Any]]) -> None:
+def _prove_counts(ctx: Context, passing: list[datetime], counts: dict[str, dict[str, Any]]) -> None:
     """Prove user_events = deduped_events + dropped, from the rows that Delta has committed.
 
     Raises IdentityError where a day does not have the rows that were kept.
     """
-    found = ctx.storage.count_by_day(tables.DEDUPED_EVENTS, passing)
+    rows_by_day = ctx.storage.count_by_day(tables.DEDUPED_EVENTS, passing)
     for day in (str(day.date()) for day in passing):
-        due = counts.get(day, {"rows_out": 0})["rows_out"]
-        if found.get(day, 0) != due:
-            raise IdentityError(f"deduped_events of {day}: {found.get(day, 0):,} rows, but {due:,} were kept.")
+        expected = counts.get(day, {"rows_out": 0})["rows_out"]
+        if rows_by_day.get(day, 0) != expected:
+            raise IdentityError(
+                f"deduped_events of {day}: {rows_by_day.get(day, 0):,} rows, but {expected:,} were kept."
+            )
 
 
 if __name__ == "__main__":

@@ -43,14 +43,14 @@ def run(ctx: Context, hours: Window) -> Summary:
     for line in judged.warnings:
         ctx.say(f"warning: {line}")
     if judged.stopped:
-        named = {"stopped": name_first([state.window_key for state in judged.stopped])}
-        raise QualityError(judged.sentence(accepted), judged.summary() | counts | named)
+        stopped = {"stopped": name_first([state.window_key for state in judged.stopped])}
+        raise QualityError(judged.sentence(accepted), judged.summary() | counts | stopped)
     if requeue:
-        ctx.say(f"requeued: {before:,} rejected rows before, {_rejected(ctx, states):,} now.")
+        ctx.say(f"requeued: {before:,} rejected rows before, {_count_rejected(ctx, states):,} now.")
     return judged.summary() | counts
 
 
-def _rejected(ctx: Context, states: list[HourState]) -> int:
+def _count_rejected(ctx: Context, states: list[HourState]) -> int:
     names = {state.window_key for state in states}
     return sum(state.rejected_rows for state in ctx.ledger.states(lambda state: state.window_key in names))
 

@@ -27,22 +27,26 @@ def run(ctx: Context, days: Window) -> Summary:
     """
     ctx.ledger.refresh_days()
     known = {windows.parse_day(row["day"]): row for row in ctx.ledger.days()}
-    missing = _missing(ctx, days, known)
+    missing = _count_missing_hours(ctx, days, known)
     waiting = [day for day, hours in missing.items() if hours]
     limit = days.end + timedelta(hours=ctx.settings.schedule.wait_hours)
     if waiting and now() < limit:
         raise NotArrivedError(
-            f"{_hours(missing)} missing of {windows.describe(waiting, DAY)}; "
+            f"{_format_hours(missing)} missing of {windows.describe(waiting, DAY)}; "
             f"waiting for them until {limit:%Y-%m-%d %H:%M} UTC."
         )
     if waiting and not any(known[day]["hours_loaded"] for day in days.starts() if day in known):
         raise NotArrivedError(f"no hour of {windows.describe(waiting, DAY)} is loaded yet; there is nothing to build.")
     if waiting:
-        ctx.say(f"incomplete: {_hours(missing)} missing of {windows.describe(waiting, DAY)}; continuing without.")
+        ctx.say(
+            f"incomplete: {_format_hours(missing)} missing of {windows.describe(waiting, DAY)}; continuing without."
+        )
     return {"days_complete": len(missing) - len(waiting), "days_incomplete": len(waiting)}
 
 
-def _missing(ctx: Context, days: Window, known: Mapping[datetime, Mapping[str, Any]]) -> dict[datetime, int]:
+def _count_missing_hours(
+    ctx: Context, days: Window, known: Mapping[datetime, Mapping[str, Any]]
+) -> dict[datetime, int]:
     """Count the missing hours of each day. A day without any row has no missing hours if later data has landed."""
     absent = ctx.ledger.missing_hours(Window(days.start, days.end, HOUR))
     begin = min((window.start for window in absent), default=days.end)
@@ -50,7 +54,7 @@ def _missing(ctx: Context, days: Window, known: Mapping[datetime, Mapping[str, A
     return without_rows | {day: known[day]["hours_missing"] for day in days.starts() if day in known}
 
 
-def _hours(missing: Mapping[datetime, int]) -> str:
+def _format_hours(missing: Mapping[datetime, int]) -> str:
     count = sum(missing.values())
     return "1 hour is" if count == 1 else f"{count} hours are"
 

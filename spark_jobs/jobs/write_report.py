@@ -8,7 +8,7 @@ import sys
 import webbrowser
 
 from spark_jobs import tables
-from spark_jobs.command_line import failure_in_metrics, hand_over, parser, run_guarded
+from spark_jobs.command_line import create_parser, publish_summary, run_guarded, track_failures
 from spark_jobs.context import context
 from spark_jobs.errors import PipelineError
 from spark_jobs.report import page
@@ -18,16 +18,16 @@ from spark_jobs.settings import load
 
 def main() -> int:
     """Write the page and print its path; with `--open`, open it in a browser if there is a screen."""
-    options = parser("spark-submit spark_jobs/jobs/write_report.py", __doc__)
+    options = create_parser("spark-submit spark_jobs/jobs/write_report.py", __doc__)
     options.add_argument("--open", action="store_true", help="open the page in a browser if there is a screen")
     arguments = options.parse_args()
     settings = load(arguments.set)
-    with failure_in_metrics(settings.paths.metrics, "write_report"):
+    with track_failures(settings.paths.metrics, "write_report"):
         ctx = context(settings, spark_session("write_report"))
         if not ctx.storage.exists(tables.HOUR_STATUS):
             raise PipelineError(f"{settings.paths.warehouse}: there is nothing to report yet; make run first.")
         path = page.write(ctx)
-    hand_over({"job": "write_report", "page": path})
+    publish_summary({"job": "write_report", "page": path})
     sys.stdout.write(f"{path}\n")
     if arguments.open and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         webbrowser.open(path.as_uri())

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from spark_jobs.addresses import base_name, canonical, is_remote
+from spark_jobs.addresses import base_name, is_remote, resolve_address
 from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
 from spark_jobs.sources.file_rows import Row
-from spark_jobs.sources.listing import Found
+from spark_jobs.sources.listing import ListedFile
 
 READ_AGAIN = 0  # a rule version: the next landing reads the file again, even if it has not changed
 
@@ -16,12 +16,12 @@ READ_AGAIN = 0  # a rule version: the next landing reads the file again, even if
 class KnownFiles:
     """Ledger rows by file identity.
 
-    `spelled`: the path under which the ledger has each file. `repeated`: further rows of a file that already has one,
-    because an earlier version of the project landed it under two paths.
+    `stored_paths`: the path under which the ledger has each file. `repeated`: further rows of a file that already has
+    one, because an earlier version of the project landed it under two paths.
     """
 
     rows: dict[str, Row]
-    spelled: dict[str, str]
+    stored_paths: dict[str, str]
     repeated: list[Row]
 
     def next_id(self) -> int:
@@ -32,15 +32,15 @@ class KnownFiles:
 def known_files(ledger: Iterable[Row]) -> KnownFiles:
     """Return the rows of landed_files by identity. Of several rows of a file the first one with landed rows is used."""
     rows: dict[str, Row] = {}
-    spelled: dict[str, str] = {}
+    stored_paths: dict[str, str] = {}
     repeated: list[Row] = []
     for row in sorted(ledger, key=lambda row: (not row["rows"], row["file_id"])):
-        identity = canonical(row["path"])
+        identity = resolve_address(row["path"])
         if identity in rows:
             repeated.append(row)
         else:
-            rows[identity], spelled[identity] = row | {"path": identity, "name": landed_name(row)}, row["path"]
-    return KnownFiles(rows, spelled, repeated)
+            rows[identity], stored_paths[identity] = row | {"path": identity, "name": landed_name(row)}, row["path"]
+    return KnownFiles(rows, stored_paths, repeated)
 
 
 def is_parsed_by_older_rules(row: Row) -> bool:
@@ -58,7 +58,7 @@ def to_read_again(known: Mapping[str, Row], outdated: bool) -> set[str]:
     }
 
 
-def name_as_landed(present: Iterable[Found], known: Mapping[str, Row]) -> list[Found]:
+def name_as_landed(present: Iterable[ListedFile], known: Mapping[str, Row]) -> list[ListedFile]:
     """Return the files under the names of their first landing: the name decides whether a file is gzip."""
     return [
         replace(file, name=row["name"]) if (row := known.get(file.path)) and row["digest"] else file for file in present
@@ -70,8 +70,8 @@ def landed_name(row: Row) -> str:
     return row.get("name") or base_name(row["path"])
 
 
-def missing_files(known: Mapping[str, Row], present: Iterable[Found], folder: str) -> set[str]:
+def find_missing_files(known: Mapping[str, Row], present: Iterable[ListedFile], folder: str) -> set[str]:
     """Return the known files that no longer exist. A remote file is reported only if its folder was listed."""
-    here, inside = {file.path for file in present}, canonical(folder).rstrip("/") + "/"
+    here, inside = {file.path for file in present}, resolve_address(folder).rstrip("/") + "/"
     others = [path for path in known if path not in here]
     return {path for path in others if (path.startswith(inside) if is_remote(path) else not os.access(path, os.F_OK))}

@@ -43,16 +43,16 @@ class Ledger:
 
     def __init__(self, storage: LedgerStorage, writer: TableWriter | None = None):
         self.storage, self._writer = storage, writer
-        self._held: dict[str, tuple[int, list[dict[str, Any]]]] = {}
+        self._cached: dict[str, tuple[int, list[dict[str, Any]]]] = {}
         self._versions: dict[str, int] | None = None  # of a pinned ledger
 
-    def written_by(self, writer: TableWriter) -> "Ledger":
+    def with_writer(self, writer: TableWriter) -> "Ledger":
         """Return the same ledger with the right to write it."""
         other = Ledger(self.storage, writer)
-        other._held, other._versions = self._held, self._versions
+        other._cached, other._versions = self._cached, self._versions
         return other
 
-    def pinned(self) -> "Ledger":
+    def pin(self) -> "Ledger":
         """Return the ledger as it is now, for a reader next to writers.
 
         Its rows and the table versions that they name no longer change.
@@ -60,7 +60,7 @@ class Ledger:
         if self._versions is not None:
             return self
         pinned = Ledger(self.storage)
-        pinned._held = {table.name: (NOTHING, self._rows(table)) for table in PINNED}
+        pinned._cached = {table.name: (NOTHING, self._read_rows(table)) for table in PINNED}
         pinned._versions = {}
         return pinned
 
@@ -71,12 +71,12 @@ class Ledger:
         version can no longer be read. NOTHING: nothing is recorded yet.
         """
         if self._versions is None:
-            return self._version(table)
+            return self._find_version(table)
         if table.name not in self._versions:
-            self._versions.setdefault(table.name, self._version(table))  # the first of several threads decides
+            self._versions.setdefault(table.name, self._find_version(table))  # the first of several threads decides
         return self._versions[table.name]
 
-    def _version(self, table: Table) -> int:
+    def _find_version(self, table: Table) -> int:
         named = self.named_version(table)
         if named is None or (named != NOTHING and not self.storage.is_readable(table, named)):
             return self.storage.version(table)
@@ -89,7 +89,7 @@ class Ledger:
         were written.
         """
         source = table_versions.SOURCES.get(table.name)
-        return table_versions.find_named_version(table, self._rows(source[0])) if source else None
+        return table_versions.find_named_version(table, self._read_rows(source[0])) if source else None
 
     def writes(self, of: Sequence[Table], written: Sequence[Table]) -> dict[str, int] | None:
         """Return the `writes` of a new row: a version for each table in `of`, the tables of its step.
@@ -107,16 +107,16 @@ class Ledger:
 
     def files(self) -> list[dict[str, Any]]:
         """Return all rows of landed_files, ordered by file_id."""
-        return sorted(self._rows(tables.LANDED_FILES), key=lambda row: row["file_id"])
+        return sorted(self._read_rows(tables.LANDED_FILES), key=lambda row: row["file_id"])
 
     def record_files(self, rows: Iterable[dict[str, Any]], outdated: Collection[str] = ()) -> None:
         """Write the outcome of files. Rows of `outdated` paths are removed, because other rows have replaced them."""
-        self._put(tables.LANDED_FILES, rows, {(path,) for path in outdated})
+        self._replace_rows(tables.LANDED_FILES, rows, {(path,) for path in outdated})
 
-    def states(self, wanted: Callable[[HourState], bool] = lambda state: True) -> list[HourState]:
+    def states(self, is_wanted: Callable[[HourState], bool] = lambda state: True) -> list[HourState]:
         """Return the wanted hours of those that landed or were validated, ordered by time."""
-        found = status.states(self._rows(tables.LANDED_FILES), self._rows(tables.HOUR_STATUS))
-        return [state for state in found if wanted(state)]
+        found = status.states(self._read_rows(tables.LANDED_FILES), self._read_rows(tables.HOUR_STATUS))
+        return [state for state in found if is_wanted(state)]
 
     def landed_span(self) -> tuple[datetime, datetime] | None:
         """Return the first hour with rows, and the latest that is not later than now; None where there is none."""
@@ -139,25 +139,27 @@ class Ledger:
         nothing = {"raw_rows": 0, "valid_rows": 0, "rejected_rows": 0, "reasons": {}, "warnings": []}
         nothing |= {"raw_digest": status.NO_CONTENT, "content_digest": status.NO_CONTENT, "updated_at": now()}
         nothing |= {"writes": {}}
-        self._put(tables.HOUR_STATUS, (nothing | row | {"month": status.month_of(row["unit"])} for row in rows))
+        self._replace_rows(
+            tables.HOUR_STATUS, (nothing | row | {"month": status.month_of(row["unit"])} for row in rows)
+        )
 
     def hours(self) -> list[dict[str, Any]]:
         """Return all rows of hour_status."""
-        return self._rows(tables.HOUR_STATUS)
+        return self._read_rows(tables.HOUR_STATUS)
 
     def mark_loaded(self, states: Iterable[str]) -> None:
         """Record that PostgreSQL has these committed hours too."""
-        chosen = set(states)
-        rows = [row for row in self._rows(tables.HOUR_STATUS) if row["unit"] in chosen]
-        self._put(tables.HOUR_STATUS, (row | {"status": "loaded", "updated_at": now()} for row in rows))
+        keys = set(states)
+        rows = [row for row in self._read_rows(tables.HOUR_STATUS) if row["unit"] in keys]
+        self._replace_rows(tables.HOUR_STATUS, (row | {"status": "loaded", "updated_at": now()} for row in rows))
 
     def day_inputs(self) -> dict[datetime, str]:
         """Return each day (midnight, UTC) with committed content, and the digest of the input of its build."""
-        return {_midnight(day): digest for day, digest in status.day_inputs(self.states()).items()}
+        return {_to_midnight(day): digest for day, digest in status.day_inputs(self.states()).items()}
 
     def builds(self, step: str) -> dict[datetime, dict[str, Any]]:
         """Return the last result of `step` for each day (midnight, UTC)."""
-        return {_midnight(row["day"]): row for row in self._rows(tables.DAY_BUILDS) if row["step"] == step}
+        return {_to_midnight(row["day"]): row for row in self._read_rows(tables.DAY_BUILDS) if row["step"] == step}
 
     def last_build(self, step: str) -> dict[str, Any] | None:
         """Return the latest result of `step` over all days; None where it never ran."""
@@ -165,18 +167,18 @@ class Ledger:
 
     def record_builds(self, step: str, rows: Iterable[dict[str, Any]]) -> None:
         """Write the result of a step for each day (key `day`: a date)."""
-        self._put(tables.DAY_BUILDS, ({"step": step, "built_at": now(), "counts": {}} | row for row in rows))
+        self._replace_rows(tables.DAY_BUILDS, ({"step": step, "built_at": now(), "counts": {}} | row for row in rows))
 
     def renew_writes(self, step: str, day: datetime, *written: Table) -> None:
         """Record in the row of a build the current versions of these tables, which were written again."""
         row = self.builds(step)[day]
         if row["writes"] is not None:  # otherwise the row names no version, and readers use the latest
             again = {table.name: self.storage.version(table) for table in written}
-            self._put(tables.DAY_BUILDS, [row | {"writes": row["writes"] | again}])
+            self._replace_rows(tables.DAY_BUILDS, [row | {"writes": row["writes"] | again}])
 
     def days(self) -> list[dict[str, Any]]:
         """Return all rows of day_status, ordered by day."""
-        return sorted(self._rows(tables.DAY_STATUS), key=lambda row: row["day"])
+        return sorted(self._read_rows(tables.DAY_STATUS), key=lambda row: row["day"])
 
     def refresh_days(self) -> None:
         """Derive day_status again, and write it only where something changed.
@@ -189,54 +191,56 @@ class Ledger:
         for _ in range(ATTEMPTS):
             seen = [self.storage.version(table) for table in sources]
             states = self.states()
-            fresh = status.day_status(states, self._rows(tables.DAY_BUILDS), status.latest_hour(states, now()))
+            fresh = status.day_status(states, self._read_rows(tables.DAY_BUILDS), status.latest_hour(states, now()))
             try:
                 if fresh != self.days():
-                    self._to_write().put_rows(tables.DAY_STATUS, fresh, again=False)
+                    self._require_writer().put_rows(tables.DAY_STATUS, fresh, again=False)
             except CONFLICTS:
                 continue
             if seen == [self.storage.version(table) for table in sources]:
                 return
         raise BusyError("day_status: other runs keep changing the ledger; run this again.")
 
-    def _to_write(self) -> TableWriter:
+    def _require_writer(self) -> TableWriter:
         if self._writer is None:
             raise PipelineError("the ledger was opened read-only; nothing can be written to it.")
         return self._writer
 
-    def _rows(self, table: Table) -> list[dict[str, Any]]:
-        if self._versions is not None and table.name in self._held:
-            return self._held[table.name][1]
+    def _read_rows(self, table: Table) -> list[dict[str, Any]]:
+        if self._versions is not None and table.name in self._cached:
+            return self._cached[table.name][1]
         version = self.storage.version(table)
-        if self._held.get(table.name, (None, []))[0] != version:
+        if self._cached.get(table.name, (None, []))[0] != version:
             missing = dict.fromkeys(table.columns)  # from a warehouse that is not upgraded yet
-            self._held[table.name] = (version, [missing | row for row in self.storage.rows(table)])
-        return self._held[table.name][1]
+            self._cached[table.name] = (version, [missing | row for row in self.storage.rows(table)])
+        return self._cached[table.name][1]
 
-    def _put(self, table: Table, changed: Iterable[dict[str, Any]], outdated: Collection[tuple[Any, ...]] = ()) -> None:
+    def _replace_rows(
+        self, table: Table, changed: Iterable[dict[str, Any]], outdated: Collection[tuple[Any, ...]] = ()
+    ) -> None:
         """Replace rows of the same key, add others and remove `outdated` keys.
 
         Rewrites the partitions that are touched. A column that a row omits is null. The cached rows remain correct
         without another read, because only the holder of the lock writes these partitions.
         """
-        whole: list[Row] = [{name: row.get(name) for name in table.columns} for row in changed]
-        new = {_key(table, row): row for row in whole}
+        complete_rows: list[Row] = [{name: row.get(name) for name in table.columns} for row in changed]
+        new = {_get_key(table, row): row for row in complete_rows}
         if not new:
             return
-        rows = {_key(table, row): row for row in self._rows(table)} | new
+        rows = {_get_key(table, row): row for row in self._read_rows(table)} | new
         rows = {key: row for key, row in rows.items() if key not in outdated}
         touched: set[str] | None = None
         written = rows
         if table.partition is not None:
             touched = {row[table.partition] for row in new.values()}
             written = {key: row for key, row in rows.items() if row[table.partition] in touched}
-        self._to_write().put_rows(table, written.values(), touched)
-        self._held[table.name] = (self.storage.version(table), list(rows.values()))
+        self._require_writer().put_rows(table, written.values(), touched)
+        self._cached[table.name] = (self.storage.version(table), list(rows.values()))
 
 
-def _key(table: Table, row: dict[str, Any]) -> tuple[Any, ...]:
+def _get_key(table: Table, row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in table.key)
 
 
-def _midnight(day: date) -> datetime:
+def _to_midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day)

@@ -50,10 +50,10 @@ def build_digest(step: str, content: Any, settings: Iterable[Any], recorded: Map
     `recorded`: the rule versions to use; None: the current ones. First versions add nothing to the digest, so that
     builds from before there were versions remain valid.
     """
-    return fingerprint(content, *settings, *marks(step, versions_of(step) if recorded is None else recorded))
+    return fingerprint(content, *settings, *list_marks(step, versions_of(step) if recorded is None else recorded))
 
 
-def marks(step: str, versions: Mapping[str, int]) -> list[str]:
+def list_marks(step: str, versions: Mapping[str, int]) -> list[str]:
     """Return what the rule versions add to the settings that a build depends on."""
     raised = {name: recorded_version(versions, name) for name in OF_STEP[step]}
     return [f"{name}={version}" for name, version in raised.items() if version > FIRST]

@@ -76,11 +76,13 @@ def states(files: Iterable[Row], hours: Iterable[Row]) -> list[HourState]:
             undated = file["file_id"] if entry["hour"] is None else None
             landed.setdefault(window_key(entry["hour"], undated), (entry["hour"], undated, []))[2].append(entry)
     judged = {row["unit"]: row for row in hours}
-    found = [_state(key, landed.get(key), judged.get(key)) for key in landed.keys() | judged.keys()]
+    found = [_derive_state(key, landed.get(key), judged.get(key)) for key in landed.keys() | judged.keys()]
     return sorted(found, key=lambda state: (state.hour is None, state.hour or state.file_id))
 
 
-def _state(key: str, landed: tuple[datetime | None, int | None, list[Row]] | None, judged: Row | None) -> HourState:
+def _derive_state(
+    key: str, landed: tuple[datetime | None, int | None, list[Row]] | None, judged: Row | None
+) -> HourState:
     row: Row = judged or {}
     hour, file_id, entries = landed or (row["hour"], None if row["hour"] else int(key.partition(":")[2]), [])
     rows, low, high = (sum(entry[key] for entry in entries) for key in ("rows", "low", "high"))
@@ -94,11 +96,11 @@ def day_inputs(found: Iterable[HourState]) -> dict[date, str]:
 
     A stopped hour counts with its existing content.
     """
-    held: dict[date, list[str]] = {}
+    entries_by_day: dict[date, list[str]] = {}
     for state in found:
         if state.hour and state.valid_rows:
-            held.setdefault(state.hour.date(), []).append(f"{state.window_key}={state.content_digest}")
-    return {day: fingerprint(*sorted(entries)) for day, entries in held.items()}
+            entries_by_day.setdefault(state.hour.date(), []).append(f"{state.window_key}={state.content_digest}")
+    return {day: fingerprint(*sorted(entries)) for day, entries in entries_by_day.items()}
 
 
 def latest_hour(found: Iterable[HourState], until: datetime) -> datetime | None:
@@ -136,16 +138,16 @@ def day_status(found: Iterable[HourState], builds: Iterable[Row], latest: dateti
     inputs = day_inputs(found)
     last = [row for row in builds if row["step"] == LAST_DAY_STEP.name and row["status"] == "built"]
     built_from = {row["day"]: row["counts"]["source"] for row in last}
-    return [_day(day, by_day[day], latest, inputs.get(day), built_from.get(day)) for day in sorted(by_day)]
+    return [_derive_day(day, by_day[day], latest, inputs.get(day), built_from.get(day)) for day in sorted(by_day)]
 
 
-def _day(
+def _derive_day(
     day: date, hours: list[HourState], latest: datetime | None, content: str | None, built_from: str | None
 ) -> Row:
     taken = {hour.hour for hour in hours if hour.has_rows or hour.dirty}
     start = datetime(day.year, day.month, day.day)
-    whole = (start + number * HOUR for number in range(HOURS_A_DAY))
-    empty = sum(hour not in taken and latest is not None and hour < latest for hour in whole)
+    all_hours = (start + number * HOUR for number in range(HOURS_A_DAY))
+    empty = sum(hour not in taken and latest is not None and hour < latest for hour in all_hours)
     loaded = sum(hour.status == "loaded" and hour.has_rows and not hour.dirty for hour in hours)
     missing = HOURS_A_DAY - loaded - empty
     built = built_from is not None

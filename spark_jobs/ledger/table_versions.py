@@ -24,9 +24,9 @@ def find_named_version(table: Table, rows: Iterable[Mapping[str, Any]]) -> int |
     the rows, which name no versions.
     """
     ledger, step = SOURCES[table.name]
-    chosen = [row for row in rows if step is None or row["step"] == step]
+    of_step = [row for row in rows if step is None or row["step"] == step]
     if ledger is tables.LANDED_FILES:
-        return max((row["raw_version"] for row in chosen), default=NOTHING)
-    writes = [row.get("writes") for row in chosen]
+        return max((row["raw_version"] for row in of_step), default=NOTHING)
+    writes = [row.get("writes") for row in of_step]
     found = [each[table.name] for each in writes if each and table.name in each]
     return max(found) if found else None if None in writes else NOTHING

@@ -26,12 +26,12 @@ def remove_unneeded(ctx: Context) -> Summary:
     Files of a table are removed if they were replaced longer ago than the days in which builds can be repeated, plus
     one day. That is longer than any run that may still read them.
     """
-    kept = ctx.settings.retention
+    retention = ctx.settings.retention
     for table in tables.ALL:
-        vacuum(ctx.storage, table, (kept.rebuild_days + 1) * DAY_HOURS)
+        vacuum(ctx.storage, table, (retention.rebuild_days + 1) * DAY_HOURS)
     great_expectations.prune(ctx.settings.paths.quality, ctx.settings.quality.docs_days)
-    _rotate(Path(ctx.settings.paths.lineage) / GROWING)
-    old = list(_old_logs(ctx.settings.paths, kept.log_days))
+    _rotate_file(Path(ctx.settings.paths.lineage) / GROWING)
+    old = list(_list_old_logs(ctx.settings.paths, retention.log_days))
     for path in old:
         path.unlink(missing_ok=True)
     with open_database(ctx) as database:
@@ -39,7 +39,7 @@ def remove_unneeded(ctx: Context) -> Summary:
     return {"logs_removed": len(old)}
 
 
-def _rotate(path: Path) -> None:
+def _rotate_file(path: Path) -> None:
     """Rename the file, so that it can reach the age of removal.
 
     Airflow opens the file again for each event, so that no event is lost.
@@ -48,11 +48,11 @@ def _rotate(path: Path) -> None:
         path.replace(path.with_stem(f"{path.stem}-{now():%Y%m%dT%H%M%S}"))
 
 
-def _old_logs(paths: Paths, days: int) -> Iterator[Path]:
+def _list_old_logs(paths: Paths, days: int) -> Iterator[Path]:
     """Yield old files: error traces, lineage events, and the logs of this project's tasks if it runs under Airflow."""
     folder = Path(paths.logs)
     airflow = os.environ.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER") or f"{os.environ.get('AIRFLOW_HOME') or folder}/logs"
     before = time.time() - days * DAY_SECONDS
     tasks = (Path(airflow).glob(f"dag_id={name}/**/*.log") for name in DAGS)
-    for found in (folder.glob(OURS), Path(paths.lineage).glob(EVENTS), *tasks):
-        yield from (path for path in found if path.stat().st_mtime < before)
+    for paths_of_kind in (folder.glob(OURS), Path(paths.lineage).glob(EVENTS), *tasks):
+        yield from (path for path in paths_of_kind if path.stat().st_mtime < before)

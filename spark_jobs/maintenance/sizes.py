@@ -21,15 +21,15 @@ def as_table(before: Mapping[str, FileUsage], after: Mapping[str, FileUsage]) ->
     table.add_column("table")
     for heading in ("files", "MB", "MB on disk", "log entries", "checkpoint kB"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, now_held in after.items():
-        table.add_row(name, *map(_change, _shown(before.get(name, now_held)), _shown(now_held)))
+    for name, usage in after.items():
+        table.add_row(name, *map(_format_change, _format_usage(before.get(name, usage)), _format_usage(usage)))
     return table
 
 
-def _shown(one: FileUsage) -> tuple[str, ...]:
-    megabytes = (f"{size / 1e6:,.1f}" for size in (one.bytes, one.on_disk))
-    return (f"{one.files:,}", *megabytes, f"{one.log_entries:,}", f"{one.checkpoint_bytes / 1e3:,.0f}")
+def _format_usage(usage: FileUsage) -> tuple[str, ...]:
+    megabytes = (f"{size / 1e6:,.1f}" for size in (usage.bytes, usage.on_disk))
+    return (f"{usage.files:,}", *megabytes, f"{usage.log_entries:,}", f"{usage.checkpoint_bytes / 1e3:,.0f}")
 
 
-def _change(before: str, after: str) -> str:
+def _format_change(before: str, after: str) -> str:
     return after if before == after else f"{before} → {after}"

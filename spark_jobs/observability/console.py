@@ -37,7 +37,7 @@ class Console:
         begun = time.monotonic()
         done = threading.Event()
         with self.out.status(name) as status:
-            watcher = threading.Thread(target=_watch, args=(status, name, spark, begun, done), daemon=True)
+            watcher = threading.Thread(target=_update_status, args=(status, name, spark, begun, done), daemon=True)
             watcher.start()
             try:
                 yield
@@ -47,16 +47,16 @@ class Console:
         self.out.print(f"{name:<24} {time.monotonic() - begun:7.1f} s")
 
 
-def _watch(status: Status, name: str, spark: SparkSession | None, begun: float, done: threading.Event) -> None:
+def _update_status(status: Status, name: str, spark: SparkSession | None, begun: float, done: threading.Event) -> None:
     while not done.wait(REFRESH_SECONDS):
         text = f"{name}  {time.monotonic() - begun:.0f} s"
         if spark is not None:
             with suppress(Py4JError, OSError):  # the JVM has ended; the step reports that
-                text += _tasks(spark)
+                text += _describe_tasks(spark)
         status.update(text)
 
 
-def _tasks(spark: SparkSession) -> str:
+def _describe_tasks(spark: SparkSession) -> str:
     tracker = spark.sparkContext.statusTracker()
     stages = [info for id in tracker.getActiveStageIds() if (info := tracker.getStageInfo(id))]
     total = sum(stage.numTasks for stage in stages)

@@ -31,9 +31,9 @@ def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float) ->
     finished = Gauge(FINISHED, "When that run ended, seconds since 1970.", ["job"], registry=registry)
     finished.labels(job).set_to_current_time()
     counted = Gauge(COUNTED, "What that run counted: rows, hours, days.", ["job", "count", "kind"], registry=registry)
-    for name, kind, number in _numbers(summary):
+    for name, kind, number in _list_numbers(summary):
         counted.labels(job, name, kind).set(number)
-    with _never_in_the_way(folder):
+    with _tolerate_errors(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         write_to_textfile(str(Path(folder) / f"{job}.prom"), registry)
 
@@ -50,26 +50,26 @@ def record_failure(folder: str, job: str, outcome: Outcome, seconds: float) -> N
     failed = Gauge(FAILED, "When that run ended, seconds since 1970.", labels, registry=registry)
     failed.labels(job, outcome).set_to_current_time()
     counted = Gauge(FAILURES, "Runs in a row that failed.", ["job"], registry=registry)
-    with _never_in_the_way(folder):
+    with _tolerate_errors(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
-        path = _of_failures(folder, job)
-        before = sum(value for name, _, value in _samples(path) if name == FAILURES) if path.exists() else 0
+        path = _locate_failures(folder, job)
+        before = sum(value for name, _, value in _read_samples(path) if name == FAILURES) if path.exists() else 0
         counted.labels(job).set(before + (outcome is not Outcome.MISSING))
         write_to_textfile(str(path), registry)
 
 
 def end_failures(folder: str, job: str) -> None:
     """Remove the file of a job's failures after a successful run, so that their count starts again."""
-    with _never_in_the_way(folder):
-        _of_failures(folder, job).unlink(missing_ok=True)
+    with _tolerate_errors(folder):
+        _locate_failures(folder, job).unlink(missing_ok=True)
 
 
-def _of_failures(folder: str, job: str) -> Path:
+def _locate_failures(folder: str, job: str) -> Path:
     return Path(folder) / f"{job}-failure.prom"
 
 
 @contextmanager
-def _never_in_the_way(folder: str) -> Iterator[None]:
+def _tolerate_errors(folder: str) -> Iterator[None]:
     """Where a metric cannot be written, print one line on stderr. The job does not fail: its work is committed."""
     try:
         yield
@@ -77,14 +77,14 @@ def _never_in_the_way(folder: str) -> Iterator[None]:
         sys.stderr.write(f"note: metrics could not be written to {folder} ({error}).\n")
 
 
-def _samples(path: Path) -> Iterator[tuple[str, str, float]]:
+def _read_samples(path: Path) -> Iterator[tuple[str, str, float]]:
     """Yield the name, job and value of each sample in a file."""
     for family in text_string_to_metric_families(path.read_text(encoding="utf-8")):
         for sample in family.samples:
             yield sample.name, sample.labels["job"], sample.value
 
 
-def _numbers(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
+def _list_numbers(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
     for name, value in summary.items():
         for kind, number in value.items() if isinstance(value, Mapping) else [("", value)]:
             if isinstance(number, int | float):
@@ -93,12 +93,12 @@ def _numbers(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
                 yield name, kind, datetime.fromisoformat(number).replace(tzinfo=UTC).timestamp()
 
 
-def seconds(folder: str) -> dict[str, float]:
+def read_seconds(folder: str) -> dict[str, float]:
     """Return the seconds that the latest run of each job took, in the order in which the runs ended."""
     took: dict[str, float] = {}
     ended: dict[str, float] = {}
     for path in Path(folder).glob("*.prom"):
-        for name, job, value in _samples(path):
+        for name, job, value in _read_samples(path):
             if name in (SECONDS, FINISHED):
                 (took if name == SECONDS else ended)[job] = value
     return {job: took[job] for job in sorted(took, key=lambda job: ended.get(job, 0.0))}

@@ -30,10 +30,10 @@ def write(summary: Mapping[str, Any], outcome: Outcome = Outcome.DONE, exit_code
     path = os.environ.get("PIPELINE_SUMMARY")
     if not path:
         return
-    whole = {"outcome": outcome, "exit_code": exit_code} | dict(summary)
-    written = Path(f"{path}.new")
+    content = {"outcome": outcome, "exit_code": exit_code} | dict(summary)
+    scratch = Path(f"{path}.new")
     try:
-        written.write_text(json.dumps(whole, default=str, ensure_ascii=False), encoding="utf-8")
-        written.replace(path)  # atomic
+        scratch.write_text(json.dumps(content, default=str, ensure_ascii=False), encoding="utf-8")
+        scratch.replace(path)  # atomic
     except OSError as error:  # not a failure: the work is done, or its error is already reported
         sys.stderr.write(f"note: the outcome could not be written to {path} ({error.strerror}).\n")

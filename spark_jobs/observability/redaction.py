@@ -12,7 +12,7 @@ VALUE = r"""'(?:\\.|[^'\\])*'|"[^"\n]*"|(?:\\.|[^\s\\])+"""
 PAIR = re.compile(rf"""\b((?:PG|ssl)?password)(["']?\s*[=:]\s*)({VALUE})""", re.IGNORECASE)
 
 _addresses: set[str] = set()
-_found: set[str] = set()
+_remembered_passwords: set[str] = set()
 
 
 def hide(address: str) -> None:
@@ -23,7 +23,7 @@ def hide(address: str) -> None:
 def hide_password(password: str) -> None:
     """Remember a password separately, because an address may encode it in a way that only libpq's parser knows."""
     if password:
-        _found.add(password)
+        _remembered_passwords.add(password)
 
 
 def redact(text: str) -> str:
@@ -33,8 +33,8 @@ def redact(text: str) -> str:
     address.
     """
     addresses = {*_addresses, os.environ.get("DATABASE_URL", "").strip()}
-    passwords = {os.environ.get("PGPASSWORD", "")}.union(_found, *map(_passwords, addresses))
-    secrets = addresses.union(*map(_spellings, passwords)) - {""}
+    passwords = {os.environ.get("PGPASSWORD", "")}.union(_remembered_passwords, *map(_find_passwords, addresses))
+    secrets = addresses.union(*map(_list_spellings, passwords)) - {""}
     for secret in sorted(secrets, key=len, reverse=True):
         pattern = re.escape(secret)
         text = re.sub(pattern if len(secret) >= SHORT else rf"(?<!\w){pattern}(?!\w)", HIDDEN, text)
@@ -42,22 +42,22 @@ def redact(text: str) -> str:
     return URL.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}@", text)
 
 
-def _passwords(address: str) -> set[str]:
+def _find_passwords(address: str) -> set[str]:
     """Return the texts in an address that may be its password, even where the address cannot be parsed."""
-    given = {found[2] for found in PAIR.findall(address)}
+    pairs = {found[2] for found in PAIR.findall(address)}
     if "://" not in address:
-        return given
+        return pairs
     rest = address.partition("://")[2]
     before = (rest.rpartition("@")[0], rest.partition("?")[0].rpartition("@")[0], rest.partition("@")[0])
     return {
         *(users.partition(":")[2] for users in before),
-        *(value.partition("&")[0] for value in given),
+        *(value.partition("&")[0] for value in pairs),
     }
 
 
-def _spellings(password: str) -> set[str]:
+def _list_spellings(password: str) -> set[str]:
     """Return the forms in which an address, a driver or Python may write a password."""
     bare = password[1:-1] if password[:1] == password[-1:] == "'" else password
-    meant = {password, bare, unquote(bare), re.sub(r"\\(.)", r"\1", bare)}
-    spelled = {quote(each, safe="") for each in meant}
-    return meant | spelled | {each.lower() for each in spelled} | {repr(each)[1:-1] for each in meant}
+    forms = {password, bare, unquote(bare), re.sub(r"\\(.)", r"\1", bare)}
+    quoted = {quote(each, safe="") for each in forms}
+    return forms | quoted | {each.lower() for each in quoted} | {repr(each)[1:-1] for each in forms}

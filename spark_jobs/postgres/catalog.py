@@ -38,7 +38,7 @@ def digest(cursor: Any) -> str | None:
     return found[0] if (found := cursor.fetchone()) else None
 
 
-def columns(header: Sequence[str]) -> list[str]:
+def parse_header(header: Sequence[str]) -> list[str]:
     """Return the header's names, stripped.
 
     Raises SourceError where item_id is missing or a known column occurs twice.
@@ -57,8 +57,8 @@ def replace(cursor: Any, body: io.BufferedIOBase, header: Sequence[str], content
     `body` begins after the header, `content` is the file's digest. Raises SourceError naming the first invalid row;
     the caller must then end the transaction without a commit.
     """
-    names = columns(header)
-    _copy(cursor, body, names)
+    names = parse_header(header)
+    _copy_file(cursor, body, names)
     _create_table(cursor, names)
     lengths = [f"WHEN length({n}) > {most} THEN '{n} has more than {most} characters'" for n, most in LONGEST.items()]
     judge = JUDGE.format(highest=HIGHEST_PRICE, lengths=" ".join(lengths))
@@ -85,21 +85,21 @@ def replace(cursor: Any, body: io.BufferedIOBase, header: Sequence[str], content
     return rows
 
 
-def _copy(cursor: Any, body: io.BufferedIOBase, names: Sequence[str]) -> None:
+def _copy_file(cursor: Any, body: io.BufferedIOBase, names: Sequence[str]) -> None:
     """Copy the file into the temporary table `given`, as text, in columns named by their position."""
-    own = ", ".join(f"c{place}" for place in range(len(names)))
+    columns_by_place = ", ".join(f"c{place}" for place in range(len(names)))
     typed = ", ".join(f"c{place} TEXT" for place in range(len(names)))
     cursor.execute(f"CREATE TEMP TABLE given (line BIGINT GENERATED ALWAYS AS IDENTITY, {typed}) ON COMMIT DROP")
     try:
-        cursor.copy_expert(f"COPY given ({own}) FROM STDIN (FORMAT csv)", body)
+        cursor.copy_expert(f"COPY given ({columns_by_place}) FROM STDIN (FORMAT csv)", body)
     except psycopg2.DataError as error:
-        said = (error.diag.message_primary or "").strip()
+        message = (error.diag.message_primary or "").strip()
         place = (error.diag.context or "").removeprefix("COPY given, ").partition(":")[0].partition(",")[0]
-        raise SourceError(f"{place} after the header: {said}; fix it: no row of the file was loaded.") from error
+        raise SourceError(f"{place} after the header: {message}; fix it: no row of the file was loaded.") from error
 
 
 def _create_table(cursor: Any, names: Sequence[str]) -> None:
     """Create the temporary table `described`: the known columns by name, null where the file does not have them."""
     places = {name: f"nullif(btrim(c{place}), '')" for place, name in enumerate(names)}
-    chosen = ", ".join(f"{places.get(name, 'NULL::text')} AS {name}" for name in COLUMNS)
-    cursor.execute(f"CREATE TEMP TABLE described ON COMMIT DROP AS SELECT line, {chosen} FROM given")
+    expressions = ", ".join(f"{places.get(name, 'NULL::text')} AS {name}" for name in COLUMNS)
+    cursor.execute(f"CREATE TEMP TABLE described ON COMMIT DROP AS SELECT line, {expressions} FROM given")

@@ -6,19 +6,19 @@ from typing import Any
 
 from spark_jobs.errors import IdentityError
 from spark_jobs.postgres import schema
-from spark_jobs.postgres.staging import Staged
+from spark_jobs.postgres.staging import StagedRows
 from spark_jobs.windows import HOUR, name
 
 
-def assert_equal(found: Mapping[datetime, tuple[int, int]], due: Mapping[datetime, tuple[int, int]]) -> None:
+def assert_equal(found: Mapping[datetime, tuple[int, int]], expected: Mapping[datetime, tuple[int, int]]) -> None:
     """Raise IdentityError naming the first hours in which PostgreSQL's rows differ from those of user_events."""
     nothing = (0, 0)
-    wrong = sorted(hour for hour in {*found, *due} if found.get(hour, nothing) != due.get(hour, nothing))
+    wrong = sorted(hour for hour in {*found, *expected} if found.get(hour, nothing) != expected.get(hour, nothing))
     if not wrong:
         return
     differences = [
         "{}: PostgreSQL has {:,} rows (digest {}), user_events {:,} (digest {})".format(
-            name(hour, HOUR), *found.get(hour, nothing), *due.get(hour, nothing)
+            name(hour, HOUR), *found.get(hour, nothing), *expected.get(hour, nothing)
         )
         for hour in wrong[:3]
     ]
@@ -26,7 +26,7 @@ def assert_equal(found: Mapping[datetime, tuple[int, int]], due: Mapping[datetim
     raise IdentityError(f"Delta and PostgreSQL differ: {'; '.join(differences)}{more}.")
 
 
-def compare_items(cursor: Any, day: date, staged: Staged) -> None:
+def compare_items(cursor: Any, day: date, staged: StagedRows) -> None:
     """Compare the day's values of its items, and the table `items`, with what Spark staged.
 
     Needs the view `staged_items` and the table `touched` of the transaction. Raises IdentityError naming the day and
@@ -40,9 +40,9 @@ def compare_items(cursor: Any, day: date, staged: Staged) -> None:
             "(digest {}).".format(day, *found, staged.rows, staged.digest)
         )
     cursor.execute(schema.ITEMS_SERVED, (day,))
-    due, right, example = cursor.fetchone()
-    if right != due:
+    expected, right, example = cursor.fetchone()
+    if right != expected:
         raise IdentityError(
-            f"Delta and PostgreSQL differ: {day:%Y-%m-%d}: {due:,} items were loaded, but only {right:,} of them have "
-            f"the name, category, brand and price that user_events and items.csv give (item {example} does not)."
+            f"Delta and PostgreSQL differ: {day:%Y-%m-%d}: {expected:,} items were loaded, but only {right:,} of them "
+            f"have the name, category, brand and price that user_events and items.csv give (item {example} does not)."
         )

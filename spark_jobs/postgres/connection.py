@@ -68,13 +68,13 @@ def connect(address: str, name: str = "pipeline") -> Any:
     Raises SettingsError where the address cannot be parsed, and UnreachableError where the connection fails. Neither
     shows a password.
     """
-    foreign = _foreign(address)
+    foreign = _list_foreign_variables(address)
     for variable in foreign:
         os.environ.pop(variable, None)  # None: another thread may connect too, and have removed it
     say_unused(foreign)
-    chosen: dict[str, Any] = {"connect_timeout": str(CONNECT_SECONDS)} | parse_address(address)
+    options: dict[str, Any] = {"connect_timeout": str(CONNECT_SECONDS)} | parse_address(address)
     with translate_errors():
-        connection = psycopg2.connect(**chosen | {"application_name": name, "client_encoding": "UTF8"})
+        connection = psycopg2.connect(**options | {"application_name": name, "client_encoding": "UTF8"})
         connection.autocommit = True  # the settings then take one round trip
         with connection.cursor() as cursor:
             cursor.execute(SESSION)
@@ -82,13 +82,13 @@ def connect(address: str, name: str = "pipeline") -> Any:
     return connection
 
 
-def _foreign(address: str) -> list[str]:
+def _list_foreign_variables(address: str) -> list[str]:
     """Return the environment variables that must not be used with this address.
 
     For any database other than that of DATABASE_URL (the embedded one), these are all PostgreSQL variables.
     """
-    own = address.strip() == os.environ.get("DATABASE_URL", "").strip()
-    return [name for name in os.environ if name in FOREIGN or (name.startswith("PG") and not own)]
+    is_configured = address.strip() == os.environ.get("DATABASE_URL", "").strip()
+    return [name for name in os.environ if name in FOREIGN or (name.startswith("PG") and not is_configured)]
 
 
 def require_utf8(connection: Any) -> None:
@@ -102,17 +102,17 @@ def require_utf8(connection: Any) -> None:
         )
 
 
-def for_psql(address: str) -> tuple[str, dict[str, str], dict[str, str]]:
+def prepare_for_psql(address: str) -> tuple[str, dict[str, str], dict[str, str]]:
     """Return what psql needs: the address without secrets, the environment, and the remaining secrets.
 
     The environment has the password and the same settings as `connect`. The remaining secrets are those for which
     libpq has no variable. Raises SettingsError where the address cannot be parsed.
     """
     found = parse_address(address)
-    shown = make_dsn(**{key: value for key, value in found.items() if key not in SECRETS})
-    foreign = _foreign(address)
-    kept = {name: value for name, value in os.environ.items() if name not in foreign}
-    kept |= {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC", "PGDATESTYLE": "ISO"}
+    address_without_secrets = make_dsn(**{key: value for key, value in found.items() if key not in SECRETS})
+    foreign = _list_foreign_variables(address)
+    environment = {name: value for name, value in os.environ.items() if name not in foreign}
+    environment |= {"PGCLIENTENCODING": "UTF8", "PGTZ": "UTC", "PGDATESTYLE": "ISO"}
     if "password" in found:
-        kept["PGPASSWORD"] = found["password"]
-    return shown, kept, {key: found[key] for key in SECRETS[1:] if key in found}
+        environment["PGPASSWORD"] = found["password"]
+    return address_without_secrets, environment, {key: found[key] for key in SECRETS[1:] if key in found}

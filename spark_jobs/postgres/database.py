@@ -22,10 +22,12 @@ def open_database(ctx: Context) -> PostgresLoader:
 
     Raises DatabaseError where the database cannot be reached or belongs to another warehouse.
     """
-    held = ctx.leases.get(Writer.COLLECTION)
-    name = held.warehouse if held else lease.warehouse_name(ctx.storage)
+    collection_lease = ctx.leases.get(Writer.COLLECTION)
+    name = collection_lease.warehouse if collection_lease else lease.warehouse_name(ctx.storage)
     owner = Owner(name, ctx.settings.paths.warehouse) if name else None
-    loader = PostgresLoader(address(ctx.settings.paths.database, ctx.spark.sparkContext.master), held, owner)
+    loader = PostgresLoader(
+        choose_address(ctx.settings.paths.database, ctx.spark.sparkContext.master), collection_lease, owner
+    )
     if loader.removed:
         ctx.say(
             f"PostgreSQL was released by the warehouse {loader.removed}: its rows were removed, and the database now "
@@ -40,7 +42,7 @@ def check_address() -> None:
         parse_address(url)
 
 
-def address(database_folder: str, master: str | None) -> str:
+def choose_address(database_folder: str, master: str | None) -> str:
     """Return the connection string: DATABASE_URL, or that of the embedded server.
 
     Raises SettingsError where DATABASE_URL cannot be parsed, DatabaseError where it is not set on a cluster or the
@@ -54,10 +56,10 @@ def address(database_folder: str, master: str | None) -> str:
             f"the embedded database serves one machine only, but Spark runs on {master}: set DATABASE_URL to the "
             "address of a PostgreSQL server that all executors can reach."
         )
-    return embedded(Path(database_folder))
+    return start_embedded(Path(database_folder))
 
 
-def embedded(folder: Path) -> str:
+def start_embedded(folder: Path) -> str:
     """Start the embedded server of this folder, or join the running one, and return its address.
 
     Raises DatabaseError where it cannot start.

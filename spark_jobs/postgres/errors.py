@@ -31,14 +31,14 @@ def translate_errors() -> Iterator[None]:
     try:
         yield
     except psycopg2.Error as error:
-        raise _sentence(type(error), str(error)) from None
+        raise _to_database_error(type(error), str(error)) from None
     except CapturedException as error:
         if not (found := FROM_AN_EXECUTOR.search(str(error))):
             raise
         raise DatabaseError(redact(found[1])) from None
 
 
-def _sentence(kind: type[Exception], text: str) -> DatabaseError:
+def _to_database_error(kind: type[Exception], text: str) -> DatabaseError:
     first = (text.strip().splitlines() or [kind.__name__])[0].removeprefix("connection to server ")
     if issubclass(kind, psycopg2.InterfaceError) or "closed the connection" in text:
         return UnreachableError("the connection was lost")  # rolling back then raises an InterfaceError

@@ -40,7 +40,7 @@ class Fence:
         """Return the application name of the attempt's connections."""
         return f"pipeline {self.lease.warehouse} {self.lease.epoch}" if self.lease else "pipeline"
 
-    def staged(self, table: str, day: date) -> str:
+    def name_staging_table(self, table: str, day: date) -> str:
         """Return the staging table of a day, which only this attempt uses. Only digits are added to `table`."""
         return f"pipeline.{table}_{self.lease.epoch if self.lease else 0}_{day:%Y%m%d}"
 

@@ -18,7 +18,7 @@ from spark_jobs.postgres.connection import connect, require_utf8
 from spark_jobs.postgres.errors import translate_errors
 from spark_jobs.postgres.fence import Fence
 from spark_jobs.postgres.ownership import Owner
-from spark_jobs.postgres.staging import Staged
+from spark_jobs.postgres.staging import StagedRows
 from spark_jobs.windows import Window
 
 WRITERS = 4  # days that are replaced at the same time; they share the server's cores
@@ -38,8 +38,8 @@ class StagedDay:
     hours: Mapping[datetime, tuple[int, str]]
     gone: Sequence[int]
     due: Mapping[datetime, tuple[int, int]]
-    events: Staged
-    items: Staged
+    events: StagedRows
+    items: StagedRows
 
 
 class PostgresLoader:
@@ -73,13 +73,13 @@ class PostgresLoader:
         return connect(self.url, self.fence.name)
 
     @contextmanager
-    def _transaction(self, connection: Any) -> Iterator[Any]:
+    def _open_transaction(self, connection: Any) -> Iterator[Any]:
         """Open a transaction that commits only under the latest lease, and yield its cursor."""
         with translate_errors(), connection, connection.cursor() as cursor:
             self.fence.check(cursor)
             yield cursor
 
-    def loaded(self, hours: Sequence[datetime]) -> dict[datetime, tuple[int, str]]:
+    def read_loaded_hours(self, hours: Sequence[datetime]) -> dict[datetime, tuple[int, str]]:
         """Return rows and digest of each of these hours that is loaded."""
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT hour, rows, digest FROM pipeline.loaded_hours WHERE hour = ANY(%s)", (list(hours),))
@@ -88,31 +88,31 @@ class PostgresLoader:
     def stage(self, days: Sequence[datetime]) -> None:
         """Create the staging tables of these days. Those that a killed attempt left are dropped before."""
         self.unstage()
-        with self._transaction(self.connection) as cursor:
+        with self._open_transaction(self.connection) as cursor:
             staging.create(cursor, self.fence, days)
 
     def unstage(self) -> None:
         """Drop all staging tables."""
-        with self._transaction(self.connection) as cursor:
+        with self._open_transaction(self.connection) as cursor:
             staging.drop(cursor, self.fence)
 
-    def index(self) -> None:
+    def create_indexes(self) -> None:
         """Create the missing indexes. Call this after the rows of the first load are written."""
-        with self._transaction(self.connection) as cursor:
+        with self._open_transaction(self.connection) as cursor:
             cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
             cursor.execute(schema.INDEXES)
 
-    def items_of(self, windows: Sequence[Window]) -> list[tuple[date, int]]:
+    def list_items_in(self, windows: Sequence[Window]) -> list[tuple[date, int]]:
         """Return each day and item with existing events in these windows: replacing the windows affects these items."""
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
-            where, values = _within(windows)
+            where, values = _build_window_condition(windows)
             cursor.execute(f"SELECT DISTINCT timestamp::date, item_id FROM user_events WHERE {where}", values)
             found: list[tuple[date, int]] = cursor.fetchall()
             return found
 
     def copy(
         self, frame: DataFrame, table: str, columns: Sequence[str], digest: Column | None = None
-    ) -> dict[date, Staged]:
+    ) -> dict[date, StagedRows]:
         """COPY a DataFrame into the staging tables of its days; see `staging.copy`."""
         return staging.copy(frame, self.url, self.fence, table, columns, digest)
 
@@ -124,24 +124,24 @@ class PostgresLoader:
         """
         with ThreadPoolExecutor(WRITERS) as pool:
             try:
-                for done in [pool.submit(self._replace, day) for day in days]:
+                for done in [pool.submit(self._replace_day, day) for day in days]:
                     done.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _replace(self, staged: StagedDay) -> None:
+    def _replace_day(self, staged: StagedDay) -> None:
         day = staged.day
-        with translate_errors(), closing(self._connect()) as connection, self._transaction(connection) as cursor:
+        with translate_errors(), closing(self._connect()) as connection, self._open_transaction(connection) as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.load'), %s)", (day.toordinal(),))
             cursor.execute("SET LOCAL work_mem = '64MB'")  # a day's rows are sorted in memory
-            where, values = _within(staged.windows)
-            staging.show(cursor, self.fence, day, staged.events, staged.items)
-            self._events(cursor, where, values)
+            where, values = _build_window_condition(staged.windows)
+            staging.create_views(cursor, self.fence, day, staged.events, staged.items)
+            self._write_events(cursor, where, values)
             cursor.execute(schema.HOURS.format(where=where), values)
             assert_equal({hour: tuple(found) for hour, *found in cursor}, staged.due)
-            self._items(cursor, staged)
-            staging.hide(cursor)
+            self._write_items(cursor, staged)
+            staging.drop_views(cursor)
             execute_values(
                 cursor,
                 "INSERT INTO pipeline.loaded_hours (hour, rows, digest) VALUES %s ON CONFLICT (hour) DO UPDATE "
@@ -150,7 +150,7 @@ class PostgresLoader:
             )
             failpoints.reach("load.uncommitted")
 
-    def _events(self, cursor: Any, where: str, values: Sequence[datetime]) -> None:
+    def _write_events(self, cursor: Any, where: str, values: Sequence[datetime]) -> None:
         """Write only the differences between the existing rows of the windows and the staged rows."""
         names = ", ".join(schema.EVENTS)
         cursor.execute(f"SELECT EXISTS (SELECT FROM user_events WHERE {where})", values)
@@ -160,7 +160,7 @@ class PostgresLoader:
         new = "more" if existing else "staged_events"
         cursor.execute(f"INSERT INTO user_events ({names}) SELECT {names} FROM {new} ORDER BY timestamp")
 
-    def _items(self, cursor: Any, staged: StagedDay) -> None:
+    def _write_items(self, cursor: Any, staged: StagedDay) -> None:
         """Write the day's changed values of its items, and recompute these items.
 
         Raises IdentityError where PostgreSQL's items differ from those that were staged.
@@ -183,9 +183,9 @@ class PostgresLoader:
 
     def transaction(self) -> AbstractContextManager[Any]:
         """Open a transaction that commits only under the latest lease; the context is its cursor."""
-        return self._transaction(self.connection)
+        return self._open_transaction(self.connection)
 
-    def hours(self) -> tuple[dict[datetime, str], dict[datetime, tuple[int, int]]]:
+    def read_hours(self) -> tuple[dict[datetime, str], dict[datetime, tuple[int, int]]]:
         """Return each hour's digest from the load's own ledger, and each hour's rows and digest from its actual rows.
 
         Both come from one snapshot of the database, even while a load commits.
@@ -197,7 +197,7 @@ class PostgresLoader:
             cursor.execute(schema.HOURS.format(where="true"))
             return digests, {hour: tuple(found) for hour, *found in cursor}
 
-    def of_user(self, user: int) -> int:
+    def count_rows_of_user(self, user: int) -> int:
         """Return the number of this user's rows in user_events."""
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM user_events WHERE user_id = %s", (user,))
@@ -209,7 +209,7 @@ class PostgresLoader:
             connection.autocommit = True  # VACUUM cannot run in a transaction
             cursor.execute("VACUUM (ANALYZE) user_events, items")
 
-    def counts(self) -> tuple[int, int]:
+    def count_rows(self) -> tuple[int, int]:
         """Return the numbers of rows in user_events and in items."""
         with translate_errors(), self.connection, self.connection.cursor() as cursor:
             cursor.execute("SELECT (SELECT count(*) FROM user_events), (SELECT count(*) FROM items)")
@@ -217,6 +217,6 @@ class PostgresLoader:
             return events, items
 
 
-def _within(windows: Sequence[Window]) -> tuple[str, list[datetime]]:
+def _build_window_condition(windows: Sequence[Window]) -> tuple[str, list[datetime]]:
     where = " OR ".join("(timestamp >= %s AND timestamp < %s)" for _ in windows)
     return where or "false", [moment for window in windows for moment in (window.start, window.end)]

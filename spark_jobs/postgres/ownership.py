@@ -73,8 +73,8 @@ def claim(cursor: Any, asking: Owner) -> Owner | None:
     owner = find(cursor)
     before = owner if owner and owner.warehouse != asking.warehouse else None
     if before:
-        _empty(cursor, before)
-    _set(cursor, asking)
+        _empty_database(cursor, before)
+    _set_owner(cursor, asking)
     return before
 
 
@@ -86,8 +86,8 @@ def hand_over(cursor: Any, asking: Owner, expected: Owner | None) -> None:
     cursor.execute(ALONE)
     if (owner := find(cursor)) != expected:
         raise DatabaseError(f"PostgreSQL's owner has just changed to {owner}; nothing was removed; run this again.")
-    _empty(cursor, owner)
-    _set(cursor, asking)
+    _empty_database(cursor, owner)
+    _set_owner(cursor, asking)
 
 
 def release(cursor: Any, warehouse: str) -> bool:
@@ -100,15 +100,15 @@ def release(cursor: Any, warehouse: str) -> bool:
     owner = find(cursor)
     if owner is None or owner.warehouse != warehouse or owner.released:
         return False
-    _set(cursor, Owner(warehouse, owner.path, released=True))
+    _set_owner(cursor, Owner(warehouse, owner.path, released=True))
     return True
 
 
-def _set(cursor: Any, owner: Owner) -> None:
+def _set_owner(cursor: Any, owner: Owner) -> None:
     cursor.execute(SET, (owner.warehouse, owner.path, owner.released))
 
 
-def _empty(cursor: Any, owner: Owner | None) -> None:
+def _empty_database(cursor: Any, owner: Owner | None) -> None:
     if owner:
         cursor.execute(END_WRITERS, (f"pipeline {owner.warehouse} %",))
     cursor.execute(EMPTY)

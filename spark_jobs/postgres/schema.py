@@ -74,7 +74,7 @@ STAGED_VIEW = """
 CREATE TEMP VIEW {table} AS
     SELECT {columns} FROM {source} WHERE CASE WHEN attempt = ANY (%s::bigint[]) THEN true END
 """
-# `transforms.digest.of_item` in SQL: rows and digest of the day's values of the staged items.
+# `transforms.digest.digest_item` in SQL: rows and digest of the day's values of the staged items.
 ITEMS_OF_DAY = """
 SELECT count(*), coalesce(sum(('x' || substr(md5(concat_ws('|', item_id, coalesce('=' || category, ''),
     coalesce('=' || brand, ''), coalesce('=' || price, ''))), 1, 8))::bit(32)::bigint), 0)::bigint
@@ -103,7 +103,7 @@ FROM (
         CROSS JOIN LATERAL (
             SELECT coalesce(reverse(split_part(reverse(i.category), '.', 1)), '') AS part) AS spelled) AS compared
 """
-# `transforms.digest.of_hours` in SQL: rows and digest of each hour in these windows.
+# `transforms.digest.digest_hours` in SQL: rows and digest of each hour in these windows.
 HOURS = """
 SELECT date_trunc('hour', timestamp), count(*), sum(('x' || substr(md5(concat_ws('|', user_id, item_id, event_type,
     (extract(epoch FROM timestamp) * 1000000)::bigint, coalesce(rating::text, ''), coalesce(price::text, ''),

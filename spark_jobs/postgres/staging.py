@@ -29,7 +29,7 @@ REPORTED = "attempt BIGINT, day DATE, rows BIGINT, digest BIGINT"
 
 
 @dataclass(frozen=True)
-class Staged:
+class StagedRows:
     """What was sent to a staging table: the attempts that reported, their rows, and the sum of the rows' digests."""
 
     attempts: tuple[int, ...] = ()
@@ -41,7 +41,9 @@ def create(cursor: Any, fence: Fence, days: Sequence[date]) -> None:
     """Create the staging tables of these days."""
     for day in days:
         for table, columns in schema.STAGED.items():
-            cursor.execute(f"CREATE UNLOGGED TABLE {fence.staged(table, day)} (attempt BIGINT NOT NULL, {columns})")
+            cursor.execute(
+                f"CREATE UNLOGGED TABLE {fence.name_staging_table(table, day)} (attempt BIGINT NOT NULL, {columns})"
+            )
 
 
 def drop(cursor: Any, fence: Fence) -> None:
@@ -53,42 +55,42 @@ def drop(cursor: Any, fence: Fence) -> None:
         cursor.execute(f"DROP TABLE {', '.join(names)}")
 
 
-def show(cursor: Any, fence: Fence, day: date, events: Staged, items: Staged) -> None:
+def create_views(cursor: Any, fence: Fence, day: date, events: StagedRows, items: StagedRows) -> None:
     """Create the views `staged_events` and `staged_items` of the day's rows that count, for this connection only."""
     for kind, columns, staged in (("events", schema.EVENTS, events), ("items", schema.ITEMS, items)):
-        source = fence.staged(f"staging_{kind}", day)
+        source = fence.name_staging_table(f"staging_{kind}", day)
         statement = schema.STAGED_VIEW.format(table=f"staged_{kind}", columns=", ".join(columns), source=source)
         cursor.execute(statement, (list(staged.attempts),))
 
 
-def hide(cursor: Any) -> None:
+def drop_views(cursor: Any) -> None:
     """Drop the views, because their tables could not be dropped while the server is still closing this connection."""
     cursor.execute("DROP VIEW staged_events, staged_items")
 
 
 def copy(
     frame: DataFrame, address: str, fence: Fence, table: str, columns: Sequence[str], digest: Column | None = None
-) -> dict[date, Staged]:
+) -> dict[date, StagedRows]:
     """COPY a DataFrame into the staging tables of its days (`event_date`), each partition by its executor.
 
     `digest` is a number for each row, which Spark computes before the row is sent. One pass, no shuffle. Raises
     DatabaseError, whose text contains no password.
     """
-    send = _sender(address, fence, table, columns)
+    send = _make_sender(address, fence, table, columns)
     text = [frame[name].cast("string").alias(name) for name in columns]
     number = F.lit(0) if digest is None else digest
-    sent = frame.select("event_date", *text, number.cast("bigint").alias("digest"))
+    frame_to_send = frame.select("event_date", *text, number.cast("bigint").alias("digest"))
     with translate_errors():
-        reports = sent.mapInArrow(send, REPORTED).collect()
-    found: dict[date, Staged] = {}
+        reports = frame_to_send.mapInArrow(send, REPORTED).collect()
+    found: dict[date, StagedRows] = {}
     for report in reports:
-        known = found.get(report.day, Staged())
+        known = found.get(report.day, StagedRows())
         attempts = (*known.attempts, report.attempt)
-        found[report.day] = Staged(attempts, known.rows + report.rows, known.digest + report.digest)
+        found[report.day] = StagedRows(attempts, known.rows + report.rows, known.digest + report.digest)
     return found
 
 
-def _sender(
+def _make_sender(
     address: str, fence: Fence, table: str, columns: Sequence[str]
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return the function that sends a partition from its executor: one transaction, then a report for each day."""
@@ -96,28 +98,30 @@ def _sender(
     def send(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         task = TaskContext.get()
         attempt = task.taskAttemptId() if task else 0
-        sent: dict[date, list[int]] = {}
+        counts_by_day: dict[date, list[int]] = {}
         with translate_errors(), closing(connect(address, f"{fence.name} {attempt}")) as connection:
             with connection, connection.cursor() as cursor:
                 for batch in batches:
                     for day in pc.unique(batch["event_date"]).to_pylist():
                         of_day = batch.filter(pc.equal(batch["event_date"], day))
-                        _copy(cursor, fence.staged(table, day), columns, of_day, attempt)
-                        counted = sent.setdefault(day, [0, 0])
-                        counted[0] += of_day.num_rows
-                        counted[1] += pc.sum(of_day["digest"]).as_py()
+                        _copy_rows(cursor, fence.name_staging_table(table, day), columns, of_day, attempt)
+                        counts = counts_by_day.setdefault(day, [0, 0])
+                        counts[0] += of_day.num_rows
+                        counts[1] += pc.sum(of_day["digest"]).as_py()
                         failpoints.reach("load.copy")
-            if sent:
+            if counts_by_day:
                 failpoints.reach("load.copied")
-        reports = [dict(zip(REPORT.names, (attempt, day, *counted), strict=True)) for day, counted in sent.items()]
+        reports = [
+            dict(zip(REPORT.names, (attempt, day, *counts), strict=True)) for day, counts in counts_by_day.items()
+        ]
         yield pa.RecordBatch.from_pylist(reports, REPORT)
 
     return send
 
 
-def _copy(cursor: Any, table: str, columns: Sequence[str], rows: pa.RecordBatch, attempt: int) -> None:
-    marked = rows.select(columns).append_column("attempt", pa.repeat(attempt, rows.num_rows))
+def _copy_rows(cursor: Any, table: str, columns: Sequence[str], rows: pa.RecordBatch, attempt: int) -> None:
+    with_attempt = rows.select(columns).append_column("attempt", pa.repeat(attempt, rows.num_rows))
     buffer = io.BytesIO()
-    csv.write_csv(marked, buffer, csv.WriteOptions(include_header=False))
+    csv.write_csv(with_attempt, buffer, csv.WriteOptions(include_header=False))
     buffer.seek(0)
-    cursor.copy_expert(f"COPY {table} ({', '.join(marked.schema.names)}) FROM STDIN (FORMAT csv)", buffer)
+    cursor.copy_expert(f"COPY {table} ({', '.join(with_attempt.schema.names)}) FROM STDIN (FORMAT csv)", buffer)

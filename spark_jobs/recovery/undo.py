@@ -31,34 +31,34 @@ def undo_after(writer: TableWriter, table: Table, version: int) -> bool:
     gone.
     """
     storage = writer.storage
-    first = _first_change(storage, table, version)
+    first = _find_first_change(storage, table, version)
     if first is None:
         return False
-    where, earlier = _before(storage, table, first)
+    where, earlier = _read_before(storage, table, first)
     failpoints.reach("undo.decided")
-    whole = storage.frame(table, []).unionByName(earlier, allowMissingColumns=True)  # a column may be new
-    writer.replace(table, whole, where, note=UNDONE)
+    all_columns = storage.frame(table, []).unionByName(earlier, allowMissingColumns=True)  # a column may be new
+    writer.replace(table, all_columns, where, note=UNDONE)
     return True
 
 
-def _before(storage: Storage, table: Table, first: int) -> tuple[str, DataFrame]:
+def _read_before(storage: Storage, table: Table, first: int) -> tuple[str, DataFrame]:
     """Return SQL that selects the days changed since the commit before `first`, and the rows of that commit there."""
-    gone = (
+    message = (
         f"{storage.path(table)}: version {first} has no entry in the ledger, and the rows from before it are gone; "
         "restore the warehouse from a copy, or run make clean and land the files again."
     )
     try:
         before = storage.read(table, first - 1).inputFiles()
     except AnalysisException as error:
-        raise PipelineError(gone) from error
-    where = _days_of(table, set(before) ^ set(storage.read(table).inputFiles()))
+        raise PipelineError(message) from error
+    where = _select_partitions(table, set(before) ^ set(storage.read(table).inputFiles()))
     earlier = storage.read_earlier(table, first - 1, where)
     if earlier is None:
-        raise PipelineError(gone)
+        raise PipelineError(message)
     return where, earlier
 
 
-def _first_change(storage: Storage, table: Table, version: int) -> int | None:
+def _find_first_change(storage: Storage, table: Table, version: int) -> int | None:
     """Return the first commit later than `version` that changed rows and is not undone; None where there is none."""
     if storage.version(table) <= version:
         return None
@@ -77,7 +77,7 @@ def _has_changed_files(metrics: dict[str, Any]) -> bool:
     return any(int(metrics.get(name, 0)) for name in ("numFiles", "numRemovedFiles"))
 
 
-def _days_of(table: Table, files: Iterable[str]) -> str:
+def _select_partitions(table: Table, files: Iterable[str]) -> str:
     """Return SQL that selects the partitions of these files."""
     values = {unquote(file.split("/")[-2]).partition("=")[2] for file in files}
     days = in_days(parse_day(date.fromisoformat(value)) for value in values - {NO_DATE})

@@ -11,14 +11,14 @@ from spark_jobs.tables import Table
 CREATED = 0  # the version of a table without rows
 
 
-def undo_unrecorded(ctx: Context, *of: Table) -> list[Table]:
+def undo_unrecorded(ctx: Context, *tables: Table) -> list[Table]:
     """Undo every change of these tables that is later than the version that the ledger names.
 
     Returns the tables with such changes. A table is skipped where the ledger does not name its version, because an
     older version of the project wrote it. Raises PipelineError where the rows from before the change are gone.
     """
     undone = []
-    for table in of:
+    for table in tables:
         version = ctx.ledger.named_version(table)
         if version is None or not ctx.storage.exists(table):
             continue

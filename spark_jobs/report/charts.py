@@ -24,7 +24,7 @@ from matplotlib.typing import RcKeyType
 from spark_jobs.report.facts import BINS_A_DECADE
 from spark_jobs.windows import HOUR
 
-# Matplotlib draws in these colours. `_svg` replaces each by a variable that the page's colour scheme sets.
+# Matplotlib draws in these colours. `_render_svg` replaces each by a variable that the page's colour scheme sets.
 VARIABLES = {"#010101": "--ink", "#020202": "--muted", "#030303": "--grid", "#0a0a0a": "--good", "#0b0b0b": "--bad"}
 VARIABLES |= {
     "#0c0c0c": "--set-aside",
@@ -54,68 +54,68 @@ BAR, THINNEST, LINE, GAP = 0.06, 0.008, 0.16, 0.06  # flow: a bar's width; heigh
 WIDTH = 5.2  # inches; at this width the text is still readable on a phone
 
 
-def flow(stages: Sequence[Sequence[tuple[str, int, str]]]) -> str:
+def draw_flow(stages: Sequence[Sequence[tuple[str, int, str]]]) -> str:
     """Draw the flow of rows through the stages.
 
     A stage lists its segments (name, rows, colour) from top to bottom. They split the first one of the stage before.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(WIDTH * 1.9, 3.2))
-        whole = sum(rows for _, rows, _ in stages[0]) or 1
+        total = sum(rows for _, rows, _ in stages[0]) or 1
         lowest = 1.0
         for x, stage in enumerate(stages):
             source = place = 1.0  # upper edges: of the rest of the segment before, and of the next segment
             for name, rows, colour in stage:
-                height = max(rows / whole, THINNEST) if rows else 0
+                height = max(rows / total, THINNEST) if rows else 0
                 axes.add_patch(Rectangle((x, place - height), BAR, height, color=COLOUR[colour], lw=0))
                 if x:
-                    _ribbon(axes, (x - 1 + BAR, source), (x, place), height, colour)
+                    _draw_ribbon(axes, (x - 1 + BAR, source), (x, place), height, colour)
                 room = max(height, LINE)  # a label needs its line, even where the segment is thinner
                 axes.text(x + BAR + 0.02, place - room / 2, f"{name}\n{rows:,}", va="center", fontsize=11)
-                source, place = source - rows / whole, place - room - GAP
+                source, place = source - rows / total, place - room - GAP
                 lowest = min(lowest, place + GAP)
         axes.set_xlim(0, len(stages) - 0.45)
         axes.set_ylim(lowest - GAP, 1 + GAP)
         axes.axis("off")
-        return _svg(figure, "flow")
+        return _render_svg(figure, "flow")
 
 
-def _ribbon(axes: Axes, start: tuple[float, float], end: tuple[float, float], height: float, colour: str) -> None:
+def _draw_ribbon(axes: Axes, start: tuple[float, float], end: tuple[float, float], height: float, colour: str) -> None:
     """Draw a band between the upper corners `start` and `end`."""
     middle = (start[0] + end[0]) / 2
-    there = [start, (middle, start[1]), (middle, end[1]), end]
-    back = [(x, y - height) for x, y in reversed(there)]
+    upper_edge = [start, (middle, start[1]), (middle, end[1]), end]
+    lower_edge = [(x, y - height) for x, y in reversed(upper_edge)]
     codes = [Outline.MOVETO, *[Outline.CURVE4] * 3, Outline.LINETO, *[Outline.CURVE4] * 3]
-    axes.add_patch(PathPatch(Outline(there + back, codes), color=COLOUR[colour], alpha=0.3, lw=0))
+    axes.add_patch(PathPatch(Outline(upper_edge + lower_edge, codes), color=COLOUR[colour], alpha=0.3, lw=0))
 
 
-def lines(at: Sequence[str], counts: Mapping[str, Sequence[int]]) -> str:
+def draw_lines(at: Sequence[str], counts: Mapping[str, Sequence[int]]) -> str:
     """Draw the events per hour: a line for each type, on a logarithmic axis. `at`: the hours that have events.
 
     Hours without events are shaded; a longer gap is as wide as LONGEST_GAP hours. The cost grows with the number of
     hours that have events, not with the time between them.
     """
     hours = [datetime.strptime(text, "%Y-%m-%dT%H") for text in at]
-    places = _places(hours)
+    places = _place_hours(hours)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(WIDTH * 1.9, 3.2))
         for name, series in zip(counts, SERIES, strict=False):
-            axes.step(*_steps(places, counts[name]), where="post", color=COLOUR[series], label=name, lw=1.4)
+            axes.step(*_compute_steps(places, counts[name]), where="post", color=COLOUR[series], label=name, lw=1.4)
         empty = [(place + 1, after - place - 1) for place, after in pairwise(places) if after > place + 1]
         area = axes.get_xaxis_transform()
         axes.broken_barh(empty, (0, 1), transform=area, color=COLOUR["bad"], alpha=0.3, lw=0)
         axes.set_xlim(0, places[-1] + 1)
         axes.set_yscale("log")
-        axes.set_ylim(_decades(*axes.get_ylim()))
-        _label(axes.yaxis)
+        axes.set_ylim(_widen_to_decades(*axes.get_ylim()))
+        _label_axis(axes.yaxis)
         axes.set_ylabel("events an hour (log)")
         axes.grid(axis="y", lw=0.6)
-        axes.set_xticks(*_ticks(hours, places))
+        axes.set_xticks(*_choose_ticks(hours, places))
         axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0))
-        return _svg(figure, "lines")
+        return _render_svg(figure, "lines")
 
 
-def _places(hours: Sequence[datetime]) -> list[int]:
+def _place_hours(hours: Sequence[datetime]) -> list[int]:
     """Return the position of each hour on the axis: an hour is 1 wide, a gap at most LONGEST_GAP."""
     places = [0]
     for before, after in pairwise(hours):
@@ -123,7 +123,7 @@ def _places(hours: Sequence[datetime]) -> list[int]:
     return places
 
 
-def _steps(places: Sequence[int], counts: Sequence[int]) -> tuple[list[int], list[float]]:
+def _compute_steps(places: Sequence[int], counts: Sequence[int]) -> tuple[list[int], list[float]]:
     """Return the points of a line that stops where a gap begins, and at the end of the last hour."""
     x, y = [], []
     for i, (place, count) in enumerate(zip(places, counts, strict=True)):
@@ -135,37 +135,37 @@ def _steps(places: Sequence[int], counts: Sequence[int]) -> tuple[list[int], lis
     return x, y
 
 
-def _ticks(hours: Sequence[datetime], places: Sequence[int]) -> tuple[list[int], list[str]]:
+def _choose_ticks(hours: Sequence[datetime], places: Sequence[int]) -> tuple[list[int], list[str]]:
     """Return positions and texts of at most MOST_TICKS labels, far enough apart: days, or hours of a single day."""
     one_day = hours[0].date() == hours[-1].date()
-    chosen: dict[int, str] = {}
+    labels: dict[int, str] = {}
     days = set()
     for hour, place in zip(hours, places, strict=True):
         first_of_day = hour.date() not in days
         days.add(hour.date())
-        is_far = not chosen or place - max(chosen) >= (places[-1] + 1) / MOST_TICKS
+        is_far = not labels or place - max(labels) >= (places[-1] + 1) / MOST_TICKS
         if is_far and (one_day or first_of_day):
-            chosen[place] = f"{hour:%H:00}" if one_day else f"{hour:%Y-%m-%d}"
-    return list(chosen), list(chosen.values())
+            labels[place] = f"{hour:%H:00}" if one_day else f"{hour:%Y-%m-%d}"
+    return list(labels), list(labels.values())
 
 
-def bars(name: str, values: Mapping[str, float], colour: str = "one", form: str = ",.0f") -> str:
+def draw_bars(name: str, values: Mapping[str, float], colour: str = "one", form: str = ",.0f") -> str:
     """Draw a horizontal bar for each value, the first on top, with the value next to its bar."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(WIDTH, 0.5 + 0.32 * len(values)))
         places = range(len(values))
-        drawn = axes.barh(places, list(values.values()), color=COLOUR[colour], height=0.7)
-        axes.bar_label(drawn, [f"{value:{form}}" for value in values.values()], padding=4, color=COLOUR["ink"])
+        bar_container = axes.barh(places, list(values.values()), color=COLOUR[colour], height=0.7)
+        axes.bar_label(bar_container, [f"{value:{form}}" for value in values.values()], padding=4, color=COLOUR["ink"])
         axes.set_yticks(places, [label if len(label) < 32 else label[:30] + "…" for label in values])
         axes.tick_params(axis="y", length=0, labelcolor=COLOUR["ink"])
         axes.xaxis.set_visible(False)
         axes.spines[["bottom", "left"]].set_visible(False)
         axes.invert_yaxis()
         axes.margins(x=0.22, y=0.02)
-        return _svg(figure, name)
+        return _render_svg(figure, name)
 
 
-def distribution(name: str, bins: Mapping[int, int], what: str, of: str) -> str:
+def draw_distribution(name: str, bins: Mapping[int, int], what: str, of: str) -> str:
     """Draw counts in logarithmic bins. Both axes are logarithmic, so that a long tail is a falling line."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(WIDTH, 2.8))
@@ -174,36 +174,36 @@ def distribution(name: str, bins: Mapping[int, int], what: str, of: str) -> str:
         axes.stairs([bins[place] or 0.5 for place in places], edges, fill=True, color=COLOUR["one"], baseline=0.5)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_xlim(_decades(edges[0], edges[-1]))
-        axes.set_ylim(0.5, _decades(1, axes.get_ylim()[1])[1])
+        axes.set_xlim(_widen_to_decades(edges[0], edges[-1]))
+        axes.set_ylim(0.5, _widen_to_decades(1, axes.get_ylim()[1])[1])
         axes.set_xlabel(f"{what} (log)")
         axes.set_ylabel(f"{of} (log)")
         for axis in (axes.xaxis, axes.yaxis):
-            _label(axis)
+            _label_axis(axis)
         axes.grid(axis="y", lw=0.6)
-        return _svg(figure, name)
+        return _render_svg(figure, name)
 
 
-def _decades(low: float, high: float) -> tuple[float, float]:
+def _widen_to_decades(low: float, high: float) -> tuple[float, float]:
     """Return limits of a logarithmic axis. Less than a decade is widened to whole decades, so that it has a label."""
     if high / low >= 10:
         return low, high
     return 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high))
 
 
-def _label(axis: Axis) -> None:
+def _label_axis(axis: Axis) -> None:
     """Label a logarithmic axis with plain numbers: each decade, and also 2 and 5 if there are at most two decades."""
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low <= 100 else (1.0,), numticks=MOST_TICKS))
-    axis.set_major_formatter(_plain)
+    axis.set_major_formatter(_format_plain)
     axis.set_minor_formatter(NullFormatter())
 
 
-def _plain(value: float, _: float) -> str:
+def _format_plain(value: float, _: float) -> str:
     return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
-def _svg(figure: Figure, name: str) -> str:
+def _render_svg(figure: Figure, name: str) -> str:
     """Return the figure as an <svg> element for a page: unique ids (by `name`), the page's colours and font."""
     text = io.StringIO()
     with warnings.catch_warnings():

@@ -36,38 +36,38 @@ def gather_facts(ctx: Context, seconds: Mapping[str, float], before: Facts | Non
 
     A figure of `before`, the facts of an earlier report, is reused where the tables behind it have not changed.
     """
-    ctx = ctx.pinned()
-    asked = {name: count for name, (count, tables_of) in QUERIES.items() if _are_there(ctx, tables_of)}
-    versions = {name: {table.name: _state(ctx, table) for table in QUERIES[name][1]} for name in asked}
-    known = _known(before or {}, versions)
-    asked = {name: count for name, count in asked.items() if name not in known}
+    ctx = ctx.pin()
+    queries = {name: count for name, (count, tables_of) in QUERIES.items() if _are_written(ctx, tables_of)}
+    versions = {name: {table.name: _fingerprint(ctx, table) for table in QUERIES[name][1]} for name in queries}
+    known = _reuse_figures(before or {}, versions)
+    queries = {name: count for name, count in queries.items() if name not in known}
     counted = (
-        run_concurrently(ctx.spark, *(lambda count=count: count(ctx) for count in asked.values())) if asked else []
+        run_concurrently(ctx.spark, *(lambda count=count: count(ctx) for count in queries.values())) if queries else []
     )
     found = {
         "made_at": f"{now():%Y-%m-%d %H:%M:%S} UTC",
         "warehouse": ctx.settings.paths.warehouse,
         "versions": versions,
         "seconds": dict(seconds),
-        "flow": flow(ctx),
-        "verdicts": verdicts(Path(ctx.settings.paths.quality)),
-        "tables": [sizes(ctx, table) for table in tables.ALL if ctx.ledger.version(table) != NOTHING],
+        "flow": count_flow(ctx),
+        "verdicts": read_verdicts(Path(ctx.settings.paths.quality)),
+        "tables": [measure_table(ctx, table) for table in tables.ALL if ctx.ledger.version(table) != NOTHING],
     }
-    return found | known | dict(zip(asked, counted, strict=True))
+    return found | known | dict(zip(queries, counted, strict=True))
 
 
-def _are_there(ctx: Context, of: Sequence[Table]) -> bool:
+def _are_written(ctx: Context, of: Sequence[Table]) -> bool:
     """Return whether these tables are written. Figures of tables built by day are shown once features exist."""
     daily = of not in ((tables.USER_EVENTS,), (tables.REJECTED_EVENTS,))
     return not daily or ctx.ledger.version(tables.USER_FEATURES) != NOTHING
 
 
-def _state(ctx: Context, table: Table) -> str:
+def _fingerprint(ctx: Context, table: Table) -> str:
     """Return what a figure depends on: the way it is counted, and the content of a table."""
     return f"{COUNTED}:{ctx.storage.fingerprint(table, ctx.ledger.version(table))}"
 
 
-def _known(before: Facts, versions: Mapping[str, Any]) -> Facts:
+def _reuse_figures(before: Facts, versions: Mapping[str, Any]) -> Facts:
     """Return the figures of an earlier report whose tables are unchanged. Its JSON has the numbers of bins as text."""
     earlier = before.get("versions", {})
     known = {name: before[name] for name, now in versions.items() if name in before and earlier.get(name) == now}
@@ -77,7 +77,7 @@ def _known(before: Facts, versions: Mapping[str, Any]) -> Facts:
     return known
 
 
-def flow(ctx: Context) -> dict[str, int]:
+def count_flow(ctx: Context) -> dict[str, int]:
     """Count rows by where they went, from raw to cleaned. The counting identities are checked on the way."""
     found = reconciliation.reconcile_events(ctx)
     rows_in, rows_out = reconciliation.reconcile_deduplicated(ctx)
@@ -91,7 +91,7 @@ def flow(ctx: Context) -> dict[str, int]:
     }
 
 
-def hours(ctx: Context) -> dict[str, Any]:
+def count_hours(ctx: Context) -> dict[str, Any]:
     """Count valid events by type and hour. `at`: the hours that have events; `gaps`: those between that have none."""
     hour = F.date_trunc("hour", "timestamp").alias("hour")
     counted = ctx.read(tables.USER_EVENTS).groupBy(hour, "event_type").count().collect()
@@ -105,7 +105,7 @@ def hours(ctx: Context) -> dict[str, Any]:
     return {"at": [window_key(hour) for hour in at], "counts": counts, "gaps": empty, "types": totals}
 
 
-def rejected(ctx: Context) -> list[dict[str, Any]]:
+def count_rejected(ctx: Context) -> list[dict[str, Any]]:
     """Return each reason with its rows, files and an example (the first by its text), the most frequent first."""
     by_reason = (
         ctx.read(tables.REJECTED_EVENTS)
@@ -119,7 +119,7 @@ def rejected(ctx: Context) -> list[dict[str, Any]]:
     return [row.asDict() | {"example": row.example[:MOST_EXAMPLES]} for row in by_reason.collect()]
 
 
-def dropped(ctx: Context) -> dict[str, int]:
+def count_dropped(ctx: Context) -> dict[str, int]:
     """Count the dropped duplicates by event type: valid events of the days that are built, minus those that were kept.
 
     Each build has recorded its own counts. The tables are read only where an older version of the project built a day.
@@ -128,15 +128,15 @@ def dropped(ctx: Context) -> dict[str, int]:
     counted = [dropped_by_type(row["counts"]) for row in builds.values()]
     if all(counted):
         return {name: sum(of.get(name, 0) for of in counted) for name in TYPES if any(name in of for of in counted)}
-    held = ctx.read(tables.USER_EVENTS).where(in_days(builds))
+    valid_events = ctx.read(tables.USER_EVENTS).where(in_days(builds))
     before, after = (
         {row.event_type: row["count"] for row in events.groupBy("event_type").count().collect()}
-        for events in (held, ctx.read(tables.DEDUPED_EVENTS))
+        for events in (valid_events, ctx.read(tables.DEDUPED_EVENTS))
     )
     return {name: before[name] - after.get(name, 0) for name in TYPES if name in before}
 
 
-def prices(ctx: Context) -> dict[str, Any]:
+def count_prices(ctx: Context) -> dict[str, Any]:
     """Count events by the source of their price, and by price in logarithmic bins."""
     place = F.when(F.col("price") > 0, F.floor(F.log10(F.col("price").cast("double")) * BINS_A_DECADE))
     cleaned = ctx.read(tables.CLEANED_EVENTS)
@@ -147,36 +147,36 @@ def prices(ctx: Context) -> dict[str, Any]:
         sources[row.price_source] += row["count"]
         if row.bin is not None:
             bins[row.bin] += row["count"]
-    return {"sources": {name: sources[name] for name in PRICE_SOURCES}, "bins": _dense(bins)}
+    return {"sources": {name: sources[name] for name in PRICE_SOURCES}, "bins": _add_empty_bins(bins)}
 
 
-def users(ctx: Context) -> dict[str, Any]:
+def count_users(ctx: Context) -> dict[str, Any]:
     """Count the users: all, those who reach each step of the funnel, and by their number of events."""
     reach = [F.count_if(F.col(f"{name}_count") > 0).alias(name) for name in TYPES]
-    counted = _activity(ctx.read(tables.USER_FEATURES), *reach)
+    counted = _count_by_bin(ctx.read(tables.USER_FEATURES), *reach)
     found = {name: sum(row[name] for row in counted) for name in TYPES}
-    return {"count": sum(row.rows for row in counted), "reach": found, "bins": _bins(counted)}
+    return {"count": sum(row.rows for row in counted), "reach": found, "bins": _collect_bins(counted)}
 
 
-def items(ctx: Context) -> dict[str, Any]:
+def count_items(ctx: Context) -> dict[str, Any]:
     """Count the items: all, and by their number of events. Add the categories and brands with the most events."""
     names = {"categories": "category_code", "brands": "brand"}
     features = ctx.read(tables.ITEM_FEATURES).select(
-        _place().alias("bin"),
+        _compute_bin().alias("bin"),
         *(F.coalesce(column, F.lit("(none)")).alias(name) for name, column in names.items()),
         "total_events",
     )
     sums = F.count("*").alias("rows"), F.sum("total_events").alias("n")
     by_set = features.groupingSets([["bin"], *([name] for name in names)], "bin", *names).agg(*sums)
     first = Rows.partitionBy(*(F.col(name).isNull() for name in names)).orderBy(F.desc("n"), *names)
-    shown = by_set.withColumn("place", F.row_number().over(first))
-    found = shown.where(F.col("bin").isNotNull() | (F.col("place") <= MOST_SHOWN)).orderBy("place").collect()
+    ranked = by_set.withColumn("place", F.row_number().over(first))
+    found = ranked.where(F.col("bin").isNotNull() | (F.col("place") <= MOST_SHOWN)).orderBy("place").collect()
     top = {name: {row[name]: row.n for row in found if row[name] is not None} for name in names}
     counted = [row for row in found if row.bin is not None]
-    return {"count": sum(row.rows for row in counted), "bins": _bins(counted)} | top
+    return {"count": sum(row.rows for row in counted), "bins": _collect_bins(counted)} | top
 
 
-def shape(ctx: Context) -> dict[str, Any]:
+def measure_matrix(ctx: Context) -> dict[str, Any]:
     """Return rows, columns and cells of the matrix; 0 of each where features were built before the first matrix."""
     if ctx.ledger.version(tables.USER_ITEM_MATRIX) == NOTHING:
         return {"rows": 0, "columns": 0, "cells": 0}
@@ -184,13 +184,13 @@ def shape(ctx: Context) -> dict[str, Any]:
     return {"rows": rows, "columns": columns, "cells": ctx.count(tables.USER_ITEM_MATRIX)}
 
 
-def sizes(ctx: Context, table: Table) -> dict[str, Any]:
+def measure_table(ctx: Context, table: Table) -> dict[str, Any]:
     """Return a table's rows, files and bytes in the version that the ledger names."""
-    files, size = ctx.storage.held(table, ctx.ledger.version(table))
+    files, size = ctx.storage.measure_version(table, ctx.ledger.version(table))
     return {"name": table.name, "rows": ctx.count(table), "files": files, "bytes": size}
 
 
-def verdicts(folder: Path) -> list[dict[str, Any]]:
+def read_verdicts(folder: Path) -> list[dict[str, Any]]:
     """Return each suite's latest verdict: windows by outcome, failures and warnings, and its page of Data Docs."""
     found = []
     for suite in sorted(folder.glob("verdicts/*")):
@@ -198,7 +198,7 @@ def verdicts(folder: Path) -> list[dict[str, Any]]:
         if latest is None:
             continue
         windows = json.loads(latest.read_text(encoding="utf-8"))["units"]
-        said = [f"{key}: {text}" for key, of in windows.items() for text in (*of["failed"], *of["warnings"])]
+        sentences = [f"{key}: {text}" for key, of in windows.items() for text in (*of["failed"], *of["warnings"])]
         page = next(folder.glob(f"docs/validations/{suite.name}/*{latest.stem}*/**/*.html"), None)
         found.append(
             {
@@ -206,39 +206,39 @@ def verdicts(folder: Path) -> list[dict[str, Any]]:
                 "units": len(windows),
                 "failed": sum(1 for of in windows.values() if of["failed"]),
                 "warned": sum(1 for of in windows.values() if of["warnings"] and not of["failed"]),
-                "said": said,
+                "said": sentences,
                 "page": str(page) if page else None,
             }
         )
     return found
 
 
-def _activity(features: DataFrame, *further: Column) -> list[Any]:
+def _count_by_bin(features: DataFrame, *further: Column) -> list[Any]:
     """Count rows by the bin of their total events, and compute the `further` aggregates of each bin."""
-    return features.groupBy(_place().alias("bin")).agg(F.count("*").alias("rows"), *further).collect()
+    return features.groupBy(_compute_bin().alias("bin")).agg(F.count("*").alias("rows"), *further).collect()
 
 
-def _place() -> Column:
+def _compute_bin() -> Column:
     """Return the bin of a number of events."""
     return F.floor(F.log10("total_events") * BINS_A_DECADE)
 
 
-def _bins(counted: Sequence[Any]) -> dict[int, int]:
-    return _dense({row.bin: row.rows for row in counted})
+def _collect_bins(counted: Sequence[Any]) -> dict[int, int]:
+    return _add_empty_bins({row.bin: row.rows for row in counted})
 
 
-def _dense(bins: Mapping[int, int]) -> dict[int, int]:
+def _add_empty_bins(bins: Mapping[int, int]) -> dict[int, int]:
     """Add the empty bins between the first and the last bin."""
     return {place: bins.get(place, 0) for place in range(min(bins), max(bins) + 1)} if bins else {}
 
 
 # Each figure that needs a query, and the tables that it depends on.
 QUERIES: dict[str, tuple[Callable[[Context], Any], Sequence[Table]]] = {
-    "hours": (hours, (tables.USER_EVENTS,)),
-    "rejected": (rejected, (tables.REJECTED_EVENTS,)),
-    "dropped": (dropped, (tables.USER_EVENTS, tables.DEDUPED_EVENTS)),
-    "prices": (prices, (tables.CLEANED_EVENTS,)),
-    "users": (users, (tables.USER_FEATURES,)),
-    "items": (items, (tables.ITEM_FEATURES,)),
-    "matrix": (shape, (tables.USER_ITEM_MATRIX, tables.USER_INDEX, tables.ITEM_INDEX)),
+    "hours": (count_hours, (tables.USER_EVENTS,)),
+    "rejected": (count_rejected, (tables.REJECTED_EVENTS,)),
+    "dropped": (count_dropped, (tables.USER_EVENTS, tables.DEDUPED_EVENTS)),
+    "prices": (count_prices, (tables.CLEANED_EVENTS,)),
+    "users": (count_users, (tables.USER_FEATURES,)),
+    "items": (count_items, (tables.ITEM_FEATURES,)),
+    "matrix": (measure_matrix, (tables.USER_ITEM_MATRIX, tables.USER_INDEX, tables.ITEM_INDEX)),
 }

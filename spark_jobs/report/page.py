@@ -30,7 +30,7 @@ def write(ctx: Context, seconds: Mapping[str, float] | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     last = max(folder.glob("*.json"), default=None)
     before = json.loads(last.read_text(encoding="utf-8")) if last else None
-    facts = gather_facts(ctx, metrics.seconds(ctx.settings.paths.metrics) if seconds is None else seconds, before)
+    facts = gather_facts(ctx, metrics.read_seconds(ctx.settings.paths.metrics) if seconds is None else seconds, before)
     name = f"{now():%Y-%m-%dT%H-%M-%S}"
     (folder / f"{name}.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
     page = render(facts, before, folder)
@@ -46,8 +46,8 @@ def render(facts: Facts, before: Facts | None, folder: Path) -> str:
     """Return the page as text. All text from the data is escaped; links are relative to `folder`."""
     loader = FileSystemLoader(ROOT / "spark_jobs" / "report")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["size"] = size
-    links = {verdict["suite"]: _link(verdict["page"], folder) for verdict in facts["verdicts"]}
+    environment.filters["size"] = format_size
+    links = {verdict["suite"]: _make_link(verdict["page"], folder) for verdict in facts["verdicts"]}
     changes = compare_runs(facts, before) if before else []
     template = environment.get_template("page.html.jinja")
     return template.render(facts=facts, before=before, changes=changes, links=links, charts=draw_charts(facts))
@@ -63,53 +63,55 @@ def draw_charts(facts: Facts) -> dict[str, Markup]:
     ]
     if flow["waiting"]:
         stages[1].append(("not yet committed", flow["waiting"], "set-aside"))
-    found = {"flow": charts.flow(stages)}
+    found = {"flow": charts.draw_flow(stages)}
     if facts["hours"]["counts"]:
-        found["hours"] = charts.lines(facts["hours"]["at"], facts["hours"]["counts"])
+        found["hours"] = charts.draw_lines(facts["hours"]["at"], facts["hours"]["counts"])
     if facts["seconds"]:
-        found["seconds"] = charts.bars("seconds", facts["seconds"], "four", ".1f")
+        found["seconds"] = charts.draw_bars("seconds", facts["seconds"], "four", ".1f")
     if facts["rejected"]:
-        found["rejected"] = charts.bars("rejected", {row["reason"]: row["rows"] for row in facts["rejected"]}, "bad")
+        found["rejected"] = charts.draw_bars(
+            "rejected", {row["reason"]: row["rows"] for row in facts["rejected"]}, "bad"
+        )
     if "users" in facts:
-        found |= _of_features(facts)
+        found |= _draw_feature_charts(facts)
     return {name: Markup(svg) for name, svg in found.items()}  # their text was escaped when they were drawn
 
 
-def _of_features(facts: Facts) -> dict[str, str]:
+def _draw_feature_charts(facts: Facts) -> dict[str, str]:
     users, items, prices = facts["users"], facts["items"], facts["prices"]
     found = {
-        "funnel": charts.bars("funnel", {name: n for name, n in users["reach"].items() if n}, "two"),
-        "dropped": charts.bars("dropped", facts["dropped"], "set-aside"),
-        "sources": charts.bars("sources", prices["sources"], "three"),
-        "categories": charts.bars("categories", items["categories"]),
-        "brands": charts.bars("brands", items["brands"]),
-        "users": charts.distribution("users", users["bins"], "events of a user", "users"),
-        "items": charts.distribution("items", items["bins"], "events of an item", "items"),
+        "funnel": charts.draw_bars("funnel", {name: n for name, n in users["reach"].items() if n}, "two"),
+        "dropped": charts.draw_bars("dropped", facts["dropped"], "set-aside"),
+        "sources": charts.draw_bars("sources", prices["sources"], "three"),
+        "categories": charts.draw_bars("categories", items["categories"]),
+        "brands": charts.draw_bars("brands", items["brands"]),
+        "users": charts.draw_distribution("users", users["bins"], "events of a user", "users"),
+        "items": charts.draw_distribution("items", items["bins"], "events of an item", "items"),
     }
     if prices["bins"]:
-        found["prices"] = charts.distribution("prices", prices["bins"], "price", "events")
+        found["prices"] = charts.draw_distribution("prices", prices["bins"], "price", "events")
     return found
 
 
 def compare_runs(facts: Facts, before: Facts) -> list[dict[str, Any]]:
     """Return each count of this report with that of the report before, and the difference."""
-    then = _counts(before)
+    then = _collect_counts(before)
     return [
         {"name": name, "before": then.get(name, 0), "now": count, "change": count - then.get(name, 0)}
-        for name, count in _counts(facts).items()
+        for name, count in _collect_counts(facts).items()
     ]
 
 
-def _counts(facts: Facts) -> dict[str, int]:
+def _collect_counts(facts: Facts) -> dict[str, int]:
     rows = {f"rows of {table['name']}": table["rows"] for table in facts["tables"]}
     return rows | {f"events: {name}": count for name, count in facts["hours"]["types"].items()}
 
 
-def _link(page: str | None, folder: Path) -> str | None:
+def _make_link(page: str | None, folder: Path) -> str | None:
     return Path(os.path.relpath(page, folder)).as_posix() if page else None
 
 
-def size(count: float) -> str:
+def format_size(count: float) -> str:
     """Format a number of bytes for a person, in powers of ten."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:

@@ -21,7 +21,7 @@ def print_run_summary(
     ctx: Context, console: Console, summaries: Mapping[str, Summary], seconds: Mapping[str, float]
 ) -> None:
     """Print the table of steps and the counting identities. The identities come from the tables' current state."""
-    used = {table.name: table for job in STEPS for side in job.counted for table in side}
+    used = {table.name: table for job in STEPS for side in job.counted_tables for table in side}
     counts = {name: ctx.count(table) for name, table in used.items()}
     table = Table(title="rows of the tables, and what this run did", title_justify="left", box=box.SIMPLE_HEAD)
     sides: dict[str, JustifyMethod] = {"step": "left", "rows in": "right", "rows out": "right", "seconds": "right"}
@@ -30,29 +30,29 @@ def print_run_summary(
     table.add_column("this run", overflow="fold")
     for job in STEPS:
         if job.name in seconds:
-            rows = [_rows(counts, side) for side in job.counted]
-            table.add_row(job.name, *rows, f"{seconds[job.name]:.1f}", _words(summaries.get(job.name), used))
+            rows = [_format_rows(counts, side) for side in job.counted_tables]
+            table.add_row(job.name, *rows, f"{seconds[job.name]:.1f}", _describe_summary(summaries.get(job.name), used))
     table.add_row("all", "", "", f"{sum(seconds.values()):.1f}", "")
     console.out.print(table)
-    for line in [*describe_identities(ctx), *_rejected(ctx), *_time(ctx), *_next(ctx)]:
+    for line in [*describe_identities(ctx), *_describe_rejected(ctx), *_describe_time(ctx), *_describe_next_steps(ctx)]:
         console.say(line)
 
 
-def _rows(counts: Mapping[str, int], side: tuple[tables.Table, ...]) -> str:
+def _format_rows(counts: Mapping[str, int], side: tuple[tables.Table, ...]) -> str:
     return f"{sum(counts[table.name] for table in side):,}" if side else ""
 
 
-def _words(summary: Summary | None, columns: Mapping[str, tables.Table]) -> str:
+def _describe_summary(summary: Summary | None, columns: Mapping[str, tables.Table]) -> str:
     """Return a job's summary in words, without zeros and without counts that have their own columns."""
     if summary is None:
         return "stopped, see below"
     if summary.get("unchanged"):
         return f"nothing to do, as of {summary['as_of']}"
-    shown = [_phrase(key, value) for key, value in summary.items() if key not in columns]
-    return "; ".join(filter(None, shown)) or "nothing to do"
+    counts = [_describe_count(key, value) for key, value in summary.items() if key not in columns]
+    return "; ".join(filter(None, counts)) or "nothing to do"
 
 
-def _phrase(key: str, value: object) -> str:
+def _describe_count(key: str, value: object) -> str:
     """Return `hours_loaded: 3` as "hours loaded 3"; an empty text for zero."""
     name = key.replace("_", " ")
     if isinstance(value, Mapping):
@@ -82,14 +82,14 @@ def describe_identities(ctx: Context) -> Iterator[str]:
     yield f"checked: user_events {rows_in:,} = deduped {rows_out:,} + dropped {rows_in - rows_out:,}"
 
 
-def _rejected(ctx: Context) -> Iterator[str]:
+def _describe_rejected(ctx: Context) -> Iterator[str]:
     reasons: Counter[str] = Counter()
     for row in ctx.ledger.hours():
         reasons.update(dict(row["reasons"] or {}))
     yield f"rejected by reason: {', '.join(f'{name} {count:,}' for name, count in reasons.most_common()) or 'none'}"
 
 
-def _time(ctx: Context) -> Iterator[str]:
+def _describe_time(ctx: Context) -> Iterator[str]:
     statuses = Counter(state.status for state in ctx.ledger.states() if state.hour and state.status and state.has_rows)
     days = ctx.ledger.days()
     empty = sum(day["hours_empty"] for day in days)
@@ -98,11 +98,13 @@ def _time(ctx: Context) -> Iterator[str]:
     built, partial = sum(day["built"] for day in days), [day for day in days if not day["complete"]]
     yield f"hours: {hours or 'none'}; days: {len(days):,} with data, {built:,} built, {len(partial):,} incomplete"
     if partial:
-        named = ", ".join(f"{day['day']} ({24 - day['hours_missing']} of 24 hours)" for day in partial[:MOST_NAMED])
+        named_days = ", ".join(
+            f"{day['day']} ({24 - day['hours_missing']} of 24 hours)" for day in partial[:MOST_NAMED]
+        )
         more = f" and {len(partial) - MOST_NAMED:,} more" if len(partial) > MOST_NAMED else ""
-        yield f"incomplete: {named}{more}; built from the hours that have data, and built again when others land"
+        yield f"incomplete: {named_days}{more}; built from the hours that have data, and built again when others land"
 
 
-def _next(ctx: Context) -> Iterator[str]:
+def _describe_next_steps(ctx: Context) -> Iterator[str]:
     yield "where to look next: make sql (every table by name), make psql, make status, make export"
     yield f"verdicts and Data Docs: {Path(ctx.settings.paths.quality) / 'docs' / 'index.html'}"

@@ -39,8 +39,8 @@ def options_to_use(environment: Mapping[str, str], arguments: Sequence[str], def
     """
     spark = Path(environment.get("SPARK_HOME") or "none")
     archive = find_archive(spark, environment)
-    own = environment.get("SPARK_SUBMIT_OPTS", "").split()
-    if archive is None or not archive.exists() or any(option.strip("\"'").startswith(OWN) for option in own):
+    user_options = environment.get("SPARK_SUBMIT_OPTS", "").split()
+    if archive is None or not archive.exists() or any(option.strip("\"'").startswith(OWN) for option in user_options):
         return []
     if any(name in text for name in OWN_CLASS_PATH for text in [*arguments, defaults]):
         return []

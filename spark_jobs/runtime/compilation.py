@@ -19,7 +19,7 @@ ANY_TIME = datetime.max  # used as the current time, which only matters where no
 FIRST_ONLY = "-XX:TieredStopAtLevel=1"
 
 
-def java_options(arguments: Sequence[str]) -> list[str]:
+def choose_java_options(arguments: Sequence[str]) -> list[str]:
     """Return Java's options for these arguments of spark-submit: only the first compiler for a job over one hour."""
     place = next((place for place, text in enumerate(arguments) if Path(text).name in HOURLY), None)
     return [FIRST_ONLY] if place is not None and _is_one_hour(arguments[place + 1 :]) else []

@@ -68,36 +68,38 @@ def decide(environment: Mapping[str, str], root: Path, python: str, spark_home: 
     `python` is the interpreter of the project. `spark_home` is the folder of its Spark; None under a spark-submit,
     which has already chosen one. A second call, after the changes, changes nothing.
     """
-    made = Decision()
-    variables = made.variables
-    made.unused += [name for name in FOREIGN if name in environment]
+    decision = Decision()
+    variables = decision.variables
+    decision.unused += [name for name in FOREIGN if name in environment]
     variables |= {name: None for name in FOREIGN + REMOVED if name in environment}
     variables |= PINNED | {"PIPELINE_HOME": str(root)}
-    _replace("PYTHONPATH", str(root), environment, made)
+    _set_variable("PYTHONPATH", str(root), environment, decision)
     for name in JAVA_OPTIONS:
-        _java_options(name, environment, made)
+        _filter_java_options(name, environment, decision)
     if spark_home:
-        _replace("SPARK_HOME", spark_home, environment, made)
-        _replace("SPARK_CONF_DIR", environment.get("PIPELINE_SPARK_CONF") or f"{spark_home}/conf", environment, made)
-        _replace("PYSPARK_SUBMIT_ARGS", _submit_arguments(root), environment, made)
+        _set_variable("SPARK_HOME", spark_home, environment, decision)
+        _set_variable(
+            "SPARK_CONF_DIR", environment.get("PIPELINE_SPARK_CONF") or f"{spark_home}/conf", environment, decision
+        )
+        _set_variable("PYSPARK_SUBMIT_ARGS", _build_submit_arguments(root), environment, decision)
         if is_local(root):
-            _replace("PYSPARK_PYTHON", python, environment, made)
-    _replace("PYSPARK_DRIVER_PYTHON", python, environment, made)
+            _set_variable("PYSPARK_PYTHON", python, environment, decision)
+    _set_variable("PYSPARK_DRIVER_PYTHON", python, environment, decision)
     defaults = {
         "PYSPARK_PYTHON": python,  # for a cluster's executors; in local mode session.py replaces it
-        "PIPELINE_LOGS": str(logs(environment, root)),
-        "SPARK_DRIVER_MEMORY": f"{_heap(environment)}m",
+        "PIPELINE_LOGS": str(find_log_folder(environment, root)),
+        "SPARK_DRIVER_MEMORY": f"{_compute_heap(environment)}m",
     }
-    if not _resolves(socket.gethostname()):  # Spark resolves the machine's own name; local mode does not need it
+    if not _can_resolve(socket.gethostname()):  # Spark resolves the machine's own name; local mode does not need it
         defaults["SPARK_LOCAL_IP"] = LOOPBACK
     variables |= {name: value for name, value in defaults.items() if not environment.get(name)}
-    return made
+    return decision
 
 
-def logs(environment: Mapping[str, str], root: Path) -> Path:
+def find_log_folder(environment: Mapping[str, str], root: Path) -> Path:
     """Return the folder of the logs: PIPELINE_LOGS, else the one in the settings, else data/logs."""
-    if named := environment.get("PIPELINE_LOGS"):
-        return Path(named)
+    if folder := environment.get("PIPELINE_LOGS"):
+        return Path(folder)
     import tomllib  # late, so that an older Python reaches the check that refuses it
 
     file = Path(environment.get("PIPELINE_SETTINGS") or root / "conf" / "settings.toml")
@@ -108,39 +110,39 @@ def logs(environment: Mapping[str, str], root: Path) -> Path:
         return root / "data" / "logs"
 
 
-def _replace(name: str, value: str, environment: Mapping[str, str], made: Decision) -> None:
+def _set_variable(name: str, value: str, environment: Mapping[str, str], decision: Decision) -> None:
     """Set a variable to the project's own value, and record its name as unused where it had another value."""
     found = environment.get(name)
-    made.variables[name] = value
+    decision.variables[name] = value
     if found and found != value:
-        made.unused.append(name)
+        decision.unused.append(name)
 
 
-def _submit_arguments(root: Path) -> str:
+def _build_submit_arguments(root: Path) -> str:
     """Return PySpark's arguments for the JVM: the project's defaults, independent of the configuration folder."""
     return f"--properties-file {shlex.quote(str(root / 'conf' / 'spark-defaults.conf'))} pyspark-shell"
 
 
-def _java_options(name: str, environment: Mapping[str, str], made: Decision) -> None:
+def _filter_java_options(name: str, environment: Mapping[str, str], decision: Decision) -> None:
     """Remove the options that the pipeline sets itself from a variable. Language and encoding cause no note."""
     tokens = JAVA_TOKEN.findall(environment.get(name, ""))
-    plain = [re.sub("""['"]""", "", token) for token in tokens]
+    texts = [re.sub("""['"]""", "", token) for token in tokens]
     kept = [
         token
-        for token, text in zip(tokens, plain, strict=True)
+        for token, text in zip(tokens, texts, strict=True)
         if not JAVA_LANGUAGE.match(text) and (name == "SPARK_SUBMIT_OPTS" or not JAVA_MEMORY.match(text))
     ]
     if len(kept) < len(tokens):
-        made.variables[name] = " ".join(kept) or None
-    if name != "SPARK_SUBMIT_OPTS" and any(JAVA_MEMORY.match(text) for text in plain):
-        made.unused.append(name)
+        decision.variables[name] = " ".join(kept) or None
+    if name != "SPARK_SUBMIT_OPTS" and any(JAVA_MEMORY.match(text) for text in texts):
+        decision.unused.append(name)
 
 
-def _heap(environment: Mapping[str, str]) -> int:
-    return machine.heap_mib(machine.memory(), machine.jobs_named(environment) or 1)
+def _compute_heap(environment: Mapping[str, str]) -> int:
+    return machine.heap_mib(machine.memory(), machine.read_jobs_at_once(environment) or 1)
 
 
-def _resolves(host: str) -> bool:
+def _can_resolve(host: str) -> bool:
     try:
         socket.getaddrinfo(host, None)
     except OSError:
@@ -152,7 +154,7 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
     """Apply the result of `decide` to the environment of this process, and print which variables are not used."""
     from spark_jobs.settings import ROOT
 
-    decision = decide(environment, ROOT, sys.executable, str(own_spark()))
+    decision = decide(environment, ROOT, sys.executable, str(find_own_spark()))
     for name, value in decision.variables.items():
         if value is None:
             environment.pop(name, None)
@@ -163,21 +165,21 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
 
 def is_local(root: Path) -> bool:
     """Return whether conf/spark-defaults.conf runs Spark on this machine, without a cluster."""
-    found = re.findall(r"^\s*spark\.master[\s=:]+(\S+)", _defaults(root), re.MULTILINE)
+    found = re.findall(r"^\s*spark\.master[\s=:]+(\S+)", _read_defaults(root), re.MULTILINE)
     return not found or found[-1].startswith("local")
 
 
 def has_default(root: Path, prefix: str) -> bool:
     """Return whether conf/spark-defaults.conf sets an option whose name begins with `prefix`."""
-    return re.search(rf"^\s*{re.escape(prefix)}", _defaults(root), re.MULTILINE) is not None
+    return re.search(rf"^\s*{re.escape(prefix)}", _read_defaults(root), re.MULTILINE) is not None
 
 
-def _defaults(root: Path) -> str:
+def _read_defaults(root: Path) -> str:
     file = root / "conf" / "spark-defaults.conf"
     return file.read_text(encoding="utf-8") if file.exists() else ""  # a cluster's driver may have no conf folder
 
 
-def own_spark() -> Path:
+def find_own_spark() -> Path:
     """Return the folder of the Spark that is installed with this Python, independent of PYTHONPATH."""
     installed = Path(sysconfig.get_path("purelib")) / "pyspark"
     if installed.exists() or not (found := find_spec("pyspark")) or not found.origin:
@@ -207,12 +209,12 @@ def main() -> int:
 
 def _add_java_options(decision: Decision, root: Path, arguments: Sequence[str]) -> None:
     """Add Java's options for the archive of classes and the compilers, in front of the user's own options."""
-    decided = {name: value for name, value in (os.environ | decision.variables).items() if value}
-    options = class_archive.options_to_use(decided, arguments, _defaults(root))
-    options += compilation.java_options(arguments)
+    variables = {name: value for name, value in (os.environ | decision.variables).items() if value}
+    options = class_archive.options_to_use(variables, arguments, _read_defaults(root))
+    options += compilation.choose_java_options(arguments)
     if options:
-        given = decided.get("SPARK_SUBMIT_OPTS", "")
-        decision.variables["SPARK_SUBMIT_OPTS"] = f"{class_archive.quote(options)} {given}".strip()
+        user_options = variables.get("SPARK_SUBMIT_OPTS", "")
+        decision.variables["SPARK_SUBMIT_OPTS"] = f"{class_archive.quote(options)} {user_options}".strip()
 
 
 if __name__ == "__main__":

@@ -24,21 +24,21 @@ CORES_OF_A_JOB = 2
 def memory() -> int:
     """Return the memory in bytes that a process may use: the machine's, or less where a container has a limit."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([physical, *_limits()])
+    return min([physical, *_read_limits()])
 
 
-def _limits() -> list[int]:
+def _read_limits() -> list[int]:
     """Return the memory limits, in bytes, of this process's control groups and of the groups above them."""
-    groups = [line.split(":", 2)[2] for line in _text(OWN_GROUPS).splitlines() if line.count(":") > 1]
+    groups = [line.split(":", 2)[2] for line in _read_text(OWN_GROUPS).splitlines() if line.count(":") > 1]
     found = []
     for base, name in ((CGROUPS, "memory.max"), (CGROUPS / "memory", "memory.limit_in_bytes")):
         for group in {"/", *groups}:
             place = base / group.lstrip("/")
-            found += [_text(folder / name) for folder in (place, *place.parents) if folder.is_relative_to(base)]
+            found += [_read_text(folder / name) for folder in (place, *place.parents) if folder.is_relative_to(base)]
     return [int(text) for text in found if text.strip().isdigit() and int(text) < UNLIMITED]
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError:
@@ -47,27 +47,27 @@ def _text(path: Path) -> str:
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    quota, _, period = _text(CGROUPS / "cpu.max").strip().partition(" ")
+    quota, _, period = _read_text(CGROUPS / "cpu.max").strip().partition(" ")
     if not quota:  # version 1 of control groups
-        quota, period = (_text(CGROUPS / "cpu" / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
+        quota, period = (_read_text(CGROUPS / "cpu" / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, int(quota) // int(period))) if quota.isdigit() and period.isdigit() else allowed
 
 
-def jobs_at_once(memory_bytes: int, core_count: int) -> int:
+def compute_jobs_at_once(memory_bytes: int, core_count: int) -> int:
     """Return how many jobs may run at the same time: each needs two cores, and memory for the smallest heap."""
     return max(1, min(core_count // CORES_OF_A_JOB, int(memory_bytes / GIB // LEAST_MEMORY_GIB)))
 
 
-def jobs_named(environment: Mapping[str, str]) -> int:
+def read_jobs_at_once(environment: Mapping[str, str]) -> int:
     """Return PIPELINE_JOBS_AT_ONCE; 0 where it is not a number above 0."""
-    named = environment.get("PIPELINE_JOBS_AT_ONCE", "")
-    return int(named) if named.isdigit() else 0
+    text = environment.get("PIPELINE_JOBS_AT_ONCE", "")
+    return int(text) if text.isdigit() else 0
 
 
-def jobs_chosen(environment: Mapping[str, str]) -> int:
+def choose_jobs_at_once(environment: Mapping[str, str]) -> int:
     """Return PIPELINE_JOBS_AT_ONCE where it is a number above 0; else the number of jobs that this machine can run."""
-    return jobs_named(environment) or jobs_at_once(memory(), cores())
+    return read_jobs_at_once(environment) or compute_jobs_at_once(memory(), cores())
 
 
 def heap_mib(memory_bytes: int, jobs: int) -> int:
@@ -81,4 +81,4 @@ def heap_mib(memory_bytes: int, jobs: int) -> int:
 
 
 if __name__ == "__main__":  # for docker/worker.sh
-    sys.stdout.write(f"{jobs_chosen(os.environ)}\n")
+    sys.stdout.write(f"{choose_jobs_at_once(os.environ)}\n")

@@ -23,11 +23,11 @@ BY_SPARK_SUBMIT = "PYSPARK_GATEWAY_PORT"  # set where spark-submit has started t
 
 def check(environment: Mapping[str, str] = os.environ) -> None:
     """Raise SettingsError where Spark cannot work in this process. The text names the variable or the user."""
-    _user(os.getuid())
-    _python(sys.version_info[:2])
-    _java(environment)
+    _check_user(os.getuid())
+    _check_python(sys.version_info[:2])
+    _check_java(environment)
     if BY_SPARK_SUBMIT in environment:
-        _spark(environment)
+        _check_spark(environment)
 
 
 def check_or_exit() -> None:
@@ -40,7 +40,7 @@ def check_or_exit() -> None:
         raise SystemExit(error.exit_code) from None
 
 
-def _user(uid: int) -> None:
+def _check_user(uid: int) -> None:
     try:
         pwd.getpwuid(uid)
     except KeyError:
@@ -50,30 +50,30 @@ def _user(uid: int) -> None:
         ) from None
 
 
-def _python(found: tuple[int, ...]) -> None:
-    if found not in PYTHONS:
+def _check_python(version: tuple[int, ...]) -> None:
+    if version not in PYTHONS:
         known = ", ".join(f"{major}.{minor}" for major, minor in PYTHONS)
         raise SettingsError(
-            f"this is Python {'.'.join(map(str, found))} ({sys.executable}), but the pipeline runs on {known}; use "
+            f"this is Python {'.'.join(map(str, version))} ({sys.executable}), but the pipeline runs on {known}; use "
             "the environment that make setup creates."
         )
 
 
-def _java(environment: Mapping[str, str]) -> None:
+def _check_java(environment: Mapping[str, str]) -> None:
     """Check the version in Java's own `release` file, because starting Java takes longer."""
     home = environment.get("JAVA_HOME")
-    named = f"JAVA_HOME={home}" if home else "java on PATH"
-    if _java_program(environment) is None:
-        what = f"{named} has no program bin/java" if home else "there is no program java on PATH"
+    source = f"JAVA_HOME={home}" if home else "java on PATH"
+    if _find_java(environment) is None:
+        what = f"{source} has no program bin/java" if home else "there is no program java on PATH"
         raise SettingsError(f"{what}; install Java 17 or later, and set JAVA_HOME to its folder.")
-    found = java_version(java_release(environment))
-    if found is not None and found < LEAST_JAVA:
+    version = java_version(java_release(environment))
+    if version is not None and version < LEAST_JAVA:
         raise SettingsError(
-            f"{named} is Java {found}, but Spark needs Java {LEAST_JAVA} or later; set JAVA_HOME to a newer one."
+            f"{source} is Java {version}, but Spark needs Java {LEAST_JAVA} or later; set JAVA_HOME to a newer one."
         )
 
 
-def _java_program(environment: Mapping[str, str]) -> str | None:
+def _find_java(environment: Mapping[str, str]) -> str | None:
     """Return the path of the Java program that Spark's scripts start; None where there is none."""
     home = environment.get("JAVA_HOME")
     return shutil.which(f"{home}/bin/java" if home else "java", path=environment.get("PATH"))
@@ -84,7 +84,7 @@ def java_release(environment: Mapping[str, str]) -> str:
 
     The text identifies the build of Java.
     """
-    program = _java_program(environment)
+    program = _find_java(environment)
     if program is None:
         return ""
     release = Path(program).resolve().parent.parent / "release"
@@ -99,7 +99,7 @@ def java_version(release: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _spark(environment: Mapping[str, str]) -> None:
+def _check_spark(environment: Mapping[str, str]) -> None:
     """Raise SettingsError where this Python was started by a Spark of another version than the installed one."""
     from importlib.metadata import PackageNotFoundError, version  # late, because the import is slow
 

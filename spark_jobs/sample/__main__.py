@@ -10,10 +10,10 @@ from rich.table import Table
 
 from spark_jobs.command_line import run_guarded
 from spark_jobs.observability.console import Console
-from spark_jobs.sample.figures import figures
+from spark_jobs.sample.figures import compute_figures
 from spark_jobs.sample.generate import DAYS, ROWS, SEED, Span, generate
 from spark_jobs.session import now
-from spark_jobs.settings import absolute, load
+from spark_jobs.settings import load, make_absolute
 from spark_jobs.windows import HOUR, parse
 
 
@@ -28,21 +28,21 @@ def main() -> int:
     parser.add_argument("--out", help="folder or .csv file; default: paths.raw")
     parser.add_argument("--ratings", action="store_true", help="add rating events and a rating column")
     parser.add_argument("--taste", type=int, default=0, help="number of user clusters, each with its own taste")
-    given = parser.parse_args()
-    start = parse(given.start, None, HOUR, now()).start if given.start else None
+    arguments = parser.parse_args()
+    start = parse(arguments.start, None, HOUR, now()).start if arguments.start else None
     begun = time.monotonic()
-    out = Path(absolute(given.out, "OUT", Path.cwd()) if given.out else load().paths.raw)
-    span = Span(given.rows, given.hours or given.days * 24, start)
-    path, events, shop = generate(span, out, given.seed, given.ratings, given.taste)
+    out = Path(make_absolute(arguments.out, "OUT", Path.cwd()) if arguments.out else load().paths.raw)
+    span = Span(arguments.rows, arguments.hours or arguments.days * 24, start)
+    path, events, shop = generate(span, out, arguments.seed, arguments.ratings, arguments.taste)
     seconds = time.monotonic() - begun
     table = Table(title="calibration", title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("figure", "Oct 2019", "here"):
         table.add_column(heading, no_wrap=True)
-    for row in figures(events, shop):
+    for row in compute_figures(events, shop):
         table.add_row(*row)
     console = Console()
     console.out.print(table)
-    console.say(f"{given.rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB, {seconds:.1f} s: {path}")
+    console.say(f"{arguments.rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB, {seconds:.1f} s: {path}")
     return 0
 
 

@@ -52,10 +52,10 @@ class Catalog:
     brands: list[str | None]
 
 
-def catalog(rows: int, rng: np.random.Generator) -> Catalog:
+def create_catalog(rows: int, rng: np.random.Generator) -> Catalog:
     """Create a shop with about as many items as so many real rows have: 6,493 in 17,435 rows, 166,794 in 42 million."""
     size = int(np.clip(7_000 * (rows / 17_435) ** 0.416, CATEGORIES, 190_000))
-    share = _category_shares()
+    share = _compute_category_shares()
     spread = share**0.5 / (share**0.5).sum()
     more = rng.choice(CATEGORIES, size - CATEGORIES, p=spread)
     category = np.sort(np.concatenate([np.arange(CATEGORIES), more]))
@@ -65,27 +65,27 @@ def catalog(rows: int, rng: np.random.Generator) -> Catalog:
     within = np.add.reduceat(popularity, starts[:-1])
     popularity *= (share / within)[category]
     cumulative = np.cumsum(popularity)
-    brands, brand = _brands(size, category, rng)
+    brands, brand = _draw_brands(size, category, rng)
     return Catalog(
         item_id=np.sort(rng.choice(99_000_000, size, replace=False)) + 1_000_978,
         category=category,
         brand=brand,
-        price=_prices(popularity, rng),
+        price=_draw_prices(popularity, rng),
         cumulative=cumulative / cumulative[-1],
         starts=starts,
         category_share=share,
         category_id=FIRST_CATEGORY + np.arange(CATEGORIES, dtype=np.int64) * 8_388_607,
-        category_code=_codes(share, rng),
+        category_code=_assign_codes(share, rng),
         brands=brands,
     )
 
 
-def _category_shares() -> np.ndarray:
+def _compute_category_shares() -> np.ndarray:
     rest = 1.0 / (np.arange(1, CATEGORIES) + 4.0)
     return np.concatenate([[LARGEST_SHARE], rest / rest.sum() * (1 - LARGEST_SHARE)])
 
 
-def _prices(popularity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _draw_prices(popularity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return base prices in cents, such that the events' prices have the published quantiles."""
     order = rng.permutation(len(popularity))
     along = np.cumsum(popularity[order]) - popularity[order] / 2
@@ -94,7 +94,7 @@ def _prices(popularity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.round(price * 100).astype(np.int64)
 
 
-def _codes(share: np.ndarray, rng: np.random.Generator) -> list[str | None]:
+def _assign_codes(share: np.ndarray, rng: np.random.Generator) -> list[str | None]:
     """Return readable paths. Categories that together have the published share of rows have none."""
     order = rng.permutation(np.arange(1, CATEGORIES))
     nameless = set(order[np.cumsum(share[order]) <= WITHOUT_CODE].tolist())
@@ -103,10 +103,10 @@ def _codes(share: np.ndarray, rng: np.random.Generator) -> list[str | None]:
     return ["electronics.smartphone", *codes[1:]]
 
 
-def _brands(size: int, category: np.ndarray, rng: np.random.Generator) -> tuple[list[str | None], np.ndarray]:
-    made = [a + b + c for a in SYLLABLES for b in SYLLABLES for c in SYLLABLES][: max(20, min(3_400, size // 10))]
-    brands = [None, *KNOWN_BRANDS, "nan", *made]
-    weights = 1.0 / (np.arange(len(made) + 1) + 3.0)
+def _draw_brands(size: int, category: np.ndarray, rng: np.random.Generator) -> tuple[list[str | None], np.ndarray]:
+    invented = [a + b + c for a in SYLLABLES for b in SYLLABLES for c in SYLLABLES][: max(20, min(3_400, size // 10))]
+    brands = [None, *KNOWN_BRANDS, "nan", *invented]
+    weights = 1.0 / (np.arange(len(invented) + 1) + 3.0)
     brand = rng.choice(np.arange(6, len(brands)), size, p=weights / weights.sum())
     phones = np.array(KNOWN_SHARES) / sum(KNOWN_SHARES)
     known = rng.random(size) < np.where(category == 0, 0.92, 0.16)

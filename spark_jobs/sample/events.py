@@ -40,25 +40,25 @@ class Events:
 
 def draw(shop: Catalog, rows: int, hours: Window, rng: np.random.Generator, ratings: bool, taste: int) -> Events:
     """Draw `rows` events within these hours."""
-    length = _lengths(rows, rng)
+    length = _draw_lengths(rows, rng)
     visit = np.repeat(np.arange(len(length)), length)
     first = np.cumsum(length) - length
     place = np.arange(rows) - first[visit]
-    kind = _kinds(visit, place, length[visit] - place - 1, rng)
+    kind = _choose_kinds(visit, place, length[visit] - place - 1, rng)
     again = (place > 0) & ((kind != VIEW) | (rng.random(rows) < REPEAT_SHARE))
-    user = _users(len(length), rows, rng)
-    drawn = _items(shop, visit, user, rng, taste)
+    user = _draw_users(len(length), rows, rng)
+    drawn = _draw_items(shop, visit, user, rng, taste)
     item = drawn[np.maximum.accumulate(np.where(again, 0, np.arange(rows)))]
-    time = _times(hours, visit, first, place, again, rng)
+    time = _draw_times(hours, visit, first, place, again, rng)
     session = np.cumsum((place == 0) | (~again & (rng.random(rows) < NEW_SESSION))) - 1
     if ratings:
         kind[(kind == VIEW) & (rng.random(rows) < 0.01)] = RATING
     rating = np.where((kind == RATING) & (rng.random(rows) < 0.85), rng.integers(1, 6, rows), 0)
-    events = Events(time, kind, item, _prices(shop, item, time, kind, rng), user[visit], session, rating)
-    return _ordered(_with_duplicates(events, place, rng))
+    events = Events(time, kind, item, _draw_prices(shop, item, time, kind, rng), user[visit], session, rating)
+    return _sort_by_time(_add_duplicates(events, place, rng))
 
 
-def _kinds(visit: np.ndarray, place: np.ndarray, left: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _choose_kinds(visit: np.ndarray, place: np.ndarray, left: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return event types: views, except at the ends of visits that buy or fill a cart.
 
     `place` and `left` count the events of a visit from both ends.
@@ -73,7 +73,7 @@ def _kinds(visit: np.ndarray, place: np.ndarray, left: np.ndarray, rng: np.rando
     return kind
 
 
-def _lengths(rows: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_lengths(rows: int, rng: np.random.Generator) -> np.ndarray:
     guess = int(rows / EVENTS_PER_VISIT * 1.3) + 50
     drawn = np.exp(np.log(VISIT_MEDIAN) + VISIT_SIGMA * rng.standard_normal(guess))
     length: np.ndarray = np.clip(np.ceil(drawn), 1, LONGEST_VISIT).astype(np.int64)
@@ -83,16 +83,16 @@ def _lengths(rows: int, rng: np.random.Generator) -> np.ndarray:
     return length
 
 
-def _users(visits: int, rows: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_users(visits: int, rows: int, rng: np.random.Generator) -> np.ndarray:
     """Return the user of each visit. The distribution is heavy-tailed: a few users have thousands of visits."""
     people = max(1, int(rows / EVENTS_PER_USER * 1.33))
     weight = np.cumsum(1.0 / (np.arange(people) + 30.0) ** 0.55)
-    chosen = np.searchsorted(weight / weight[-1], rng.random(visits))
+    places = np.searchsorted(weight / weight[-1], rng.random(visits))
     number = np.sort(rng.choice(200_000_000, people, replace=False)) + 400_000_000
-    return rng.permutation(number)[chosen]
+    return rng.permutation(number)[places]
 
 
-def _items(shop: Catalog, visit: np.ndarray, user: np.ndarray, rng: np.random.Generator, taste: int) -> np.ndarray:
+def _draw_items(shop: Catalog, visit: np.ndarray, user: np.ndarray, rng: np.random.Generator, taste: int) -> np.ndarray:
     """Return items. Most events of a visit are in one category; with `taste`, a cluster's users keep its categories."""
     count = len(user)
     home = rng.choice(len(shop.category_share), count, p=shop.category_share)
@@ -102,12 +102,12 @@ def _items(shop: Catalog, visit: np.ndarray, user: np.ndarray, rng: np.random.Ge
     category = np.where(rng.random(len(visit)) < 0.7, home[visit], anywhere)
     low = np.where(shop.starts[category] > 0, shop.cumulative[shop.starts[category] - 1], 0.0)
     high = shop.cumulative[shop.starts[category + 1] - 1]
-    chosen = np.searchsorted(shop.cumulative, low + rng.random(len(visit)) * (high - low), side="right")
-    found: np.ndarray = np.minimum(chosen, len(shop.item_id) - 1)
+    places = np.searchsorted(shop.cumulative, low + rng.random(len(visit)) * (high - low), side="right")
+    found: np.ndarray = np.minimum(places, len(shop.item_id) - 1)
     return found
 
 
-def _times(
+def _draw_times(
     hours: Window, visit: np.ndarray, first: np.ndarray, place: np.ndarray, again: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     start, count = hours.start, (hours.end - hours.start) // HOUR
@@ -125,7 +125,7 @@ def _times(
     return time
 
 
-def _prices(
+def _draw_prices(
     shop: Catalog, item: np.ndarray, time: np.ndarray, kind: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Return base prices with a small drift by day; 0.16 % of views show 0."""
@@ -135,7 +135,7 @@ def _prices(
     return np.where((kind == VIEW) & (rng.random(len(item)) < 0.00165), 0, np.minimum(price, 257_407))
 
 
-def _with_duplicates(events: Events, place: np.ndarray, rng: np.random.Generator) -> Events:
+def _add_duplicates(events: Events, place: np.ndarray, rng: np.random.Generator) -> Events:
     """Turn 0.07 % of the rows into exact copies of the row before them in the same session."""
     copies = np.flatnonzero((place > 0) & (events.kind == VIEW) & (rng.random(len(place)) < 0.00085))
     for name in ("time", "kind", "item", "price", "rating"):
@@ -144,6 +144,6 @@ def _with_duplicates(events: Events, place: np.ndarray, rng: np.random.Generator
     return events
 
 
-def _ordered(events: Events) -> Events:
+def _sort_by_time(events: Events) -> Events:
     order = np.argsort(events.time, kind="stable")
     return Events(*(getattr(events, name)[order] for name in Events.__dataclass_fields__))

@@ -22,7 +22,7 @@ LATE = timedelta(seconds=30)
 OWN = ("sample-", "feed-")  # prefixes of the names of generated files
 
 
-def begin(settings: Settings) -> bool:
+def generate_first_sample(settings: Settings) -> bool:
     """Generate a sample that ends with the last full hour, where the project's own raw folder has no CSV file.
 
     Returns whether the folder may be fed. Nothing is ever generated in a folder that a user named.
@@ -56,7 +56,7 @@ def main() -> int:
     """Feed paths.raw until interrupted. Hours that passed while the feed was off are skipped."""
     settings = load()
     raw = Path(settings.paths.raw)
-    begin(settings)
+    generate_first_sample(settings)
     hour = floor(now(), HOUR)
     while True:
         time.sleep(max(0.0, (hour + HOUR + LATE - now()).total_seconds()))

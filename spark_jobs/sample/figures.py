@@ -8,25 +8,29 @@ from spark_jobs.sample.events import Events
 VISIT_GAP = 30 * 60  # seconds
 
 
-def figures(events: Events, shop: Catalog) -> list[tuple[str, str, str]]:
+def compute_figures(events: Events, shop: Catalog) -> list[tuple[str, str, str]]:
     """Return rows of (figure, published value, value here), computed from the arrays that were written."""
     rows = len(events.time)
     hours = np.bincount((events.time // 3600) % 24, minlength=24) / rows * 100
     return [
-        ("view / cart / purchase, %", "96.07 / 2.18 / 1.75", _shares(np.bincount(events.kind, minlength=4)[:3] / rows)),
+        (
+            "view / cart / purchase, %",
+            "96.07 / 2.18 / 1.75",
+            _format_shares(np.bincount(events.kind, minlength=4)[:3] / rows),
+        ),
         ("events per user", "14.0", f"{rows / np.unique(events.user).size:.1f}"),
-        *_of_sessions(events),
-        *_of_items(events, shop),
-        *_of_repeats(events),
+        *_compute_session_figures(events),
+        *_compute_item_figures(events, shop),
+        *_compute_repeat_figures(events),
         ("busiest / quietest hour, %", "7.3 / 0.45", f"{hours.max():.1f} / {hours.min():.2f}"),
     ]
 
 
-def _shares(shares: np.ndarray) -> str:
+def _format_shares(shares: np.ndarray) -> str:
     return " / ".join(f"{share * 100:.2f}" for share in shares)
 
 
-def _of_sessions(events: Events) -> list[tuple[str, str, str]]:
+def _compute_session_figures(events: Events) -> list[tuple[str, str, str]]:
     """Return the figures of user_session and of visits: events of a user without a gap of more than half an hour."""
     per_session = np.bincount(events.session)
     bought = np.unique(events.session[events.kind == 2]).size / np.count_nonzero(per_session) * 100
@@ -41,7 +45,7 @@ def _of_sessions(events: Events) -> list[tuple[str, str, str]]:
     ]
 
 
-def _of_items(events: Events, shop: Catalog) -> list[tuple[str, str, str]]:
+def _compute_item_figures(events: Events, shop: Catalog) -> list[tuple[str, str, str]]:
     category = shop.category[events.item]
     nameless = np.array([code is None for code in shop.category_code])[category]
     prices = np.percentile(events.price[events.price > 0], [1, 10, 25, 50, 75, 90, 99]) / 100
@@ -55,14 +59,14 @@ def _of_items(events: Events, shop: Catalog) -> list[tuple[str, str, str]]:
     ]
 
 
-def _of_repeats(events: Events) -> list[tuple[str, str, str]]:
+def _compute_repeat_figures(events: Events) -> list[tuple[str, str, str]]:
     order = np.lexsort((events.time, events.kind, events.item, events.user))
     same = np.ones(len(order) - 1, bool)
     for name in ("user", "item", "kind"):
         same &= np.diff(getattr(events, name)[order]) == 0
     gap = np.diff(events.time[order])
-    alike = (np.diff(events.price[order]) == 0) & (np.diff(events.session[order]) == 0)
+    is_exact = (np.diff(events.price[order]) == 0) & (np.diff(events.session[order]) == 0)
     return [
         ("same user, item, type within 60 s, %", "18.6", f"{(same & (gap < 60)).mean() * 100:.1f}"),
-        ("exact duplicates, %", "0.07", f"{(same & (gap == 0) & alike).mean() * 100:.2f}"),
+        ("exact duplicates, %", "0.07", f"{(same & (gap == 0) & is_exact).mean() * 100:.2f}"),
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from spark_jobs.errors import PipelineError
-from spark_jobs.sample.catalog import Catalog, catalog
+from spark_jobs.sample.catalog import Catalog, create_catalog
 from spark_jobs.sample.events import Events, draw
 from spark_jobs.sample.write import write
 from spark_jobs.session import now
@@ -48,8 +48,9 @@ def generate(
     if not 0 <= taste <= MOST_CLUSTERS:
         raise PipelineError(f"TASTE={taste}: must lie between 0 and {MOST_CLUSTERS:,}.")
     first = span.first()
-    hours, shop = Window(first, first + span.hours * HOUR, HOUR), catalog(max(span.rows, ROWS), _random(seed))
-    events = draw(shop, span.rows, hours, _random(seed, first), ratings, taste)
+    hours = Window(first, first + span.hours * HOUR, HOUR)
+    shop = create_catalog(max(span.rows, ROWS), _create_random(seed))
+    events = draw(shop, span.rows, hours, _create_random(seed, first), ratings, taste)
     path = out if out.suffix in (".csv", ".CSV") else out / f"sample-{first:%Y-%m-%dT%H}-{span.rows}-seed{seed}.csv"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,6 +60,6 @@ def generate(
     return path, events, shop
 
 
-def _random(seed: int, first: datetime | None = None) -> np.random.Generator:
+def _create_random(seed: int, first: datetime | None = None) -> np.random.Generator:
     entropy = [seed] if first is None else [seed, int(first.replace(tzinfo=UTC).timestamp())]
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))

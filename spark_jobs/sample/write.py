@@ -21,14 +21,14 @@ def write(events: Events, shop: Catalog, path: Path, ratings: bool, seed: int) -
     part = path.with_name("_" + path.name + ".part")
     options = csv.WriteOptions(include_header=False, quoting_style="none")
     with part.open("wb") as file:
-        for number, table in enumerate(_tables(events, shop, ratings, seed)):
+        for number, table in enumerate(_build_tables(events, shop, ratings, seed)):
             if number == 0:
                 file.write((",".join(table.column_names) + "\n").encode())
             csv.write_csv(table, file, options)
     part.replace(path)
 
 
-def _tables(events: Events, shop: Catalog, ratings: bool, seed: int) -> Iterator[pa.Table]:
+def _build_tables(events: Events, shop: Catalog, ratings: bool, seed: int) -> Iterator[pa.Table]:
     codes = pa.array(shop.category_code, pa.string())
     brands = pa.array(shop.brands, pa.string())
     types = pa.array(TYPES)
@@ -43,39 +43,37 @@ def _tables(events: Events, shop: Catalog, ratings: bool, seed: int) -> Iterator
             "category_id": pa.array(shop.category_id[category]),
             "category_code": codes.take(pa.array(category)),
             "brand": brands.take(pa.array(shop.brand[item])),
-            "price": _decimal(events.price[piece]),
+            "price": _format_decimal(events.price[piece]),
             "user_id": pa.array(events.user[piece]),
-            "user_session": _uuids(events.session[piece], seed),
+            "user_session": _format_uuids(events.session[piece], seed),
         }
         if ratings:
-            given = events.rating[piece]
-            columns["rating"] = pa.array(given, mask=given == 0)
+            ratings_of_piece = events.rating[piece]
+            columns["rating"] = pa.array(ratings_of_piece, mask=ratings_of_piece == 0)
         yield pa.table(columns)
 
 
-def _decimal(cents: np.ndarray) -> pa.Array:
+def _format_decimal(cents: np.ndarray) -> pa.Array:
     """Return cents as text with two decimals."""
     whole, rest = pc.cast(pa.array(cents // 100), pa.string()), pc.cast(pa.array(cents % 100), pa.string())
     return pc.binary_join_element_wise(whole, pc.utf8_lpad(rest, 2, "0"), ".")
 
 
-def _uuids(session: np.ndarray, seed: int) -> pa.Array:
+def _format_uuids(session: np.ndarray, seed: int) -> pa.Array:
     """Mix each session's number into 16 bytes and return them as a UUID; null where the session has none."""
     number = session.astype(np.uint64)
-    halves = [_mixed(number * np.uint64(2) + np.uint64(i), seed) for i in range(2)]
+    halves = [_mix_bits(number * np.uint64(2) + np.uint64(i), seed) for i in range(2)]
     raw = np.stack(halves, axis=1).astype(">u8").view(np.uint8).reshape(-1, 16)
     text = np.full((len(raw), 36), ord("-"), np.uint8)
     digits = HEX[raw].reshape(-1, 32)
     for target, source, width in ((0, 0, 8), (9, 8, 4), (14, 12, 4), (19, 16, 4), (24, 20, 12)):
         text[:, target : target + width] = digits[:, source : source + width]
     offsets = pa.py_buffer(np.arange(0, 36 * (len(text) + 1), 36, dtype=np.int32))
-    spelled = pa.StringArray.from_buffers(len(text), offsets, pa.py_buffer(text.tobytes()))
-    return pc.if_else(
-        pa.array(session % NO_SESSION_EVERY == NO_SESSION_EVERY - 1), pa.scalar(None, pa.string()), spelled
-    )
+    texts = pa.StringArray.from_buffers(len(text), offsets, pa.py_buffer(text.tobytes()))
+    return pc.if_else(pa.array(session % NO_SESSION_EVERY == NO_SESSION_EVERY - 1), pa.scalar(None, pa.string()), texts)
 
 
-def _mixed(number: np.ndarray, seed: int) -> np.ndarray:
+def _mix_bits(number: np.ndarray, seed: int) -> np.ndarray:
     """Return 64 well-mixed bits from a counter (SplitMix64)."""
     mixed = number + np.uint64((seed * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) % 2**64)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -22,8 +22,8 @@ def load(overrides: Sequence[str] = (), file: Path | None = None) -> Settings:
     The value of an override is in TOML syntax; plain text needs no quotes. Raises SettingsError where a key is unknown
     or missing, or a value is invalid.
     """
-    named = os.environ.get("PIPELINE_SETTINGS")
-    file = file or (Path(expand(named, "PIPELINE_SETTINGS")) if named else ROOT / "conf" / "settings.toml")
+    path = os.environ.get("PIPELINE_SETTINGS")
+    file = file or (Path(expand(path, "PIPELINE_SETTINGS")) if path else ROOT / "conf" / "settings.toml")
     try:
         tree = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -31,15 +31,15 @@ def load(overrides: Sequence[str] = (), file: Path | None = None) -> Settings:
     except ValueError as error:  # not TOML, not UTF-8, or a number with thousands of digits
         raise SettingsError(f"{file}: not valid TOML: {error}.") from error
     for override in overrides:
-        _override(tree, override)
-    settings: Settings = _build(Settings, tree, "", str(file))
-    given = dataclasses.asdict(settings.paths)
-    paths = Paths(**{name: absolute(value, f"setting paths.{name}") for name, value in given.items()})
-    key_file = settings.privacy.key_file and absolute(settings.privacy.key_file, "setting privacy.key_file")
+        _apply_override(tree, override)
+    settings: Settings = _build_section(Settings, tree, "", str(file))
+    raw_paths = dataclasses.asdict(settings.paths)
+    paths = Paths(**{name: make_absolute(value, f"setting paths.{name}") for name, value in raw_paths.items()})
+    key_file = settings.privacy.key_file and make_absolute(settings.privacy.key_file, "setting privacy.key_file")
     return dataclasses.replace(settings, paths=paths, privacy=Privacy(key_file))
 
 
-def _override(tree: dict[str, Any], override: str) -> None:
+def _apply_override(tree: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
     *sections, key = name.strip().split(".")
     if not equals or not sections:
@@ -56,7 +56,7 @@ def _override(tree: dict[str, Any], override: str) -> None:
     tree[key] = text if wants_text and not isinstance(value, str) else value
 
 
-def _build(cls: type, tree: Any, where: str, file: str) -> Any:
+def _build_section(cls: type, tree: Any, where: str, file: str) -> Any:
     if not isinstance(tree, dict):
         raise SettingsError(f"{file}: [{where}] must be a section.")
     fields = {field.name: field.type for field in dataclasses.fields(cls)}
@@ -67,41 +67,41 @@ def _build(cls: type, tree: Any, where: str, file: str) -> Any:
     for name in fields:
         if name not in tree:
             raise SettingsError(f"{file}: setting {prefix}{name} is missing.")
-    values = {name: _value(kind, tree[name], prefix + name, file) for name, kind in fields.items()}
+    values = {name: _parse_value(kind, tree[name], prefix + name, file) for name, kind in fields.items()}
     try:
         return cls(**values)
     except ValueError as error:  # values that contradict each other
         raise SettingsError(f"{file}: setting {error}.") from error
 
 
-def _value(kind: Any, value: Any, name: str, file: str) -> Any:
+def _parse_value(kind: Any, value: Any, name: str, file: str) -> Any:
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        return _build(kind, value, name, file)
+        return _build_section(kind, value, name, file)
     kind, *rules = get_args(kind)
-    value = _typed(kind, value, name, file)
+    value = _convert_type(kind, value, name, file)
     for rule in rules:
-        if must := rule.broken_by(value):
-            raise SettingsError(f"{file}: setting {name} must {must}, not {_shown(value)}.")
+        if must := rule.explain_fault(value):
+            raise SettingsError(f"{file}: setting {name} must {must}, not {_format_value(value)}.")
     return float(value) if kind is float else value
 
 
-def _typed(kind: Any, value: Any, name: str, file: str) -> Any:
+def _convert_type(kind: Any, value: Any, name: str, file: str) -> Any:
     """Return the value; a list becomes a tuple. An integer is accepted as a float; true and false are not numbers."""
     if get_origin(kind) is tuple:
         inner = get_args(kind)[0]
         if isinstance(value, list) and all(type(item) is inner for item in value):
             return tuple(value)
-        raise SettingsError(f"{file}: setting {name} must be a list of {inner.__name__}, not {_shown(value)}.")
+        raise SettingsError(f"{file}: setting {name} must be a list of {inner.__name__}, not {_format_value(value)}.")
     if type(value) is kind or (kind is float and type(value) is int):
         return value
-    raise SettingsError(f"{file}: setting {name} must be {kind.__name__}, not {_shown(value)}.")
+    raise SettingsError(f"{file}: setting {name} must be {kind.__name__}, not {_format_value(value)}.")
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return repr(list(value) if isinstance(value, tuple) else value)
 
 
-def absolute(address: str, name: str, folder: Path = ROOT) -> str:
+def make_absolute(address: str, name: str, folder: Path = ROOT) -> str:
     """Return the absolute address: `~` is expanded, a relative path starts at `folder`. Errors call it `name`."""
     expanded = expand(address, name)
     return expanded if is_remote(expanded) else str(folder / expanded)

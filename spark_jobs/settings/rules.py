@@ -13,7 +13,7 @@ from typing import Any, Protocol
 class Rule(Protocol):
     """A condition for a value, in addition to its type."""
 
-    def broken_by(self, value: Any) -> str | None:
+    def explain_fault(self, value: Any) -> str | None:
         """Return what the value must be, as text that continues "must"; None where the value is valid."""
 
 
@@ -28,12 +28,12 @@ class Range:
     most: float
     decimals: int | None = None
 
-    def broken_by(self, value: float) -> str | None:
+    def explain_fault(self, value: float) -> str | None:
         """Return the allowed range where the number is outside of it or has too many decimals."""
-        if self.least <= value <= self.most and (self.decimals is None or _decimals(value) <= self.decimals):
+        if self.least <= value <= self.most and (self.decimals is None or _count_decimals(value) <= self.decimals):
             return None
         fine = "" if self.decimals is None else f", with at most {self.decimals} decimals"
-        return f"lie between {_plain(self.least)} and {_plain(self.most)}{fine}"
+        return f"lie between {_format_plain(self.least)} and {_format_plain(self.most)}{fine}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class OneOf:
 
     words: Sequence[str]
 
-    def broken_by(self, value: str) -> str | None:
+    def explain_fault(self, value: str) -> str | None:
         """Return the allowed words where the value is not one of them."""
         return None if value in self.words else f"be {' or '.join(self.words)}"
 
@@ -57,7 +57,7 @@ class Names:
     known: Sequence[str] | None = None
     least: int = 0
 
-    def broken_by(self, value: Sequence[str]) -> str | None:
+    def explain_fault(self, value: Sequence[str]) -> str | None:
         """Return the first rule that the list breaks."""
         if len(value) < self.least:
             return f"contain at least {self.least} of {', '.join(self.known or ())}"
@@ -81,7 +81,7 @@ class Address:
     forbidden: str = "\0"
     optional: bool = False
 
-    def broken_by(self, value: str) -> str | None:
+    def explain_fault(self, value: str) -> str | None:
         """Return the rule that the address breaks."""
         if self.optional and not value:
             return None
@@ -94,11 +94,11 @@ class Address:
         return None
 
 
-def _decimals(value: float) -> int:
+def _count_decimals(value: float) -> int:
     exponent = Decimal(str(value)).normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-def _plain(number: float) -> str:
+def _format_plain(number: float) -> str:
     """Return a bound as text without an exponent: 0.000001, 1,000,000."""
     return f"{Decimal(str(number)):,f}"

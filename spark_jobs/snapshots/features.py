@@ -21,7 +21,7 @@ from spark_jobs.context import Context
 from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.settings import Settings
-from spark_jobs.snapshots.scheme import Built, Change, Output, Scheme
+from spark_jobs.snapshots.scheme import BuiltSnapshot, Change, Output, Scheme
 from spark_jobs.tables import Table
 from spark_jobs.transforms.aggregates import add_item_sums, item_sums, user_sums
 from spark_jobs.transforms.features import item_features, user_features
@@ -30,34 +30,35 @@ from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
 from spark_jobs.transforms.measures import measures
 
 
-def chosen(settings: Settings) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+def select_settings(settings: Settings) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     """Return the settings that the features depend on: score weights, price range limits, popularity weights."""
     features = settings.features
     popularity = {"views": features.popularity_views, "purchases": features.popularity_purchases}
     return asdict(settings.matrix.weights), asdict(features.price_range), popularity
 
 
-def compute(change: Change) -> Built:
+def compute(change: Change) -> BuiltSnapshot:
     """Compute active users from all their days, and items by adding the new days to their sums; or all from scratch."""
     ctx, plan = change.ctx, change.plan
-    weights, limits, popularity = chosen(ctx.settings)
+    weights, limits, popularity = select_settings(ctx.settings)
     interactions, items = change.bases
     new_rows = change.new_rows(interactions)
-    theirs = change.keep(with_keys_of(interactions, new_rows, "user_id")) if change.new_days else interactions
+    of_active = change.keep(with_keys_of(interactions, new_rows, "user_id")) if change.new_days else interactions
     are_new = F.expr(in_days(change.new_days)) if change.new_days else None
-    met = change.keep(find_first_meetings(theirs, are_new))  # used by both tables
-    sums = item_sums(new_rows, met)
+    meetings = change.keep(find_first_meetings(of_active, are_new))  # used by both tables
+    sums = item_sums(new_rows, meetings)
     if change.new_days:
-        sums = add_item_sums(change.earlier(tables.ITEM_SUMS), sums, new_rows)
+        sums = add_item_sums(change.read_earlier(tables.ITEM_SUMS), sums, new_rows)
     sums = change.keep(sums)  # validated through item_features
-    of_users, of_items = user_features(user_sums(theirs, met), weights), item_features(sums, items, limits, popularity)
+    of_users = user_features(user_sums(of_active, meetings), weights)
+    of_items = item_features(sums, items, limits, popularity)
     users = change.keep(stamp_rows(tables.USER_FEATURES, of_users, plan))
-    other_users = _other_users(change, new_rows)
+    other_users = _read_other_users(change, new_rows)
     items = change.keep(stamp_rows(tables.ITEM_FEATURES, of_items, plan))
     found = run_concurrently(
         ctx.spark,
-        partial(_measures, change, tables.USER_FEATURES, user_suite, users, other_users),
-        partial(_measures, change, tables.ITEM_FEATURES, item_suite, items, None),
+        partial(_measure_rows, change, tables.USER_FEATURES, user_suite, users, other_users),
+        partial(_measure_rows, change, tables.ITEM_FEATURES, item_suite, items, None),
     )
     all_users = users if other_users is None else users.unionByName(other_users)
     outputs = [
@@ -66,42 +67,44 @@ def compute(change: Change) -> Built:
         Output(tables.ITEM_FEATURES, items, "written", suite=item_suite, measures=found[1]),
     ]
     users_out, items_out = (int(each["rows"].iloc[0]) for each in found)
-    return Built(outputs, plan.events, {"users": users_out, "items": items_out})
+    return BuiltSnapshot(outputs, plan.events, {"users": users_out, "items": items_out})
 
 
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame, items: DataFrame) -> dict[Table, DataFrame]:
     """Compute the three tables from the days of their bases, of which `as_of` is the last."""
-    weights, limits, popularity = chosen(ctx.settings)
-    met = find_first_meetings(interactions)
-    of_items = item_sums(interactions, met)
+    weights, limits, popularity = select_settings(ctx.settings)
+    meetings = find_first_meetings(interactions)
+    of_items = item_sums(interactions, meetings)
     return {
         tables.ITEM_SUMS: of_items,
-        tables.USER_FEATURES: user_features(user_sums(interactions, met), weights),
+        tables.USER_FEATURES: user_features(user_sums(interactions, meetings), weights),
         tables.ITEM_FEATURES: item_features(of_items, items, limits, popularity),
     }
 
 
-def _other_users(change: Change, new_rows: DataFrame) -> DataFrame | None:
+def _read_other_users(change: Change, new_rows: DataFrame) -> DataFrame | None:
     """Return the features of users without new rows, as the last snapshot has them; None from scratch."""
     if not change.new_days:
         return None
-    others = without_keys_of(change.earlier(tables.USER_FEATURES), new_rows, "user_id")
+    others = without_keys_of(change.read_earlier(tables.USER_FEATURES), new_rows, "user_id")
     return stamp_rows(tables.USER_FEATURES, others, change.plan)
 
 
-def _measures(change: Change, table: Table, suite: ModuleType, made: DataFrame, kept: DataFrame | None) -> pd.DataFrame:
+def _measure_rows(
+    change: Change, table: Table, suite: ModuleType, computed: DataFrame, kept: DataFrame | None
+) -> pd.DataFrame:
     """Measure the rows computed now. Kept rows were validated when they were built, so they are only counted."""
     total = F.sum("total_events").alias("events")
 
-    def of_made() -> pd.DataFrame:
-        return measures(made, table, suite.RULES, further=[total]).toPandas()
+    def measure_computed() -> pd.DataFrame:
+        return measures(computed, table, suite.RULES, further=[total]).toPandas()
 
-    def of_kept() -> tuple[int, int]:
+    def count_kept() -> tuple[int, int]:
         rows, events = kept.agg(F.count("*"), total).head(1)[0] if kept is not None else (0, 0)
         return rows, events or 0
 
     found: pd.DataFrame
-    found, (rows, events) = run_concurrently(change.ctx.spark, of_made, of_kept)
+    found, (rows, events) = run_concurrently(change.ctx.spark, measure_computed, count_kept)
     found["rows"] += rows
     found["events_lost"] = (found["events"] + events - change.plan.events).abs()
     return found
@@ -110,7 +113,7 @@ def _measures(change: Change, table: Table, suite: ModuleType, made: DataFrame, 
 FEATURES = Scheme(
     job=flow.FEATURE_ENGINEERING,
     bases=(tables.INTERACTIONS, tables.ITEM_DAYS),
-    settings=chosen,
+    settings=select_settings,
     extends=(tables.ITEM_SUMS, tables.USER_FEATURES),
     can_extend=lambda settings: True,
     compute=compute,

@@ -31,27 +31,27 @@ class Change:
     """What a snapshot is to be computed from.
 
     `bases`: the daily tables, restricted to the days that are built. `new_days`: the days by which the last snapshot is
-    extended; None: it is computed from scratch. What `keep` persists stays until `held` closes.
+    extended; None: it is computed from scratch. What `keep` persists stays until `cleanup` closes.
     """
 
     ctx: Context
     plan: BuildPlan
     bases: list[DataFrame]
     new_days: list[datetime] | None
-    held: ExitStack
+    cleanup: ExitStack
 
     def new_rows(self, base: DataFrame) -> DataFrame:
         """Return the rows of the new days; from scratch, all rows."""
         return base.where(in_days(self.new_days)) if self.new_days else base
 
-    def earlier(self, table: Table) -> DataFrame:
+    def read_earlier(self, table: Table) -> DataFrame:
         """Return the rows that the last snapshot wrote into a table."""
-        return self.plan.earlier(self.ctx, table)
+        return self.plan.read_earlier(self.ctx, table)
 
     def keep(self, rows: DataFrame) -> DataFrame:
         """Persist rows that are used more than once: validated first, then written."""
         rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
-        self.held.callback(rows.unpersist)
+        self.cleanup.callback(rows.unpersist)
         return rows
 
 
@@ -72,7 +72,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltSnapshot:
     """The outputs in the order in which they are written, the rows read, and what the job reports."""
 
     outputs: Sequence[Output]
@@ -94,7 +94,7 @@ class Scheme:
     settings: Callable[[Settings], tuple[Any, ...]]
     extends: tuple[Table, ...]
     can_extend: Callable[[Settings], bool]
-    compute: Callable[[Change], Built]
+    compute: Callable[[Change], BuiltSnapshot]
     from_scratch: Callable[..., dict[Table, DataFrame]]
 
 
@@ -107,21 +107,21 @@ def build_snapshot(ctx: Context, scheme: Scheme) -> Summary:
     plan = plan_snapshot(ctx, scheme.job.name, scheme.bases, *scheme.settings(ctx.settings))
     if plan.unchanged:
         return {"unchanged": True, "as_of": plan.as_of.date()}
-    new_days = plan.added_to(ctx, *scheme.extends) if scheme.can_extend(ctx.settings) else None
-    with ExitStack() as held:
-        built = scheme.compute(Change(ctx, plan, plan.bases(ctx, *scheme.bases), new_days, held))
-        _commit(ctx, scheme.job, plan, built)
+    new_days = plan.days_to_add(ctx, *scheme.extends) if scheme.can_extend(ctx.settings) else None
+    with ExitStack() as persisted:
+        built = scheme.compute(Change(ctx, plan, plan.read_bases(ctx, *scheme.bases), new_days, persisted))
+        _validate_and_write(ctx, scheme.job, plan, built)
     return {"as_of": plan.as_of.date(), "days_added": len(new_days) if new_days else "all"} | built.summary
 
 
-def _commit(ctx: Context, job: Job, plan: BuildPlan, built: Built) -> None:
+def _validate_and_write(ctx: Context, job: Job, plan: BuildPlan, built: BuiltSnapshot) -> None:
     """Validate every output; if all pass, write them one after another; then write the ledger."""
     judged = [(each, each.suite, each.measures) for each in built.outputs if each.suite and each.measures is not None]
     verdicts = [judge_measures(ctx, suite.suite(ctx.settings), found, None) for _, suite, found in judged]
     failpoints.reach(f"{job.writer}.judged")
     if not any(verdict.failed for verdict in verdicts):
         for output in built.outputs:
-            _write(ctx, output)
+            _write_output(ctx, output)
             failpoints.reach(f"{job.writer}.{output.name}")
     rows_out = sum(int(found["rows"].iloc[0]) for _, _, found in judged)
     record_snapshot(ctx, plan, verdicts, rows_in=built.rows_in, rows_out=rows_out, of=job.writes)
@@ -130,7 +130,7 @@ def _commit(ctx: Context, job: Job, plan: BuildPlan, built: Built) -> None:
             report_verdict(ctx, verdict, output.rows, output.table, suite.RULES)
 
 
-def _write(ctx: Context, output: Output) -> None:
+def _write_output(ctx: Context, output: Output) -> None:
     if output.rows is None:
         return
     if output.appends:

@@ -19,18 +19,18 @@ from spark_jobs.builds.recording import stamp_rows
 from spark_jobs.context import Context
 from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.settings import Settings
-from spark_jobs.snapshots.scheme import Built, Change, Output, Scheme
+from spark_jobs.snapshots.scheme import BuiltSnapshot, Change, Output, Scheme
 from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
 from spark_jobs.transforms.interactions import merge_cells, score, score_pairs
 from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
 from spark_jobs.transforms.measures import measures
-from spark_jobs.transforms.scores import from_score, total
+from spark_jobs.transforms.scores import from_score, sum_millionths
 from spark_jobs.windows import DAY
 
 TABLE = tables.USER_ITEM_MATRIX
 
 
-class Due(NamedTuple):
+class ExpectedTotals(NamedTuple):
     """The totals that the new matrix must have.
 
     `rows_in`: rows of interactions that the matrix is built from. `kept`: cells taken over from the last snapshot.
@@ -47,11 +47,11 @@ class Due(NamedTuple):
 class Index:
     """An index table and the numbers to append to it.
 
-    `there`: existing rows. `new`: rows to append, `count` of them. `free`: the first free number after the append.
+    `existing`: its rows. `new`: rows to append, `count` of them. `free`: the first free number after the append.
     """
 
     table: tables.Table
-    there: DataFrame
+    existing: DataFrame
     new: DataFrame
     count: int
     free: int
@@ -59,56 +59,56 @@ class Index:
     @property
     def rows(self) -> DataFrame:
         """Return the numbers of all ids, existing and new."""
-        return self.there.unionByName(self.new)
+        return self.existing.unionByName(self.new)
 
 
-def chosen(settings: Settings) -> tuple[dict[str, float], int]:
+def select_settings(settings: Settings) -> tuple[dict[str, float], int]:
     """Return the settings that the matrix depends on: the weights and the number of trailing days."""
     return asdict(settings.matrix.weights), settings.matrix.trailing_days
 
 
-def compute(change: Change) -> Built:
+def compute(change: Change) -> BuiltSnapshot:
     """Number new ids and score every pair; extended, only the pairs of users with new rows."""
     ctx, plan = change.ctx, change.plan
-    weights, trailing_days = chosen(ctx.settings)
+    weights, trailing_days = select_settings(ctx.settings)
     (interactions,) = change.bases
-    within = trailing(interactions, plan.as_of, trailing_days)
+    within = keep_trailing_days(interactions, plan.as_of, trailing_days)
     new_rows = change.new_rows(within)
     seen = new_rows if change.new_days else interactions  # ids outside the trailing window get a number too
-    earlier = change.earlier(TABLE).drop("as_of", "built_at") if change.new_days else None
+    earlier = change.read_earlier(TABLE).drop("as_of", "built_at") if change.new_days else None
     kept = None if earlier is None else without_keys_of(earlier, new_rows, "user_id")
-    users, items, due = run_concurrently(
+    users, items, expected = run_concurrently(
         ctx.spark,
-        lambda: _numbered(change, seen, tables.USER_INDEX),
-        lambda: _numbered(change, seen, tables.ITEM_INDEX),
-        lambda: _due(ctx, within, new_rows, earlier, kept),
+        lambda: _number_new_ids(change, seen, tables.USER_INDEX),
+        lambda: _number_new_ids(change, seen, tables.ITEM_INDEX),
+        lambda: _compute_expected_totals(ctx, within, new_rows, earlier, kept),
     )
-    made = change.keep(stamp_rows(TABLE, _made(new_rows, earlier, weights, users, items), plan))
-    cells = made if kept is None else made.unionByName(stamp_rows(TABLE, kept, plan))
-    found = _measures(made, users, items, due)
+    computed = change.keep(stamp_rows(TABLE, _compute_cells(new_rows, earlier, weights, users, items), plan))
+    cells = computed if kept is None else computed.unionByName(stamp_rows(TABLE, kept, plan))
+    cell_measures = _measure_cells(computed, users, items, expected)
     indexes = zip((users, items), ("users", "items"), strict=True)
     outputs = [Output(index.table, index.new if index.count else None, name, appends=True) for index, name in indexes]
-    numbers = {"users": users.free, "items": items.free, "cells": int(found["rows"].iloc[0])}
-    return Built(
-        [*outputs, Output(TABLE, cells, "written", suite=suite, measures=found)],
-        due.rows_in,
+    numbers = {"users": users.free, "items": items.free, "cells": int(cell_measures["rows"].iloc[0])}
+    return BuiltSnapshot(
+        [*outputs, Output(TABLE, cells, "written", suite=suite, measures=cell_measures)],
+        expected.rows_in,
         numbers | {"new_users": users.count, "new_items": items.count},
     )
 
 
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame) -> dict[tables.Table, DataFrame]:
     """Compute the matrix as of a day from all its interactions. The number is null for an id that no index has."""
-    weights, trailing_days = chosen(ctx.settings)
+    weights, trailing_days = select_settings(ctx.settings)
     users, items = ctx.storage.read(tables.USER_INDEX), ctx.storage.read(tables.ITEM_INDEX)
-    return {TABLE: scored(trailing(interactions, as_of, trailing_days), weights, users, items)}
+    return {TABLE: score_cells(keep_trailing_days(interactions, as_of, trailing_days), weights, users, items)}
 
 
-def trailing(interactions: DataFrame, as_of: datetime, days: int) -> DataFrame:
+def keep_trailing_days(interactions: DataFrame, as_of: datetime, days: int) -> DataFrame:
     """Keep the last `days` days up to `as_of`; 0 keeps all days."""
     return interactions.where(F.col("event_date") > F.lit((as_of - days * DAY).date())) if days else interactions
 
 
-def _numbered(change: Change, interactions: DataFrame, table: tables.Table) -> Index:
+def _number_new_ids(change: Change, interactions: DataFrame, table: tables.Table) -> Index:
     """Number the ids that the latest version of the index does not have.
 
     That version includes the numbers of an attempt that ended before its row in the ledger; they stay valid.
@@ -122,62 +122,63 @@ def _numbered(change: Change, interactions: DataFrame, table: tables.Table) -> I
     return Index(table, index, assign_numbers(fresh, first_numbers(by_day, free), name, number), count, free + count)
 
 
-def _due(
+def _compute_expected_totals(
     ctx: Context, within: DataFrame, new_rows: DataFrame, earlier: DataFrame | None, kept: DataFrame | None
-) -> Due:
-    def counted(cells: DataFrame, of: Column) -> tuple[int, Decimal]:
-        rows, summed = cells.agg(F.count("*"), total(of)).head(1)[0]
+) -> ExpectedTotals:
+    def count_and_sum(cells: DataFrame, of: Column) -> tuple[int, Decimal]:
+        rows, summed = cells.agg(F.count("*"), sum_millionths(of)).head(1)[0]
         return rows, summed
 
-    new_score = score(chosen(ctx.settings)[0])
+    new_score = score(select_settings(ctx.settings)[0])
     if earlier is None or kept is None:
-        rows_in, new = counted(new_rows, new_score)
-        return Due(rows_in, 0, new)
+        rows_in, new = count_and_sum(new_rows, new_score)
+        return ExpectedTotals(rows_in, 0, new)
     rows_in, (_, new), (_, before), (rows, stays) = run_concurrently(
         ctx.spark,
         within.count,
-        lambda: counted(new_rows, new_score),
-        lambda: counted(earlier, from_score("score")),
-        lambda: counted(kept, from_score("score")),
+        lambda: count_and_sum(new_rows, new_score),
+        lambda: count_and_sum(earlier, from_score("score")),
+        lambda: count_and_sum(kept, from_score("score")),
     )
-    return Due(rows_in, rows, new + before - stays)
+    return ExpectedTotals(rows_in, rows, new + before - stays)
 
 
-def _made(
+def _compute_cells(
     new_rows: DataFrame, earlier: DataFrame | None, weights: dict[str, float], users: Index, items: Index
 ) -> DataFrame:
     """Compute the cells of users with new rows, `earlier` cells included; if that is None, all cells from scratch."""
     if earlier is None:
-        return scored(new_rows, weights, users.rows, items.rows)
-    new = scored(new_rows, weights, F.broadcast(with_keys_of(users.rows, new_rows, "user_id")), items.rows)
+        return score_cells(new_rows, weights, users.rows, items.rows)
+    new = score_cells(new_rows, weights, F.broadcast(with_keys_of(users.rows, new_rows, "user_id")), items.rows)
     return merge_cells(with_keys_of(earlier, new_rows, "user_id").unionByName(new))
 
 
-def scored(interactions: DataFrame, weights: dict[str, float], users: DataFrame, items: DataFrame) -> DataFrame:
+def score_cells(interactions: DataFrame, weights: dict[str, float], users: DataFrame, items: DataFrame) -> DataFrame:
     """Score each pair and add its numbers; the number is null for an id that is missing in `users` or `items`."""
     of_user, of_item = users.select("user_id", "user_index"), F.broadcast(items.select("item_id", "item_index"))
     return score_pairs(interactions, weights).join(of_user, "user_id", "left").join(of_item, "item_id", "left")
 
 
-def _measures(made: DataFrame, users: Index, items: Index, due: Due) -> pd.DataFrame:
+def _measure_cells(computed: DataFrame, users: Index, items: Index, expected: ExpectedTotals) -> pd.DataFrame:
     """Measure the cells computed now: all cells of the users concerned.
 
     The cells of other users were validated when they were built; they only count in `rows`.
     """
-    summed = total(from_score("score")).alias("score_sum")
+    summed = sum_millionths(from_score("score")).alias("score_sum")
     largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
-    found = measures(made, TABLE, suite.RULES, further=[summed, *largest]).toPandas()
-    beyond = (found["last_user"] >= users.free) | (found["last_item"] >= items.free)
-    found["numbers_beyond_index"] = beyond.astype(int)
-    found["score_lost"] = (found["score_sum"] - due.score).abs()  # type: ignore[operator]  # the stubs know no Decimal
-    found["rows"] += due.kept
+    found = measures(computed, TABLE, suite.RULES, further=[summed, *largest]).toPandas()
+    is_beyond = (found["last_user"] >= users.free) | (found["last_item"] >= items.free)
+    found["numbers_beyond_index"] = is_beyond.astype(int)
+    lost = found["score_sum"] - expected.score  # type: ignore[operator]  # the stubs know no Decimal
+    found["score_lost"] = lost.abs()
+    found["rows"] += expected.kept
     return found
 
 
 MATRIX = Scheme(
     job=flow.CREATE_USER_ITEM_MATRIX,
     bases=(tables.INTERACTIONS,),
-    settings=chosen,
+    settings=select_settings,
     extends=(TABLE,),
     can_extend=lambda settings: not settings.matrix.trailing_days,  # a trailing window also loses days
     compute=compute,

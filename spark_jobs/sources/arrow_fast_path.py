@@ -22,7 +22,7 @@ LATE_TIME = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[
 CLOCK = len("2019-10-01 00:00:00")
 
 
-def fields(columns: Sequence[str]) -> dict[str, pa.DataType]:
+def list_fields(columns: Sequence[str]) -> dict[str, pa.DataType]:
     """Return name and type of each column that `parse_plain` adds for a header with these columns."""
     return {f"typed_{name}": TYPES[name][0] for name in columns if name in TYPES} | {"typed": pa.bool_()}
 
@@ -43,33 +43,33 @@ def parse_plain(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch
         plain = pc.and_(plain, pc.fill_null(fits, True))
     arrays = {name: batch.column(name) for name in batch.schema.names}
     for name, value in values.items():
-        arrays[name] = _where(pc.invert(plain), arrays[name])
-        arrays[f"typed_{name}"] = _where(plain, value)
+        arrays[name] = _keep_where(pc.invert(plain), arrays[name])
+        arrays[f"typed_{name}"] = _keep_where(plain, value)
     return pa.RecordBatch.from_pydict(arrays | {"typed": plain})
 
 
-def _as(kind: pa.DataType, pattern: str) -> Callable[[pa.Array], Typed]:
+def _make_converter(kind: pa.DataType, pattern: str) -> Callable[[pa.Array], Typed]:
     def convert(text: pa.Array) -> Typed:
         fits = pc.match_substring_regex(text, pattern)
-        return fits, pc.cast(_where(fits, text), kind)
+        return fits, pc.cast(_keep_where(fits, text), kind)
 
     return convert
 
 
-def _time(text: pa.Array) -> Typed:
+def _convert_time(text: pa.Array) -> Typed:
     try:
-        return _time_like(text, LATE_TIME)
+        return _convert_matching_times(text, LATE_TIME)
     except pa.ArrowInvalid:  # for example 30 February
-        return _time_like(text, TIME)
+        return _convert_matching_times(text, TIME)
 
 
-def _time_like(text: pa.Array, pattern: str) -> Typed:
+def _convert_matching_times(text: pa.Array, pattern: str) -> Typed:
     fits = pc.match_substring_regex(text, pattern)
-    clock = pc.utf8_slice_codeunits(_where(fits, text), 0, CLOCK)
+    clock = pc.utf8_slice_codeunits(_keep_where(fits, text), 0, CLOCK)
     return fits, pc.cast(clock, pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
 
 
-def _where(condition: pa.Array, values: pa.Array) -> pa.Array:
+def _keep_where(condition: pa.Array, values: pa.Array) -> pa.Array:
     return pc.if_else(condition, values, pa.scalar(None, values.type))
 
 
@@ -78,17 +78,17 @@ def _begins_with_text(text: pa.Array) -> pa.Array:
     return pc.invert(pc.or_(*first))
 
 
-def _trimmed(text: pa.Array) -> pa.Array:
+def _is_trimmed(text: pa.Array) -> pa.Array:
     last = [pc.ends_with(text, blank) for blank in BLANKS]
     return pc.and_(_begins_with_text(text), pc.invert(pc.or_(*last)))
 
 
 TYPES = {
-    "user_id": (pa.int64(), _as(pa.int64(), INTEGER)),
-    "item_id": (pa.int64(), _as(pa.int64(), INTEGER)),
-    "category_id": (pa.int64(), _as(pa.int64(), INTEGER)),
-    "price": (pa.decimal128(10, 2), _as(pa.decimal128(10, 2), NUMBER)),
-    "rating": (pa.decimal128(10, 2), _as(pa.decimal128(10, 2), NUMBER)),
-    "timestamp": (pa.timestamp("us", "UTC"), _time),
+    "user_id": (pa.int64(), _make_converter(pa.int64(), INTEGER)),
+    "item_id": (pa.int64(), _make_converter(pa.int64(), INTEGER)),
+    "category_id": (pa.int64(), _make_converter(pa.int64(), INTEGER)),
+    "price": (pa.decimal128(10, 2), _make_converter(pa.decimal128(10, 2), NUMBER)),
+    "rating": (pa.decimal128(10, 2), _make_converter(pa.decimal128(10, 2), NUMBER)),
+    "timestamp": (pa.timestamp("us", "UTC"), _convert_time),
 }
-_TEXTS = {"event_type": _trimmed} | dict.fromkeys(("session_id", "category_code", "brand"), _begins_with_text)
+_TEXTS = {"event_type": _is_trimmed} | dict.fromkeys(("session_id", "category_code", "brand"), _begins_with_text)

@@ -10,10 +10,10 @@ from enum import StrEnum
 
 from spark_jobs.addresses import base_name
 from spark_jobs.errors import SourceError
-from spark_jobs.sources.file_rows import Row, gives, has_grown, is_same
-from spark_jobs.sources.files import Examined, is_packed
+from spark_jobs.sources.file_rows import Row, has_grown, has_landed_content, is_same
+from spark_jobs.sources.files import ExaminedFile, is_packed
 from spark_jobs.sources.header import OPTIONAL, find_ignored, map_columns
-from spark_jobs.sources.listing import Found
+from spark_jobs.sources.listing import ListedFile
 from spark_jobs.sources.records import BLANKS, FileSplit
 
 
@@ -35,11 +35,11 @@ READS = (Action.NEW, Action.GREW, Action.CHANGED)
 class Decision:
     """A file, the action for it, the first byte of its content to read, and the sentence to report about it."""
 
-    file: Found
+    file: ListedFile
     action: Action
     file_id: int
     revision: int
-    examined: Examined
+    examined: ExaminedFile
     columns: tuple[str, ...] = ()
     read_from: int = 0
     sentence: str | None = None
@@ -56,41 +56,43 @@ class Strict:
 LENIENT = Strict()
 
 
-def to_examine(
-    found: Iterable[Found],
+def find_files_to_examine(
+    found: Iterable[ListedFile],
     known: Mapping[str, Row],
     rehash: bool,
     missing: Collection[str] = (),
     again: Collection[str] = (),
-) -> list[Found]:
+) -> list[ListedFile]:
     """Return the files to examine: changed ones, copies without an original, and those that are to be read `again`.
 
     A file has changed where its size or time differs from the ledger. A copy is without an original where no present
     file gives its content. With `rehash`, files that look unchanged are examined too.
     """
-    given = {row["digest"] for path, row in known.items() if gives(row) and path not in missing}
-    found = [file for file in found if not (file.refusal and (row := known.get(file.path)) and gives(row))]
-    return [file for file in found if rehash or file.path in again or _looks_changed(file, known.get(file.path), given)]
+    available = {row["digest"] for path, row in known.items() if has_landed_content(row) and path not in missing}
+    found = [file for file in found if not (file.refusal and (row := known.get(file.path)) and has_landed_content(row))]
+    return [
+        file for file in found if rehash or file.path in again or _looks_changed(file, known.get(file.path), available)
+    ]
 
 
-def to_examine_too(
-    found: Iterable[Found], pairs: Iterable[tuple[Found, Examined]], known: Mapping[str, Row]
-) -> list[Found]:
+def find_copies_to_examine(
+    found: Iterable[ListedFile], pairs: Iterable[tuple[ListedFile, ExaminedFile]], known: Mapping[str, Row]
+) -> list[ListedFile]:
     """Return the copies of content that an examined file may no longer have: one of them may have to give the rows."""
     examined = {file.path for file, _ in pairs}
-    given_up = {known[path]["digest"] for path in examined if path in known and gives(known[path])}
+    given_up = {known[path]["digest"] for path in examined if path in known and has_landed_content(known[path])}
     copies = {path for path, row in known.items() if row["status"] == "duplicate" and row["digest"] in given_up}
     return [file for file in found if file.path in copies - examined]
 
 
-def _looks_changed(file: Found, row: Row | None, given: set[str]) -> bool:
+def _looks_changed(file: ListedFile, row: Row | None, available: set[str]) -> bool:
     if row is None or (row["size"], row["modified"]) != (file.size, file.modified) or row["status"] == "vanished":
         return True
-    return row["status"] == "duplicate" and row["digest"] not in given
+    return row["status"] == "duplicate" and row["digest"] not in available
 
 
 def decide(
-    pairs: Iterable[tuple[Found, Examined]],
+    pairs: Iterable[tuple[ListedFile, ExaminedFile]],
     known: Mapping[str, Row],
     next_id: int,
     strict: Strict = LENIENT,
@@ -104,27 +106,27 @@ def decide(
     drafts = []
     for file, examined in sorted(pairs, key=lambda pair: pair[0].path):
         row = known.get(file.path)
-        drafts.append(_draft(file, examined, row, row["file_id"] if row else next_id, known, strict))
+        drafts.append(_draft_decision(file, examined, row, row["file_id"] if row else next_id, known, strict))
         if row and file.path in again and drafts[-1].action in (Action.SAME, Action.GREW):
             drafts[-1] = replace(
                 drafts[-1], action=Action.CHANGED, revision=row["part"] + 1, read_from=examined.body_from
             )
         next_id += 0 if row else 1
     unsure = {draft.file.path for draft in drafts if draft.action in READS or _is_strictly_refused(draft)}
-    holders = {row["digest"]: path for path, row in known.items() if gives(row) and path not in unsure}
+    holders = {row["digest"]: path for path, row in known.items() if has_landed_content(row) and path not in unsure}
     decided = []
-    for draft in sorted(drafts, key=_turn):
+    for draft in sorted(drafts, key=_rank_draft):
         row = known.get(draft.file.path)
-        decision = _settle(draft, row, holders)
+        decision = _settle_decision(draft, row, holders)
         if decision.action in READS:
             holders[decision.examined.digest] = decision.file.path
-        elif _is_strictly_refused(decision) and row and gives(row):
+        elif _is_strictly_refused(decision) and row and has_landed_content(row):
             holders.setdefault(row["digest"], decision.file.path)
         decided.append(decision)
     return sorted(decided, key=lambda decision: decision.file.path)
 
 
-def _turn(draft: Decision) -> int:
+def _rank_draft(draft: Decision) -> int:
     """Return the order: refused files first, because they keep what they gave, then grown ones, which read least."""
     return {Action.REFUSED: 0, Action.GREW: 1}.get(draft.action, 2)
 
@@ -134,8 +136,8 @@ def _is_strictly_refused(decision: Decision) -> bool:
     return decision.action is Action.REFUSED and bool(decision.columns)
 
 
-def _draft(
-    file: Found, examined: Examined, row: Row | None, file_id: int, known: Mapping[str, Row], strict: Strict
+def _draft_decision(
+    file: ListedFile, examined: ExaminedFile, row: Row | None, file_id: int, known: Mapping[str, Row], strict: Strict
 ) -> Decision:
     """Decide about the file as if no other file had its content."""
     draft = Decision(file, Action.REFUSED, file_id, row["part"] if row else 0, examined)
@@ -146,7 +148,7 @@ def _draft(
         draft = replace(draft, columns=tuple(map_columns(names)))
     except SourceError as error:
         return replace(draft, sentence=f"{file.name}: {error}")
-    draft = replace(draft, sentence=_remark(file, examined, names))
+    draft = replace(draft, sentence=_describe_header(file, examined, names))
     if is_same(row, examined):
         return replace(draft, action=Action.SAME)
     revision = draft.revision + 1
@@ -155,10 +157,10 @@ def _draft(
         return replace(draft, action=Action.GREW, revision=revision, read_from=begin)
     action = Action.CHANGED if row is not None and row["digest"] is not None else Action.NEW
     draft = replace(draft, action=action, revision=revision, read_from=examined.body_from)
-    return _compare_columns(draft, _last_header(known, file.path), strict)
+    return _compare_columns(draft, _find_last_header(known, file.path), strict)
 
 
-def _settle(draft: Decision, row: Row | None, holders: Mapping[str, str]) -> Decision:
+def _settle_decision(draft: Decision, row: Row | None, holders: Mapping[str, str]) -> Decision:
     """Return the decision, given which file already has the content."""
     holder = holders.get(draft.examined.digest or "")
     if draft.action is Action.SAME or not draft.columns or holder in (None, draft.file.path):
@@ -168,7 +170,7 @@ def _settle(draft: Decision, row: Row | None, holders: Mapping[str, str]) -> Dec
     return replace(draft, action=Action.DUPLICATE, revision=revision, read_from=0, sentence=sentence)
 
 
-def _last_header(known: Mapping[str, Row], path: str) -> list[str]:
+def _find_last_header(known: Mapping[str, Row], path: str) -> list[str]:
     """Return the columns of the file that landed last, other than the one at `path`."""
     landed = [row for key, row in known.items() if row["status"] == "landed" and row["header"] and key != path]
     return max(landed, key=lambda row: row["file_id"])["header"] if landed else []
@@ -191,7 +193,7 @@ def _compare_columns(decision: Decision, last: Iterable[str], strict: Strict) ->
     return replace(decision, action=Action.REFUSED, revision=decision.revision - 1, sentence=f"{name}: {reason}")
 
 
-def _remark(file: Found, examined: Examined, names: list[str]) -> str | None:
+def _describe_header(file: ListedFile, examined: ExaminedFile, names: list[str]) -> str | None:
     if unknown := find_ignored(names):
         return f"{file.name}: columns ignored: {', '.join(unknown)}."
     if examined.body_from >= examined.content_bytes:
@@ -199,12 +201,12 @@ def _remark(file: Found, examined: Examined, names: list[str]) -> str | None:
     return None
 
 
-def split_files(decision: Decision, every: int) -> list[FileSplit]:
-    """Split a file. Each split has at least `every` bytes, except the last one."""
+def split_files(decision: Decision, least_bytes: int) -> list[FileSplit]:
+    """Split a file. Each split has at least `least_bytes` bytes, except the last one."""
     examined = decision.examined
     starts = [decision.read_from]
     for cut in examined.cuts:
-        if cut - starts[-1] >= every and cut > decision.read_from:
+        if cut - starts[-1] >= least_bytes and cut > decision.read_from:
             starts.append(cut)
     ends = [*starts[1:], examined.content_bytes]
     unfinished = examined.unfinished_from is not None

@@ -2,24 +2,28 @@
 
 from typing import Any
 
-from spark_jobs.sources.files import Examined
+from spark_jobs.sources.files import ExaminedFile
 
 Row = dict[str, Any]
 
 
-def gives(row: Row) -> bool:
+def has_landed_content(row: Row) -> bool:
     """Return whether raw_events has the rows of the content that the row's digest identifies."""
     return bool(row["status"] == "landed" or row["rows"] > 0)
 
 
-def is_same(row: Row | None, found: Examined) -> bool:
+def is_same(row: Row | None, found: ExaminedFile) -> bool:
     """Return whether raw_events already has the file's content under the file's own path."""
-    return row is not None and row["digest"] == found.digest and gives(row)
+    return row is not None and row["digest"] == found.digest and has_landed_content(row)
 
 
-def has_grown(row: Row | None, found: Examined) -> bool:
+def has_grown(row: Row | None, found: ExaminedFile) -> bool:
     """Return whether the file begins with the content that its row gave."""
-    return row is not None and gives(row) and found.prefixes.get(row["content_bytes"]) == row["digest"] is not None
+    return (
+        row is not None
+        and has_landed_content(row)
+        and found.prefixes.get(row["content_bytes"]) == row["digest"] is not None
+    )
 
 
 def empty_row(file_id: int, like: Row) -> Row:

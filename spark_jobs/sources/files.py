@@ -29,7 +29,7 @@ OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\
 
 
 @dataclass(frozen=True)
-class Examined:
+class ExaminedFile:
     """The result of one pass over a file. Where `refusal` is a sentence, the rest is empty.
 
     `prefixes`: the digest of each requested prefix, by its length in bytes. `records`: the number of lines, without the
@@ -66,25 +66,27 @@ def open_content(path: str, start: int = 0, packed: bool | None = None) -> io.Bu
     return unpacked
 
 
-def examine(path: str, prefixes: Collection[int] = (), packed: bool | None = None) -> Examined:
+def examine(path: str, prefixes: Collection[int] = (), packed: bool | None = None) -> ExaminedFile:
     """Read the file once and return the result. Never raises because of the content: a refusal is part of the result.
 
     `prefixes`: the lengths in bytes of the prefixes to digest. `packed`: as for `open_content`.
     """
     if _leads_outside(path):
-        return Examined(path, refusal="a link to a file outside this folder; copy the file here, or use INPUT=<path>.")
+        return ExaminedFile(
+            path, refusal="a link to a file outside this folder; copy the file here, or use INPUT=<path>."
+        )
     packed = is_packed(path) if packed is None else packed
     try:
         with open_content(path, packed=packed) as stream:
             return _Examination(path, prefixes, packed).run(stream)
     except SourceError as error:
-        return Examined(path, refusal=str(error))
+        return ExaminedFile(path, refusal=str(error))
     except EOFError:
-        return Examined(path, refusal="the gzip data ends too early; the file is truncated: copy it again.")
+        return ExaminedFile(path, refusal="the gzip data ends too early; the file is truncated: copy it again.")
     except (gzip.BadGzipFile, zlib.error) as error:
-        return Examined(path, refusal=f"not readable as gzip ({error}): copy it again.")
+        return ExaminedFile(path, refusal=f"not readable as gzip ({error}): copy it again.")
     except OSError as error:
-        return Examined(path, refusal=f"cannot be read ({error.strerror or error}).")
+        return ExaminedFile(path, refusal=f"cannot be read ({error.strerror or error}).")
 
 
 class _Examination:
@@ -92,7 +94,7 @@ class _Examination:
 
     def __init__(self, path: str, prefixes: Collection[int], packed: bool):
         self.path, self.packed = path, packed
-        self.most = max(MOST_UNPACKED, MOST_TIMES * _size(path)) if self.packed else None
+        self.most = max(MOST_UNPACKED, MOST_TIMES * _get_size(path)) if self.packed else None
         self.hash, self.wanted = hashlib.sha256(), sorted({n for n in prefixes if n})
         self.prefixes: dict[int, str] = {}
         self.lines = RecordCounter()
@@ -100,20 +102,20 @@ class _Examination:
         self.position = self.last_line_from = self.body_from = 0
         self.cuts: list[int] = []
 
-    def run(self, stream: io.BufferedIOBase) -> Examined:
+    def run(self, stream: io.BufferedIOBase) -> ExaminedFile:
         """Read the stream to its end. Raises SourceError, or what the stream raises."""
-        head = _fill(stream, LONGEST_HEADER)
-        header, self.body_from = _header(head)
+        head = _read_up_to(stream, LONGEST_HEADER)
+        header, self.body_from = _parse_header(head)
         block = head
         while block:
-            self._take(block)
+            self._process_block(block)
             block = stream.read(BLOCK)
         try:
             self.decoder.decode(b"", final=self.last_line_from == self.position)
         except UnicodeDecodeError as error:
             raise SourceError("not valid UTF-8: the last character is cut; convert the file to UTF-8.") from error
         unfinished = self.last_line_from < self.position and self.last_line_from >= self.body_from
-        return Examined(
+        return ExaminedFile(
             path=self.path,
             digest=self.hash.hexdigest(),
             prefixes=self.prefixes,
@@ -125,8 +127,8 @@ class _Examination:
             cuts=() if self.packed else tuple(cut for cut in self.cuts if cut > self.body_from),
         )
 
-    def _take(self, block: bytes) -> None:
-        self._hash(block)
+    def _process_block(self, block: bytes) -> None:
+        self._update_hash(block)
         self.lines.add(block[max(0, self.body_from - self.position) :])
         try:
             self.decoder.decode(block)
@@ -152,7 +154,7 @@ class _Examination:
             self.cuts.append(self.position + last)
         self.position += len(block)
 
-    def _hash(self, block: bytes) -> None:
+    def _update_hash(self, block: bytes) -> None:
         begin = 0
         while self.wanted and self.wanted[0] - self.position <= len(block):
             end = self.wanted.pop(0) - self.position
@@ -162,7 +164,7 @@ class _Examination:
         self.hash.update(block[begin:] if begin else block)
 
 
-def _header(head: bytes) -> tuple[tuple[str, ...], int]:
+def _parse_header(head: bytes) -> tuple[tuple[str, ...], int]:
     """Return the fields of the first line that is not blank, as written, and the body's offset. Raises SourceError."""
     if not head:
         raise SourceError("the file is empty; it must begin with a header.")
@@ -195,7 +197,7 @@ def _header(head: bytes) -> tuple[tuple[str, ...], int]:
     return tuple(fields), end + 1 if end >= 0 else len(head)
 
 
-def _fill(stream: io.BufferedIOBase, size: int) -> bytes:
+def _read_up_to(stream: io.BufferedIOBase, size: int) -> bytes:
     blocks, left = [], size
     while left and (block := stream.read(left)):
         blocks.append(block)
@@ -208,6 +210,6 @@ def _leads_outside(path: str) -> bool:
     return not is_remote(path) and not Path(path).resolve().is_relative_to(Path(path).parent.resolve())
 
 
-def _size(path: str) -> int:
+def _get_size(path: str) -> int:
     system, inner = file_system(path)
     return system.get_file_info(inner).size or 0

@@ -16,8 +16,8 @@ def map_columns(names: list[str]) -> list[str]:
     Raises SourceError (a sentence without the file's name) where the header or a required column is missing, a column
     is repeated, or two names mean the same column.
     """
-    ours = [KAGGLE_NAMES.get(name, name) for name in names]
-    known = [name for name in ours if name in REQUIRED + OPTIONAL]
+    own_names = [KAGGLE_NAMES.get(name, name) for name in names]
+    known = [name for name in own_names if name in REQUIRED + OPTIONAL]
     if not known:
         shown = ",".join(names)
         raise SourceError(
@@ -29,13 +29,13 @@ def map_columns(names: list[str]) -> list[str]:
             raise SourceError(f"the header names the column {name} {count} times; name it once.")
     for name, count in Counter(known).items():
         if count > 1:
-            both = " and ".join(theirs for theirs, our in zip(names, ours, strict=True) if our == name)
+            both = " and ".join(theirs for theirs, our in zip(names, own_names, strict=True) if our == name)
             raise SourceError(f"the header has two names for one column: {both}; remove one.")
     if missing := [name for name in REQUIRED if name not in known]:
-        kaggle = {ours: theirs for theirs, ours in KAGGLE_NAMES.items()}
-        spelled = [f"{name} (or {kaggle[name]})" if name in kaggle else name for name in missing]
-        raise SourceError(f"the required column {', '.join(spelled)} is missing from the header.")
-    return [name if name in known else f"{UNKNOWN}{position}" for position, name in enumerate(ours)]
+        kaggle = {own_name: kaggle_name for kaggle_name, own_name in KAGGLE_NAMES.items()}
+        descriptions = [f"{name} (or {kaggle[name]})" if name in kaggle else name for name in missing]
+        raise SourceError(f"the required column {', '.join(descriptions)} is missing from the header.")
+    return [name if name in known else f"{UNKNOWN}{position}" for position, name in enumerate(own_names)]
 
 
 def find_ignored(names: list[str]) -> list[str]:

@@ -70,13 +70,13 @@ class RecordCounter:
         """Count the lines of the next block."""
         first, last = block.find(b"\n"), block.rfind(b"\n")
         if first < 0:
-            self._extend(block)
+            self._extend_open_line(block)
             return
-        self._extend(block[:first])
+        self._extend_open_line(block[:first])
         self._counted += self.is_open()
         self._counted += block.count(b"\n", first + 1, last + 1) - _count_blank(block, first, last)
         self._open_line = b""
-        self._extend(block[last + 1 :])
+        self._extend_open_line(block[last + 1 :])
 
     def count(self) -> int:
         """Return the number of lines so far, including a last line without a newline."""
@@ -86,7 +86,7 @@ class RecordCounter:
         """Return whether a line has begun that has not ended yet and is not blank."""
         return self._open_line not in (b"", b"\r")
 
-    def _extend(self, piece: bytes) -> None:
+    def _extend_open_line(self, piece: bytes) -> None:
         """Keep just enough of a line to know whether it is blank: only blanks, then at most one CR."""
         rest = self._open_line + piece[:2] if self._open_line else piece.lstrip(BLANK_BYTES)[:2]
         self._open_line = rest[:2]
@@ -115,19 +115,19 @@ def read_split(file_split: FileSplit, stream: io.BufferedIOBase, header: Header)
         left -= len(piece)
         head, newline, tail = piece.rpartition(b"\n")
         if newline:
-            yield from _records(b"".join([*rest, head, newline]), header, file_split, unfinished=False)
+            yield from _parse_lines(b"".join([*rest, head, newline]), header, file_split, unfinished=False)
             rest = []
         rest.append(tail)
-    yield from _records(b"".join(rest), header, file_split, unfinished=file_split.last)
+    yield from _parse_lines(b"".join(rest), header, file_split, unfinished=file_split.last)
 
 
-def _records(data: bytes, header: Header, file_split: FileSplit, unfinished: bool) -> Iterator[pa.RecordBatch]:
-    plain, odd = _apart(data)
+def _parse_lines(data: bytes, header: Header, file_split: FileSplit, unfinished: bool) -> Iterator[pa.RecordBatch]:
+    plain, odd_lines = _separate_odd_lines(data)
     misfits: list[str] = []
     table = _read_plain(plain, header, misfits)
     quoted: list[list[str | None]] = []
     lines: list[str] = []
-    for line in odd:
+    for line in odd_lines:
         fields = split_fields(line)
         if fields is None or len(fields) != len(header.texts) or _is_header(fields, header):
             misfits.append(line)
@@ -135,10 +135,10 @@ def _records(data: bytes, header: Header, file_split: FileSplit, unfinished: boo
             quoted.append([field or None for field in fields])
             lines.append(line)
     nothing = [pa.nulls(len(misfits), pa.string())] * len(header.texts)
-    turned = [pa.array(column, pa.string()) for column in zip(*quoted, strict=True)] if quoted else []
+    quoted_columns = [pa.array(column, pa.string()) for column in zip(*quoted, strict=True)] if quoted else []
     for columns, texts, malformed in (
         (table.combine_chunks().columns, pa.nulls(table.num_rows, pa.string()), False),
-        (turned, pa.array(lines, pa.string()), False),
+        (quoted_columns, pa.array(lines, pa.string()), False),
         (nothing, pa.array(misfits, pa.string()), True),
     ):
         if size := len(texts):
@@ -157,7 +157,7 @@ def _is_header(fields: list[str], header: Header) -> bool:
     return (fields[0].removeprefix(BYTE_ORDER_MARK), *fields[1:]) == header.texts
 
 
-def _apart(data: bytes) -> tuple[bytes, list[str]]:
+def _separate_odd_lines(data: bytes) -> tuple[bytes, list[str]]:
     """Separate the lines that Arrow reads as we do from those with a quote, a CR inside, or a byte-order mark."""
     is_plain = b'"' not in data and BYTE_ORDER_MARK.encode() not in data
     if is_plain and (b"\r" not in data or data.count(b"\r") == data.count(b"\r\n")):
@@ -174,7 +174,7 @@ def _apart(data: bytes) -> tuple[bytes, list[str]]:
 def _read_plain(data: bytes, header: Header, misfits: list[str]) -> pa.Table:
     """Return lines without quotes as text columns. Lines of another width, or equal to the header, go to `misfits`."""
 
-    def misfit(row: csv.InvalidRow) -> str:
+    def keep_misfit(row: csv.InvalidRow) -> str:
         if row.text.strip(BLANKS):
             misfits.append(row.text)
         return "skip"
@@ -185,7 +185,7 @@ def _read_plain(data: bytes, header: Header, misfits: list[str]) -> pa.Table:
     table = csv.read_csv(
         io.BytesIO(data),
         csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
-        csv.ParseOptions(quote_char=False, double_quote=False, escape_char=False, invalid_row_handler=misfit),
+        csv.ParseOptions(quote_char=False, double_quote=False, escape_char=False, invalid_row_handler=keep_misfit),
         csv.ConvertOptions(
             check_utf8=False,
             column_types=dict.fromkeys(names, pa.string()),

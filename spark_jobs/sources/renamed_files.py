@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 
 from spark_jobs.sources.file_rows import Row, empty_row, has_grown, is_same
-from spark_jobs.sources.files import Examined
-from spark_jobs.sources.listing import Found
+from spark_jobs.sources.files import ExaminedFile
+from spark_jobs.sources.listing import ListedFile
 
-Pairs = list[tuple[Found, Examined]]
+Pairs = list[tuple[ListedFile, ExaminedFile]]
 
 
-def lost_rows(known: Mapping[str, Row], pairs: Pairs, missing: Iterable[str]) -> dict[str, Row]:
+def find_lost_rows(known: Mapping[str, Row], pairs: Pairs, missing: Iterable[str]) -> dict[str, Row]:
     """Return the ledger rows whose content is no longer at their path: the file is missing or no longer readable."""
     refused = {file.path for file, found in pairs if found.refusal and file.path in known}
     lost = {path: known[path] for path in sorted({*missing, *refused})}
@@ -20,7 +20,7 @@ def match_whole(pairs: Pairs, known: Mapping[str, Row], lost: Mapping[str, Row])
     """Match files with exactly the content of a lost one: new path to old path. Each lost file is matched once."""
     by_digest = {row["digest"]: path for path, row in lost.items()}
     moved = {}
-    for file, found in changed_files(pairs, known):
+    for file, found in find_changed_files(pairs, known):
         if source := by_digest.pop(found.digest, None):
             moved[file.path] = source
     return moved
@@ -30,14 +30,14 @@ def match_grown(pairs: Pairs, known: Mapping[str, Row], lost: Mapping[str, Row])
     """Match files that begin with the content of a lost one, longest first: they were renamed and have grown."""
     moved: dict[str, str] = {}
     for source, row in sorted(lost.items(), key=lambda item: -item[1]["content_bytes"]):
-        for file, found in changed_files(pairs, known):
+        for file, found in find_changed_files(pairs, known):
             if file.path not in moved and has_grown(row, found):
                 moved[file.path] = source
                 break
     return moved
 
 
-def changed_files(pairs: Pairs, known: Mapping[str, Row]) -> Pairs:
+def find_changed_files(pairs: Pairs, known: Mapping[str, Row]) -> Pairs:
     """Return the readable files, by path, whose content is not exactly what their own row gave."""
     changed = []
     for file, found in sorted(pairs, key=lambda pair: pair[0].path):
@@ -47,7 +47,7 @@ def changed_files(pairs: Pairs, known: Mapping[str, Row]) -> Pairs:
     return changed
 
 
-def exchange(
+def move_rows(
     known: Mapping[str, Row], moved: Mapping[str, str], names: Mapping[str, str], next_id: int
 ) -> tuple[dict[str, Row], list[int]]:
     """Return the ledger's rows after the moves, and the numbers of files whose path was taken by a moved file.

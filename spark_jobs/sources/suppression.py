@@ -31,15 +31,17 @@ class Suppression:
         The user is the typed value, else the field's text. A malformed record has no fields: it belongs to the user of
         any separate number in its line (as in `transforms.user_rows`).
         """
-        found = pc.or_(self._among(batch.column("typed_user_id")), self._among(batch.column("user_id")))
+        found = pc.or_(self._match_erased(batch.column("typed_user_id")), self._match_erased(batch.column("user_id")))
         malformed = batch.column("malformed")
         if not pc.any(malformed).as_py():
             return found
         lines = pc.if_else(malformed, batch.column("line"), pa.scalar(None, pa.string()))
-        named = [line is not None and any(map(self.is_erased, _NUMBER.findall(line))) for line in lines.to_pylist()]
-        return pc.or_(found, pa.array(named, pa.bool_()))
+        names_erased = [
+            line is not None and any(map(self.is_erased, _NUMBER.findall(line))) for line in lines.to_pylist()
+        ]
+        return pc.or_(found, pa.array(names_erased, pa.bool_()))
 
-    def _among(self, values: pa.Array) -> pa.BooleanArray:
+    def _match_erased(self, values: pa.Array) -> pa.BooleanArray:
         erased = [value for value in pc.unique(values.drop_null()).to_pylist() if self.is_erased(value)]
         return pc.fill_null(pc.is_in(values, pa.array(erased, values.type)), False)
 

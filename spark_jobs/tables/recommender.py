@@ -31,7 +31,7 @@ MET_BY = (
 )
 
 
-def _parts_of_day(kind: str) -> tuple[Field, ...]:
+def _declare_parts_of_day(kind: str) -> tuple[Field, ...]:
     hours = {"dawn": "00:00 to 06:59", "morning": "07:00 to 12:59", "afternoon": "13:00 to 18:59"}
     hours |= {"evening": "19:00 to 23:59"}
     return tuple(Field(f"{name}_events", kind, f"Events from {span} UTC.", False) for name, span in hours.items())
@@ -46,7 +46,7 @@ INTERACTIONS = Table(
         required(ITEM),
         Field("category_id", "BIGINT", "Category of the summed events. Null: not given."),
         *COUNTS,
-        *_parts_of_day("INT"),
+        *_declare_parts_of_day("INT"),
         *PRICED,
         *RATED,
         *SEEN,
@@ -71,7 +71,7 @@ ITEM_DAYS = Table(
 )
 
 
-def _index(name: str, number: str, entity: Field) -> Table:
+def _declare_index(name: str, number: str, entity: Field) -> Table:
     return Table(
         name,
         f"The dense number of each {entity.name}: assigned once, never changed, never reused.",
@@ -85,8 +85,8 @@ def _index(name: str, number: str, entity: Field) -> Table:
     )
 
 
-USER_INDEX = _index("user_index", "user_index", USER)
-ITEM_INDEX = _index("item_index", "item_index", ITEM)
+USER_INDEX = _declare_index("user_index", "user_index", USER)
+ITEM_INDEX = _declare_index("item_index", "item_index", ITEM)
 
 AS_OF = Field("as_of", "DATE", "The latest processed UTC day that this state includes.", nullable=False)
 BUILT_AT = Field("built_at", "TIMESTAMP", "When this row was computed, UTC; outside every comparison.", nullable=False)

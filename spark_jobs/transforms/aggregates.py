@@ -26,11 +26,11 @@ def user_sums(interactions: DataFrame, pairs: DataFrame) -> DataFrame:
     together = interactions.repartition("user_id")
     items = pairs.groupBy("user_id").agg(F.count("*").alias("unique_items"))
     days = together.select("user_id", "event_date").distinct().groupBy("user_id").agg(F.count("*").alias("active_days"))
-    summed = together.groupBy("user_id").agg(*_sums(OF_USER)).join(items, "user_id").join(days, "user_id")
-    return summed.join(_categories(together), "user_id", "left")
+    summed = together.groupBy("user_id").agg(*_sum_columns(OF_USER)).join(items, "user_id").join(days, "user_id")
+    return summed.join(_collect_categories(together), "user_id", "left")
 
 
-def _categories(interactions: DataFrame) -> DataFrame:
+def _collect_categories(interactions: DataFrame) -> DataFrame:
     """Collect each user's known categories with the counts in each. No shuffle where a user's rows are together."""
     names = [f"{name}_count" for name in TYPES]
     by_category = interactions.where("category_id IS NOT NULL").groupBy("user_id", "category_id")
@@ -44,7 +44,7 @@ def item_sums(interactions: DataFrame, pairs: DataFrame) -> DataFrame:
     Two shuffles of sums by item.
     """
     users = pairs.groupBy("item_id").agg(F.sum("met").alias("unique_users"), F.sum("bought").alias("unique_purchasers"))
-    return ITEM_SUMS.conform(interactions.groupBy("item_id").agg(*_sums(OF_ITEM)).join(users, "item_id"))
+    return ITEM_SUMS.conform(interactions.groupBy("item_id").agg(*_sum_columns(OF_ITEM)).join(users, "item_id"))
 
 
 def add_item_sums(existing: DataFrame, new: DataFrame, new_rows: DataFrame) -> DataFrame:
@@ -53,11 +53,11 @@ def add_item_sums(existing: DataFrame, new: DataFrame, new_rows: DataFrame) -> D
     Shuffles only the items that occur in `new_rows`. The others stay as they are.
     """
     together = with_keys_of(existing, new_rows, "item_id").unionByName(new).groupBy("item_id")
-    summed = together.agg(*_sums((*OF_ITEM, "unique_users", "unique_purchasers")))
+    summed = together.agg(*_sum_columns((*OF_ITEM, "unique_users", "unique_purchasers")))
     return ITEM_SUMS.conform(summed).unionByName(without_keys_of(existing, new_rows, "item_id"))
 
 
-def _sums(names: Sequence[str]) -> list[Column]:
+def _sum_columns(names: Sequence[str]) -> list[Column]:
     """Return sums that keep their names, and the first and last time."""
     sums = {name: money(F.sum(hundredths(name))) if name.endswith("_sum") else F.sum(name) for name in names}
     seen = (F.min("first_seen").alias("first_seen"), F.max("last_seen").alias("last_seen"))

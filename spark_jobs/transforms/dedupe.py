@@ -41,33 +41,33 @@ def rank_duplicates(events: DataFrame, key: Sequence[Column], days: Sequence[dat
     return together.withColumn("place", F.row_number().over(window))
 
 
-def keep_latest(placed: DataFrame, exempt: Sequence[str] = ()) -> DataFrame:
+def keep_latest(ranked: DataFrame, exempt: Sequence[str] = ()) -> DataFrame:
     """Keep the first event of each key, and every row of the types in `exempt`. No shuffle."""
-    return placed.where(_chosen(exempt)).drop("place", "bucket")
+    return ranked.where(_is_kept(exempt)).drop("place", "bucket")
 
 
-def count_dropped(placed: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
+def count_dropped(ranked: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
     """Count by day and event type: rows and money, those that `keep_latest` keeps, `keys_lost`, `repeated_keys`.
 
     `key`: named columns, the event type among them. The last two count the rows too few or too many of a key. The keys
     are grouped again, independently of `place`, so both are 0 unless the choice went wrong. No shuffle of rows.
     """
-    chosen, price = _chosen(exempt), hundredths("price")
-    by_key = placed.groupBy("event_date", "bucket", *key).agg(
+    is_kept, price = _is_kept(exempt), hundredths("price")
+    by_key = ranked.groupBy("event_date", "bucket", *key).agg(
         F.count("*").alias("rows"),
         F.sum(price).alias("money"),
-        F.count_if(chosen).alias("kept"),
-        F.sum(F.when(chosen, price)).alias("kept_money"),
+        F.count_if(is_kept).alias("kept"),
+        F.sum(F.when(is_kept, price)).alias("kept_money"),
     )
-    due = F.when(F.col("event_type").isin(*exempt), F.col("rows")).otherwise(F.lit(1)) if exempt else F.lit(1)
+    expected = F.when(F.col("event_type").isin(*exempt), F.col("rows")).otherwise(F.lit(1)) if exempt else F.lit(1)
     return by_key.groupBy("event_date", "event_type").agg(
         *(F.sum(name).alias(name) for name in ("rows", "kept")),
         *(money(F.sum(name)).alias(name) for name in ("money", "kept_money")),
-        F.sum(F.greatest(due - F.col("kept"), F.lit(0))).alias("keys_lost"),
-        F.sum(F.greatest(F.col("kept") - due, F.lit(0))).alias("repeated_keys"),
+        F.sum(F.greatest(expected - F.col("kept"), F.lit(0))).alias("keys_lost"),
+        F.sum(F.greatest(F.col("kept") - expected, F.lit(0))).alias("repeated_keys"),
     )
 
 
-def _chosen(exempt: Sequence[str]) -> Column:
+def _is_kept(exempt: Sequence[str]) -> Column:
     first = F.col("place") == 1
     return first | F.col("event_type").isin(*exempt) if exempt else first

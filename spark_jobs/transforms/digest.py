@@ -18,11 +18,11 @@ def digest_sums(columns: Sequence[str | Column], where: Column | None = None, pr
         nulls = nulls + F.when(value.isNull(), F.lit(2**position)).otherwise(F.lit(0))
     row = F.xxhash64(nulls, *columns)
     halves = {"low": row.bitwiseAND(F.lit(0xFFFFFFFF)), "high": F.shiftrightunsigned(row, 32)}
-    kept = {name: half if where is None else F.when(where, half) for name, half in halves.items()}
-    return [F.coalesce(F.sum(half), F.lit(0)).alias(prefix + name) for name, half in kept.items()]
+    selected = {name: half if where is None else F.when(where, half) for name, half in halves.items()}
+    return [F.coalesce(F.sum(half), F.lit(0)).alias(prefix + name) for name, half in selected.items()]
 
 
-def of_hours(events: DataFrame) -> DataFrame:
+def digest_hours(events: DataFrame) -> DataFrame:
     """Return for each `hour`: `rows` and `digest`, the sum of 32 bits of each row's MD5.
 
     PostgreSQL computes the same from its own rows (`postgres/schema.py`, HOURS), so that both can be compared.
@@ -32,16 +32,16 @@ def of_hours(events: DataFrame) -> DataFrame:
         *(F.coalesce(F.col(name).cast("string"), F.lit("")) for name in ("rating", "price", "session_id")),
     ]
     hour = F.date_trunc("hour", "timestamp").alias("hour")
-    return events.groupBy(hour).agg(F.count("*").alias("rows"), F.sum(_of_text(values)).alias("digest"))
+    return events.groupBy(hour).agg(F.count("*").alias("rows"), F.sum(_digest_text(values)).alias("digest"))
 
 
-def of_item() -> Column:
+def digest_item() -> Column:
     """Return 32 bits of the MD5 of `item_id`, `category`, `brand` and `price`, as PostgreSQL does (ITEMS_OF_DAY)."""
-    given = (F.concat(F.lit("="), F.col(name).cast("string")) for name in ("category", "brand", "price"))
-    return _of_text(["item_id", *(F.coalesce(value, F.lit("")) for value in given)])
+    marked = (F.concat(F.lit("="), F.col(name).cast("string")) for name in ("category", "brand", "price"))
+    return _digest_text(["item_id", *(F.coalesce(value, F.lit("")) for value in marked)])
 
 
-def _of_text(values: Sequence[str | Column]) -> Column:
+def _digest_text(values: Sequence[str | Column]) -> Column:
     return F.conv(F.substring(F.md5(F.concat_ws("|", *values)), 1, 8), 16, 10).cast("bigint")
 
 

@@ -14,27 +14,27 @@ TOP_CATEGORIES = 5
 def user_features(sums: DataFrame, weights: Mapping[str, float]) -> DataFrame:
     """Compute the features of the users in `aggregates.user_sums` (see tables.USER_FEATURES). No shuffle."""
     return (
-        sums.withColumn("ranked", _ranked(weights))
-        .withColumn("total_events", _total())
-        .withColumn("avg_price", _mean("price_sum", "priced_events"))
+        sums.withColumn("ranked", _rank_categories(weights))
+        .withColumn("total_events", _sum_event_counts())
+        .withColumn("avg_price", _compute_mean("price_sum", "priced_events"))
         .withColumn("total_spent", F.coalesce("spent_sum", F.lit(0).cast(MONEY)))
-        .withColumn("avg_purchase_amount", _mean("spent_sum", "priced_purchases"))
-        .withColumn("purchase_frequency", _mean("purchase_count", "active_days"))
+        .withColumn("avg_purchase_amount", _compute_mean("spent_sum", "priced_purchases"))
+        .withColumn("purchase_frequency", _compute_mean("purchase_count", "active_days"))
         .withColumn("preferred_category", F.try_element_at("ranked", F.lit(1))["category_id"])
-        .withColumn("category_preference", _category_preference(weights))
-        .withColumn("preferred_time", _preferred_time())
+        .withColumn("category_preference", _compute_category_preference(weights))
+        .withColumn("preferred_time", _find_preferred_time())
     )
 
 
-def _ranked(weights: Mapping[str, float]) -> Column:
+def _rank_categories(weights: Mapping[str, float]) -> Column:
     """Return the five categories with the highest score, ties by the smallest id. Scores are negated."""
 
-    def below(entry: Column) -> Column:
+    def negate_score(entry: Column) -> Column:
         return F.struct(
             (-score(weights, lambda name: entry[name])).alias("below"), entry["category_id"].alias("category_id")
         )
 
-    return F.slice(F.sort_array(F.transform("categories", below)), 1, TOP_CATEGORIES)
+    return F.slice(F.sort_array(F.transform("categories", negate_score)), 1, TOP_CATEGORIES)
 
 
 def item_features(
@@ -54,19 +54,19 @@ def item_features(
     return (
         sums.join(latest, "item_id", "left")
         .join(F.broadcast(most), how="cross")
-        .withColumn("total_events", _total())
-        .withColumn("avg_rating", _mean("given_rating_sum", "given_ratings"))
-        .withColumn("avg_price", _mean("price_sum", "priced_events"))
-        .withColumn("price_range", _price_range(price_ranges))
-        .withColumn("popularity_score", _popularity(popularity))
+        .withColumn("total_events", _sum_event_counts())
+        .withColumn("avg_rating", _compute_mean("given_rating_sum", "given_ratings"))
+        .withColumn("avg_price", _compute_mean("price_sum", "priced_events"))
+        .withColumn("price_range", _choose_price_range(price_ranges))
+        .withColumn("popularity_score", _compute_popularity(popularity))
     )
 
 
-def _total() -> Column:
+def _sum_event_counts() -> Column:
     return sum((F.col(f"{name}_count") for name in TYPES[1:]), F.col(f"{TYPES[0]}_count"))
 
 
-def _mean(total: str, count: str) -> Column:
+def _compute_mean(total: str, count: str) -> Column:
     """Divide exactly, rounded half up to four decimals; null where the count is 0."""
     quotient = F.col(total).cast("decimal(25,2)").cast("decimal(38,12)") / F.nullif(F.col(count), F.lit(0)).cast(
         "decimal(12,0)"
@@ -74,7 +74,7 @@ def _mean(total: str, count: str) -> Column:
     return F.round(quotient, 4).cast(AVERAGE)
 
 
-def _category_preference(weights: Mapping[str, float]) -> Column:
+def _compute_category_preference(weights: Mapping[str, float]) -> Column:
     """Return the ranked categories, each with its share of the user's whole score.
 
     Events without a category count in the whole score.
@@ -82,21 +82,21 @@ def _category_preference(weights: Mapping[str, float]) -> Column:
     whole = score(weights)
     none = F.array().cast("array<struct<category_id: bigint, share: double>>")
 
-    def share(entry: Column) -> Column:
+    def compute_share(entry: Column) -> Column:
         return F.struct(
             entry["category_id"], F.when(whole > 0, -entry["below"] / whole).otherwise(F.lit(0.0)).alias("share")
         )
 
-    return F.coalesce(F.transform("ranked", share), none)
+    return F.coalesce(F.transform("ranked", compute_share), none)
 
 
-def _preferred_time() -> Column:
+def _find_preferred_time() -> Column:
     """Return the part of the day with the most events; ties go to the earliest."""
     most = F.greatest(*(f"{name}_events" for name in PARTS_OF_DAY))
     return F.coalesce(*(F.when(F.col(f"{name}_events") == most, F.lit(name)) for name in PARTS_OF_DAY))
 
 
-def _price_range(limits: Mapping[str, float]) -> Column:
+def _choose_price_range(limits: Mapping[str, float]) -> Column:
     price = F.col("avg_price")
     column = F.when(price.isNull(), None)
     for name in sorted(limits, key=limits.__getitem__):
@@ -104,7 +104,7 @@ def _price_range(limits: Mapping[str, float]) -> Column:
     return column.otherwise(F.lit("luxury"))
 
 
-def _popularity(weights: Mapping[str, float]) -> Column:
+def _compute_popularity(weights: Mapping[str, float]) -> Column:
     views = F.coalesce(F.col("view_count") / F.nullif(F.col("most_views"), F.lit(0)), F.lit(0.0))
     purchases = F.coalesce(F.col("purchase_count") / F.nullif(F.col("most_purchases"), F.lit(0)), F.lit(0.0))
     return F.lit(weights["views"]) * views + F.lit(weights["purchases"]) * purchases

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from spark_jobs.sources.header import OPTIONAL, REQUIRED
 
 
-def unit_of(hour: Column, file_id: Column) -> Column:
+def format_window_key(hour: Column, file_id: Column) -> Column:
     """Return the ledger's key: 2019-10-01T00 for an hour, undated:3 for the rows of file 3 without a usable time."""
     return F.coalesce(F.date_format(hour, "yyyy-MM-dd'T'HH"), F.concat(F.lit("undated:"), file_id.cast("string")))
 

@@ -36,18 +36,25 @@ def find_fills(events: DataFrame, columns: Collection[str] = tuple(MISSING)) -> 
     `columns`: those of price and rating that may be missing. Each level is one pass over the events. It shuffles only
     the rows of the items, categories or days in need.
     """
-    return Fills(_prices(events) if "price" in columns else None, _ratings(events) if "rating" in columns else None)
+    return Fills(
+        _find_price_fills(events) if "price" in columns else None,
+        _find_rating_fills(events) if "rating" in columns else None,
+    )
 
 
-def _prices(events: DataFrame) -> DataFrame:
+def _find_price_fills(events: DataFrame) -> DataFrame:
     known = events.where("price > 0").withColumn("cents", (F.col("price") * 100).cast("bigint"))
-    needy = events.where(MISSING["price"]).select(*PRICE_KEY).distinct()
-    return _filled(needy, known, _median(), "price", (("item", "item_id"), ("category", "category_id"), ("day",)))
+    to_fill = events.where(MISSING["price"]).select(*PRICE_KEY).distinct()
+    return _fill_by_level(
+        to_fill, known, _compute_median(), "price", (("item", "item_id"), ("category", "category_id"), ("day",))
+    )
 
 
-def _ratings(events: DataFrame) -> DataFrame:
-    needy = events.where(MISSING["rating"]).select(*RATING_KEY).distinct()
-    return _filled(needy, events.where("rating IS NOT NULL"), _mean(), "rating", (("item", "item_id"), ("day",)))
+def _find_rating_fills(events: DataFrame) -> DataFrame:
+    to_fill = events.where(MISSING["rating"]).select(*RATING_KEY).distinct()
+    return _fill_by_level(
+        to_fill, events.where("rating IS NOT NULL"), _compute_mean(), "rating", (("item", "item_id"), ("day",))
+    )
 
 
 def repair(events: DataFrame, found: Fills) -> DataFrame:
@@ -63,9 +70,9 @@ def repair(events: DataFrame, found: Fills) -> DataFrame:
     no_price = F.expr(MISSING["price"])
     no_rating = F.expr(MISSING["rating"])
     rated = F.when(F.col("rating").isNotNull(), F.lit("given"))
-    priced = _joined(events, found.prices, PRICE_KEY, "price")
+    priced = _join_fills(events, found.prices, PRICE_KEY, "price")
     return CLEANED_EVENTS.conform(
-        _joined(priced, found.ratings, RATING_KEY, "rating")
+        _join_fills(priced, found.ratings, RATING_KEY, "rating")
         .withColumn("rating_source", F.coalesce(rated, F.when(no_rating, F.col("rating_from")), F.lit("none")))
         .withColumn("rating", F.coalesce("rating", F.when(no_rating, F.col("rating_fill"))))
         .withColumn("price_source", F.when(no_price, F.coalesce("price_from", F.lit("none"))).otherwise("given"))
@@ -73,7 +80,7 @@ def repair(events: DataFrame, found: Fills) -> DataFrame:
     )
 
 
-def _joined(events: DataFrame, found: DataFrame | None, key: Sequence[str], name: str) -> DataFrame:
+def _join_fills(events: DataFrame, found: DataFrame | None, key: Sequence[str], name: str) -> DataFrame:
     """Join `found` to the events by `key`, where a null equals a null."""
     if found is None:
         nothing = {f"{name}_fill": F.lit(None).cast(PRICE), f"{name}_from": F.lit(None).cast("string")}
@@ -83,33 +90,33 @@ def _joined(events: DataFrame, found: DataFrame | None, key: Sequence[str], name
     return events.join(other, same, "left").drop(*(f"_{name}" for name in key))
 
 
-def _filled(
-    needy: DataFrame, known: DataFrame, value: Column, name: str, levels: Sequence[tuple[str, ...]]
+def _fill_by_level(
+    to_fill: DataFrame, known: DataFrame, value: Column, name: str, levels: Sequence[tuple[str, ...]]
 ) -> DataFrame:
-    """Add to `needy` `<name>_fill` and `<name>_from`, from the first level (name, column) with a known value.
+    """Add to `to_fill` `<name>_fill` and `<name>_from`, from the first level (name, column) with a known value.
 
     Each level is computed only for keys that earlier levels could not fill. Usually there are none.
     """
-    key = needy.columns
-    frame = needy
-    unserved = F.lit(True)
+    key = to_fill.columns
+    frame = to_fill
+    is_unfilled = F.lit(True)
     for level, *columns in levels:
         by = ["event_date", *columns]
-        wanted = F.broadcast(frame.where(unserved).select(*by).distinct())
-        at_level = known.join(wanted, by, "left_semi").groupBy(*by).agg(value.alias(f"_{level}"))
+        keys_at_level = F.broadcast(frame.where(is_unfilled).select(*by).distinct())
+        at_level = known.join(keys_at_level, by, "left_semi").groupBy(*by).agg(value.alias(f"_{level}"))
         frame = frame.join(F.broadcast(at_level), by, "left")
-        unserved = unserved & F.col(f"_{level}").isNull()
+        is_unfilled = is_unfilled & F.col(f"_{level}").isNull()
     source = F.coalesce(*(F.when(F.col(f"_{level}").isNotNull(), F.lit(level)) for level, *_ in levels))
     fill = F.coalesce(*(F.col(f"_{level}") for level, *_ in levels))
     return frame.select(*key, fill.alias(f"{name}_fill"), source.alias(f"{name}_from"))
 
 
-def _median() -> Column:
+def _compute_median() -> Column:
     """Return the exact median, from cents. `percentile` interpolates between the middle two; half a cent goes up."""
     half_up = F.floor(F.percentile("cents", 0.5) + 0.5)
     return (half_up / F.lit(100).cast("decimal(3,0)")).cast(PRICE)
 
 
-def _mean() -> Column:
+def _compute_mean() -> Column:
     """Return the mean, rounded half up to two decimals, exact in decimals."""
     return F.round(F.sum("rating").cast("decimal(24,6)") / F.count("rating"), 2).cast(PRICE)

@@ -24,7 +24,7 @@ def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int) 
     about as many as the events.
     """
     purchase = F.col("event_type") == "purchase"
-    given = F.col("rating_source") == "given"
+    is_given = F.col("rating_source") == "given"
     hour, price = F.hour("timestamp"), hundredths("price")
     together = repartition_by_bucket(cleaned, days, rows)
     summed = together.groupBy("bucket", "event_date", "user_id", "item_id", "category_id").agg(
@@ -34,8 +34,8 @@ def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int) 
         money(F.sum(price)).alias("price_sum"),
         F.count(F.when(purchase, F.col("price"))).alias("priced_purchases"),
         money(F.sum(F.when(purchase, price))).alias("spent_sum"),
-        F.count_if(given).alias("given_ratings"),
-        money(F.sum(F.when(given, hundredths("rating")))).alias("given_rating_sum"),
+        F.count_if(is_given).alias("given_ratings"),
+        money(F.sum(F.when(is_given, hundredths("rating")))).alias("given_rating_sum"),
         F.min("timestamp").alias("first_seen"),
         F.max("timestamp").alias("last_seen"),
     )

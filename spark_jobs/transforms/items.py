@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from spark_jobs.transforms.latest_attributes import find_latest_known
 
 
-def latest_of_items(events: DataFrame) -> DataFrame:
+def find_latest_of_items(events: DataFrame) -> DataFrame:
     """Return for each item and day the category and brand (latest known) and the price.
 
     The price is the latest above 0, else 0, else null.

@@ -22,25 +22,25 @@ def find_latest_known(events: DataFrame, names: Sequence[str]) -> DataFrame:
         11:00      tablets        acme
         12:00      phones         null
     """
-    said = events.groupBy(*KEY, *names).agg(F.max("timestamp").alias("said_at"))
+    values = events.groupBy(*KEY, *names).agg(F.max("timestamp").alias("said_at"))
     by_item = Window.partitionBy(*KEY)
     last = {name: F.max(F.when(F.col(name).isNotNull(), F.col("said_at"))).over(by_item) for name in names}
-    at_last = said.select(*KEY, *(F.when(F.col("said_at") == last[name], F.col(name)).alias(name) for name in names))
+    at_last = values.select(*KEY, *(F.when(F.col("said_at") == last[name], F.col(name)).alias(name) for name in names))
     tied = any_of(F.min(name) != F.max(name) for name in names)
     found = at_last.groupBy(*KEY).agg(*(F.min(name).alias(name) for name in names), tied.alias("tied"))
     undecided = F.broadcast(found.where("tied").select(*(F.col(name).alias(f"_{name}") for name in KEY)))
     same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in KEY]  # `=` would filter nulls: another plan
     by_order = events.join(undecided, same, "left_semi").groupBy(*KEY)
-    decided = by_order.agg(*(_first(name).alias(name) for name in names))
+    decided = by_order.agg(*(_take_first(name).alias(name) for name in names))
     return found.where("NOT tied").drop("tied").unionByName(decided)
 
 
-def _first(name: str) -> Column:
+def _take_first(name: str) -> Column:
     """Return the aggregate for the value of `name` in the first event that has one."""
-    return F.min_by(F.col(name), F.when(F.col(name).isNotNull(), _order()))
+    return F.min_by(F.col(name), F.when(F.col(name).isNotNull(), _build_order()))
 
 
-def _order() -> Column:
+def _build_order() -> Column:
     """Return `dedupe.latest_first` as one ascending value: times and prices negated, a flag first to put nulls last."""
     nulls_last = (part for tie in TIE_BREAKERS for part in (F.col(tie).isNull(), F.col(tie)))
     return F.struct(-F.unix_micros("timestamp"), F.col("price").isNull(), -F.col("price"), *nulls_last)

@@ -28,7 +28,7 @@ _LIMIT = "99999999.99"
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedField:
     """A field's typed value, its fault reasons with their conditions, and whether the value gives its text back."""
 
     value: Column
@@ -44,11 +44,11 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
     lost). If it also has `typed`, the records where that is true are plain, and their values are in `typed_<name>`.
     """
     known = F.col("typed") if "typed" in records.columns else F.lit(False)
-    fields = {name: _PARSERS.get(name, _text)(F.col(name) if name in header else None) for name in _FIELDS}
-    given = [field for name, field in fields.items() if name in header]
-    reasons = [(Reason.MALFORMED_RECORD, F.col("malformed")), *(fault for field in given for fault in field.faults)]
+    fields = {name: _PARSERS.get(name, _parse_text)(F.col(name) if name in header else None) for name in _FIELDS}
+    present = [field for name, field in fields.items() if name in header]
+    reasons = [(Reason.MALFORMED_RECORD, F.col("malformed")), *(fault for field in present for fault in field.faults)]
     plain = F.col("line").isNull()
-    for field in given:
+    for field in present:
         plain = plain & field.plain
     for name in header:
         plain = plain & (F.lit(True) if name in fields else F.col(name).isNull())
@@ -57,7 +57,7 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
         F.col("timestamp") < F.lit(PLAUSIBLE_UNTIL).cast("timestamp")
     )
     typed = records.select(
-        *(_value(records, header, name, field).alias(name) for name, field in fields.items()),
+        *(_choose_value(records, header, name, field).alias(name) for name, field in fields.items()),
         F.when(~known & any_of(condition for _, condition in reasons), name_reasons(reasons)).alias("faults"),
         F.when(~(known | F.coalesce(plain, F.lit(False))), text).alias("raw_text"),
         "file_id",
@@ -67,12 +67,12 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
     return RAW_EVENTS.conform(typed.withColumn("event_date", F.when(usable, F.to_date("timestamp"))))
 
 
-def _value(records: DataFrame, header: Sequence[str], name: str, field: Parsed) -> Column:
+def _choose_value(records: DataFrame, header: Sequence[str], name: str, field: ParsedField) -> Column:
     """Return a plain record's typed value; for any other record the parsed text."""
     if name not in header or "typed" not in records.columns:
         return field.value
-    brought = f"typed_{name}" if f"typed_{name}" in records.columns else name
-    return F.when(F.col("typed"), F.col(brought)).otherwise(field.value)
+    typed_column = f"typed_{name}" if f"typed_{name}" in records.columns else name
+    return F.when(F.col("typed"), F.col(typed_column)).otherwise(field.value)
 
 
 def any_of(conditions: Iterable[Column]) -> Column:
@@ -86,45 +86,45 @@ def name_reasons(reasons: Sequence[tuple[Reason, Column]]) -> Column:
     return F.array_except(names, F.array(F.lit(None).cast("string")))  # compiled, unlike array_compact
 
 
-def _trimmed(raw: Column) -> Column:
+def _trim(raw: Column) -> Column:
     return F.btrim(raw, F.lit(BLANKS))
 
 
-def _given(raw: Column) -> Column:
-    return raw.isNotNull() & (_trimmed(raw) != "")
+def _is_given(raw: Column) -> Column:
+    return raw.isNotNull() & (_trim(raw) != "")
 
 
-def _text(raw: Column | None) -> Parsed:
+def _parse_text(raw: Column | None) -> ParsedField:
     """Keep text as it is; text of blanks only is missing."""
     if raw is None:
-        return Parsed(F.lit(None).cast("string"), (), F.lit(True))
-    value = F.when(_given(raw), raw)
-    return Parsed(value, (), raw.isNull() | value.isNotNull())
+        return ParsedField(F.lit(None).cast("string"), (), F.lit(True))
+    value = F.when(_is_given(raw), raw)
+    return ParsedField(value, (), raw.isNull() | value.isNotNull())
 
 
-def _event_type(raw: Column) -> Parsed:
-    value = F.when(_given(raw), _trimmed(raw))
-    return Parsed(value, (), raw.eqNullSafe(value))
+def _parse_event_type(raw: Column) -> ParsedField:
+    value = F.when(_is_given(raw), _trim(raw))
+    return ParsedField(value, (), raw.eqNullSafe(value))
 
 
-def _integer(reason: Reason, raw: Column | None) -> Parsed:
+def _parse_integer(reason: Reason, raw: Column | None) -> ParsedField:
     """`-?[0-9]+` within 64 bits."""
     if raw is None:
-        return Parsed(F.lit(None).cast("bigint"), (), F.lit(True))
+        return ParsedField(F.lit(None).cast("bigint"), (), F.lit(True))
     quick = raw.try_cast("bigint")
     plain = quick.cast("string") == raw
-    trimmed = _trimmed(raw)
+    trimmed = _trim(raw)
     value = F.when(plain, quick).when(trimmed.rlike(_INTEGER), trimmed.try_cast("bigint"))
-    return Parsed(value, ((reason, _given(raw) & value.isNull()),), raw.isNull() | plain)
+    return ParsedField(value, ((reason, _is_given(raw) & value.isNull()),), raw.isNull() | plain)
 
 
-def _number(not_a_number: Reason, negative: Reason, too_large: Reason, raw: Column | None) -> Parsed:
+def _parse_number(not_a_number: Reason, negative: Reason, too_large: Reason, raw: Column | None) -> ParsedField:
     """Parse `-?[0-9]+(.[0-9]+)?`, half up to two decimals. The sign is checked before rounding, the limit after."""
     if raw is None:
-        return Parsed(F.lit(None).cast("decimal(10,2)"), (), F.lit(True))
+        return ParsedField(F.lit(None).cast("decimal(10,2)"), (), F.lit(True))
     quick = raw.try_cast("decimal(10,2)")
     plain = (quick.cast("string") == raw) & (quick >= 0)
-    trimmed = _trimmed(raw)
+    trimmed = _trim(raw)
     grammatical = trimmed.rlike(_NUMBER)
     # Rounding half up uses only the first three decimals. Cutting off the rest keeps text of any length exact.
     cut = F.regexp_replace(trimmed, r"^(-?)0*([0-9]+(?:\.[0-9]{1,3})?)[0-9]*\z", "$1$2").try_cast("decimal(38,3)")
@@ -132,32 +132,32 @@ def _number(not_a_number: Reason, negative: Reason, too_large: Reason, raw: Colu
     below = trimmed.startswith("-") & trimmed.rlike("[1-9]")
     fits = rounded.between(F.lit("-" + _LIMIT).cast("decimal(10,2)"), F.lit(_LIMIT).cast("decimal(10,2)"))
     value = F.when(plain, quick).when(grammatical & ~below & fits, rounded.try_cast("decimal(10,2)"))
-    odd = _given(raw) & ~F.coalesce(plain, F.lit(False))
+    odd = _is_given(raw) & ~F.coalesce(plain, F.lit(False))
     faults = (
         (not_a_number, odd & ~grammatical),
         (negative, odd & grammatical & below),
         (too_large, odd & grammatical & ~below & ~F.coalesce(fits, F.lit(False))),
     )
-    return Parsed(value, faults, raw.isNull() | plain)
+    return ParsedField(value, faults, raw.isNull() | plain)
 
 
-def _timestamp(raw: Column) -> Parsed:
+def _parse_timestamp(raw: Column) -> ParsedField:
     """Parse `YYYY-MM-DD`, blank or T, `HH:MM:SS`, a fraction and a zone: ` UTC`, Z, an offset or nothing (UTC).
 
     The fraction is cut to microseconds. A text in the plain form is plain only if its value, formatted again, gives the
     same text: month 13 has no value, and the year 0000 is formatted as another year.
     """
-    formed = raw.rlike(_PLAIN_TIME)
-    trimmed = _trimmed(raw)
+    has_plain_form = raw.rlike(_PLAIN_TIME)
+    trimmed = _trim(raw)
     zone = F.regexp_replace(F.regexp_extract(trimmed, _TIME, 4), r"^([+-][0-9]{2})([0-9]{2})\z", "$1:$2")
-    spelled = F.concat(
+    iso_text = F.concat(
         F.regexp_replace(trimmed, _TIME, "$1 $2$3"), F.when(zone.isin(" UTC", "", "Z"), F.lit("+00:00")).otherwise(zone)
     )
-    value = F.when(formed, F.substring(raw, 1, 19).try_cast("timestamp")).when(
-        trimmed.rlike(_TIME), spelled.try_cast("timestamp")
+    value = F.when(has_plain_form, F.substring(raw, 1, 19).try_cast("timestamp")).when(
+        trimmed.rlike(_TIME), iso_text.try_cast("timestamp")
     )
-    plain = formed & F.coalesce(F.date_format(value, PLAIN_TIME_FORMAT) == raw, F.lit(False))
-    return Parsed(value, ((Reason.TIMESTAMP_NOT_A_TIME, _given(raw) & value.isNull()),), raw.isNull() | plain)
+    plain = has_plain_form & F.coalesce(F.date_format(value, PLAIN_TIME_FORMAT) == raw, F.lit(False))
+    return ParsedField(value, ((Reason.TIMESTAMP_NOT_A_TIME, _is_given(raw) & value.isNull()),), raw.isNull() | plain)
 
 
 _FIELDS = [
@@ -172,14 +172,14 @@ _FIELDS = [
     "category_code",
     "brand",
 ]
-_PARSERS: dict[str, Callable[..., Parsed]] = {
-    "user_id": lambda raw: _integer(Reason.USER_ID_NOT_AN_INTEGER, raw),
-    "item_id": lambda raw: _integer(Reason.ITEM_ID_NOT_AN_INTEGER, raw),
-    "category_id": lambda raw: _integer(Reason.CATEGORY_ID_NOT_AN_INTEGER, raw),
-    "event_type": _event_type,
-    "timestamp": _timestamp,
-    "price": lambda raw: _number(Reason.PRICE_NOT_A_NUMBER, Reason.PRICE_NEGATIVE, Reason.PRICE_TOO_LARGE, raw),
-    "rating": lambda raw: _number(
+_PARSERS: dict[str, Callable[..., ParsedField]] = {
+    "user_id": lambda raw: _parse_integer(Reason.USER_ID_NOT_AN_INTEGER, raw),
+    "item_id": lambda raw: _parse_integer(Reason.ITEM_ID_NOT_AN_INTEGER, raw),
+    "category_id": lambda raw: _parse_integer(Reason.CATEGORY_ID_NOT_AN_INTEGER, raw),
+    "event_type": _parse_event_type,
+    "timestamp": _parse_timestamp,
+    "price": lambda raw: _parse_number(Reason.PRICE_NOT_A_NUMBER, Reason.PRICE_NEGATIVE, Reason.PRICE_TOO_LARGE, raw),
+    "rating": lambda raw: _parse_number(
         Reason.RATING_NOT_A_NUMBER, Reason.RATING_OUT_OF_RANGE, Reason.RATING_OUT_OF_RANGE, raw
     ),
 }

@@ -29,6 +29,6 @@ def from_score(score: str) -> Column:
     return units * F.lit(MILLION).cast("bigint") + rest
 
 
-def total(whole: Column) -> Column:
+def sum_millionths(whole: Column) -> Column:
     """Return the aggregate sum of whole millionths over any number of rows; 0 without rows."""
     return F.coalesce(F.sum(whole.cast("decimal(28,0)")), F.lit(0)).cast(TOTAL)

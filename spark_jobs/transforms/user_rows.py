@@ -13,25 +13,25 @@ from spark_jobs.transforms.reasons import Reason
 MALFORMED = Reason.MALFORMED_RECORD.value
 
 
-def typed(user: int) -> Column:
+def match_typed(user: int) -> Column:
     """Return the condition of a row whose user is known to be this one."""
     return F.coalesce(F.col("user_id") == user, F.lit(False))
 
 
-def raw(user: int) -> Column:
+def match_raw(user: int) -> Column:
     """Return the condition of a user's row in raw_events: by value, or if malformed by any number in its text."""
-    return typed(user) | (_is_marked("faults") & _has_number(user))
+    return match_typed(user) | (_is_malformed("faults") & _has_number(user))
 
 
-def rejected(user: int, headers: Mapping[int, Sequence[str]]) -> Column:
+def match_rejected(user: int, headers: Mapping[int, Sequence[str]]) -> Column:
     """Return the condition of a user's row in rejected_events: by the user's field in its text.
 
     A malformed row is tested by any number in its text. `headers`: the column names of each file.
     """
-    return F.when(_is_marked("reasons"), _has_number(user)).otherwise(_in_field(user, headers))
+    return F.when(_is_malformed("reasons"), _has_number(user)).otherwise(_is_in_field(user, headers))
 
 
-def _is_marked(marks: str) -> Column:
+def _is_malformed(marks: str) -> Column:
     return F.coalesce(F.array_contains(marks, MALFORMED), F.lit(False))
 
 
@@ -40,7 +40,7 @@ def _has_number(user: int) -> Column:
     return F.coalesce(F.col("raw_text").rlike(rf"(?<![0-9])0*{user}(?![0-9])"), F.lit(False))
 
 
-def _in_field(user: int, headers: Mapping[int, Sequence[str]]) -> Column:
+def _is_in_field(user: int, headers: Mapping[int, Sequence[str]]) -> Column:
     """Return whether the user's field, read as CSV, is this number. Ignores surrounding blanks and leading zeros."""
     places: dict[tuple[int, int], list[int]] = {}
     for file_id, names in headers.items():

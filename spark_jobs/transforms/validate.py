@@ -13,7 +13,7 @@ from spark_jobs.transforms.reasons import Reason
 LOWEST_RATING, HIGHEST_RATING = 1, 5
 
 
-def with_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str]) -> DataFrame:
+def add_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str]) -> DataFrame:
     """Add `reasons` to `raw_events`: the faults of parsing and every rule below that the row breaks. No shuffle.
 
     A malformed row gets that reason only. With click neither allowed nor ignored:
@@ -25,22 +25,22 @@ def with_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str])
     """
     event_type, rating = F.col("event_type"), F.col("rating")
     rules = {
-        **_id_rules("user_id"),
-        **_id_rules("item_id"),
+        **_build_id_rules("user_id"),
+        **_build_id_rules("item_id"),
         Reason.EVENT_TYPE_MISSING: event_type.isNull(),
         Reason.EVENT_TYPE_UNKNOWN: ~event_type.isin(*allowed, *ignored),
         Reason.EVENT_TYPE_IGNORED: event_type.isin(*ignored) & ~event_type.isin(*allowed),
-        Reason.TIMESTAMP_MISSING: F.col("timestamp").isNull() & ~_fault(Reason.TIMESTAMP_NOT_A_TIME),
+        Reason.TIMESTAMP_MISSING: F.col("timestamp").isNull() & ~_has_fault(Reason.TIMESTAMP_NOT_A_TIME),
         Reason.TIMESTAMP_IMPLAUSIBLE: F.col("timestamp").isNotNull() & F.col("event_date").isNull(),
         Reason.RATING_OUT_OF_RANGE: ~rating.between(LOWEST_RATING, HIGHEST_RATING),
-        Reason.TEXT_NOT_STORABLE: _not_storable(),
+        Reason.TEXT_NOT_STORABLE: _is_not_storable(),
     }
     none = F.array().cast("array<string>")
     broken = any_of([F.col("faults").isNotNull(), *rules.values()])  # tested first: most rows break no rule
     found = F.concat(F.coalesce("faults", none), name_reasons(list(rules.items())))
     in_order = F.array_intersect(F.array(*(F.lit(reason.value) for reason in Reason)), found)
     malformed = F.array(F.lit(Reason.MALFORMED_RECORD.value))
-    reasons = F.when(~broken, none).when(_fault(Reason.MALFORMED_RECORD), malformed).otherwise(in_order)
+    reasons = F.when(~broken, none).when(_has_fault(Reason.MALFORMED_RECORD), malformed).otherwise(in_order)
     return raw.withColumn("reasons", reasons)
 
 
@@ -70,7 +70,7 @@ def profile_hours(
     )
 
 
-def rejected_text(
+def format_rejected(
     rejected: DataFrame, headers: Mapping[int, Sequence[str]], file_names: Mapping[int, str]
 ) -> DataFrame:
     """Return rejected rows as `rejected_events`.
@@ -80,10 +80,10 @@ def rejected_text(
     texts: dict[tuple[str, ...], list[int]] = {}
     for file_id, header in headers.items():
         texts.setdefault(tuple(header), []).append(file_id)
-    spelled = F.lit(None).cast("string")
+    text = F.lit(None).cast("string")
     for header, files in texts.items():
-        fields = (_spelled(name) if name in USER_EVENTS.columns else F.lit("") for name in header)
-        spelled = F.when(F.col("file_id").isin(files), F.concat_ws(",", *fields)).otherwise(spelled)
+        fields = (_format_plain(name) if name in USER_EVENTS.columns else F.lit("") for name in header)
+        text = F.when(F.col("file_id").isin(files), F.concat_ws(",", *fields)).otherwise(text)
     name = F.lit(None).cast("string")
     if file_names:
         name = F.create_map(*(F.lit(value) for pair in file_names.items() for value in pair))[F.col("file_id")]
@@ -92,31 +92,31 @@ def rejected_text(
         "event_date",
         hour.alias("hour"),
         "reasons",
-        F.coalesce("raw_text", spelled).alias("raw_text"),
+        F.coalesce("raw_text", text).alias("raw_text"),
         name.alias("file_name"),
         "file_id",
     )
 
 
-def _spelled(name: str) -> Column:
+def _format_plain(name: str) -> Column:
     """Return the plain text of a typed column, as `parse` recognises it."""
     text = F.date_format(name, PLAIN_TIME_FORMAT) if name == "timestamp" else F.col(name).cast("string")
     return F.coalesce(text, F.lit(""))
 
 
-def _fault(reason: Reason) -> Column:
+def _has_fault(reason: Reason) -> Column:
     return F.coalesce(F.array_contains("faults", reason.value), F.lit(False))
 
 
-def _id_rules(name: str) -> dict[Reason, Column]:
+def _build_id_rules(name: str) -> dict[Reason, Column]:
     not_an_integer = Reason(f"{name}_not_an_integer")
     return {
-        Reason(f"{name}_missing"): F.col(name).isNull() & ~_fault(not_an_integer),
+        Reason(f"{name}_missing"): F.col(name).isNull() & ~_has_fault(not_an_integer),
         Reason(f"{name}_not_positive"): F.col(name) <= 0,
     }
 
 
-def _not_storable() -> Column:
+def _is_not_storable() -> Column:
     """Return whether PostgreSQL cannot store a text: it has a NUL, or more code points than its column allows."""
     bad = F.lit(False)
     for field in RAW_EVENTS.fields:

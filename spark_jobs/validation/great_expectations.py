@@ -46,7 +46,7 @@ class Verdict:
     broken: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     outcomes: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
-    def passed(self, units: list[str]) -> list[str]:
+    def list_passed(self, units: list[str]) -> list[str]:
         """Return the windows without a critical failure."""
         return [unit for unit in units if unit not in self.failed]
 
@@ -62,17 +62,17 @@ def judge(suite: Suite, measures: pd.DataFrame, folder: str, docs_days: int) -> 
     if measures.empty:
         return verdict
     table = measures.astype({name: "float64" for name in measures.columns if name != "unit"})
-    with _alone(folder), _quiet():
-        taken = now()  # inside the lock: no two verdicts have the same time
-        result = _validate(suite, table, folder, docs_days, taken)
+    with _lock_folder(folder), _silence_library():
+        taken_at = now()  # inside the lock: no two verdicts have the same time
+        result = _run_validation(suite, table, folder, docs_days, taken_at)
         for outcome in result.results:
-            _record(verdict, outcome, table)
-        _write(verdict, Path(folder) / "verdicts" / suite.name / f"{taken:{STAMP}}.json")
+            _record_outcome(verdict, outcome, table)
+        _write_verdict(verdict, Path(folder) / "verdicts" / suite.name / f"{taken_at:{STAMP}}.json")
     return verdict
 
 
 @contextmanager
-def _alone(folder: str) -> Iterator[None]:
+def _lock_folder(folder: str) -> Iterator[None]:
     """Allow one verdict at a time, over all threads and processes.
 
     The library keeps its project in a global variable, and builds the Data Docs from all results in the folder.
@@ -83,11 +83,11 @@ def _alone(folder: str) -> Iterator[None]:
         yield
 
 
-def _validate(suite: Suite, table: pd.DataFrame, folder: str, docs_days: int, taken: datetime) -> Any:
+def _run_validation(suite: Suite, table: pd.DataFrame, folder: str, docs_days: int, taken_at: datetime) -> Any:
     import great_expectations as gx
 
-    _prune(folder, docs_days)
-    context = gx.get_context(mode="ephemeral", project_config=_project(folder))
+    _remove_old_results(folder, docs_days)
+    context = gx.get_context(mode="ephemeral", project_config=_configure_project(folder))
     source = context.data_sources.add_pandas("measures")
     batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("units")
     definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=context.suites.add(suite.build()))
@@ -101,12 +101,12 @@ def _validate(suite: Suite, table: pd.DataFrame, folder: str, docs_days: int, ta
             "partial_unexpected_count": len(table),
         },
     )
-    run = gx.RunIdentifier(run_name=f"{taken:{STAMP}}")
+    run = gx.RunIdentifier(run_name=f"{taken_at:{STAMP}}")
     result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": table}, run_id=run)
     return next(iter(result.run_results.values()))
 
 
-def _project(folder: str) -> Any:
+def _configure_project(folder: str) -> Any:
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
     def on_disk(place: str) -> dict[str, str]:
@@ -131,10 +131,10 @@ def _project(folder: str) -> Any:
     )
 
 
-def _record(verdict: Verdict, outcome: Any, table: pd.DataFrame) -> None:
+def _record_outcome(verdict: Verdict, outcome: Any, table: pd.DataFrame) -> None:
     config = outcome.expectation_config
     measure, says = config.kwargs["column"], config.meta["says"]
-    raised = _exception(outcome)
+    raised = _find_exception(outcome)
     broken = {row["unit"] for row in outcome.result.get("partial_unexpected_index_list") or []}
     for row in table.to_dict("records"):
         unit = row["unit"]
@@ -147,21 +147,21 @@ def _record(verdict: Verdict, outcome: Any, table: pd.DataFrame) -> None:
             verdict.outcomes[unit][measure] = "passed"
         else:
             critical = str(config.severity).lower().endswith("critical")
-            shown = _rows(row.get(config.meta["rows"]), row.get(config.meta["of"]))
-            (verdict.failed if critical else verdict.warned)[unit].append(f"'{says}' failed{shown}")
+            rows_text = _format_rows(row.get(config.meta["rows"]), row.get(config.meta["of"]))
+            (verdict.failed if critical else verdict.warned)[unit].append(f"'{says}' failed{rows_text}")
             verdict.outcomes[unit][measure] = "failed" if critical else "warning"
             if critical:
                 verdict.broken[unit].append(measure)
 
 
-def _rows(count: float | None, of: float | None) -> str:
+def _format_rows(count: float | None, of: float | None) -> str:
     """Return how many rows failed, and of how many; empty where they are not counted."""
     if pd.isna(count):
         return ""
     return f": {count:,.0f} rows" if pd.isna(of) else f": {count:,.0f} of {of:,.0f} rows"
 
 
-def _exception(outcome: Any) -> str | None:
+def _find_exception(outcome: Any) -> str | None:
     info = outcome.exception_info or {}
     for part in [info] if "raised_exception" in info else info.values():
         if part.get("raised_exception"):
@@ -169,7 +169,7 @@ def _exception(outcome: Any) -> str | None:
     return None
 
 
-def _write(verdict: Verdict, path: Path) -> None:
+def _write_verdict(verdict: Verdict, path: Path) -> None:
     """Write the outcome of every expectation (passed, warning, failed or not judged) and the counts for each window."""
     path.parent.mkdir(parents=True, exist_ok=True)
     units = {
@@ -188,11 +188,11 @@ def _write(verdict: Verdict, path: Path) -> None:
 def prune(folder: str, docs_days: int) -> None:
     """Remove results and pages older than `docs_days` days. The Data Docs index lists the remaining ones."""
     if Path(folder).exists():
-        with _alone(folder):
-            _prune(folder, docs_days)
+        with _lock_folder(folder):
+            _remove_old_results(folder, docs_days)
 
 
-def _prune(folder: str, docs_days: int) -> None:
+def _remove_old_results(folder: str, docs_days: int) -> None:
     stamp = f"{now() - timedelta(days=docs_days):{STAMP}}"
     for place in ("results", "docs/validations"):
         for run in Path(folder).glob(f"{place}/*/*"):
@@ -204,7 +204,7 @@ def _prune(folder: str, docs_days: int) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_library() -> Iterator[None]:
     """Silence Great Expectations' own logs and warnings: a verdict is its result, not its log."""
     logger = logging.getLogger("great_expectations")
     level = logger.level

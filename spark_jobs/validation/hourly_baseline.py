@@ -22,7 +22,7 @@ UNKNOWN = float("nan")
 
 
 @dataclass(frozen=True)
-class Seen:
+class HourContent:
     """The content of an hour: rows by event type, share of rejected rows, mean price (None: no price)."""
 
     types: Mapping[str, float]
@@ -40,47 +40,53 @@ def compare_with_baseline(
     this run, and from this run, without the hours that it stops. So a month in one run gets the same verdicts as hour
     by hour.
     """
-    found = {datetime.fromisoformat(row["unit"]): _of_measures(row, types) for row in hours.to_dict("records")}
-    asked = {hour - n * WEEK for hour in found for n in range(1, limits.weeks + 1)}
+    found = {datetime.fromisoformat(row["unit"]): _read_measures(row, types) for row in hours.to_dict("records")}
+    earlier_hours = {hour - n * WEEK for hour in found for n in range(1, limits.weeks + 1)}
     known = {
-        row["hour"]: _of_ledger(row) for row in ledger if row["hour"] in asked and row["types"] and row["raw_rows"]
+        row["hour"]: _read_ledger_row(row)
+        for row in ledger
+        if row["hour"] in earlier_hours and row["types"] and row["raw_rows"]
     }
     known |= {hour: seen for hour, seen in found.items() if window_key(hour) not in stopped}
-    columns = [_measures(seen, _before(known, hour, limits), types, limits) for hour, seen in found.items()]
+    columns = [
+        _compare_hour(seen, _find_earlier_weeks(known, hour, limits), types, limits) for hour, seen in found.items()
+    ]
     return hours.assign(**{name: [row[name] for row in columns] for name in columns[0]}) if columns else hours
 
 
-def mean_price(total: float, rows: int) -> Decimal | None:
+def compute_mean_price(total: float, rows: int) -> Decimal | None:
     """Return the mean of an hour's prices above 0, to four decimals; None where there are none."""
     return Decimal(total / rows).quantize(Decimal("0.0001")) if rows else None
 
 
-def _before(known: Mapping[datetime, Seen], hour: datetime, limits: Usual) -> list[Seen]:
+def _find_earlier_weeks(known: Mapping[datetime, HourContent], hour: datetime, limits: Usual) -> list[HourContent]:
     """Return the same hour of the earlier weeks; empty where too few are known."""
     weeks = [known[at] for n in range(1, limits.weeks + 1) if (at := hour - n * WEEK) in known]
     return weeks if len(weeks) >= limits.known_weeks else []
 
 
-def _measures(seen: Seen, before: Sequence[Seen], types: Sequence[str], limits: Usual) -> dict[str, float]:
+def _compare_hour(
+    seen: HourContent, before: Sequence[HourContent], types: Sequence[str], limits: Usual
+) -> dict[str, float]:
     found: dict[str, float] = {}
     for kind in types:
         rows = median(week.types.get(kind, 0) for week in before) if before else UNKNOWN
         share = seen.types.get(kind, 0) / rows if before and rows >= limits.least_rows else UNKNOWN
         found |= {f"usual_{kind}_rows": rows, f"usual_{kind}_share": share}
     rise = seen.reject_share - median(week.reject_share for week in before) if before else UNKNOWN
-    many = sum(seen.types.values()) >= limits.least_rows
+    has_enough = sum(seen.types.values()) >= limits.least_rows
     prices = [float(week.mean_price) for week in before if week.mean_price]
-    drift = abs(float(seen.mean_price) / median(prices) - 1) if prices and seen.mean_price and many else UNKNOWN
-    return found | {"usual_reject_rise": rise if many else UNKNOWN, "usual_price_drift": drift}
+    drift = abs(float(seen.mean_price) / median(prices) - 1) if prices and seen.mean_price and has_enough else UNKNOWN
+    return found | {"usual_reject_rise": rise if has_enough else UNKNOWN, "usual_price_drift": drift}
 
 
-def _of_ledger(row: Row) -> Seen:
+def _read_ledger_row(row: Row) -> HourContent:
     ignored = dict(row["reasons"] or {}).get(IGNORED, 0)
     judged = row["raw_rows"] - ignored
     share = (row["rejected_rows"] - ignored) / judged if judged else 0.0
-    return Seen(dict(row["types"]), share, row["mean_price"])
+    return HourContent(dict(row["types"]), share, row["mean_price"])
 
 
-def _of_measures(row: Mapping[Hashable, Any], types: Sequence[str]) -> Seen:
+def _read_measures(row: Mapping[Hashable, Any], types: Sequence[str]) -> HourContent:
     counts = {kind: row[f"{kind}_rows"] for kind in types}
-    return Seen(counts, row["reject_share"], mean_price(row["price_sum"], row["priced_rows"]))
+    return HourContent(counts, row["reject_share"], compute_mean_price(row["price_sum"], row["priced_rows"]))

@@ -23,9 +23,9 @@ from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.sources.header import OPTIONAL
 from spark_jobs.tables import Table
 from spark_jobs.transforms.digest import format_digest
-from spark_jobs.transforms.hour_measures import hour_measures, unit_of
+from spark_jobs.transforms.hour_measures import format_window_key, hour_measures
 from spark_jobs.transforms.measures import broken_rows
-from spark_jobs.transforms.validate import profile_hours, rejected_text, with_reasons
+from spark_jobs.transforms.validate import add_reasons, format_rejected, profile_hours
 from spark_jobs.validation import great_expectations, hourly_baseline
 from spark_jobs.windows import HOUR
 
@@ -34,7 +34,7 @@ ACCEPTABLE = "reject_share"
 
 
 @dataclass
-class Judged:
+class JudgedHours:
     """Hours with counts and verdicts. `failures` has sentences, `broken` the measures that failed, both by hour."""
 
     states: list[HourState]
@@ -83,11 +83,11 @@ class Judged:
             f"{windows.describe([state.hour for state in states if state.hour], HOUR)}: {text}"
             for text, states in list(kinds.items())[:5]
         ]
-        shown = [text for state in self.stopped for text in self.examples.get(state.window_key, [])][:3]
-        example = f" For example: {' | '.join(shown)}." if shown else ""
-        way = 'Fix the source, or use --accept-rejects "reason".' if not accepted else "Fix the source."
+        examples = [text for state in self.stopped for text in self.examples.get(state.window_key, [])][:3]
+        example = f" For example: {' | '.join(examples)}." if examples else ""
+        advice = 'Fix the source, or use --accept-rejects "reason".' if not accepted else "Fix the source."
         hours = "1 hour; its rows" if len(self.stopped) == 1 else f"{len(self.stopped):,} hours; their rows"
-        return f"stopped {hours} are not written. {'; '.join(parts)}.{example} {way}"
+        return f"stopped {hours} are not written. {'; '.join(parts)}.{example} {advice}"
 
     def summary(self) -> Summary:
         """Return the counts of this run."""
@@ -98,25 +98,25 @@ class Judged:
         }
 
 
-def judge_hours(ctx: Context, states: list[HourState], accepted: str | None = None) -> Judged:
+def judge_hours(ctx: Context, states: list[HourState], accepted: str | None = None) -> JudgedHours:
     """Read the raw rows of the hours once and validate the dated ones with both suites. Undated rows are never stopped.
 
     `accepted`: the reason for which `commit_hours` will accept hours with too many rejected rows.
     """
     undo_unrecorded(ctx, tables.USER_EVENTS, tables.REJECTED_EVENTS)
     if not states:
-        return Judged([])
+        return JudgedHours([])
     events = ctx.settings.events
-    raw = ctx.read(tables.RAW_EVENTS).where(_rows_of(states, "timestamp"))
-    rows = with_reasons(raw, events.allowed_types, events.ignored_types)
+    raw = ctx.read(tables.RAW_EVENTS).where(_select_rows(states, "timestamp"))
+    rows = add_reasons(raw, events.allowed_types, events.ignored_types)
     good = broken_rows(tables.USER_EVENTS, valid_suite.RULES, where=F.size("reasons") == 0)
-    unit = unit_of(F.col("hour"), F.col("file_id"))
+    unit = format_window_key(F.col("hour"), F.col("file_id"))
     counts = profile_hours(rows, TYPES, OPTIONAL, good).withColumn("unit", unit).toPandas()
     files = {row["file_id"]: row for row in ctx.ledger.files() if row["file_id"] in set(counts["file_id"])}
-    judged = Judged(states, files, rows, counts.groupby("unit").sum(numeric_only=True))
+    judged = JudgedHours(states, files, rows, counts.groupby("unit").sum(numeric_only=True))
     measures = hour_measures(counts, judged.headers, events.expected_types, events.expected_from_rows)
     suites = (raw_suite.suite(ctx.settings), valid_suite.suite(ctx.settings))
-    measures = _beside_usual(ctx, states, suites, measures, accepted)
+    measures = _compare_with_baseline(ctx, states, suites, measures, accepted)
     folder, days = ctx.settings.paths.quality, ctx.settings.quality.docs_days
     for suite in suites:
         verdict = great_expectations.judge(suite, measures, folder, days)
@@ -128,13 +128,13 @@ def judge_hours(ctx: Context, states: list[HourState], accepted: str | None = No
     return judged
 
 
-def _beside_usual(
+def _compare_with_baseline(
     ctx: Context, states: list[HourState], suites: Sequence[Suite], measures: pd.DataFrame, accepted: str | None
 ) -> pd.DataFrame:
     """Add the comparison with earlier weeks to the measures of the hours."""
     admitted = {ACCEPTABLE} if accepted else set()
     rows = measures.to_dict("records")
-    stopped = {row["unit"] for row in rows if {name for suite in suites for name in suite.broken_by(row)} - admitted}
+    stopped = {row["unit"] for row in rows if {name for suite in suites for name in suite.find_broken(row)} - admitted}
     judged = {state.window_key for state in states}
     others = [row for row in ctx.ledger.hours() if row["unit"] not in judged]
     return hourly_baseline.compare_with_baseline(
@@ -142,7 +142,7 @@ def _beside_usual(
     )
 
 
-def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
+def commit_hours(ctx: Context, judged: JudgedHours, accepted: str | None) -> None:
     """Replace the passing hours in user_events and rejected_events, then write the ledger.
     `accepted`: accept hours whose only failure is their share of rejected rows."""
     if not judged.states or judged.rows is None:
@@ -152,66 +152,66 @@ def commit_hours(ctx: Context, judged: Judged, accepted: str | None) -> None:
     passing, written = judged.passing, []
     failpoints.reach("validation.read")
     if passing:
-        chosen = judged.rows.where(_rows_of(passing, "timestamp"))
-        good = chosen.where((F.size("reasons") == 0) & F.col("event_date").isNotNull())
-        bad = _rejected(judged, chosen)
+        passing_rows = judged.rows.where(_select_rows(passing, "timestamp"))
+        good = passing_rows.where((F.size("reasons") == 0) & F.col("event_date").isNotNull())
+        bad = _format_rejected(judged, passing_rows)
         dated = [state for state in passing if state.hour is not None]
         if dated:
-            _write(ctx, tables.USER_EVENTS, good, dated, "timestamp")
+            _write_hours(ctx, tables.USER_EVENTS, good, dated, "timestamp")
             written.append(tables.USER_EVENTS)
         failpoints.reach("validation.events")
-        if any(state.rejected_rows or _count(judged, state, "rejected_rows") for state in passing):
-            _write(ctx, tables.REJECTED_EVENTS, bad, passing, "hour")
+        if any(state.rejected_rows or _get_count(judged, state, "rejected_rows") for state in passing):
+            _write_hours(ctx, tables.REJECTED_EVENTS, bad, passing, "hour")
             written.append(tables.REJECTED_EVENTS)
-    reasons = _reasons(ctx, [state for state in passing if _count(judged, state, "rejected_rows")])
-    rows = [_ledger_row(judged, state, reasons.get(state.window_key, {}), accepted) for state in judged.states]
+    reasons = _count_reasons(ctx, [state for state in passing if _get_count(judged, state, "rejected_rows")])
+    rows = [_build_ledger_row(judged, state, reasons.get(state.window_key, {}), accepted) for state in judged.states]
     failpoints.reach("validation.written")
     writes = ctx.ledger.writes((tables.USER_EVENTS, tables.REJECTED_EVENTS), written)
     ctx.ledger.record_hours(row | {"writes": writes} for row in rows)
     failpoints.reach("validation.recorded")
 
 
-def _write(ctx: Context, table: Table, rows: DataFrame, states: list[HourState], time: str) -> None:
+def _write_hours(ctx: Context, table: Table, rows: DataFrame, states: list[HourState], time: str) -> None:
     """Replace the hours' rows. Append where none can exist: no hour was validated before, no attempt left any."""
     if all(state.status is None for state in states) and ctx.ledger.named_version(table) is not None:
         ctx.writer.append(table, rows)
     else:
-        ctx.writer.replace(table, rows, _rows_of(states, time))
+        ctx.writer.replace(table, rows, _select_rows(states, time))
 
 
-def _rows_of(states: list[HourState], time: str) -> str:
+def _select_rows(states: list[HourState], time: str) -> str:
     hours = in_windows(windows.ranges([state.hour for state in states if state.hour], HOUR), time)
     files = ", ".join(str(state.file_id) for state in states if state.hour is None)
     return f"({hours}) OR (event_date IS NULL AND file_id IN ({files}))" if files else hours
 
 
-def _count(judged: Judged, state: HourState, name: str) -> int:
+def _get_count(judged: JudgedHours, state: HourState, name: str) -> int:
     return int(judged.counts[name].get(state.window_key, 0)) if name in judged.counts else 0
 
 
-def _mean_price(judged: Judged, state: HourState) -> Decimal | None:
-    priced = _count(judged, state, "priced_rows")
-    return hourly_baseline.mean_price(judged.counts["price_sum"][state.window_key], priced) if priced else None
+def _compute_mean_price(judged: JudgedHours, state: HourState) -> Decimal | None:
+    priced = _get_count(judged, state, "priced_rows")
+    return hourly_baseline.compute_mean_price(judged.counts["price_sum"][state.window_key], priced) if priced else None
 
 
-def _rejected(judged: Judged, rows: DataFrame) -> DataFrame:
+def _format_rejected(judged: JudgedHours, rows: DataFrame) -> DataFrame:
     names = {file_id: landed_name(row) for file_id, row in judged.files.items()}
-    return rejected_text(rows.where(F.size("reasons") > 0), judged.headers, names)
+    return format_rejected(rows.where(F.size("reasons") > 0), judged.headers, names)
 
 
-def _reasons(ctx: Context, states: list[HourState]) -> dict[str, dict[str, int]]:
+def _count_reasons(ctx: Context, states: list[HourState]) -> dict[str, dict[str, int]]:
     """Return rejected rows by reason for each hour, from the table itself."""
     if not states:
         return {}
-    rows = ctx.storage.read(tables.REJECTED_EVENTS).where(_rows_of(states, "hour"))
-    key = unit_of(F.col("hour"), F.col("file_id")).alias("unit")
+    rows = ctx.storage.read(tables.REJECTED_EVENTS).where(_select_rows(states, "hour"))
+    key = format_window_key(F.col("hour"), F.col("file_id")).alias("unit")
     found: dict[str, dict[str, int]] = {}
     for row in rows.select(key, F.explode("reasons").alias("reason")).groupBy("unit", "reason").count().collect():
         found.setdefault(row.unit, {})[row.reason] = row["count"]
     return found
 
 
-def _ledger_row(judged: Judged, state: HourState, reasons: dict[str, int], accepted: str | None) -> Row:
+def _build_ledger_row(judged: JudgedHours, state: HourState, reasons: dict[str, int], accepted: str | None) -> Row:
     """Return an hour's ledger row. A stopped hour keeps counts and digest of the rows that the tables already have."""
     row = {
         "unit": state.window_key,
@@ -225,26 +225,26 @@ def _ledger_row(judged: Judged, state: HourState, reasons: dict[str, int], accep
     if state.window_key in judged.failures and state.window_key not in judged.accepted:
         existing = {"valid_rows": state.valid_rows, "rejected_rows": state.rejected_rows}
         return row | existing | {"status": "stopped", "content_digest": state.content_digest or NO_CONTENT}
-    rejected = _count(judged, state, "rejected_rows")
-    valid = _count(judged, state, "raw_rows") - rejected
-    digest = format_digest(valid, _count(judged, state, "low"), _count(judged, state, "high"))
+    rejected = _get_count(judged, state, "rejected_rows")
+    valid = _get_count(judged, state, "raw_rows") - rejected
+    digest = format_digest(valid, _get_count(judged, state, "low"), _get_count(judged, state, "high"))
     same = state.status == "loaded" and digest == state.content_digest
     return row | {
         "status": "rejected" if state.hour is None else "loaded" if same else "committed",
         "valid_rows": valid,
         "rejected_rows": rejected,
         "reasons": reasons,
-        "types": {name: _count(judged, state, f"{name}_rows") for name in TYPES},
-        "mean_price": _mean_price(judged, state),
+        "types": {name: _get_count(judged, state, f"{name}_rows") for name in TYPES},
+        "mean_price": _compute_mean_price(judged, state),
         "content_digest": digest,
         "accepted": accepted if state.window_key in judged.accepted else None,
     }
 
 
-def _find_examples(judged: Judged) -> None:
+def _find_examples(judged: JudgedHours) -> None:
     """Store up to three rejected rows of the stopped hours, as text with their reasons."""
     if not judged.failures or judged.rows is None:
         return
     hours = [state for state in judged.states if state.window_key in judged.failures]
-    found = _rejected(judged, judged.rows.where(_rows_of(hours, "timestamp"))).limit(3).collect()
+    found = _format_rejected(judged, judged.rows.where(_select_rows(hours, "timestamp"))).limit(3).collect()
     judged.examples = {hours[0].window_key: [f"{'+'.join(row.reasons)} in {row.raw_text}" for row in found]}
