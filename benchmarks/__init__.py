@@ -1,1 +1,1 @@
-"""`make bench`: seconds and memory of the pipeline beside other ways to the same tables, measured in one run."""
+"""`make bench`: compare seconds and memory of the pipeline with other ways to build the same tables."""

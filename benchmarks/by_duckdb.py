@@ -1,6 +1,6 @@
-"""The same tables by DuckDB, a straightforward script: one CSV file in, Parquet out, one line of JSON at the end.
+"""A straightforward DuckDB script that builds the same tables: reads a CSV file, writes Parquet, prints a line of JSON.
 
-Its rules for good files are the oracle's; what only broken files need (quoting, encodings, odd numbers) is left out.
+It uses the oracle's rules for good files. It omits the rules for broken files: quoting, encodings, odd numbers.
 """
 
 import json
@@ -56,8 +56,8 @@ FROM cleaned_events GROUP BY 1, 2, 3, 4
 """
 ITEM_DAYS = f"""
 CREATE TABLE daily_items AS
-SELECT item_id, timestamp::DATE AS event_date, {tables.known("category_id")} AS category_id,
-    {tables.known("category_code")} AS category_code, {tables.known("brand")} AS brand
+SELECT item_id, timestamp::DATE AS event_date, {tables.latest_known("category_id")} AS category_id,
+    {tables.latest_known("category_code")} AS category_code, {tables.latest_known("brand")} AS brand
 FROM cleaned_events GROUP BY 1, 2
 """
 INDEX = """
@@ -74,7 +74,7 @@ SELECT user_index, item_index, user_id, item_id, score FROM (
     FROM daily_interactions GROUP BY 1, 2)
 JOIN user_index USING (user_id) JOIN item_index USING (item_id)
 """
-# Each step: its statements, and the tables that it leaves as Parquet.
+# The statements of each step and the tables that it writes as Parquet.
 STEPS = {
     "extract_events": ([RAW], ["raw_events"]),
     "validate_data_quality": (
@@ -95,13 +95,13 @@ STEPS = {
 
 
 def main(source: str, out: str, threads: int, day: str) -> None:
-    """Runs every step; prints seconds by step and rows by table. For COPY: user_events as CSV, and the `day` of it."""
+    """Run every step; print seconds by step and rows by table. Write user_events and its `day` as CSV for psql."""
     parameters = {RAW: {"path": source, "name": Path(source).name}, tables.STOPPED: {"accept": False}}
     parameters |= {tables.DEDUPED: {"exempt": []}}
     seconds, rows = {}, {}
     with duckdb.connect(config={"threads": threads}) as db:
         db.execute(tables.MACROS)
-        db.execute(tables.weight(tables.WEIGHTS))
+        db.execute(tables.weight_macro(tables.WEIGHTS))
         for step, (statements, written) in STEPS.items():
             begun = time.monotonic()
             for sql in statements:
@@ -111,8 +111,8 @@ def main(source: str, out: str, threads: int, day: str) -> None:
             seconds[step] = time.monotonic() - begun
             rows |= {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in written}
         columns = "user_id, item_id, event_type, timestamp, session_id, rating, price"
-        of_day = f"WHERE timestamp::DATE = DATE '{day}'"
-        for name, where in (("user_events", ""), ("day", of_day)):
+        day_filter = f"WHERE timestamp::DATE = DATE '{day}'"
+        for name, where in (("user_events", ""), ("day", day_filter)):
             db.execute(f"COPY (SELECT {columns} FROM user_events {where}) TO '{out}/{name}.csv' (HEADER false)")
     sys.stdout.write(json.dumps({"seconds": seconds, "rows": rows}) + "\n")
 

@@ -1,7 +1,6 @@
-"""The design's own way to a matrix: pandas and a dense pivot. Prints the seconds, or dies for want of memory.
+"""The matrix as the design builds it: pandas and a dense pivot. Prints the seconds and whether the memory sufficed.
 
-The process may use as much memory as the machine has; asking for more is an error, as it would be on a machine whose
-memory is full.
+The process may use all the memory of the machine; a request for more is an error, as on a machine with full memory.
 """
 
 import json
@@ -16,7 +15,7 @@ WEIGHTS = {"view": 1.0, "cart": 3.0, "purchase": 5.0}
 
 
 def main(source: str) -> None:
-    """Reads the CSV, drops duplicates, pivots users by items; prints one line of JSON."""
+    """Read the CSV, drop duplicates, pivot users by items; print one line of JSON."""
     limit = psutil.virtual_memory().total
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     begun = time.monotonic()
@@ -30,7 +29,7 @@ def main(source: str) -> None:
         scores = events.assign(score=events["event_type"].map(WEIGHTS))
         scores.pivot_table(index="user_id", columns="product_id", values="score", aggfunc="sum", fill_value=0)
         died = False
-    except (MemoryError, ValueError, IndexError):  # pandas refuses more than 2^31 cells by itself
+    except (MemoryError, ValueError, IndexError):  # pandas itself refuses more than 2^31 cells
         died = True
     found = {"read": read, "all": time.monotonic() - begun, "users": shape[0], "items": shape[1], "died": died}
     sys.stdout.write(json.dumps(found) + "\n")

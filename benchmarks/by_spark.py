@@ -1,7 +1,7 @@
-"""The same steps in PySpark as a first draft has them: inferred types, no checks, Delta out.
+"""The same steps as a first draft in PySpark: inferred types, no checks, Delta as the output.
 
-Spark's settings are its own, but for what Delta needs and as large a heap as the pipeline's. One CSV file in, one line
-of JSON with the seconds of each step at the end.
+Spark has its default settings, except for those that Delta needs and a heap as large as the pipeline's. Reads one CSV
+file and prints one line of JSON with the seconds of each step.
 """
 
 import json
@@ -66,7 +66,7 @@ def handle_missing_values(spark: SparkSession, source: str, out: str) -> None:
 
 def create_user_item_matrix(spark: SparkSession, source: str, out: str) -> None:
     weight = F.when(F.col("event_type") == "purchase", 5.0).when(F.col("event_type") == "cart", 3.0).otherwise(1.0)
-    cells = _cleaned(spark, out).groupBy("user_id", "item_id").agg(F.sum(weight).alias("score"))
+    cells = _read_cleaned(spark, out).groupBy("user_id", "item_id").agg(F.sum(weight).alias("score"))
     users, items = (
         cells.select(name).distinct().withColumn(f"{name}x", F.row_number().over(Window.orderBy(name)))
         for name in ("user_id", "item_id")
@@ -75,7 +75,7 @@ def create_user_item_matrix(spark: SparkSession, source: str, out: str) -> None:
 
 
 def feature_engineering(spark: SparkSession, source: str, out: str) -> None:
-    events = _cleaned(spark, out)
+    events = _read_cleaned(spark, out)
     for by, other in (("user_id", "item_id"), ("item_id", "user_id")):
         events.groupBy(by).agg(
             F.count("*").alias("total_events"),
@@ -90,12 +90,12 @@ def feature_engineering(spark: SparkSession, source: str, out: str) -> None:
         ).write.format("delta").save(f"{out}/features_{by}")
 
 
-def _cleaned(spark: SparkSession, out: str) -> DataFrame:
+def _read_cleaned(spark: SparkSession, out: str) -> DataFrame:
     return spark.read.format("delta").load(f"{out}/cleaned")
 
 
 def main(source: str, out: str) -> None:
-    """Runs every step; prints the seconds of each, and the core-seconds of all processes."""
+    """Run every step; print the seconds of each and the core-seconds of all processes."""
     os.environ["SPARK_CONF_DIR"] = out  # not this project's
     builder = SparkSession.builder
     for name, value in SETTINGS.items():
@@ -107,8 +107,8 @@ def main(source: str, out: str) -> None:
         begun = time.monotonic()
         step(spark, source, out)
         seconds[step.__name__] = time.monotonic() - begun
-    us = psutil.Process()
-    processors = core_seconds([us, *us.children(recursive=True)])  # before the JVM ends
+    this_process = psutil.Process()
+    processors = core_seconds([this_process, *this_process.children(recursive=True)])  # before the JVM ends
     spark.stop()
     sys.stdout.write(json.dumps({"seconds": seconds, "processors": processors}) + "\n")
 

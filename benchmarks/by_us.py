@@ -1,10 +1,10 @@
-"""`make run`, measured: `verdicts`, seconds of Great Expectations by suite; `built`, from its start to the end of the
-last step.
+"""`make run` with measurements, which are added to the summary.
 
-Of each step in bytes: `read`, `shuffled` (written for shuffles) and `peak` (memory of all processes). In seconds of a
-core, of which each second has as many as there are cores: `used` (by tasks in Spark's process), `compiler` (Java's own)
-and `processors` (all that all processes used). Counts: `executions`, `jobs`, `tasks` and `commits`. `whole`: the counts
-and the processors of all of the run, its start and its report too.
+`verdicts`: seconds of Great Expectations by suite. `built`: seconds from the start to the end of the last step.
+For each step in bytes: `read`, `shuffled` (written for shuffles) and `peak` (memory of all processes).
+For each step in core-seconds: `used` (tasks in Spark's process), `compiler` (Java's JIT compiler) and `processors` (all
+processes). For each step as counts: `executions`, `jobs`, `tasks` and `commits`.
+`whole`: the counts and `processors` of the whole run, including its start and its report.
 """
 
 import json
@@ -29,23 +29,23 @@ from tests import counting
 
 
 def main() -> int:
-    """Runs the pipeline as it is; adds what was measured to what it hands over."""
+    """Run the unchanged pipeline and add the measurements to its summary."""
     judge, verdicts = great_expectations.judge, {}
 
-    def timed(suite, *arguments):
-        begun = time.monotonic()
+    def judge_and_time(suite, *arguments):
+        start = time.monotonic()
         verdict = judge(suite, *arguments)
-        verdicts[suite.name] = verdicts.get(suite.name, 0) + time.monotonic() - begun
+        verdicts[suite.name] = verdicts.get(suite.name, 0) + time.monotonic() - start
         return verdict
 
-    great_expectations.judge, before = timed, counting.commits(_warehouse())
-    found = {name: {} for name in (*MEASURED, "peak")}
+    great_expectations.judge, before = judge_and_time, counting.count_commits(_warehouse_path())
+    found = {name: {} for name in (*METRICS, "peak")}
     for job in STEPS:
         module = import_module(job.module)
-        module.run = _measured(module, found)
+        module.run = _wrap_run(module, found)
     code = pipeline.main()
-    ctx = SimpleNamespace(spark=SparkSession.getActiveSession(), storage=SimpleNamespace(warehouse=_warehouse()))
-    whole = {name: MEASURED[name](ctx) for name in WHOLE}
+    ctx = SimpleNamespace(spark=SparkSession.getActiveSession(), storage=SimpleNamespace(warehouse=_warehouse_path()))
+    whole = {name: METRICS[name](ctx) for name in WHOLE}
     whole["commits"] -= before
     found["whole"] = whole
     path = Path(os.environ["PIPELINE_SUMMARY"])
@@ -53,71 +53,71 @@ def main() -> int:
     return code
 
 
-def _measured(job: ModuleType, found: dict[str, dict[str, Any]]) -> Callable:
-    """The job's `run`, which notes what MEASURED tells of it, and the most that all processes held meanwhile."""
+def _wrap_run(job: ModuleType, found: dict[str, dict[str, Any]]) -> Callable:
+    """Wrap the job's `run`: record each of METRICS and the peak memory of all processes."""
     run, step = job.run, job.__name__.rpartition(".")[2]
 
-    def measured(ctx, window):
-        before = {name: measure(ctx) for name, measure in MEASURED.items()}
+    def run_and_measure(ctx, window):
+        before = {name: measure(ctx) for name, measure in METRICS.items()}
         try:
             with Watch() as watch:
                 return run(ctx, window)
         finally:
-            for name, measure in MEASURED.items():
+            for name, measure in METRICS.items():
                 found[name][step] = measure(ctx) - before[name]
             found["peak"][step] = watch.peak
             found["built"] = time.time() - psutil.Process().create_time()
 
-    return measured
+    return run_and_measure
 
 
-def _read(ctx: Any) -> int:
-    """Bytes that Spark's process has read: tables, shuffles, workers' answers."""
-    return _jvm(ctx).io_counters().read_chars
+def _bytes_read(ctx: Any) -> int:
+    """Return the bytes that Spark's process has read: tables, shuffles, answers of the workers."""
+    return _jvm_process(ctx).io_counters().read_chars
 
 
-def _processors(ctx: Any) -> float:
-    """Seconds that the processors worked for Spark's process, its workers and this one."""
-    return core_seconds([psutil.Process(), _jvm(ctx), *_jvm(ctx).children(recursive=True)])
+def _core_seconds(ctx: Any) -> float:
+    """Return the core-seconds of Spark's process, its workers and this process."""
+    return core_seconds([psutil.Process(), _jvm_process(ctx), *_jvm_process(ctx).children(recursive=True)])
 
 
-def _compiler(ctx: Any) -> float:
+def _compiler_seconds(ctx: Any) -> float:
     return ctx.spark._jvm.java.lang.management.ManagementFactory.getCompilationMXBean().getTotalCompilationTime() / 1e3
 
 
-def _warehouse() -> str:
-    """Where the command line puts it."""
+def _warehouse_path() -> str:
+    """Return the path of the warehouse on the command line."""
     (name,) = (each for each in sys.argv if each.startswith("paths.warehouse="))
     return name.partition("=")[2].strip("'")
 
 
-def _used(ctx: Any) -> float:
+def _task_seconds(ctx: Any) -> float:
     source = ctx.spark._jvm.org.apache.spark.SparkEnv.get().metricsSystem().getSourcesByName("executor").head()
     return source.METRIC_CPU_TIME().getCount() / 1e9
 
 
-def _shuffled(ctx: Any) -> int:
-    """Bytes that were written for shuffles so far."""
+def _bytes_shuffled(ctx: Any) -> int:
+    """Return the bytes that were written for shuffles so far."""
     context = ctx.spark.sparkContext._jsc.sc()
     context.listenerBus().waitUntilEmpty()
     executors = context.statusStore().executorList(False)
-    return sum(executors.apply(place).totalShuffleWrite() for place in range(executors.size()))
+    return sum(executors.apply(position).totalShuffleWrite() for position in range(executors.size()))
 
 
-def _jvm(ctx: Any) -> psutil.Process:
+def _jvm_process(ctx: Any) -> psutil.Process:
     return psutil.Process(ctx.spark.sparkContext._gateway.proc.pid)
 
 
-MEASURED = {
-    "read": _read,
-    "shuffled": _shuffled,
-    "used": _used,
-    "compiler": _compiler,
-    "processors": _processors,
-    "executions": lambda ctx: counting.executions(ctx.spark),
-    "jobs": lambda ctx: counting.jobs(ctx.spark),
-    "tasks": lambda ctx: counting.tasks(ctx.spark),
-    "commits": lambda ctx: counting.commits(ctx.storage.warehouse),
+METRICS = {
+    "read": _bytes_read,
+    "shuffled": _bytes_shuffled,
+    "used": _task_seconds,
+    "compiler": _compiler_seconds,
+    "processors": _core_seconds,
+    "executions": lambda ctx: counting.count_executions(ctx.spark),
+    "jobs": lambda ctx: counting.count_jobs(ctx.spark),
+    "tasks": lambda ctx: counting.count_tasks(ctx.spark),
+    "commits": lambda ctx: counting.count_commits(ctx.storage.warehouse),
 }
 WHOLE = ("processors", "executions", "jobs", "tasks", "commits")
 

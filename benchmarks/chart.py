@@ -1,27 +1,37 @@
-"""The medians as a bar chart."""
+"""A bar chart of the medians."""
 
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-OURS, OTHERS = "#0072b2", "#e69f00"  # told apart by colour-blind readers too
+OURS, OTHERS = "#0072b2", "#e69f00"  # colour-blind readers can distinguish these two
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """Seconds of each step, the pipeline beside DuckDB (for the load: psql's COPY), written as SVG."""
+    """Draw the seconds of each step for the pipeline and for DuckDB (for the load: psql's COPY), and write an SVG."""
     medians = result["medians"]
-    lines = {step: tuple(pair.values()) for step, pair in medians["steps"].items()}
-    lines["load_to_database"] = tuple(medians["load_to_database"].values())
+    bars = {step: tuple(pair.values()) for step, pair in medians["steps"].items()}
+    bars["load_to_database"] = tuple(medians["load_to_database"].values())
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()
-    places = range(len(lines))
+    positions = range(len(bars))
     axes.barh(
-        [place - 0.2 for place in places], [pair[0] for pair in lines.values()], 0.4, label="pipeline", color=OURS
+        [position - 0.2 for position in positions],
+        [pair[0] for pair in bars.values()],
+        0.4,
+        label="pipeline",
+        color=OURS,
     )
-    beside = "DuckDB (load: psql's COPY)"
-    axes.barh([place + 0.2 for place in places], [pair[1] for pair in lines.values()], 0.4, label=beside, color=OTHERS)
-    axes.set_yticks(list(places), list(lines))
+    other_label = "DuckDB (load: psql's COPY)"
+    axes.barh(
+        [position + 0.2 for position in positions],
+        [pair[1] for pair in bars.values()],
+        0.4,
+        label=other_label,
+        color=OTHERS,
+    )
+    axes.set_yticks(list(positions), list(bars))
     axes.invert_yaxis()
     axes.set_xlabel("seconds, medians")
     facts = result["facts"] | result["input"]

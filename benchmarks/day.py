@@ -1,4 +1,4 @@
-"""One more day on top of thirty, beside the thirty from scratch."""
+"""One more day after thirty days, compared with the thirty days from scratch."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -7,29 +7,31 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks import process
-from benchmarks.process import pipeline
-from benchmarks.table import ratios
+from benchmarks.process import run_pipeline
+from benchmarks.table import build_ratio_table
 from spark_jobs.sample.generate import Span, generate
 
 
-def measured(scratch: Path, path: Path, rows: int, start: datetime, days: int) -> dict[str, Any]:
-    """The pipeline's summary of all days of the file, then of a thirtieth of its rows a day later."""
-    folder = process.folder(scratch)
+def measure(scratch: Path, path: Path, rows: int, start: datetime, days: int) -> dict[str, Any]:
+    """Run the pipeline over all days of the file, then over one more day; return both summaries."""
+    folder = process.create_folder(scratch)
     (folder / "raw").mkdir()
     (folder / "raw" / path.name).hardlink_to(path)
-    thirty = pipeline(folder)
-    return {"thirty": thirty, "one more": one_more(folder, rows, start, days)}
+    thirty = run_pipeline(folder)
+    return {"thirty": thirty, "one more": run_next_day(folder, rows, start, days)}
 
 
-def one_more(folder: Path, rows: int, start: datetime, days: int) -> dict[str, Any]:
-    """The pipeline's summary of the next day, of as many rows as one of the `days` of `rows` in the folder has."""
+def run_next_day(folder: Path, rows: int, start: datetime, days: int) -> dict[str, Any]:
+    """Generate the day after `days` with the average rows of those days; run the pipeline and return its summary."""
     generate(Span(rows // days, 24, start + timedelta(days=days)), folder / "raw")
-    return pipeline(folder)
+    return run_pipeline(folder)
 
 
-def told(found: dict[str, Any]) -> Table:
-    """Each step for one more day beside the same for thirty."""
-    more, thirty = (found[name]["seconds"] for name in ("one more", "thirty"))
-    lines = {step: (more[step], thirty[step]) for step in thirty}
-    read = {f"MB read by {step}": tuple(found[n]["read"][step] / 1e6 for n in ("one more", "thirty")) for step in more}
-    return ratios("one more day on top of thirty, seconds and megabytes", "thirty", lines | read)
+def build_table(found: dict[str, Any]) -> Table:
+    """Build a table that compares each step for one more day with the same step for thirty days."""
+    next_day, thirty = (found[name]["seconds"] for name in ("one more", "thirty"))
+    lines = {step: (next_day[step], thirty[step]) for step in thirty}
+    read = {
+        f"MB read by {step}": tuple(found[n]["read"][step] / 1e6 for n in ("one more", "thirty")) for step in next_day
+    }
+    return build_ratio_table("one more day on top of thirty, seconds and megabytes", "thirty", lines | read)

@@ -1,4 +1,4 @@
-"""A session of Spark as it comes, without this project: what any spark-submit costs before it does anything."""
+"""An empty Spark session without this project: the fixed cost of any spark-submit."""
 
 from pyspark.sql import SparkSession
 

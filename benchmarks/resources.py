@@ -5,45 +5,45 @@ from contextlib import suppress
 
 import psutil
 
-from tests.repeated import Repeated
+from tests.repeated import Poller
 
 EVERY_SECONDS = 0.25
 
 
-class Watch(Repeated):
-    """Watches a process, this one if no other is named. `peak`: the largest sum of resident bytes that it and its
-    descendants held at once while the context was open."""
+class Watch(Poller):
+    """Watches a process (by default this one) and its descendants. `peak` is the largest sum of their resident bytes
+    while the context was open."""
 
     def __init__(self, pid: int | None = None):
         super().__init__(EVERY_SECONDS)
         self.peak, self._root = 0, psutil.Process(pid)
 
-    def look(self) -> None:
-        """Adds up what they hold now."""
+    def poll(self) -> None:
+        """Add up the resident bytes of the processes and update the peak."""
         with suppress(psutil.Error):
-            parts = [self._root, *self._root.children(recursive=True)]
-            programs = {part.pid: _program(part) for part in parts}
-            held = sum(_resident(part) for part in parts if not _is_beginning(part, programs))
-            self.peak = max(self.peak, held)
+            processes = [self._root, *self._root.children(recursive=True)]
+            programs = {process.pid: _read_program(process) for process in processes}
+            total = sum(_resident_bytes(process) for process in processes if not _is_forked_jvm(process, programs))
+            self.peak = max(self.peak, total)
 
 
-def _program(process: psutil.Process) -> str:
+def _read_program(process: psutil.Process) -> str:
     with suppress(psutil.Error):
         return process.exe()
     return ""
 
 
-def _is_beginning(process: psutil.Process, programs: Mapping[int, str]) -> bool:
-    """Whether a JVM has just made it to start a program: until then it lives in the JVM's own memory, which would
-    count twice."""
+def _is_forked_jvm(process: psutil.Process, programs: Mapping[int, str]) -> bool:
+    """Check whether a JVM has just forked the process to start a program. Until the program starts, it shares the
+    memory of the JVM, which must not count twice."""
     with suppress(psutil.Error):
         program = programs[process.pid]
         return program.endswith("/java") and programs.get(process.ppid()) == program
     return True
 
 
-def _resident(process: psutil.Process) -> int:
-    """Resident bytes without what is shared with others (PostgreSQL's buffers would count once for each backend)."""
+def _resident_bytes(process: psutil.Process) -> int:
+    """Return the resident bytes without shared memory (PostgreSQL's buffers would count once for each backend)."""
     with suppress(psutil.Error):
         found = process.memory_info()
         return found.rss - found.shared
@@ -51,5 +51,6 @@ def _resident(process: psutil.Process) -> int:
 
 
 def core_seconds(processes: Iterable[psutil.Process]) -> float:
-    """Seconds that the cores worked for them so far, and for those of their children that have ended."""
-    return sum(sum(process.cpu_times()[:4]) for process in processes)  # user, system, and both of ended children
+    """Return the core-seconds of the processes so far, including those of their children that have ended."""
+    # The four times are user and system, then the same of the ended children.
+    return sum(sum(process.cpu_times()[:4]) for process in processes)

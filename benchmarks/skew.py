@@ -1,4 +1,4 @@
-"""A file where one user has 5 % of all rows and one item 10 %, beside the even one it was made from."""
+"""A file in which one user has 5 % and one item 10 % of all rows, compared with the even file that it derives from."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,8 @@ import duckdb
 from rich.table import Table
 
 from benchmarks import process
-from benchmarks.process import pipeline
-from benchmarks.table import ratios
+from benchmarks.process import run_pipeline
+from benchmarks.table import build_ratio_table
 
 BOT, BESTSELLER = 999_999_999, 99_999_999
 UNEVEN = """
@@ -21,24 +21,24 @@ COPY (
 """
 
 
-def measured(scratch: Path, path: Path) -> dict[str, Any]:
-    """The pipeline's summary of both files, each in a folder of its own."""
+def measure(scratch: Path, path: Path) -> dict[str, Any]:
+    """Run the pipeline on both files, each in its own folder; return both summaries."""
     found = {}
     for name in ("even", "uneven"):
-        folder = process.folder(scratch)
+        folder = process.create_folder(scratch)
         if name == "even":
             (folder / "raw").symlink_to(path.parent)
         else:
             (folder / "raw").mkdir()
             parameters = {"source": str(path), "bot": str(BOT), "item": str(BESTSELLER)}
             duckdb.execute(UNEVEN.format(target=folder / "raw" / "uneven.csv"), parameters)
-        found[name] = pipeline(folder)
+        found[name] = run_pipeline(folder)
     return found
 
 
-def told(found: dict[str, Any]) -> Table:
-    """Each step on the uneven file beside the same on the even one."""
+def build_table(found: dict[str, Any]) -> Table:
+    """Build a table that compares each step on the uneven file with the same step on the even one."""
     uneven, even = (found[name]["seconds"] for name in ("uneven", "even"))
     lines = {step: (uneven[step], even[step]) for step in even}
     lines["all steps"] = (sum(uneven.values()), sum(even.values()))
-    return ratios("one user 5 % and one item 10 % of all rows, seconds", "even", lines)
+    return build_ratio_table("one user 5 % and one item 10 % of all rows, seconds", "even", lines)

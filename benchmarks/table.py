@@ -1,4 +1,4 @@
-"""How a measurement is printed: what was timed, beside what, and the ratio."""
+"""Tables of measurements: the measured seconds, those of the alternative, and the ratio."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,19 +7,21 @@ from rich import box
 from rich.table import Table
 
 
-def ratios(title: str, beside: str, lines: Mapping[str, tuple[float, float]], caption: str | None = None) -> Table:
-    """A line for each name with its seconds, those of `beside`, and the first by the second."""
+def build_ratio_table(
+    title: str, other: str, lines: Mapping[str, tuple[float, float]], caption: str | None = None
+) -> Table:
+    """Build a table: for each name our seconds, the seconds of `other`, and the first divided by the second."""
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", caption=caption)
-    for heading in ("step", "pipeline", beside, "ratio"):
+    for heading in ("step", "pipeline", other, "ratio"):
         table.add_column(heading, justify="left" if heading == "step" else "right")
     for name, (ours, theirs) in lines.items():
         table.add_row(name, f"{ours:.1f}", f"{theirs:.1f}", f"{ours / theirs:.2f}")
     return table
 
 
-def profile(found: Mapping[str, Any], cores: int) -> Table:
-    """Where the seconds of a run went: by step, beside those in which its tasks ran, the compiler worked and all
-    processes worked, on all cores; and what it read and shuffled."""
+def build_profile(found: Mapping[str, Any], cores: int) -> Table:
+    """Build a table of each step of a run: its seconds, the core-seconds of tasks, compiler and all processes, and the
+    megabytes that it read and shuffled."""
     table = Table(
         box=box.SIMPLE_HEAD, title=f"where the seconds go; core-seconds of {cores} cores", title_justify="left"
     )
@@ -28,8 +30,8 @@ def profile(found: Mapping[str, Any], cores: int) -> Table:
     for step, seconds in found["seconds"].items():
         tasks, compiler, processors = (found[name][step] for name in ("used", "compiler", "processors"))
         figures = f"{seconds:.1f}", f"{tasks:.1f}", f"{compiler:.1f}", f"{processors:.1f}"
-        moved = (f"{found[name][step] / 1e6:,.0f}" for name in ("read", "shuffled"))
-        table.add_row(step, *figures, f"{processors / seconds / cores:.0%}", *moved)
+        megabytes = (f"{found[name][step] / 1e6:,.0f}" for name in ("read", "shuffled"))
+        table.add_row(step, *figures, f"{processors / seconds / cores:.0%}", *megabytes)
     table.add_row("before them: start, lease", f"{found['built'] - sum(found['seconds'].values()):.1f}")
     table.add_row("after them: closing table, report", f"{found['all'] - found['built']:.1f}")
     return table

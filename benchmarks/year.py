@@ -1,5 +1,8 @@
-"""A year of hourly runs in metadata: log entries as the jobs write them, without the data files; Delta's checkpoints
-and its removal of old entries, on a clock that is turned. What stays bounded, and what grows with the days."""
+"""A year of hourly runs, simulated in the logs only: what stays bounded and what grows with the days.
+
+The log entries equal those of the jobs, but there are no data files. Delta writes its checkpoints and removes old
+entries on a simulated clock.
+"""
 
 import json
 import os
@@ -18,25 +21,25 @@ from spark_jobs.delta.files import FileUsage, measure_files
 from spark_jobs.delta.storage import Storage
 from spark_jobs.session import spark_session
 from spark_jobs.windows import DAY
-from tests.unfenced import unfenced
+from tests.unfenced import unfenced_writer
 
 START = datetime(2019, 1, 1, tzinfo=UTC)
 SHOWN = (30, 90, 180, 365)
-CHECKPOINT_DAYS = 30  # the jobs' tables have one every 20 commits; what is left at the end is the same
-BYTES = 1_500_000  # of an hour's file; nobody reads it
+CHECKPOINT_DAYS = 30  # the jobs' tables have one every 20 commits; the final state is the same
+BYTES = 1_500_000  # size of an hour's file in the entries; no such file exists
 
 
-def measured(scratch: Path) -> dict[str, dict[int, FileUsage]]:
-    """For each table what it takes after so many days."""
+def measure(scratch: Path) -> dict[str, dict[int, FileUsage]]:
+    """Measure the files of each table after the days in SHOWN."""
     spark = spark_session("year", **{"spark.master": "local[2]", "spark.sql.shuffle.partitions": "1"})
     storage = Storage(spark, str(scratch / "warehouse"))
     found = {}
-    for table, of_a_day in ((tables.USER_EVENTS, _events), (tables.HOUR_STATUS, _ledger)):
-        unfenced(storage).create(table)
+    for table, entries_of_day in ((tables.USER_EVENTS, _event_entries), (tables.HOUR_STATUS, _ledger_entries)):
+        unfenced_writer(storage).create(table)
         log = _Log(spark, Path(storage.path(table)))
         found[table.name] = {}
         for day in range(1, SHOWN[-1] + 1):
-            log.write(of_a_day(day), START + timedelta(days=day))
+            log.write(entries_of_day(day), START + timedelta(days=day))
             if day % CHECKPOINT_DAYS == 0 or day in SHOWN:
                 log.checkpoint()
             if day in SHOWN:
@@ -45,32 +48,32 @@ def measured(scratch: Path) -> dict[str, dict[int, FileUsage]]:
     return found
 
 
-def told(found: dict[str, dict[int, FileUsage]]) -> Printed:
-    """A line for each table and moment."""
+def build_table(found: dict[str, dict[int, FileUsage]]) -> Printed:
+    """Build a table with a line for each table and day."""
     table = Printed(title="a year of hourly runs, in metadata", title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("table", "days", "live files", "log entries", "latest checkpoint, kB"):
         table.add_column(heading, justify="left" if heading == "table" else "right")
     for name, days in found.items():
-        for day, one in days.items():
-            size = f"{one.checkpoint_bytes / 1000:,.0f}"
-            table.add_row(name, str(day), f"{one.files:,}", f"{one.log_entries:,}", size)
+        for day, usage in days.items():
+            size = f"{usage.checkpoint_bytes / 1000:,.0f}"
+            table.add_row(name, str(day), f"{usage.files:,}", f"{usage.log_entries:,}", size)
     return table
 
 
 class _Log:
-    """The log of a table that nobody else writes, on a clock of its own."""
+    """The log of a table that nothing else writes, with its own clock."""
 
     def __init__(self, spark: SparkSession, path: Path):
-        self.folder, self.version, self.anew = path / "_delta_log", count(1), spark._jvm.scala.Option.empty()
+        self.folder, self.version, self.no_option = path / "_delta_log", count(1), spark._jvm.scala.Option.empty()
         start = int(START.timestamp() * 1000)
         self.clock = spark._jvm.org.apache.spark.util.ManualClock(start)
         delta = spark._jvm.org.apache.spark.sql.delta.DeltaLog
         delta.clearCache()
         self.log = delta.forTable(spark._jsparkSession, spark._jvm.org.apache.hadoop.fs.Path(str(path)), self.clock)
-        self._dated(start / 1000)
+        self._date_files(start / 1000)
 
     def write(self, commits: Iterator[list[dict[str, Any]]], now: datetime) -> None:
-        """A day's entries, the last of them `now`."""
+        """Write the entries of a day; the last one is dated `now`."""
         self.now, entries = now.timestamp(), list(commits)
         for number, actions in enumerate(entries, 1):
             stamp = (now - DAY + number * DAY / len(entries)).timestamp()
@@ -80,52 +83,58 @@ class _Log:
             os.utime(path, (stamp, stamp))
 
     def checkpoint(self) -> None:
-        """A checkpoint of what is there now, after which Delta removes what is older than it keeps."""
+        """Write a checkpoint, after which Delta removes the entries that are older than the retention time."""
         self.clock.setTime(int(self.now * 1000))
-        self.log.update(False, self.anew, self.anew)
+        self.log.update(False, self.no_option, self.no_option)
         self.log.checkpoint()
-        self._dated(self.now)
+        self._date_files(self.now)
 
-    def _dated(self, now: float) -> None:
-        """What Delta wrote itself was written now by this clock. One file from later, and it removes none after it."""
+    def _date_files(self, now: float) -> None:
+        """Date the files that Delta wrote to `now` of this clock: Delta removes no file after one with a later date."""
         for path in self.folder.iterdir():
             if path.stat().st_mtime > now + 1:
                 os.utime(path, (now, now))
 
 
-def _events(day: int) -> Iterator[list[dict[str, Any]]]:
-    """A file each hour, joined to one when the day has ended."""
+def _event_entries(day: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the entries of a day of events: a file each hour, compacted to one file after the day."""
     date = f"{START + timedelta(days=day - 1):%Y-%m-%d}"
     names = [f"event_date={date}/{hour:02}.parquet" for hour in range(24)]
     for name in names:
-        yield [_add(name, {"event_date": date}, day)]
-    joined = [_remove(name, {"event_date": date}, day) for name in names]
-    yield [*joined, _add(f"event_date={date}/day.parquet", {"event_date": date}, day)]
+        yield [_add_entry(name, {"event_date": date}, day)]
+    removed = [_remove_entry(name, {"event_date": date}, day) for name in names]
+    yield [*removed, _add_entry(f"event_date={date}/day.parquet", {"event_date": date}, day)]
 
 
-def _ledger(day: int) -> Iterator[list[dict[str, Any]]]:
-    """The month's file made anew twice an hour: judged, loaded."""
+def _ledger_entries(day: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the entries of a day of the ledger: the month's file is rewritten twice an hour, by validation and load."""
     date = START + timedelta(days=day - 1)
     month = {"month": f"{date:%Y-%m}"}
     for number in range(48):
-        before = [] if (date.day, number) == (1, 0) else [_remove(_named(month, date.day, number - 1), month, day)]
-        yield [*before, _add(_named(month, date.day, number), month, day)]
+        removals = (
+            []
+            if (date.day, number) == (1, 0)
+            else [_remove_entry(_ledger_path(month, date.day, number - 1), month, day)]
+        )
+        yield [*removals, _add_entry(_ledger_path(month, date.day, number), month, day)]
 
 
-def _named(month: dict[str, str], day: int, number: int) -> str:
-    at = (day - 1) * 48 + number
-    return f"month={month['month']}/{at:05}.parquet"
+def _ledger_path(month: dict[str, str], day: int, number: int) -> str:
+    number_in_month = (day - 1) * 48 + number
+    return f"month={month['month']}/{number_in_month:05}.parquet"
 
 
-def _add(path: str, partition: dict[str, str], day: int) -> dict[str, Any]:
-    return {"add": _file(path, partition, "modificationTime", day) | {"stats": json.dumps({"numRecords": 60_000})}}
+def _add_entry(path: str, partition: dict[str, str], day: int) -> dict[str, Any]:
+    return {
+        "add": _file_fields(path, partition, "modificationTime", day) | {"stats": json.dumps({"numRecords": 60_000})}
+    }
 
 
-def _remove(path: str, partition: dict[str, str], day: int) -> dict[str, Any]:
-    return {"remove": _file(path, partition, "deletionTimestamp", day) | {"extendedFileMetadata": True}}
+def _remove_entry(path: str, partition: dict[str, str], day: int) -> dict[str, Any]:
+    return {"remove": _file_fields(path, partition, "deletionTimestamp", day) | {"extendedFileMetadata": True}}
 
 
-def _file(path: str, partition: dict[str, str], time: str, day: int) -> dict[str, Any]:
-    """What both kinds of entry say of a file; `time` is the name that its moment has there."""
+def _file_fields(path: str, partition: dict[str, str], time: str, day: int) -> dict[str, Any]:
+    """Return the fields that both kinds of entry share; `time` is the name of the timestamp field."""
     stamp = int((START + timedelta(days=day)).timestamp() * 1000)
     return {"path": path, "partitionValues": partition, "size": BYTES, time: stamp, "dataChange": True}

@@ -1,4 +1,4 @@
-"""One Spark session for all tests, and a pipeline in a folder of its own."""
+"""One Spark session for all tests, and a pipeline with its own folder."""
 
 import atexit
 import os
@@ -9,7 +9,7 @@ from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
-if "PIPELINE_POSTGRES" not in os.environ:  # where databases of root's runs are whose folder is private; read on import
+if "PIPELINE_POSTGRES" not in os.environ:  # root's databases are here if their own folder is private; read on import
     os.environ["PIPELINE_POSTGRES"] = tempfile.mkdtemp(prefix="pipeline-places-")
     Path(os.environ["PIPELINE_POSTGRES"]).chmod(0o755)
     atexit.register(shutil.rmtree, os.environ["PIPELINE_POSTGRES"], ignore_errors=True)
@@ -37,7 +37,7 @@ SLOWEST = ("torture", "tables", "collection", "rebuild", "queries", "matrix", "r
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first, so that two workers, each with whole files, end at about the same time."""
+    """Run the slowest files first, so that two workers, which take whole files, end at about the same time."""
     places = {f"test_{name}": place for place, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
@@ -51,8 +51,8 @@ def spark() -> SparkSession:
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.codegen.wholeStage": "false",
     }
-    options |= {"spark.sql.codegen.factoryMode": "NO_CODEGEN"}  # to compile takes longer than a few rows
-    os.environ["SPARK_SUBMIT_OPTS"] = FIRST_ONLY  # and so does a second compilation
+    options |= {"spark.sql.codegen.factoryMode": "NO_CODEGEN"}  # compiling takes longer than processing a few rows
+    os.environ["SPARK_SUBMIT_OPTS"] = FIRST_ONLY  # compiling a second time takes longer too
     session = spark_session("tests", **options)
     del os.environ["SPARK_SUBMIT_OPTS"]
     yield session
@@ -60,21 +60,21 @@ def spark() -> SparkSession:
 
 
 class Pipeline:
-    """A raw folder, a warehouse and a database of its own, and the jobs over them."""
+    """A raw folder, a warehouse and a database for one test, and the jobs that run on them."""
 
     def __init__(self, spark: SparkSession, folder: Path, database: str, *settings: str):
-        self.folder, self.raw, self.said = folder, folder / "raw", []
+        self.folder, self.raw, self.messages = folder, folder / "raw", []
         self.raw.mkdir()
-        places = [
+        path_settings = [
             f"paths.{name}='{folder / name}'"
             for name in ("raw", "warehouse", "quality", "processed", "reports", "metrics", "lineage", "logs")
         ]
-        self.settings = load([*places, f"paths.database='{database}'", *settings])
+        self.settings = load([*path_settings, f"paths.database='{database}'", *settings])
         self.spark = spark
 
     def ctx(self, **options) -> Context:
         ctx = context(self.settings, self.spark, **options)
-        ctx.say = self.said.append
+        ctx.say = self.messages.append
         return unfenced_context(ctx)
 
     def put(self, name: str, text: str | bytes) -> Path:
@@ -82,20 +82,20 @@ class Pipeline:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
 
-    def case(self, *names: str) -> None:
+    def copy_cases(self, *names: str) -> None:
         for name in names:
             shutil.copy(CASES / name, self.raw / name)
 
     def land(self, hours: Window | None = None) -> dict:
         return extract_events.run(self.ctx(), hours)
 
-    def judge(self, hours: Window = OCTOBER_1, accept: str | None = None) -> dict:
+    def validate(self, hours: Window = OCTOBER_1, accept: str | None = None) -> dict:
         return validate_data_quality.run(self.ctx(accept_rejects=accept), hours)
 
     def load(self, hours: Window = OCTOBER_1) -> dict:
         return load_to_database.run(self.ctx(), hours)
 
-    def daily(self, days: Window = DAY_1) -> list[dict]:
+    def run_daily(self, days: Window = DAY_1) -> list[dict]:
         return [import_module(job.module).run(self.ctx(), days) for job in DAILY]
 
     def read(self, table, *columns: str):
@@ -105,7 +105,7 @@ class Pipeline:
     def values(self, table, *columns: str) -> list[tuple]:
         return sorted(map(tuple, self.read(table, *columns).collect()), key=str)
 
-    def refused(self, action: Callable) -> str:
+    def expect_refusal(self, action: Callable) -> str:
         with pytest.raises(PipelineError) as caught:
             action()
         return str(caught.value)
@@ -113,29 +113,33 @@ class Pipeline:
 
 @pytest.fixture(scope="session")
 def database() -> str:
-    """One embedded PostgreSQL for the whole run; tests that load empty it first.
+    """Return the folder of one embedded PostgreSQL for the whole run; tests that load data empty it first.
 
-    Not below pytest's own folder: each start of pytest closes that one to other users, the server's among them.
+    It is not below pytest's own folder, because each start of pytest closes that folder to other users, such as the
+    user of the server.
     """
     folder = tempfile.mkdtemp(prefix="pipeline-postgres-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # runs after the server's own, which stops it
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # runs after the exit handler that stops the server
     return folder
 
 
 @pytest.fixture(scope="session")
 def seeded(spark, tmp_path_factory, database) -> Pipeline:
-    """Three days of seeded events with a few bad ones, judged in two runs, preprocessed; for tests that only read."""
+    """Return a pipeline for tests that only read: three days of seeded events, validated in two runs, preprocessed.
+
+    A few of the events are bad.
+    """
     pipeline = Pipeline(spark, tmp_path_factory.mktemp("seeded"), database)
     generate(Span(4_000, 72, datetime(2019, 10, 5)), pipeline.raw, seed=11)
     hours = Window(datetime(2019, 10, 5), datetime(2019, 10, 8), HOUR)
     pipeline.land()
-    pipeline.judge(hours)
+    pipeline.validate(hours)
     late = ("05 12:00:00 UTC,VIEW,1001,77,,,1", "05 13:00:00 UTC,view,1001,77,,,-1", "06 12:00:00 UTC,VIEW,1001,77,,,2")
     lines = (f"2019-10-{text},501,s\n" for text in (*late, "06 13:00:00 UTC,view,1001,77,,,5"))
     pipeline.put("late.csv", HEAD + "".join(lines) + "2019-10-06,\n")
     pipeline.land()
-    pipeline.judge(hours)
-    pipeline.daily(Window(hours.start, hours.end, DAY))
+    pipeline.validate(hours)
+    pipeline.run_daily(Window(hours.start, hours.end, DAY))
     return pipeline
 
 
@@ -146,13 +150,13 @@ def pipeline(spark, tmp_path, database) -> Pipeline:
 
 @pytest.fixture
 def postgres(database):
-    """Rows of a query against an emptied database."""
+    """Empty the database, and return a function that runs a query and returns its rows."""
     import psycopg2
 
-    from spark_jobs.postgres.database import address
+    from spark_jobs.postgres.database import choose_address
     from spark_jobs.postgres.loader import PostgresLoader
 
-    url = address(database, "local")
+    url = choose_address(database, "local")
     PostgresLoader(url).connection.close()
 
     def query(sql: str) -> list[tuple]:

@@ -1,31 +1,31 @@
-"""What Spark has been asked so far: executions of SQL that no other one began, jobs, tasks, commits."""
+"""Count what Spark has done so far: top-level SQL executions, jobs, tasks and commits."""
 
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 
-def executions(spark: SparkSession) -> int:
-    """Executions that no other execution began."""
+def count_executions(spark: SparkSession) -> int:
+    """Count the SQL executions that no other execution started."""
     _wait(spark)
     found = spark._jsparkSession.sharedState().statusStore().executionsList()
     return sum(each.executionId() == each.rootExecutionId() for each in map(found.apply, range(found.size())))
 
 
-def jobs(spark: SparkSession) -> int:
-    """Jobs, those of executions too."""
+def count_jobs(spark: SparkSession) -> int:
+    """Count the jobs, including those of SQL executions."""
     return spark.sparkContext._jsc.sc().dagScheduler().numTotalJobs()
 
 
-def tasks(spark: SparkSession) -> int:
-    """Tasks that have ended."""
+def count_tasks(spark: SparkSession) -> int:
+    """Count the tasks that have ended."""
     _wait(spark)
     found = spark.sparkContext._jsc.sc().statusStore().executorList(False)
     return sum(found.apply(place).totalTasks() for place in range(found.size()))
 
 
-def commits(warehouse: str | Path) -> int:
-    """Entries in the logs of all tables."""
+def count_commits(warehouse: str | Path) -> int:
+    """Count the entries in the logs of all tables."""
     return sum(1 for _ in Path(warehouse).glob("*/_delta_log/*.json"))
 
 

@@ -1,12 +1,12 @@
-"""Looking again and again while something else goes on."""
+"""Do something repeatedly while something else runs."""
 
 import threading
 from abc import ABC, abstractmethod
 from typing import Any, Self
 
 
-class Repeated(ABC):
-    """A context: every `seconds`, in a thread of its own, it looks once more until it is left."""
+class Poller(ABC):
+    """A context manager that calls `poll` every `seconds`, in its own thread, until the context ends."""
 
     def __init__(self, seconds: float):
         self._seconds, self._ended = seconds, threading.Event()
@@ -22,8 +22,8 @@ class Repeated(ABC):
 
     def _repeat(self) -> None:
         while not self._ended.wait(self._seconds):
-            self.look()
+            self.poll()
 
     @abstractmethod
-    def look(self) -> None:
-        """One look."""
+    def poll(self) -> None:
+        """Do it once."""

@@ -1,4 +1,4 @@
-"""Writing without a lease, where a test is about something else."""
+"""Writing without a lease, for tests that are about something else."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -15,15 +15,15 @@ class NoLeases(dict):
         return True
 
     def __getitem__(self, writer: str) -> SimpleNamespace:
-        return SimpleNamespace(table_writer=unfenced)
+        return SimpleNamespace(table_writer=unfenced_writer)
 
 
-def unfenced(storage: Storage) -> TableWriter:
-    """What writes the tables."""
+def unfenced_writer(storage: Storage) -> TableWriter:
+    """Return a writer of the tables that no lease fences."""
     return TableWriter.without_lease(storage)
 
 
 def unfenced_context(ctx: Context) -> Context:
-    """The same context, which may write."""
-    writer = unfenced(ctx.storage)
-    return replace(ctx, ledger=ctx.ledger.written_by(writer), _writer=writer, leases=NoLeases())
+    """Return the same context, which may write as any writer."""
+    writer = unfenced_writer(ctx.storage)
+    return replace(ctx, ledger=ctx.ledger.with_writer(writer), _writer=writer, leases=NoLeases())

@@ -1,1 +1,1 @@
-"""`make cluster-check`: the pipeline on a standalone cluster of separate processes, beside local mode."""
+"""`make cluster-check`: the pipeline on a standalone cluster of separate processes, compared with local mode."""

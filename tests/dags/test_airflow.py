@@ -1,4 +1,4 @@
-"""Real runs through a real scheduler: from an empty folder to green, and back-fills of any kind against `make run`."""
+"""Real runs with a real scheduler: from an empty folder to green DAGs, and backfills compared with `make run`."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from spark_jobs.session import now
 from spark_jobs.settings import ROOT
 from tests.conftest import Pipeline
 from tests.oracle_duckdb import compute
-from tests.pipeline.test_tables import COMPARED, held, multiset
+from tests.pipeline.test_tables import COMPARED_COLUMNS, read_compared_rows, to_sorted_tuples
 from tests.process import run as make_run
 
 START = [sys.executable, ROOT / "tools" / "local_airflow.py"]
@@ -40,7 +40,7 @@ FIRST_SCHEDULED = (
     f"SELECT run_id FROM dag_run WHERE dag_id = '{COLLECTION}' AND run_type = 'scheduled' ORDER BY id LIMIT 1"
 )
 LOADED = "pipeline_load_to_database"
-# By task, what it reads and writes.
+# The tables that each task reads and writes.
 LINEAGE = {
     f"{COLLECTION}.extract_events": (set(), {"raw_events"}),
     f"{COLLECTION}.validate_data_quality": ({"raw_events"}, {"user_events"}),
@@ -70,32 +70,32 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def environment(folder: Path, port: object) -> dict[str, str]:
-    """For an Airflow whose every path lies in `folder`."""
+def prepare_environment(folder: Path, port: object) -> dict[str, str]:
+    """Write settings with every path in `folder`; return the environment of an Airflow that uses them."""
     text = (ROOT / "conf" / "settings.toml").read_text().replace('"data/', f'"{folder}/')
     (folder / "settings.toml").write_text(text)
-    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "AIRFLOW_HOME")}
-    own = {"PIPELINE_SETTINGS": str(folder / "settings.toml"), "PIPELINE_LOGS": str(folder / "logs")}
-    return kept | own | {"AIRFLOW_PORT": str(port)}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "AIRFLOW_HOME")}
+    overrides = {"PIPELINE_SETTINGS": str(folder / "settings.toml"), "PIPELINE_LOGS": str(folder / "logs")}
+    return inherited | overrides | {"AIRFLOW_PORT": str(port)}
 
 
 class Airflow:
-    """A running `make airflow`, used as people do: command line, UI (its API), and a look at the runs' states."""
+    """A running `make airflow`, used as a user would: through the command line and the API of the UI."""
 
     def __init__(self, folder: Path, port: int, process: int):
         self.folder, self.url, self.token, self.process = folder, f"http://localhost:{port}", None, process
         password = json.loads((folder / "airflow" / "passwords.json").read_text())["admin"]
-        self.token = self.ask("/auth/token", {"username": "admin", "password": password})[1]["access_token"]
+        self.token = self.call_api("/auth/token", {"username": "admin", "password": password})[1]["access_token"]
 
     def rows(self, query: str) -> list[tuple]:
-        """Rows of Airflow's own database."""
+        """Query Airflow's own database."""
         connection = psycopg2.connect(f"user=postgres dbname=airflow host={data_folder(self.folder / 'postgres')}")
         with closing(connection), connection.cursor() as cursor:
             cursor.execute(query)
             return cursor.fetchall()
 
-    def listens(self) -> set[tuple[str, int]]:
-        """Every address and port at which one of its processes listens."""
+    def listening_addresses(self) -> set[tuple[str, int]]:
+        """Return every address and port on which one of its processes listens."""
         found = set()
         for process in psutil.Process(self.process).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
@@ -103,14 +103,14 @@ class Airflow:
                 found |= {tuple(each.laddr) for each in sockets if each.status == psutil.CONN_LISTEN}
         return found
 
-    def command(self, *arguments: str) -> None:
-        """A command typed by hand, after the line that `make airflow` prints for it."""
+    def run_command(self, *arguments: str) -> None:
+        """Run a command in a shell after the line that `make airflow` prints for this purpose."""
         line = f'. {self.folder / "airflow" / "env.sh"}; exec airflow "$@"'
-        done = subprocess.run(["bash", "-c", line, "-", *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        result = subprocess.run(["bash", "-c", line, "-", *arguments], capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
 
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
-        """What the UI asks the API; the status and the answer."""
+    def call_api(self, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """Call the API as the UI does; return the status and the answer."""
         request = urllib.request.Request(
             self.url + path,
             json.dumps(body).encode() if body is not None else None,
@@ -123,10 +123,10 @@ class Airflow:
             return error.code, json.loads(error.read() or "null")
 
     def trigger(self, dag: str, **params: str) -> tuple[int, Any]:
-        return self.ask(f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None, "conf": params})
+        return self.call_api(f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None, "conf": params})
 
-    def states(self, run: str, last: str) -> list[str]:
-        """The states of the collection's tasks, in their order, once that of `last` has its end or is tried again."""
+    def wait_for_states(self, run: str, last: str) -> list[str]:
+        """Wait until the task `last` has ended or waits for a retry; return the states of the collection tasks."""
         query = "SELECT task_id, state FROM task_instance WHERE dag_id = 'data_collection_pipeline' AND run_id = '{}'"
         end = time.monotonic() + MINUTES * 60
         final = ENDED[:-1] if last == "load_to_database" else ENDED
@@ -135,14 +135,14 @@ class Airflow:
             time.sleep(2)
         return [found[task] for task in ("extract_events", "validate_data_quality", "load_to_database")]
 
-    def outcome(self, run: str, task: str) -> dict | None:
-        """What the task has left in XCom."""
+    def read_outcome(self, run: str, task: str) -> dict | None:
+        """Read the value that the task has stored in XCom."""
         path = f"/api/v2/dags/{COLLECTION}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
-        status, answer = self.ask(f"{path}?deserialize=true")
+        status, answer = self.call_api(f"{path}?deserialize=true")
         return answer["value"] if status == 200 else None
 
-    def kill(self, job: str) -> None:
-        """SIGKILL of a job's JVM and of its driver, as soon as both are there."""
+    def kill_job(self, job: str) -> None:
+        """Send SIGKILL to the JVM and the driver of a job as soon as both have started."""
         end = time.monotonic() + MINUTES * 60
         while time.monotonic() < end:
             for process in psutil.Process(self.process).children(recursive=True):
@@ -154,10 +154,10 @@ class Airflow:
             time.sleep(0.5)
         raise TimeoutError(f"{job} did not start")
 
-    def ended(self, kind: str, *runs: str) -> None:
-        """Until so many runs of this kind (manual, backfill, scheduled) of each DAG are green.
+    def wait_for_green_runs(self, kind: str, *runs: str) -> None:
+        """Wait for the given DAGs to have green runs of this kind (manual, backfill, scheduled).
 
-        Fails after MINUTES, or as soon as a task has failed.
+        A DAG that is named twice needs two green runs. Fails after MINUTES or as soon as a task has failed.
         """
         query = f"SELECT dag_id, count(*) FROM dag_run WHERE run_type = '{kind}' AND state = 'success' GROUP BY 1"
         end = time.monotonic() + MINUTES * 60
@@ -168,12 +168,14 @@ class Airflow:
 
 
 @contextmanager
-def airflow(folder: Path) -> Iterator[Airflow]:
+def run_airflow(folder: Path) -> Iterator[Airflow]:
     port = free_port()
-    process = subprocess.Popen(START, env=environment(folder, port), stdout=subprocess.PIPE, text=True, process_group=0)
+    process = subprocess.Popen(
+        START, env=prepare_environment(folder, port), stdout=subprocess.PIPE, text=True, process_group=0
+    )
     try:
-        said = [process.stdout.readline() for _ in range(4)]
-        assert said[1].startswith(f"airflow: http://localhost:{port}  user admin  password "), said
+        lines = [process.stdout.readline() for _ in range(4)]
+        assert lines[1].startswith(f"airflow: http://localhost:{port}  user admin  password "), lines
         yield Airflow(folder, port, process.pid)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
@@ -182,47 +184,52 @@ def airflow(folder: Path) -> Iterator[Airflow]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Not below pytest's own folder: PostgreSQL's user must reach it."""
+    """Create a folder outside of pytest's own folder, so that PostgreSQL's user can reach it."""
     path = Path(tempfile.mkdtemp(prefix="pipeline-airflow-"))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
 
 
-def reader(spark, folder: Path) -> Pipeline:
-    """Reads the warehouse in the folder."""
+def open_warehouse(spark, folder: Path) -> Pipeline:
+    """Return a pipeline that reads the warehouse in the folder."""
     database, warehouse = str(folder / "postgres"), f"paths.warehouse='{folder / 'warehouse'}'"
     return Pipeline(spark, Path(tempfile.mkdtemp(dir=folder)), database, warehouse)
 
 
-def tables_of(spark, folder: Path, chosen: Iterable[tables.Table] = COMPARED) -> dict[str, list[tuple]]:
-    """All that is compared, from the warehouse in the folder."""
-    return {table.name: held(reader(spark, folder), table) for table in chosen}
+def read_tables(spark, folder: Path, chosen: Iterable[tables.Table] = COMPARED_COLUMNS) -> dict[str, list[tuple]]:
+    """Read all tables that are compared from the warehouse in the folder."""
+    return {table.name: read_compared_rows(open_warehouse(spark, folder), table) for table in chosen}
 
 
-def builds(spark, folder: Path) -> dict[tuple[str, str], datetime]:
-    """When each step last built each day."""
-    rows = reader(spark, folder).read(tables.DAY_BUILDS).collect()
+def read_build_times(spark, folder: Path) -> dict[tuple[str, str], datetime]:
+    """Read when each step last built each day."""
+    rows = open_warehouse(spark, folder).read(tables.DAY_BUILDS).collect()
     return {(row.step, str(row.day)): row.built_at for row in rows}
 
 
-def events(path: Path) -> list[dict]:
-    """What OpenLineage was told in this file."""
+def read_lineage_events(path: Path) -> list[dict]:
+    """Read the OpenLineage events of a file."""
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def lineage(folder: Path) -> dict[str, tuple[set[str], set[str]]]:
-    """By task as Airflow tells of it, the tables that its Spark job tells to have read and written: each query hangs on
-    its application, the application on the task, by the ids of their runs."""
-    tasks = {event["run"]["runId"]: event["job"]["name"] for event in events(folder / "lineage" / "airflow.ndjson")}
+def read_lineage(folder: Path) -> dict[str, tuple[set[str], set[str]]]:
+    """Return the tables that the Spark job of each Airflow task reports to have read and written.
+
+    The run ids connect them: each query names its application as the parent, and each application names its task.
+    """
+    tasks = {
+        event["run"]["runId"]: event["job"]["name"]
+        for event in read_lineage_events(folder / "lineage" / "airflow.ndjson")
+    }
     found = {}
     for path in (folder / "lineage").glob("spark-*.ndjson"):
-        application, *others = events(path)
-        above = application["run"]["facets"]["parent"]["run"]["runId"]
-        task = tasks[above]
+        application, *others = read_lineage_events(path)
+        parent = application["run"]["facets"]["parent"]["run"]["runId"]
+        task = tasks[parent]
         assert task.endswith(f".{application['job']['name']}")
         parents = {event["run"]["facets"]["parent"]["run"]["runId"] for event in others}
-        assert parents <= {above, application["run"]["runId"]}
+        assert parents <= {parent, application["run"]["runId"]}
         read, written = found.setdefault(task, (set(), set()))
         for event in others:
             read.update(Path(each["name"]).name for each in event["inputs"])
@@ -232,81 +239,86 @@ def lineage(folder: Path) -> dict[str, tuple[set[str], set[str]]]:
 
 
 @pytest.mark.long
-def test_it_listens_on_this_machine_alone(folder):
-    with airflow(folder) as running:
+def test_airflow_listens_on_this_machine_only(folder):
+    with run_airflow(folder) as running:
         port = int(running.url.rpartition(":")[2])
-        found = running.listens()
+        found = running.listening_addresses()
         assert ("127.0.0.1", port) in found
-        assert {address for address, _ in found} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}  # Spark's, of a task
+        # The last address is that of a Spark task.
+        assert {address for address, _ in found} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
 @pytest.mark.long
-def test_the_dags_become_green_by_themselves_and_make_the_tables_of_the_oracle(spark, folder):
-    (folder / "raw").mkdir()  # a folder that a user named: no sample is made there
+def test_the_scheduled_dags_become_green_and_build_the_tables_of_the_oracle(spark, folder):
+    (folder / "raw").mkdir()  # as if a user had named this folder: Airflow generates no sample there
     generate(Span(), folder / "raw")
-    with airflow(folder) as running:
-        running.ended("scheduled", COLLECTION, PREPROCESSING)
-        running.ended("asset_triggered", REPORT)
-        metadata = running.rows(METADATA)[0]  # the hour may turn meanwhile, and another run begin
+    with run_airflow(folder) as running:
+        running.wait_for_green_runs("scheduled", COLLECTION, PREPROCESSING)
+        running.wait_for_green_runs("asset_triggered", REPORT)
+        metadata = running.rows(METADATA)[0]  # another run may begin when the next hour starts
         assert (metadata[0]["hours_loaded"], metadata[0]["rows_loaded"]) == (72, 100_000)
-    assert "create_user_item_matrix" in (folder / "reports" / "latest.html").read_text()  # with its seconds
-    reported = lineage(folder)
+    # The report lists the seconds of each step.
+    assert "create_user_item_matrix" in (folder / "reports" / "latest.html").read_text()
+    lineage = read_lineage(folder)
     for task, (read, written) in LINEAGE.items():
-        assert reported[task][0] >= read and reported[task][1] == written, (task, reported[task])
+        assert lineage[task][0] >= read and lineage[task][1] == written, (
+            task,
+            lineage[task],
+        )
     (sample,) = (folder / "raw").glob("sample-*.csv")
     day = f"{now() - timedelta(days=1):%Y-%m-%d}"
     header, *lines = sample.read_text().splitlines(keepends=True)
-    of_day = folder / "day.csv"
-    of_day.write_text("".join([header, *(line for line in lines if line.startswith(day))]))
-    whole, daily = compute([sample]), compute([of_day])
-    found = tables_of(spark, folder)
-    for table, columns in COMPARED.items():
+    day_file = folder / "day.csv"
+    day_file.write_text("".join([header, *(line for line in lines if line.startswith(day))]))
+    whole, daily = compute([sample]), compute([day_file])
+    found = read_tables(spark, folder)
+    for table, columns in COMPARED_COLUMNS.items():
         oracle = whole if table in (tables.USER_EVENTS, tables.REJECTED_EVENTS) else daily
-        assert found[table.name] == multiset(getattr(oracle, table.name).to_pylist(), columns), table.name
+        assert found[table.name] == to_sorted_tuples(getattr(oracle, table.name).to_pylist(), columns), table.name
 
 
 @pytest.mark.long
-def test_back_fills_by_command_by_ui_and_by_trigger_make_the_tables_of_make_run(spark, folder, tmp_path):
-    """Two days of history of a user's own, hour 07 missing; then that hour comes late."""
+def test_backfills_by_command_ui_and_trigger_build_the_tables_of_make_run(spark, folder, tmp_path):
+    """The user's own history has two days without hour 07; then this hour arrives late."""
     path = generate(Span(4_000, 48, datetime(2019, 10, 1)), folder / "raw" / "2019-Oct.csv")[0]
     header, *lines = path.read_text().splitlines(keepends=True)
     late = [line for line in lines if line.startswith("2019-10-01 07")]
     path.write_text("".join([header, *(line for line in lines if line not in set(late))]))
     (tmp_path / "raw").symlink_to(folder / "raw")
-    with airflow(folder) as running:
+    with run_airflow(folder) as running:
         range_of_hours = ("--from-date", "2019-10-01T00:00", "--to-date", "2019-10-01T01:00")
-        running.command("backfill", "create", "--dag-id", COLLECTION, *range_of_hours)
-        running.ended("backfill", COLLECTION, COLLECTION)
+        running.run_command("backfill", "create", "--dag-id", COLLECTION, *range_of_hours)
+        running.wait_for_green_runs("backfill", COLLECTION, COLLECTION)
         assert running.trigger(COLLECTION, start="2019-10-01; id", end="2019-10-03")[0] == 400
         assert running.trigger(COLLECTION, start="2019-10-01", end="2019-10-03")[0] == 200
-        running.ended("manual", COLLECTION)
+        running.wait_for_green_runs("manual", COLLECTION)
         dates = {"from_date": "2019-10-01T00:00:00Z", "to_date": "2019-10-01T00:00:00Z"}
         settings = {"run_backwards": False, "dag_run_conf": {}, "reprocess_behavior": "none", "max_active_runs": 1}
-        assert running.ask("/api/v2/backfills", {"dag_id": PREPROCESSING} | dates | settings)[0] == 200
-        running.ended("backfill", COLLECTION, COLLECTION, PREPROCESSING)
-        running.command("dags", "trigger", PREPROCESSING, "--conf", '{"start": "2019-10-02", "end": "2019-10-03"}')
-        running.ended("manual", COLLECTION, PREPROCESSING)
-        done = make_run(tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert tables_of(spark, folder) == tables_of(spark, tmp_path)
-        before = builds(spark, folder)
+        assert running.call_api("/api/v2/backfills", {"dag_id": PREPROCESSING} | dates | settings)[0] == 200
+        running.wait_for_green_runs("backfill", COLLECTION, COLLECTION, PREPROCESSING)
+        running.run_command("dags", "trigger", PREPROCESSING, "--conf", '{"start": "2019-10-02", "end": "2019-10-03"}')
+        running.wait_for_green_runs("manual", COLLECTION, PREPROCESSING)
+        result = make_run(tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert read_tables(spark, folder) == read_tables(spark, tmp_path)
+        before = read_build_times(spark, folder)
         (folder / "raw" / "late.csv").write_text("".join([header, *late]))
         running.trigger(COLLECTION, start="2019-10-01T07")
-        running.ended("manual", COLLECTION, COLLECTION, PREPROCESSING)
+        running.wait_for_green_runs("manual", COLLECTION, COLLECTION, PREPROCESSING)
         running.trigger(PREPROCESSING, start="2019-10-02")
-        running.ended("manual", COLLECTION, COLLECTION, PREPROCESSING, PREPROCESSING)
-    rebuilt = {key for key, built in builds(spark, folder).items() if built != before.get(key)}
+        running.wait_for_green_runs("manual", COLLECTION, COLLECTION, PREPROCESSING, PREPROCESSING)
+    rebuilt = {key for key, built in read_build_times(spark, folder).items() if built != before.get(key)}
     assert {day for step, day in rebuilt if step in ("remove_duplicates", "handle_missing_values")} == {"2019-10-01"}
-    done = make_run(tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert tables_of(spark, folder) == tables_of(spark, tmp_path)
+    result = make_run(tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert read_tables(spark, folder) == read_tables(spark, tmp_path)
 
 
 @pytest.mark.long
-def test_a_run_does_all_it_can_and_the_load_gives_the_verdict(spark, folder, tmp_path):
-    """The scheduled run's hour never comes, but late rows do; by hand, a range with a bad hour, and a job is killed.
+def test_a_run_loads_every_good_hour_and_the_load_task_reports_the_verdict(spark, folder, tmp_path):
+    """The hour of the scheduled run never arrives, but late rows do. A manual run has a bad hour, and a job is killed.
 
-    Takes the ten minutes in which a missing hour is asked for again.
+    Takes ten minutes, because the task retries a missing hour for that long.
     """
     path = generate(Span(1_200, 6, datetime(2019, 10, 1)), folder / "raw" / "2019-Oct.csv")[0]
     good = path.read_text()
@@ -314,43 +326,43 @@ def test_a_run_does_all_it_can_and_the_load_gives_the_verdict(spark, folder, tmp
     bad = [line.replace(",view,", ",what,") if line.startswith("2019-10-01 03") else line for line in lines]
     path.write_text("".join([header, *bad]))
     (tmp_path / "raw").symlink_to(folder / "raw")
-    given = {"start": "2019-10-01T00", "end": "2019-10-01T06"}
-    with airflow(folder) as running:
-        first = running.trigger(COLLECTION, **given)[1]["dag_run_id"]
-        assert running.states(first, "load_to_database") == ["success", "success", "failed"]
-        assert running.outcome(first, "validate_data_quality")["stopped"] == "2019-10-01T03"
+    params = {"start": "2019-10-01T00", "end": "2019-10-01T06"}
+    with run_airflow(folder) as running:
+        first = running.trigger(COLLECTION, **params)[1]["dag_run_id"]
+        assert running.wait_for_states(first, "load_to_database") == ["success", "success", "failed"]
+        assert running.read_outcome(first, "validate_data_quality")["stopped"] == "2019-10-01T03"
         assert make_run(tmp_path).returncode == 3
-        assert tables_of(spark, folder, HOURLY) == tables_of(spark, tmp_path, HOURLY)
+        assert read_tables(spark, folder, HOURLY) == read_tables(spark, tmp_path, HOURLY)
         path.write_text(good)
         late = [line.replace(" 02:", " 01:") for line in lines if line.startswith("2019-10-01 02")]
         (folder / "raw" / "late.csv").write_text("".join([header, *late]))
-        assert running.ask(f"/api/v2/dags/{COLLECTION}/dagRuns/{first}/clear", {"dry_run": False})[0] == 200
-        assert running.states(first, "load_to_database") == ["success", "success", "success"]
-        second = running.trigger(COLLECTION, **given)[1]["dag_run_id"]
-        running.kill("validate_data_quality")
-        assert running.states(second, "validate_data_quality")[:2] == ["success", "up_for_retry"]
+        assert running.call_api(f"/api/v2/dags/{COLLECTION}/dagRuns/{first}/clear", {"dry_run": False})[0] == 200
+        assert running.wait_for_states(first, "load_to_database") == ["success", "success", "success"]
+        second = running.trigger(COLLECTION, **params)[1]["dag_run_id"]
+        running.kill_job("validate_data_quality")
+        assert running.wait_for_states(second, "validate_data_quality")[:2] == ["success", "up_for_retry"]
         ((scheduled,),) = running.rows(FIRST_SCHEDULED)
-        assert running.states(scheduled, "load_to_database") == ["success", "success", "skipped"]
-        assert running.outcome(scheduled, "extract_events")["outcome"] == "missing"
-        assert running.outcome(scheduled, "load_to_database")["outcome"] == "done"
+        assert running.wait_for_states(scheduled, "load_to_database") == ["success", "success", "skipped"]
+        assert running.read_outcome(scheduled, "extract_events")["outcome"] == "missing"
+        assert running.read_outcome(scheduled, "load_to_database")["outcome"] == "done"
     assert make_run(tmp_path).returncode == 0
-    assert tables_of(spark, folder, HOURLY) == tables_of(spark, tmp_path, HOURLY)
-    assert reader(spark, folder).read(tables.USER_EVENTS).count() == 1_200 + len(late)
+    assert read_tables(spark, folder, HOURLY) == read_tables(spark, tmp_path, HOURLY)
+    assert open_warehouse(spark, folder).read(tables.USER_EVENTS).count() == 1_200 + len(late)
 
 
-def refused(folder: Path, port: object) -> tuple[int, str]:
-    done = subprocess.run(START, env=environment(folder, port), capture_output=True, text=True, check=False)
-    return done.returncode, done.stderr
+def try_to_start(folder: Path, port: object) -> tuple[int, str]:
+    result = subprocess.run(START, env=prepare_environment(folder, port), capture_output=True, text=True, check=False)
+    return result.returncode, result.stderr
 
 
-def test_a_port_in_use_or_no_port_at_all_is_one_sentence(folder):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+def test_a_port_in_use_or_an_invalid_port_is_refused_with_one_sentence(folder):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        probe.listen()
+        port = probe.getsockname()[1]
         sentence = f"airflow: port {port} is in use; choose a free one: make airflow AIRFLOW_PORT=8090.\n"
-        assert refused(folder, port) == (1, sentence)
-    assert refused(folder, "eighty") == (
+        assert try_to_start(folder, port) == (1, sentence)
+    assert try_to_start(folder, "eighty") == (
         2,
         "airflow: AIRFLOW_PORT=eighty is not a port; choose one: make airflow AIRFLOW_PORT=8090.\n",
     )

@@ -1,4 +1,4 @@
-"""The DAGs: tasks, edges, policies, windows, and what a task makes of an exit code."""
+"""The DAGs: tasks, edges, policies, windows, and the state of a task for each exit code of its job."""
 
 import importlib.util
 import json
@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 AIRFLOW = {"AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags")}
-# In a process of its own: Airflow and Great Expectations do not go well together in one.
+# Runs in a separate process, because Airflow and Great Expectations conflict within one process.
 DESCRIBE = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
@@ -47,57 +47,57 @@ print("found:" + json.dumps({
 
 
 @pytest.fixture(scope="module")
-def described(tmp_path_factory) -> dict:
-    """What Airflow makes of the dags folder."""
+def dag_summary(tmp_path_factory) -> dict:
+    """Let Airflow parse the dags folder and return a summary of its DAGs."""
     environment = os.environ | AIRFLOW | {"AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow"))}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", DESCRIBE, str(ROOT / "dags")],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    line = next((line for line in done.stdout.splitlines() if line.startswith("found:")), None)
-    assert line, done.stderr[-2000:]
+    line = next((line for line in result.stdout.splitlines() if line.startswith("found:")), None)
+    assert line, result.stderr[-2000:]
     return json.loads(line.removeprefix("found:"))
 
 
-def test_the_dags_parse_alike_twice_without_the_heavy_libraries(described):
-    assert described["errors"] == {}
+def test_the_dags_parse_identically_twice_and_import_no_heavy_library(dag_summary):
+    assert dag_summary["errors"] == {}
     names = {"data_collection_pipeline", "data_preprocessing_pipeline", "data_maintenance_pipeline", "run_report"}
-    assert described["dags"].keys() == names
-    assert described["same"]
-    assert described["heavy"] == []
+    assert dag_summary["dags"].keys() == names
+    assert dag_summary["same"]
+    assert dag_summary["heavy"] == []
 
 
-def test_tasks_and_edges_are_those_of_the_design(described):
-    assert described["dags"]["data_collection_pipeline"]["tasks"] == {
+def test_tasks_and_edges_match_the_design(dag_summary):
+    assert dag_summary["dags"]["data_collection_pipeline"]["tasks"] == {
         "extract_events": ["validate_data_quality"],
         "validate_data_quality": ["load_to_database"],
         "load_to_database": [],
     }
-    assert described["dags"]["data_preprocessing_pipeline"]["tasks"] == {
+    assert dag_summary["dags"]["data_preprocessing_pipeline"]["tasks"] == {
         "wait_for_data_collection": ["remove_duplicates"],
         "remove_duplicates": ["handle_missing_values"],
         "handle_missing_values": ["create_user_item_matrix", "feature_engineering"],
         "create_user_item_matrix": [],
         "feature_engineering": [],
     }
-    assert described["dags"]["data_maintenance_pipeline"]["tasks"] == {
+    assert dag_summary["dags"]["data_maintenance_pipeline"]["tasks"] == {
         "wait_for_runs": ["optimize_collection", "optimize_preprocessing"],
         "optimize_collection": ["vacuum_tables"],
         "optimize_preprocessing": ["vacuum_tables"],
         "vacuum_tables": [],
     }
-    assert described["dags"]["run_report"]["tasks"] == {"write_report": []}
-    assert described["dags"]["run_report"]["assets"] == [
+    assert dag_summary["dags"]["run_report"]["tasks"] == {"write_report": []}
+    assert dag_summary["dags"]["run_report"]["assets"] == [
         "pipeline_create_user_item_matrix",
         "pipeline_feature_engineering",
     ]
 
 
-def test_who_writes_the_same_tables_shares_a_pool(described):
-    pools = described["dags"]["data_maintenance_pipeline"]["pools"]
+def test_tasks_that_write_the_same_tables_share_a_pool(dag_summary):
+    pools = dag_summary["dags"]["data_maintenance_pipeline"]["pools"]
     assert (pools["optimize_collection"], pools["optimize_preprocessing"]) == ("collection", "preprocessing")
 
 
@@ -110,8 +110,8 @@ def test_who_writes_the_same_tables_shares_a_pool(described):
         ("run_report", ["ecommerce", "report"], None),
     ],
 )
-def test_policies(described, name, tags, cron):
-    dag = described["dags"][name]
+def test_each_dag_has_the_agreed_policies(dag_summary, name, tags, cron):
+    dag = dag_summary["dags"][name]
     assert (dag["owners"], dag["tags"], dag["catchup"], dag["past"]) == (["data-team"], tags, False, False)
     assert dag["retries"] == [[2, 300.0]]
     assert dag["limits"]
@@ -124,16 +124,16 @@ def test_policies(described, name, tags, cron):
 
 @pytest.fixture(scope="module")
 def pipeline_job(tmp_path_factory):
-    """The module that builds the tasks, imported here for its pure parts."""
+    """Import the module that builds the tasks, to test its pure functions."""
     os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
-    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"  # it takes over the logging of the whole process
+    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"  # Airflow configures the logging of the whole process
     spec = importlib.util.spec_from_file_location("pipeline_job", ROOT / "dags" / "pipeline_job.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def dag_run(after: str, date: str | None = None) -> SimpleNamespace:
+def make_dag_run(after: str, date: str | None = None) -> SimpleNamespace:
     moments = [datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None for text in (after, date)]
     return SimpleNamespace(run_after=moments[0], logical_date=moments[1])
 
@@ -141,48 +141,57 @@ def dag_run(after: str, date: str | None = None) -> SimpleNamespace:
 @pytest.mark.parametrize(
     ("run", "params", "expected"),
     [
-        (dag_run("2019-10-01T06:00:00", "2019-10-01T05:00:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
-        (dag_run("2019-10-01T06:20:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
-        (dag_run("2019-10-09T00:20:00", "2019-10-01T05:40:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
-        (dag_run("2019-10-01T06:20:00", "2019-10-01T06:19:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
-        (dag_run("2019-10-01T06:20:00"), {"start": "2019-09-01T03"}, ["2019-09-01T03", ""]),
-        (dag_run("2019-10-01T06:20:00"), {"end": "2019-09-01T03"}, ["", "2019-09-01T03"]),
-        (dag_run("2019-10-01T06:20:00"), {"start": "2019-09-01", "end": "2019-10-01"}, ["2019-09-01", "2019-10-01"]),
+        (make_dag_run("2019-10-01T06:00:00", "2019-10-01T05:00:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
+        (make_dag_run("2019-10-01T06:20:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
+        (make_dag_run("2019-10-09T00:20:00", "2019-10-01T05:40:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
+        (make_dag_run("2019-10-01T06:20:00", "2019-10-01T06:19:00"), {}, ["2019-10-01T05", "2019-10-01T06"]),
+        (make_dag_run("2019-10-01T06:20:00"), {"start": "2019-09-01T03"}, ["2019-09-01T03", ""]),
+        (make_dag_run("2019-10-01T06:20:00"), {"end": "2019-09-01T03"}, ["", "2019-09-01T03"]),
+        (
+            make_dag_run("2019-10-01T06:20:00"),
+            {"start": "2019-09-01", "end": "2019-10-01"},
+            ["2019-09-01", "2019-10-01"],
+        ),
     ],
     ids=["scheduled", "without a date", "a date inside an hour", "now", "one hour", "an end alone", "a month"],
 )
-def test_the_window_of_a_collection_run(pipeline_job, run, params, expected):
+def test_a_collection_run_gets_its_hour_or_the_window_of_its_parameters(pipeline_job, run, params, expected):
     assert pipeline_job.hours(run, params) == expected
 
 
-def test_the_window_of_a_preprocessing_run(pipeline_job):
-    assert pipeline_job.days(dag_run("2019-10-02T00:00:00", "2019-10-01T00:00:00"), {}) == ["2019-10-01", "2019-10-02"]
-    assert pipeline_job.days(dag_run("2019-10-02T09:30:00"), {}) == ["2019-10-01", "2019-10-02"]
+def test_a_preprocessing_run_gets_the_day_before(pipeline_job):
+    assert pipeline_job.days(make_dag_run("2019-10-02T00:00:00", "2019-10-01T00:00:00"), {}) == [
+        "2019-10-01",
+        "2019-10-02",
+    ]
+    assert pipeline_job.days(make_dag_run("2019-10-02T09:30:00"), {}) == ["2019-10-01", "2019-10-02"]
 
 
-def rendered(pipeline_job, job: str, window: str, params: dict[str, str]) -> list[str]:
-    """The command that the provider submits, from the application on."""
+def render_command(pipeline_job, job: str, window: str, params: dict[str, str]) -> list[str]:
+    """Return the command that the provider submits, starting with the application."""
     task = pipeline_job.PipelineJob(job=job, window=window)
-    run = dag_run("2019-11-02T06:20:00")
+    run = make_dag_run("2019-11-02T06:20:00")
     task.render_template_fields({"dag_run": run, "params": params, window: getattr(pipeline_job, window)})
     command = task._get_hook()._build_spark_submit_command(task.application)
     return command[command.index(task.application) :]
 
 
-def test_the_submitted_commands_are_those_of_the_readme(pipeline_job, described, monkeypatch):
+def test_the_submitted_commands_match_the_readme(pipeline_job, dag_summary, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "local[*]"}')
     lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("spark-submit ")]
-    shown = {Path(line.split()[1]).stem: line.split()[1:] for line in lines}
-    jobs = [(job, "hours") for job in described["dags"]["data_collection_pipeline"]["applications"]]
-    jobs += [(job, "days") for job in described["dags"]["data_preprocessing_pipeline"]["applications"]]
-    assert shown.keys() == {job for job, _ in jobs}
+    documented = {Path(line.split()[1]).stem: line.split()[1:] for line in lines}
+    jobs = [(job, "hours") for job in dag_summary["dags"]["data_collection_pipeline"]["applications"]]
+    jobs += [(job, "days") for job in dag_summary["dags"]["data_preprocessing_pipeline"]["applications"]]
+    assert documented.keys() == {job for job, _ in jobs}
     for job, window in jobs:
-        application, *arguments = rendered(pipeline_job, job, window, {"start": "2019-10-01", "end": "2019-11-01"})
-        assert [str(Path(application).relative_to(ROOT)), *arguments] == shown[job]
+        application, *arguments = render_command(
+            pipeline_job, job, window, {"start": "2019-10-01", "end": "2019-11-01"}
+        )
+        assert [str(Path(application).relative_to(ROOT)), *arguments] == documented[job]
 
 
-def submit_is(script: str, folder: Path, monkeypatch) -> None:
-    """From here on `spark-submit` is this script."""
+def replace_spark_submit(script: str, folder: Path, monkeypatch) -> None:
+    """Replace `spark-submit` by this script until the test ends."""
     path = folder / "spark-submit"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
@@ -194,13 +203,13 @@ RUN = SimpleNamespace(logical_date=None, run_after=datetime(2019, 10, 1, 6, tzin
 
 
 @pytest.fixture
-def told(pipeline_job, tmp_path, monkeypatch) -> Callable[..., dict[str, str]]:
-    """Spark's options in what is submitted, where Airflow's section on OpenLineage has these options."""
+def collect_spark_options(pipeline_job, tmp_path, monkeypatch) -> Callable[..., dict[str, str]]:
+    """Return a function: submit a job with these options in Airflow's OpenLineage section, return its Spark options."""
 
-    def submitted(**options: str) -> dict[str, str]:
+    def submit(**options: str) -> dict[str, str]:
         for name, value in options.items():
             monkeypatch.setenv(f"AIRFLOW__OPENLINEAGE__{name.upper()}", value)
-        submit_is(f'printf "%s\\n" "$@" > {tmp_path}/said\nexit 1', tmp_path, monkeypatch)
+        replace_spark_submit(f'printf "%s\\n" "$@" > {tmp_path}/said\nexit 1', tmp_path, monkeypatch)
         task = SimpleNamespace(dag_id="d", task_id="t", try_number=1, map_index=-1, dag_run=RUN)
         task.get_template_context = lambda: {"dag_run": RUN}
         with pytest.raises(Exception, match="Cannot execute"):
@@ -208,12 +217,12 @@ def told(pipeline_job, tmp_path, monkeypatch) -> Callable[..., dict[str, str]]:
         words = (tmp_path / "said").read_text().splitlines()
         return dict(after.split("=", 1) for word, after in pairwise(words) if word == "--conf")
 
-    return submitted
+    return submit
 
 
-def test_a_job_tells_its_lineage_where_airflow_tells_its_own(told):
+def test_a_job_writes_its_lineage_to_the_folder_of_airflows_lineage(collect_spark_options):
     transport = '{"type": "file", "log_file_path": "/data/lineage/airflow.ndjson", "append": true}'
-    found = told(transport=transport, namespace="pipeline")
+    found = collect_spark_options(transport=transport, namespace="pipeline")
     run, root = (found.pop(f"spark.openlineage.{name}") for name in ("parentRunId", "rootParentRunId"))
     assert run and root and run != root
     assert found == {
@@ -228,27 +237,31 @@ def test_a_job_tells_its_lineage_where_airflow_tells_its_own(told):
     }
 
 
-def test_a_server_that_airflow_tells_its_lineage_is_told_by_the_job_too(told):
+def test_a_job_sends_its_lineage_to_the_server_that_airflow_uses(collect_spark_options):
     server = {"type": "http", "url": "http://marquez:5000", "endpoint": "api/v1/lineage"}
     transport = json.dumps(server | {"auth": {"type": "api_key", "apiKey": "the-key"}})
-    found = told(transport=transport, namespace="shop")
-    sent = {name.partition("transport.")[2]: value for name, value in found.items()}
-    assert (sent["type"], sent["url"], sent["endpoint"]) == ("http", "http://marquez:5000", "api/v1/lineage")
-    assert sent["auth.apiKey"] == "the-key"
+    found = collect_spark_options(transport=transport, namespace="shop")
+    transport_options = {name.partition("transport.")[2]: value for name, value in found.items()}
+    assert (transport_options["type"], transport_options["url"], transport_options["endpoint"]) == (
+        "http",
+        "http://marquez:5000",
+        "api/v1/lineage",
+    )
+    assert transport_options["auth.apiKey"] == "the-key"
     assert found["spark.extraListeners"] and found["spark.openlineage.parentJobName"] == "d.t"
 
 
-def test_the_sensor_waits_longer_than_any_setting_lets_a_day_wait(pipeline_job):
+def test_the_sensor_waits_longer_than_the_settings_allow_a_day_to_wait(pipeline_job):
     from spark_jobs.settings.types import Schedule
 
     (limit,) = Schedule.__annotations__["wait_hours"].__metadata__
     assert timedelta(hours=limit.most) < pipeline_job.PATIENCE
 
 
-def test_where_airflow_tells_no_lineage_the_job_tells_none(told):
-    assert told() == {}
+def test_a_job_reports_no_lineage_if_airflow_reports_none(collect_spark_options):
+    assert collect_spark_options() == {}
     transport = '{"type": "file", "log_file_path": "/data/lineage/airflow.ndjson"}'
-    assert told(transport=transport, disabled="True") == {}
+    assert collect_spark_options(transport=transport, disabled="True") == {}
 
 
 OUTCOMES = {
@@ -262,21 +275,23 @@ OUTCOMES = {
 }
 
 
-def ended(pipeline_job, folder, monkeypatch, outcome: str, attempt: int = 1, before=(), push=None, **options) -> str:
-    """What the task makes of a real process, submitted by the real hook, that ends with this outcome: its state.
+def run_task(pipeline_job, folder, monkeypatch, outcome: str, attempt: int = 1, before=(), push=None, **options) -> str:
+    """Run a task whose job, a real process submitted by the real hook, ends with this outcome; return its state.
 
-    `push` takes the place of Airflow's way to keep a value.
+    `push` replaces the function with which Airflow stores a value.
     """
     code, summary = OUTCOMES[outcome]
     name = outcome if outcome in ("done", "missing", "stopped") else "error"
-    whole = json.dumps({"outcome": name, "exit_code": code, **(summary or {})})
-    submit_is((f"echo '{whole}' > $PIPELINE_SUMMARY\n" if summary else "") + f"exit {code}", folder, monkeypatch)
+    summary_json = json.dumps({"outcome": name, "exit_code": code, **(summary or {})})
+    replace_spark_submit(
+        (f"echo '{summary_json}' > $PIPELINE_SUMMARY\n" if summary else "") + f"exit {code}", folder, monkeypatch
+    )
     task = pipeline_job.PipelineJob(job="some_job", retries=2, **options)
-    earlier = {name: OUTCOMES[state][1] | {"outcome": state} for name, state in dict(before).items()}
+    earlier_outcomes = {name: OUTCOMES[state][1] | {"outcome": state} for name, state in dict(before).items()}
     instance = SimpleNamespace(
         try_number=attempt,
         max_tries=2,
-        xcom_pull=lambda task_ids: earlier.get(task_ids),
+        xcom_pull=lambda task_ids: earlier_outcomes.get(task_ids),
         xcom_push=push or (lambda key, value: pushed.append((key, value))),
     )
     events, pushed = {task.outlets[0]: SimpleNamespace(extra={})}, []
@@ -284,9 +299,9 @@ def ended(pipeline_job, folder, monkeypatch, outcome: str, attempt: int = 1, bef
         returned = task.execute({"ti": instance, "outlet_events": events})
     except Exception as error:
         assert not events[task.outlets[0]].extra
-        assert push or pushed == ([("return_value", json.loads(whole))] if summary else [])
+        assert push or pushed == ([("return_value", json.loads(summary_json))] if summary else [])
         return f"{type(error).__name__}: {error}"
-    assert events[task.outlets[0]].extra == returned == json.loads(whole)
+    assert events[task.outlets[0]].extra == returned == json.loads(summary_json)
     return "success"
 
 
@@ -305,10 +320,10 @@ def ended(pipeline_job, folder, monkeypatch, outcome: str, attempt: int = 1, bef
         ("died", 1, "stopped", "AirflowException: Cannot execute"),
     ],
 )
-def test_a_task_takes_its_state_from_the_outcome_of_its_job(
+def test_the_outcome_of_a_job_decides_the_state_of_its_task(
     pipeline_job, tmp_path, monkeypatch, outcome, attempt, goes_on_with, state
 ):
-    found = ended(pipeline_job, tmp_path, monkeypatch, outcome, attempt, goes_on_with=goes_on_with)
+    found = run_task(pipeline_job, tmp_path, monkeypatch, outcome, attempt, goes_on_with=goes_on_with)
     assert found.startswith(state)
 
 
@@ -321,21 +336,25 @@ def test_a_task_takes_its_state_from_the_outcome_of_its_job(
         ("missing", "stopped", "AirflowFailException: stopped: 2019-10-01T04;"),
     ],
 )
-def test_the_load_gives_the_verdict_once_it_is_done(pipeline_job, tmp_path, monkeypatch, extract, validate, state):
+def test_the_load_task_reports_the_verdict_of_the_earlier_tasks_after_loading(
+    pipeline_job, tmp_path, monkeypatch, extract, validate, state
+):
     before = {"extract": extract, "validate": validate}
-    assert ended(pipeline_job, tmp_path, monkeypatch, "done", before=before, verdict_of=list(before)).startswith(state)
-    failed = ended(pipeline_job, tmp_path, monkeypatch, "error", before=before, verdict_of=list(before))
+    assert run_task(pipeline_job, tmp_path, monkeypatch, "done", before=before, verdict_of=list(before)).startswith(
+        state
+    )
+    failed = run_task(pipeline_job, tmp_path, monkeypatch, "error", before=before, verdict_of=list(before))
     assert failed == "AirflowException: some_job: the disk is full"
 
 
-def test_a_summary_that_airflow_cannot_keep_leaves_the_end_of_the_task_as_it_is(pipeline_job, tmp_path, monkeypatch):
+def test_a_task_keeps_its_state_if_airflow_cannot_store_the_summary(pipeline_job, tmp_path, monkeypatch):
     from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
     from airflow.sdk.execution_time.comms import ErrorResponse
 
     def refuse(key: str, value: dict) -> None:
         raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
 
-    found = ended(pipeline_job, tmp_path, monkeypatch, "wrong setting", push=refuse)
+    found = run_task(pipeline_job, tmp_path, monkeypatch, "wrong setting", push=refuse)
     assert found == "AirflowFailException: some_job: setting paths.raw is missing"
 
 
@@ -351,19 +370,19 @@ def test_the_operator_knows_the_outcomes_and_exit_codes_of_the_jobs(pipeline_job
 @pytest.mark.parametrize(
     ("age", "running", "goes_on"),
     [
-        (timedelta(seconds=30), {}, False),  # the runs that are due at a start may not be there yet
+        (timedelta(seconds=30), {}, False),  # runs that are due at the start may not exist yet
         (timedelta(minutes=3), {"data_preprocessing_pipeline": 1}, False),
-        (timedelta(minutes=3), {"data_maintenance_pipeline": 1}, True),  # its own
+        (timedelta(minutes=3), {"data_maintenance_pipeline": 1}, True),  # its own run
     ],
 )
-def test_maintenance_waits_for_the_runs_of_those_who_write(pipeline_job, age, running, goes_on):
-    asked = []
+def test_maintenance_waits_for_the_runs_of_the_dags_that_write(pipeline_job, age, running, goes_on):
+    queried_states = []
 
     def count(dag_id: str, states: list[str]) -> int:
-        asked.append(tuple(states))
+        queried_states.append(tuple(states))
         return running.get(dag_id, 0)
 
     wait = pipeline_job.WaitForRuns(task_id="wait", dag_ids=["data_collection_pipeline", "data_preprocessing_pipeline"])
     run = SimpleNamespace(start_date=datetime.now(UTC) - age)
     assert wait.poke({"dag_run": run, "ti": SimpleNamespace(get_dr_count=count)}) is goes_on
-    assert set(asked) <= {("queued", "running")}
+    assert set(queried_states) <= {("queued", "running")}

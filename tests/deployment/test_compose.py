@@ -1,4 +1,4 @@
-"""The full stack in Docker, where an engine answers: built, started, watched until both DAGs are green; its secrets."""
+"""The full stack in Docker: its secrets, and, if an engine is available, a start until both DAGs are green."""
 
 import os
 import shutil
@@ -11,12 +11,12 @@ from spark_jobs.settings import ROOT
 
 
 @pytest.mark.long
-def test_the_stack_comes_up_and_both_dags_become_green():
+def test_the_stack_starts_and_both_dags_become_green():
     if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
         pytest.skip("no Docker engine answers on this machine")
-    done = subprocess.run(["bash", ROOT / "docker" / "check.sh"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "compose-check: both DAGs are green; PostgreSQL serves 100000 events." in done.stdout
+    result = subprocess.run(["bash", ROOT / "docker" / "check.sh"], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "compose-check: both DAGs are green; PostgreSQL serves 100000 events." in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_the_stack_comes_up_and_both_dags_become_green():
         ("PASSWORD", "0.0.0.0", "AIRFLOW_ADMIN_PASSWORD is that of .env.example and the UI is open to the network"),
     ],
 )
-def test_the_stack_does_not_start_with_secrets_of_the_example(example, bind, says):
+def test_the_stack_does_not_start_with_an_example_secret(example, bind, says):
     secrets = {"FERNET_KEY": "own", "JWT_SECRET": "own", "PASSWORD": "own"} | {example: "change-me"}
     environment = {
         "AIRFLOW__CORE__FERNET_KEY": secrets["FERNET_KEY"],
@@ -36,13 +36,13 @@ def test_the_stack_does_not_start_with_secrets_of_the_example(example, bind, say
         "AIRFLOW_BIND": bind,
     }
     command = ["bash", ROOT / "docker" / "init.sh"]
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"init: {says}")
+    result = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"init: {says}")
 
 
-def made(folder: Path) -> dict[str, str]:
-    """What docker/env.sh makes in a copy of the project."""
+def create_env_file(folder: Path) -> dict[str, str]:
+    """Run docker/env.sh in a copy of the project and return the variables of the .env file that it creates."""
     (folder / "docker").mkdir()
     for name in ("docker/env.sh", ".env.example"):
         shutil.copy(ROOT / name, folder / name)
@@ -50,10 +50,10 @@ def made(folder: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in (folder / ".env").read_text().splitlines() if "=" in line)
 
 
-def test_each_secret_of_env_is_made_anew_and_for_its_owner_only(tmp_path):
+def test_each_secret_in_env_is_generated_and_only_its_owner_can_read_the_file(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    first, other = made(tmp_path / "a"), made(tmp_path / "b")
+    first, other = create_env_file(tmp_path / "a"), create_env_file(tmp_path / "b")
     secret = {name for name in first if name.endswith(("PASSWORD", "KEY", "SECRET"))}
     assert len(secret) == 7 and len({first[name] for name in secret} | {other[name] for name in secret}) == 14
     assert "change-me" not in first.values()

@@ -1,4 +1,4 @@
-"""Raw files and warehouse at s3a:// by settings alone, against an S3 server over HTTP, beside the same in folders."""
+"""Raw files and warehouse at s3a:// through settings alone, on an S3 server, compared with the same in folders."""
 
 import json
 import os
@@ -21,14 +21,14 @@ from spark_jobs.sample import Span, generate
 from spark_jobs.settings import ROOT
 from tests.process import NAMES, SUBMIT
 
-SERVER = "moto[s3,server]==5.2.5"  # in an environment of its own
+SERVER = "moto[s3,server]==5.2.5"  # runs in its own environment
 BIN = Path(sys.executable).parent
 START_SECONDS = 120
 
 
 @pytest.fixture
 def store(monkeypatch) -> Iterator[str]:
-    """The address of a server with an empty bucket `shop`."""
+    """Start a server with an empty bucket `shop` and return its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -51,24 +51,24 @@ def store(monkeypatch) -> Iterator[str]:
         os.killpg(process.pid, 15)
 
 
-def submitted(*command: object) -> str:
-    """What spark-submit prints; it must end well."""
-    done = subprocess.run([SUBMIT, *map(str, command)], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def submit(*command: object) -> str:
+    """Run spark-submit, which must succeed, and return its output."""
+    result = subprocess.run([SUBMIT, *map(str, command)], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
-def status(*settings: str) -> str:
-    """What `make status` prints; it reads the ledger without Spark."""
-    asked = [sys.executable, "-m", "spark_jobs.commands.status", *settings]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
-    assert "starting Spark" not in done.stdout
-    return done.stdout
+def read_status(*settings: str) -> str:
+    """Return the output of `make status`, which reads the ledger without Spark."""
+    command = [sys.executable, "-m", "spark_jobs.commands.status", *settings]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
+    assert "starting Spark" not in result.stdout
+    return result.stdout
 
 
 @pytest.mark.long
-def test_the_tables_on_s3_are_those_in_a_folder(store):
+def test_the_tables_on_s3_equal_the_tables_in_a_local_folder(store):
     folder = Path(tempfile.mkdtemp(prefix="pipeline-s3-"))
     folder.chmod(0o755)
     jars = subprocess.run(
@@ -85,17 +85,19 @@ def test_the_tables_on_s3_are_those_in_a_folder(store):
     try:
         found, statuses = {}, {}
         for name, base in (("local", str(folder)), ("s3", "s3a://shop")):
-            own = [f"paths.{place}={folder / name / place}" for place in NAMES if place != "warehouse"]
-            own += [f"paths.raw={base}/raw", f"paths.warehouse={base}/warehouse"]
-            settings = [part for each in own for part in ("--set", each)]
-            submitted(*options, "spark_jobs/pipeline.py", *settings)
-            again = submitted(*options, "spark_jobs/pipeline.py", *settings)
-            assert again.count("nothing to do") == 6, again  # the load counts what it found unchanged
-            answer = submitted(*options, "tests/torture/digests.py", f"{base}/warehouse")
+            path_settings = [f"paths.{place}={folder / name / place}" for place in NAMES if place != "warehouse"]
+            path_settings += [f"paths.raw={base}/raw", f"paths.warehouse={base}/warehouse"]
+            settings = [part for each in path_settings for part in ("--set", each)]
+            submit(*options, "spark_jobs/pipeline.py", *settings)
+            again = submit(*options, "spark_jobs/pipeline.py", *settings)
+            assert again.count("nothing to do") == 6, again  # the load reports its unchanged hours instead
+            answer = submit(*options, "tests/torture/digests.py", f"{base}/warehouse")
             found[name] = json.loads(answer.splitlines()[-1])
-            statuses[name] = status(*settings)
-        addresses = ("landed_files",)  # which hold where a file lies
-        local, s3 = ({k: v for k, v in found[name].items() if k not in addresses} for name in ("local", "s3"))
+            statuses[name] = read_status(*settings)
+        tables_with_addresses = ("landed_files",)  # its rows contain the paths of the files
+        local, s3 = (
+            {k: v for k, v in found[name].items() if k not in tables_with_addresses} for name in ("local", "s3")
+        )
         assert local["user_events"][0] == 2_000
         assert local == s3
         assert statuses["local"] == statuses["s3"]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: one sentence on stderr, whatever py4j and the JVM say of it."""
+"""Ctrl-C and SIGTERM: the program prints one sentence on stderr and hides the messages of py4j and the JVM."""
 
 import logging
 import os
@@ -36,28 +36,28 @@ def action():
 """
 
 
-def record(path: str, text: str) -> logging.LogRecord:
+def make_log_record(path: str, text: str) -> logging.LogRecord:
     return logging.LogRecord("root", logging.ERROR, path, 1, text, (), None)
 
 
 @pytest.mark.parametrize("action", [CLEANING_UP_FAILS, SECOND_SIGNAL], ids=["cleaning up fails", "a second signal"])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_an_interrupt_is_one_sentence(action, name):
+def test_an_interrupt_prints_one_sentence(action, name):
     code = TRIES.format(action=action.format(signal=name))
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", SENTENCE)
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", SENTENCE)
 
 
-def test_an_interrupt_before_anything_is_imported_is_one_sentence():
+def test_an_interrupt_during_the_imports_prints_one_sentence():
     command = [sys.executable, "-X", "importtime", "-m", "spark_jobs.pipeline", "--help"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
-            if line.endswith(" spark_jobs\n"):  # imported; the modules of the pipeline come next
+            if line.endswith(" spark_jobs\n"):  # the package is imported; the modules of the pipeline follow
                 break
         time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        said = [line for line in process.stderr if not line.startswith("import time:")]
-    assert said == ["interrupted; nothing was started, run the same command again.\n"]
+        lines = [line for line in process.stderr if not line.startswith("import time:")]
+    assert lines == ["interrupted; nothing was started, run the same command again.\n"]
     assert process.returncode in (130, -signal.SIGINT)
 
 
@@ -73,18 +73,18 @@ def action():
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_an_interrupt_while_the_jvm_works_is_one_sentence(tmp_path, name):
-    """PySpark's own handler would use the connection on which the answer is still due."""
+def test_an_interrupt_while_the_jvm_works_prints_one_sentence(tmp_path, name):
+    """PySpark's own handler would use the connection that still waits for an answer."""
     code = TRIES.format(action=IN_A_CALL.format(signal=name))
     variables = os.environ | {"PIPELINE_LOGS": str(tmp_path)}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=variables, capture_output=True, text=True, check=False, timeout=300
     )
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", SENTENCE)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", SENTENCE)
 
 
-def test_what_py4j_logs_with_a_trace_is_not_shown():
+def test_log_records_of_py4j_are_not_shown():
     path = "/x/site-packages/py4j/java_gateway.py"
-    assert not _is_not_of_py4j(record(path, "Exception while sending command."))
-    assert not _is_not_of_py4j(record(path, "KeyboardInterrupt while sending command."))
-    assert _is_not_of_py4j(record("/x/py4js_friend.py", "something else"))
+    assert not _is_not_of_py4j(make_log_record(path, "Exception while sending command."))
+    assert not _is_not_of_py4j(make_log_record(path, "KeyboardInterrupt while sending command."))
+    assert _is_not_of_py4j(make_log_record("/x/py4js_friend.py", "something else"))

@@ -1,4 +1,4 @@
-"""Some cases of `make torture`."""
+"""The short version of `make torture`: one case of each fault."""
 
 import subprocess
 import sys
@@ -10,10 +10,10 @@ from tests.torture import cases
 
 
 @pytest.mark.long
-def test_one_case_of_each_kind_is_made_good_by_the_next_run():
+def test_the_next_run_recovers_from_one_fault_of_each_kind():
     command = [sys.executable, "-m", "tests.torture", "--short"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
     assert {fault for fault, _ in cases.SHORT} == set(cases.WHERE)
-    due = len(cases.SHORT) - done.stdout.count("left out, disk full: a small disk")
-    assert f"{due} cases, {due} passed, 0 failed" in done.stdout
+    expected = len(cases.SHORT) - result.stdout.count("left out, disk full: a small disk")
+    assert f"{expected} cases, {expected} passed, 0 failed" in result.stdout

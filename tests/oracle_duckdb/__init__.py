@@ -1,6 +1,6 @@
-"""An oracle for the whole pipeline, from the spec alone: Python reads and judges the rows, DuckDB makes the tables.
+"""An oracle for the whole pipeline, written from the spec alone: Python validates the rows, DuckDB builds the tables.
 
-It shares no code with the jobs nor with `tests/oracle.py`: files in, every table out as Arrow.
+It shares no code with the jobs. It reads the raw files and returns every table as Arrow.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ import duckdb
 import pyarrow as pa
 
 from tests.oracle_duckdb import tables
-from tests.oracle_duckdb.reader import records
-from tests.oracle_duckdb.rows import judge
+from tests.oracle_duckdb.reader import read_records
+from tests.oracle_duckdb.rows import validate_row
 
 RAW = pa.schema(
     {
@@ -38,7 +38,7 @@ RAW = pa.schema(
 
 @dataclass(frozen=True)
 class Oracle:
-    """What each table of the pipeline must hold; the order of rows means nothing."""
+    """The expected content of each table of the pipeline; the order of the rows does not matter."""
 
     raw_counts: dict[datetime | None, int]
     stopped_hours: list[datetime]
@@ -59,16 +59,16 @@ def compute(
     accept: bool = False,
     weights: Mapping[str, str] = tables.WEIGHTS,
 ) -> Oracle:
-    """All tables from these files; `exempt` types are not deduplicated, `accept` admits hours of many rejects.
-    `weights` are decimal texts by event type.
+    """Compute all tables from these files. Raises ValueError if landing would refuse one of the files.
 
-    ValueError if any of the files is one that landing refuses.
+    `exempt` types are not deduplicated, `accept` admits hours with many rejected rows, `weights` has a decimal text
+    for each event type.
     """
     raw_rows = pa.Table.from_pylist(list(_raw_rows(csv_files)), schema=RAW)
     with duckdb.connect(config={"threads": 2}) as db:
         db.register("raw_rows", raw_rows)
         db.execute(tables.MACROS)
-        db.execute(tables.weight(weights))
+        db.execute(tables.weight_macro(weights))
         db.execute(tables.STOPPED, {"accept": accept})
         db.execute(tables.USER_EVENTS)
         db.execute(tables.REJECTED)
@@ -87,15 +87,15 @@ def compute(
 
 
 def _raw_rows(csv_files: Collection[Path]) -> Iterator[dict]:
-    """Every raw row with its verdict; a file with the very bytes of an earlier one adds nothing."""
+    """Yield every raw row with its reasons for rejection; skip a file with the same bytes as an earlier one."""
     seen: set[bytes] = set()
     for path in map(Path, csv_files):
         digest = hashlib.sha256(path.read_bytes()).digest()
         if digest in seen:
             continue
         seen.add(digest)
-        for record in records(path):
-            event, reasons = judge(record.fields)
+        for record in read_records(path):
+            event, reasons = validate_row(record.fields)
             moment = event.get("timestamp")
             hour = moment and moment.replace(minute=0, second=0, microsecond=0)
             yield event | {"hour": hour, "file_name": path.name, "reasons": reasons, "raw_text": record.text}

@@ -1,4 +1,4 @@
-"""CSV records out of raw files: RFC 4180 with the twists of the spec, in plain Python."""
+"""Read CSV records from raw files in plain Python: RFC 4180 with the additions of the spec."""
 
 import gzip
 import re
@@ -16,17 +16,17 @@ QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"(,|\Z)')
 
 
 class Record(NamedTuple):
-    """One raw row: its text and its known columns, or None for those of a malformed record."""
+    """One raw row: its text and its known columns; `fields` is None for a malformed record."""
 
     text: str
     fields: dict[str, str] | None
 
 
-def records(path: Path) -> Iterator[Record]:
-    """Every raw row of one file; ValueError when the file as a whole has to be refused."""
-    lines = (line.removesuffix("\r") for line in _text(path).split("\n"))
+def read_records(path: Path) -> Iterator[Record]:
+    """Yield every raw row of one file. Raises ValueError if the whole file must be refused."""
+    lines = (line.removesuffix("\r") for line in _read_text(path).split("\n"))
     lines = (line for line in lines if line.strip(BLANKS))
-    names = _names(path, next(lines, None))
+    names = _parse_header(path, next(lines, None))
     columns = [KAGGLE.get(name, name) for name in names]
     for line in lines:
         values = split_record(line)
@@ -37,7 +37,7 @@ def records(path: Path) -> Iterator[Record]:
 
 
 def split_record(line: str) -> list[str] | None:
-    """The fields of one line, or None if a quoted field does not end with a quote before a comma or the line's end."""
+    """Split a line into its fields; return None if a quoted field does not end before a comma or the line's end."""
     if '"' not in line:
         return line.split(",")
     fields, more, rest = [], True, line
@@ -54,8 +54,8 @@ def split_record(line: str) -> list[str] | None:
     return fields
 
 
-def _text(path: Path) -> str:
-    """The file's text without its byte-order mark, every gzip member read."""
+def _read_text(path: Path) -> str:
+    """Read the text of the file, with every gzip member, without the byte-order mark."""
     content = path.read_bytes()
     try:
         if path.name.lower().endswith(".gz"):
@@ -70,20 +70,20 @@ def _text(path: Path) -> str:
     return text.removeprefix(BOM)
 
 
-def _names(path: Path, header: str | None) -> list[str]:
-    """The trimmed names of the header, as written; an empty name is an unknown column."""
+def _parse_header(path: Path, header: str | None) -> list[str]:
+    """Return the trimmed names of the header as they are written; an empty name is an unknown column."""
     values = None if header is None else split_record(header)
     if values is None:
         raise ValueError(f"{path.name}: no header")
     names = [value.strip(BLANKS) for value in values]
-    given = [KAGGLE.get(name, name) for name in names if name]
-    if missing := REQUIRED - set(given):
+    mapped = [KAGGLE.get(name, name) for name in names if name]
+    if missing := REQUIRED - set(mapped):
         raise ValueError(f"{path.name}: lacks {sorted(missing)}")
-    if len(given) > len(set(given)):
+    if len(mapped) > len(set(mapped)):
         raise ValueError(f"{path.name}: two columns of one name")
     return names
 
 
 def _is_header(values: list[str], names: list[str]) -> bool:
-    """Whether a record is the header again, with or without the byte-order mark of a joined file."""
+    """Check whether a record repeats the header, with or without the byte-order mark of a concatenated file."""
     return [value.strip(BLANKS) for value in (values[0].removeprefix(BOM), *values[1:])] == names

@@ -1,4 +1,4 @@
-"""One raw row judged: its typed values and the reasons against it, exact and in plain Python."""
+"""Validate one raw row in plain Python, with exact arithmetic: its typed values and its reasons for rejection."""
 
 import re
 from datetime import datetime, timedelta
@@ -17,17 +17,19 @@ TIME = re.compile(
 FIRST, END = datetime(2000, 1, 1), datetime(2100, 1, 1)
 
 
-def judge(fields: dict[str, str] | None) -> tuple[dict, list[str]]:
-    """The typed columns of a record (a bad value is None) and its reasons, sorted."""
+def validate_row(fields: dict[str, str] | None) -> tuple[dict, list[str]]:
+    """Return the typed columns of a record (None for a bad value) and its sorted reasons for rejection."""
     if fields is None:
         return {}, ["malformed_record"]
     reasons: set[str] = set()
     trimmed = {name: value.strip(BLANKS) for name, value in fields.items()}
-    event = {name: _integer(name, trimmed.get(name, ""), reasons) for name in ("user_id", "item_id", "category_id")}
-    event["event_type"] = _event_type(trimmed["event_type"], reasons)
-    event["timestamp"] = _timestamp(trimmed["timestamp"], reasons)
-    event["price"] = _price(trimmed.get("price", ""), reasons)
-    event["rating"] = _rating(trimmed.get("rating", ""), reasons)
+    event = {
+        name: _parse_integer(name, trimmed.get(name, ""), reasons) for name in ("user_id", "item_id", "category_id")
+    }
+    event["event_type"] = _parse_event_type(trimmed["event_type"], reasons)
+    event["timestamp"] = _parse_timestamp(trimmed["timestamp"], reasons)
+    event["price"] = _parse_price(trimmed.get("price", ""), reasons)
+    event["rating"] = _parse_rating(trimmed.get("rating", ""), reasons)
     for name, length in LENGTHS.items():
         value = fields.get(name, "") if trimmed.get(name) else None
         if value is not None and (len(value) > length or "\0" in value):
@@ -37,7 +39,7 @@ def judge(fields: dict[str, str] | None) -> tuple[dict, list[str]]:
 
 
 def parse_time(text: str) -> datetime | None:
-    """The moment in UTC (datetime.min when it lies outside years 1-9999), None if the text is not a time."""
+    """Parse a time to UTC: datetime.min if it lies outside the years 1-9999, None if the text is not a time."""
     match = TIME.fullmatch(text)
     if match is None:
         return None
@@ -56,13 +58,13 @@ def parse_time(text: str) -> datetime | None:
         return datetime.min
 
 
-def cents(text: str) -> Decimal:
-    """A number of the grammar, half up to two decimals; a huge one is left as it is."""
+def round_to_cents(text: str) -> Decimal:
+    """Round a valid number half up to two decimals; return a huge one unchanged."""
     exact = Decimal(text)
     return exact if abs(exact) > 10**12 else exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
-def _integer(name: str, text: str, reasons: set[str]) -> int | None:
+def _parse_integer(name: str, text: str, reasons: set[str]) -> int | None:
     required = name != "category_id"
     if not text:
         reasons |= {f"{name}_missing"} if required else set()
@@ -77,7 +79,7 @@ def _integer(name: str, text: str, reasons: set[str]) -> int | None:
     return int(value)
 
 
-def _event_type(text: str, reasons: set[str]) -> str | None:
+def _parse_event_type(text: str, reasons: set[str]) -> str | None:
     if not text:
         reasons.add("event_type_missing")
     elif text in IGNORED:
@@ -87,7 +89,7 @@ def _event_type(text: str, reasons: set[str]) -> str | None:
     return text or None
 
 
-def _timestamp(text: str, reasons: set[str]) -> datetime | None:
+def _parse_timestamp(text: str, reasons: set[str]) -> datetime | None:
     moment = parse_time(text) if text else None
     if not text:
         reasons.add("timestamp_missing")
@@ -99,27 +101,27 @@ def _timestamp(text: str, reasons: set[str]) -> datetime | None:
     return moment
 
 
-def _price(text: str, reasons: set[str]) -> Decimal | None:
+def _parse_price(text: str, reasons: set[str]) -> Decimal | None:
     if not text:
         return None
     if not NUMBER.fullmatch(text):
         reasons.add("price_not_a_number")
     elif Decimal(text) < 0:
         reasons.add("price_negative")
-    elif cents(text) > Decimal("99999999.99"):
+    elif round_to_cents(text) > Decimal("99999999.99"):
         reasons.add("price_too_large")
     else:
-        return abs(cents(text))
+        return abs(round_to_cents(text))
     return None
 
 
-def _rating(text: str, reasons: set[str]) -> Decimal | None:
+def _parse_rating(text: str, reasons: set[str]) -> Decimal | None:
     if not text:
         return None
     if not NUMBER.fullmatch(text):
         reasons.add("rating_not_a_number")
-    elif not 1 <= cents(text) <= 5:
+    elif not 1 <= round_to_cents(text) <= 5:
         reasons.add("rating_out_of_range")
     else:
-        return cents(text)
+        return round_to_cents(text)
     return None

@@ -1,5 +1,5 @@
-"""The rules of the tables in plain SQL. Money is counted in whole cents and scores in whole millionths, so that every
-half-up rounding and every sum is exact."""
+"""The rules of the tables in plain SQL. Money is in whole cents and scores are in whole millionths, so every half-up
+rounding and every sum is exact."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -11,8 +11,8 @@ LATEST = (
 COLUMNS = "user_id, item_id, event_type, timestamp, session_id, rating, price, category_id, category_code, brand"
 
 
-def known(column: str, condition: str = "") -> str:
-    """The value of the latest event that has one."""
+def latest_known(column: str, condition: str = "") -> str:
+    """Return the SQL for the value of the latest event that has one."""
     return f"first({column} ORDER BY {LATEST}) FILTER (WHERE {condition or f'{column} IS NOT NULL'})"
 
 
@@ -27,8 +27,8 @@ CREATE MACRO average(total, n) AS
 WEIGHTS = {"view": "1", "cart": "3", "rating": "4", "purchase": "5"}
 
 
-def weight(weights: Mapping[str, str]) -> str:
-    """A macro: the weight of an event type in whole millionths."""
+def weight_macro(weights: Mapping[str, str]) -> str:
+    """Return the SQL of a macro: the weight of an event type in whole millionths."""
     cases = " ".join(f"WHEN '{kind}' THEN {Decimal(text) * 1_000_000:.0f}" for kind, text in weights.items())
     return f"CREATE MACRO weight(event_type) AS CASE event_type {cases} END"
 
@@ -61,8 +61,8 @@ WHERE place = 1 OR list_contains($exempt, event_type)
 """
 
 
-def median(name: str, columns: str, condition: str = "true") -> str:
-    """Per day and the given columns: mean of the middle two prices above 0, half up, in cents."""
+def median_prices(name: str, columns: str, condition: str = "true") -> str:
+    """Return a CTE of the mean of the middle two prices above 0 by day and these columns, in cents, rounded half up."""
     keys = "timestamp::DATE" + (f", {columns}" if columns else "")
     return f"""
 {name} AS (
@@ -81,8 +81,8 @@ ratings AS (
 
 CLEANED = f"""
 CREATE TABLE cleaned_events AS
-WITH {median("by_item", "item_id")}, {median("by_category", "category_id", "category_id IS NOT NULL")},
-{median("by_day", "")}, {RATINGS},
+WITH {median_prices("by_item", "item_id")}, {median_prices("by_category", "category_id", "category_id IS NOT NULL")},
+{median_prices("by_day", "")}, {RATINGS},
 known AS (
     SELECT e.* EXCLUDE (price, rating), nullif(price, 0) AS price, rating,
         i.middle AS item_price, c.middle AS category_price, d.middle AS day_price,
@@ -165,8 +165,8 @@ WITH totals AS (
         count(DISTINCT user_id) {BOUGHT} AS unique_purchasers,
         average(100 * sum(cents(rating)) FILTER (WHERE rating_source = 'given'),
             nullif(count(*) FILTER (WHERE rating_source = 'given'), 0)) AS avg_rating,
-        {AVG_PRICE}, {known("category_id")} AS category_id, {known("category_code")} AS category_code,
-        {known("brand")} AS brand, min(timestamp) AS first_seen, max(timestamp) AS last_seen
+        {AVG_PRICE}, {latest_known("category_id")} AS category_id, {latest_known("category_code")} AS category_code,
+        {latest_known("brand")} AS brand, min(timestamp) AS first_seen, max(timestamp) AS last_seen
     FROM cleaned_events GROUP BY item_id),
 most AS (
     SELECT nullif(max(view_count), 0)::DOUBLE AS views, nullif(max(purchase_count), 0)::DOUBLE AS bought FROM totals)
@@ -183,8 +183,8 @@ FROM totals, most
 ITEMS = f"""
 CREATE TABLE items AS
 WITH latest AS (
-    SELECT item_id, {known("category_code")} AS category, {known("brand")} AS brand,
-        coalesce({known("price", "price > 0")}, max(price)) AS price
+    SELECT item_id, {latest_known("category_code")} AS category, {latest_known("brand")} AS brand,
+        coalesce({latest_known("price", "price > 0")}, max(price)) AS price
     FROM user_events GROUP BY item_id),
 part AS (SELECT *, nullif(trim(split_part(category, '.', -1), E' \\t'), '') IS NOT NULL AS has_part FROM latest)
 SELECT item_id, CASE WHEN brand IS NULL AND NOT has_part THEN 'item ' || item_id

@@ -1,4 +1,4 @@
-"""items.csv in the raw folder fills the metadata of `items`; what it leaves open comes from the events."""
+"""items.csv in the raw folder supplies the metadata of `items`, and the events supply missing values."""
 
 import pytest
 
@@ -22,51 +22,51 @@ FROM_EVENTS = [
 
 
 @pytest.fixture
-def loaded(pipeline, postgres) -> Pipeline:
+def loaded_pipeline(pipeline, postgres) -> Pipeline:
     pipeline.put("a.csv", EVENTS)
     pipeline.land()
-    pipeline.judge()
+    pipeline.validate()
     pipeline.load()
     assert postgres(ITEMS) == FROM_EVENTS
     return pipeline
 
 
-def take(pipeline: Pipeline, text: str | bytes) -> list[str]:
-    """Loads with this items.csv; what is said of it."""
+def load_catalog(pipeline: Pipeline, text: str | bytes) -> list[str]:
+    """Load with this items.csv and return the messages."""
     pipeline.put("items.csv", text)
-    pipeline.said.clear()
+    pipeline.messages.clear()
     assert pipeline.land()["files_landed"] == 0
     pipeline.load()
-    return pipeline.said
+    return pipeline.messages
 
 
-def test_what_items_csv_gives_goes_first_and_the_rest_comes_from_the_events(loaded, postgres):
+def test_values_from_items_csv_take_precedence_and_the_events_supply_the_rest(loaded_pipeline, postgres):
     text = (
         "\ufeffprice, item_id ,name,description,brand,image_url,colour\r\n"
         '12.345,1001,"Phone ""X""","two\r\nlines, one item",,https://img/1.jpg,red\r\n'
         ",1003,,,zeta,,\r\n"
         "7,9000,Lamp,,,,\r\n"
     )
-    assert take(loaded, text) == ["items.csv: 3 items loaded."]
-    told = [
+    assert load_catalog(loaded_pipeline, text) == ["items.csv: 3 items loaded."]
+    expected = [
         (1001, 'Phone "X"', "electronics.smartphone", "acme", 12.35, "two\r\nlines, one item", "https://img/1.jpg"),
         FROM_EVENTS[1],
         (1003, "zeta", None, "zeta", 0, None, None),
         (9000, "Lamp", None, None, 7, None, None),
     ]
-    assert [(*row[:4], float(row[4]), *row[5:]) for row in postgres(ITEMS)] == told
-    assert take(loaded, text) == []  # the same content is not taken twice
-    assert take(loaded, "item_id,name\n1002,Radio\n") == ["items.csv: 1 items loaded."]
+    assert [(*row[:4], float(row[4]), *row[5:]) for row in postgres(ITEMS)] == expected
+    assert load_catalog(loaded_pipeline, text) == []  # the same content is not loaded twice
+    assert load_catalog(loaded_pipeline, "item_id,name\n1002,Radio\n") == ["items.csv: 1 items loaded."]
     assert postgres(ITEMS) == [FROM_EVENTS[0], (1002, "Radio", *FROM_EVENTS[1][2:]), FROM_EVENTS[2]]
 
 
-def test_events_that_come_later_leave_what_items_csv_says(loaded, postgres):
-    take(loaded, "item_id,name,price\n1001,Phone,1.50\n1004,Lamp,\n")
-    loaded.put("b.csv", HEAD + ROW.format(i=5, item=1001, code="a.b", brand="beta", price="99.00"))
-    loaded.put("c.csv", HEAD + ROW.format(i=6, item=1004, code="a.lamp", brand="", price="3.00"))
-    loaded.land()
-    loaded.judge()
-    loaded.load()
+def test_later_events_do_not_overwrite_values_from_items_csv(loaded_pipeline, postgres):
+    load_catalog(loaded_pipeline, "item_id,name,price\n1001,Phone,1.50\n1004,Lamp,\n")
+    loaded_pipeline.put("b.csv", HEAD + ROW.format(i=5, item=1001, code="a.b", brand="beta", price="99.00"))
+    loaded_pipeline.put("c.csv", HEAD + ROW.format(i=6, item=1004, code="a.lamp", brand="", price="3.00"))
+    loaded_pipeline.land()
+    loaded_pipeline.validate()
+    loaded_pipeline.load()
     rows = {row[0]: row[1:5] for row in postgres(ITEMS)}
     assert [*map(str, rows[1001])] == ["Phone", "a.b", "beta", "1.50"]
     assert [*map(str, rows[1004])] == ["Lamp", "a.lamp", "None", "3.00"]
@@ -92,36 +92,34 @@ def test_events_that_come_later_leave_what_items_csv_says(loaded, postgres):
         ("", "the file is empty; it must begin with a header."),
     ],
 )
-def test_a_file_that_cannot_be_taken_is_one_sentence_and_leaves_what_was_there(
-    postgres, database, text, said, tmp_path
-):
+def test_an_unusable_items_csv_is_refused_in_one_line_and_changes_nothing(postgres, database, text, said, tmp_path):
     from spark_jobs.errors import SourceError
     from spark_jobs.postgres.catalog import digest, replace
-    from spark_jobs.postgres.database import address
+    from spark_jobs.postgres.database import choose_address
     from spark_jobs.sources import files
 
     path = tmp_path / "items.csv"
-    with PostgresLoader(address(database, "local")) as warehouse:
+    with PostgresLoader(choose_address(database, "local")) as loader:
 
-        def taken(content: str | bytes) -> None:
+        def load_content(content: str | bytes) -> None:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
             found = files.examine(str(path))
             if found.refusal:
                 raise SourceError(found.refusal)
-            with warehouse.transaction() as cursor, files.open_content(str(path), found.body_from) as body:
+            with loader.transaction() as cursor, files.open_content(str(path), found.body_from) as body:
                 replace(cursor, body, found.header, found.digest)
 
-        taken("item_id,name\n1001,Phone\n")
-        before = postgres(ITEMS), digest(warehouse.connection.cursor())
+        load_content("item_id,name\n1001,Phone\n")
+        before = postgres(ITEMS), digest(loader.connection.cursor())
         with pytest.raises(SourceError) as caught:
-            taken(text)
+            load_content(text)
         assert said in str(caught.value)
         assert "\n" not in str(caught.value)
-        assert (postgres(ITEMS), digest(warehouse.connection.cursor())) == before
+        assert (postgres(ITEMS), digest(loader.connection.cursor())) == before
 
 
-def test_a_refused_file_holds_no_event_up(loaded, postgres):
-    assert take(loaded, "item_id\nx\n") == [
+def test_a_refused_items_csv_does_not_stop_the_load_of_events(loaded_pipeline, postgres):
+    assert load_catalog(loaded_pipeline, "item_id\nx\n") == [
         "refused: items.csv: row 1: item_id x is not a positive whole number; fix it: no row of the file was loaded."
     ]
     assert postgres(ITEMS) == FROM_EVENTS

@@ -1,4 +1,4 @@
-"""Land, judge, load: what happens to files, hours and PostgreSQL."""
+"""Landing, validation and loading: the effects on files, hours and PostgreSQL."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -14,121 +14,125 @@ from tests.conftest import HEAD, OCTOBER_1
 ROW = "2019-10-01 {time} UTC,{kind},1001,2053013555631882655,electronics.smartphone,acme,10.00,501,{session}\n"
 
 
-def rows(*sessions: str, time: str = "09:01:00", kind: str = "view") -> str:
+def format_rows(*sessions: str, time: str = "09:01:00", kind: str = "view") -> str:
     return "".join(ROW.format(time=time, session=session, kind=kind) for session in sessions)
 
 
-def sessions(pipeline) -> list[str]:
+def read_sessions(pipeline) -> list[str]:
     return sorted(row.session_id for row in pipeline.read(tables.USER_EVENTS).collect())
 
 
-def files(pipeline) -> dict[str, str]:
+def read_file_statuses(pipeline) -> dict[str, str]:
     ledger = pipeline.read(tables.LANDED_FILES).collect()
     return {row.path.rpartition("/")[2]: row.status for row in ledger}
 
 
-def test_an_hour_with_too_many_rejects_is_stopped_and_can_be_admitted_with_a_reason(pipeline):
-    pipeline.case("c01-fields.csv")
+def test_an_hour_with_too_many_rejected_rows_is_stopped_until_it_is_accepted_with_a_reason(pipeline):
+    pipeline.copy_cases("c01-fields.csv")
     pipeline.land()
-    assert pipeline.judge()["user_events"] == 2  # malformed records are undated: they stop no hour
+    assert pipeline.validate()["user_events"] == 2  # malformed records have no time, so they stop no hour
     assert [row.reasons for row in pipeline.read(tables.REJECTED_EVENTS).collect()] == [["malformed_record"]] * 4
-    pipeline.case("c23-ties.csv")
+    pipeline.copy_cases("c23-ties.csv")
     pipeline.land()
     with pytest.raises(QualityError) as caught:
-        pipeline.judge()
+        pipeline.validate()
     assert "at most 10% of the rows rejected" in str(caught.value)
     assert "2019-10-01T09" in str(caught.value)
     assert "event_type_unknown in 2019-10-01 09:00:05 UTC,VIEW" in str(caught.value)
-    assert len(sessions(pipeline)) == 2
-    counts = pipeline.judge(accept="case")
+    assert len(read_sessions(pipeline)) == 2
+    counts = pipeline.validate(accept="case")
     assert (counts["user_events"], counts["rejected_events"], counts["not_yet_committed"]) == (13, 7, 0)
     ledger = {row.unit: row.accepted for row in pipeline.read(tables.HOUR_STATUS).collect()}
     assert ledger["2019-10-01T09"] == "case"
 
 
-def test_a_growing_file_is_read_on_and_its_half_line_is_replaced(pipeline):
+def test_a_growing_file_lands_its_new_rows_and_replaces_its_incomplete_last_line(pipeline):
     step1 = pipeline.raw / "g.csv"
-    pipeline.case("c09-step1.csv")
+    pipeline.copy_cases("c09-step1.csv")
     (pipeline.raw / "c09-step1.csv").rename(step1)
     pipeline.land()
-    pipeline.judge()
-    assert sessions(pipeline) == ["s-1", "s-12", "s-2"]
+    pipeline.validate()
+    assert read_sessions(pipeline) == ["s-1", "s-12", "s-2"]
     with step1.open("a") as file:
-        file.write("34\n" + rows("s-4", time="09:04:00"))
+        file.write("34\n" + format_rows("s-4", time="09:04:00"))
     assert pipeline.land()["files_landed"] == 1
-    pipeline.judge()
-    assert sessions(pipeline) == ["s-1", "s-1234", "s-2", "s-4"]
+    pipeline.validate()
+    assert read_sessions(pipeline) == ["s-1", "s-1234", "s-2", "s-4"]
     assert pipeline.read(tables.RAW_EVENTS).count() == 4
     assert pipeline.land()["files_landed"] == 0
 
 
-def test_copies_changes_and_absences_of_files(pipeline):
-    pipeline.put("a.csv", HEAD + rows("s-1"))
-    pipeline.put("copy of a \ud55c\uae00.csv", HEAD + rows("s-1"))
-    pipeline.put("bad.csv", HEAD.replace("user_id", "who") + rows("s-2"))
+def test_a_copied_file_adds_no_rows_a_changed_one_replaces_them_and_a_deleted_one_keeps_them(pipeline):
+    pipeline.put("a.csv", HEAD + format_rows("s-1"))
+    pipeline.put("copy of a \ud55c\uae00.csv", HEAD + format_rows("s-1"))
+    pipeline.put("bad.csv", HEAD.replace("user_id", "who") + format_rows("s-2"))
     pipeline.land()
-    assert files(pipeline) == {"a.csv": "landed", "copy of a \ud55c\uae00.csv": "duplicate", "bad.csv": "refused"}
-    assert any("user_id is missing" in line for line in pipeline.said)
-    pipeline.judge()
-    assert sessions(pipeline) == ["s-1"]
-    pipeline.put("a.csv", HEAD + rows("s-8", "s-9", time="10:01:00"))
-    pipeline.put("bad.csv", HEAD + rows("s-2", time="09:30:00"))
+    assert read_file_statuses(pipeline) == {
+        "a.csv": "landed",
+        "copy of a \ud55c\uae00.csv": "duplicate",
+        "bad.csv": "refused",
+    }
+    assert any("user_id is missing" in line for line in pipeline.messages)
+    pipeline.validate()
+    assert read_sessions(pipeline) == ["s-1"]
+    pipeline.put("a.csv", HEAD + format_rows("s-8", "s-9", time="10:01:00"))
+    pipeline.put("bad.csv", HEAD + format_rows("s-2", time="09:30:00"))
     pipeline.land()
-    pipeline.judge()
-    # The old content of a.csv was replaced, so its copy is a file of its own now.
-    assert sessions(pipeline) == ["s-1", "s-2", "s-8", "s-9"]
+    pipeline.validate()
+    # The old content of a.csv was replaced, so its copy is no longer a duplicate.
+    assert read_sessions(pipeline) == ["s-1", "s-2", "s-8", "s-9"]
     (pipeline.raw / "bad.csv").unlink()
     pipeline.land()
-    assert files(pipeline)["bad.csv"] == "vanished"
-    counts = pipeline.judge()
-    assert sessions(pipeline) == ["s-1", "s-2", "s-8", "s-9"]  # a vanished file keeps its rows
+    assert read_file_statuses(pipeline)["bad.csv"] == "vanished"
+    counts = pipeline.validate()
+    assert read_sessions(pipeline) == ["s-1", "s-2", "s-8", "s-9"]  # the rows of a vanished file stay
     assert counts["raw_events"] == counts["user_events"] == 4
 
 
-def test_late_rows_make_their_hour_dirty_and_travel_on_by_themselves(pipeline, postgres):
-    pipeline.put("a.csv", HEAD + rows("s-1") + rows("s-2", time="11:00:00"))
+def test_late_rows_are_validated_and_loaded_by_a_run_for_another_hour(pipeline, postgres):
+    pipeline.put("a.csv", HEAD + format_rows("s-1") + format_rows("s-2", time="11:00:00"))
     pipeline.land()
-    pipeline.judge()
+    pipeline.validate()
     pipeline.load()
     first = postgres("SELECT event_id, session_id, created_at FROM user_events ORDER BY 2")
-    pipeline.put("late.csv", HEAD + rows("s-3", time="09:05:00"))
+    pipeline.put("late.csv", HEAD + format_rows("s-3", time="09:05:00"))
     other = Window(datetime(2019, 10, 1, 11), datetime(2019, 10, 1, 12), HOUR)
     assert pipeline.land(other)["hours_handed_on"] == 1
-    pipeline.judge(other)
+    pipeline.validate(other)
     assert pipeline.load(other)["hours_loaded"] == 1
     assert [row[0] for row in postgres("SELECT session_id FROM user_events ORDER BY 1")] == ["s-1", "s-2", "s-3"]
     assert first[1] in postgres("SELECT event_id, session_id, created_at FROM user_events")  # 11:00 is untouched
 
 
 def test_running_everything_again_changes_nothing(pipeline, postgres):
-    pipeline.put("a.csv", HEAD + rows("s-1", "s-2"))
+    pipeline.put("a.csv", HEAD + format_rows("s-1", "s-2"))
     for _ in range(2):
         pipeline.land()
-        pipeline.judge()
+        pipeline.validate()
         pipeline.load()
     storage = pipeline.ctx().storage
     versions = {table.name: storage.version(table) for table in tables.ALL}
     events = postgres("SELECT * FROM user_events")
     pipeline.land()
-    pipeline.judge()
+    pipeline.validate()
     assert pipeline.load()["hours_loaded"] == 0
     assert {table.name: storage.version(table) for table in tables.ALL} == versions
     assert postgres("SELECT * FROM user_events") == events
 
 
-def test_an_hour_without_rows_is_empty_once_later_data_has_landed_and_not_arrived_before(pipeline):
-    pipeline.put("a.csv", HEAD + rows("s-1") + rows("s-2", time="11:00:00"))
+def test_an_hour_without_rows_is_missing_until_later_data_lands_and_empty_afterwards(pipeline):
+    pipeline.put("a.csv", HEAD + format_rows("s-1") + format_rows("s-2", time="11:00:00"))
     with pytest.raises(NotArrivedError, match="2019-10-01T12"):
         pipeline.land(Window(datetime(2019, 10, 1, 9), datetime(2019, 10, 1, 13), HOUR))
-    assert pipeline.ctx().ledger.hours() == []  # what is empty follows from what has landed, and is not stored
+    assert pipeline.ctx().ledger.hours() == []  # empty hours are derived from the landed rows and not stored
     (day,) = pipeline.ctx().ledger.days()
-    assert (day["hours_empty"], day["hours_missing"]) == (10, 14)  # before 11:00 all but 09:00
+    assert (day["hours_empty"], day["hours_missing"]) == (10, 14)  # all hours before 11:00 except 09:00
 
 
 def test_text_reaches_postgres_character_for_character(pipeline, postgres):
-    pipeline.case("c19-copy-text.csv")
+    pipeline.copy_cases("c19-copy-text.csv")
     pipeline.land()
-    pipeline.judge()
+    pipeline.validate()
     for _ in range(2):
         pipeline.load()
     brands = [
@@ -151,10 +155,10 @@ def test_text_reaches_postgres_character_for_character(pipeline, postgres):
     assert postgres("SELECT count(*) FROM user_events") == [(13,)]
 
 
-def test_missing_text_is_null_and_items_are_named_by_what_is_known(pipeline, postgres):
-    pipeline.case("c15-missing-text.csv")
+def test_missing_text_is_null_and_items_are_named_by_brand_and_category_or_by_their_id(pipeline, postgres):
+    pipeline.copy_cases("c15-missing-text.csv")
     pipeline.land()
-    pipeline.judge()
+    pipeline.validate()
     pipeline.load()
     found = postgres("SELECT item_id, name, brand, category FROM items ORDER BY item_id")
     assert found == [
@@ -167,51 +171,51 @@ def test_missing_text_is_null_and_items_are_named_by_what_is_known(pipeline, pos
     ]
 
 
-def test_an_expectation_that_raises_keeps_the_hour_out(pipeline, monkeypatch):
+def test_an_expectation_that_raises_an_error_stops_the_hour(pipeline, monkeypatch):
     from expectations import Suite, at_most, raw_events
 
     broken = Suite("raw_events", [at_most("no_such_measure", 0, "a rule about nothing")])
-    pipeline.case("c29-required-only.csv")
+    pipeline.copy_cases("c29-required-only.csv")
     pipeline.land()
     monkeypatch.setattr(raw_events, "suite", lambda settings: broken)
     with pytest.raises(QualityError, match="could not be evaluated"):
-        pipeline.judge()
-    assert sessions(pipeline) == []
+        pipeline.validate()
+    assert read_sessions(pipeline) == []
     monkeypatch.undo()
-    assert pipeline.judge()["warnings"] == 0
+    assert pipeline.validate()["warnings"] == 0
     assert pipeline.read(tables.USER_EVENTS).count() == 20
 
 
-def test_an_unreachable_database_is_one_sentence_without_the_address(pipeline, monkeypatch):
-    pipeline.put("a.csv", HEAD + rows("s-1"))
+def test_an_unreachable_database_is_reported_in_one_line_without_the_address(pipeline, monkeypatch):
+    pipeline.put("a.csv", HEAD + format_rows("s-1"))
     pipeline.land()
-    pipeline.judge()
+    pipeline.validate()
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/shop")
-    said = pipeline.refused(lambda: pipeline.load(OCTOBER_1))
-    assert "PostgreSQL cannot be reached" in said
-    assert "secret" not in said
-    assert "\n" not in said
+    message = pipeline.expect_refusal(lambda: pipeline.load(OCTOBER_1))
+    assert "PostgreSQL cannot be reached" in message
+    assert "secret" not in message
+    assert "\n" not in message
 
 
-def test_changed_settings_hold_for_hours_judged_again(pipeline):
+def test_changed_settings_apply_to_hours_that_are_validated_again(pipeline):
 
-    pipeline.put("a.csv", HEAD + rows("s-1") + rows("s-2", kind="cart"))
+    pipeline.put("a.csv", HEAD + format_rows("s-1") + format_rows("s-2", kind="cart"))
     pipeline.land()
-    pipeline.judge()
+    pipeline.validate()
     events = replace(pipeline.settings.events, allowed_types=("view",))
     pipeline.settings = replace(
         pipeline.settings, events=events, quality=replace(pipeline.settings.quality, max_reject_share=0.5)
     )
-    pipeline.judge()
-    assert sessions(pipeline) == ["s-1", "s-2"]
+    pipeline.validate()
+    assert read_sessions(pipeline) == ["s-1", "s-2"]
     validate_data_quality.run(pipeline.ctx(again=True), OCTOBER_1)
-    assert sessions(pipeline) == ["s-1"]
+    assert read_sessions(pipeline) == ["s-1"]
     assert [row.reasons for row in pipeline.read(tables.REJECTED_EVENTS).collect()] == [["event_type_unknown"]]
 
 
-def test_rejected_rows_come_back_once_when_their_file_or_a_rule_is_mended(pipeline, postgres):
-    good = rows("s-1") + rows("s-2") + rows("s-3")
-    path = pipeline.put("a.csv", HEAD + good + rows("s-4", kind="VIEW") + rows("s-5", kind="cart"))
+def test_rejected_rows_are_accepted_once_after_their_file_or_a_rule_is_fixed(pipeline, postgres):
+    good = format_rows("s-1") + format_rows("s-2") + format_rows("s-3")
+    path = pipeline.put("a.csv", HEAD + good + format_rows("s-4", kind="VIEW") + format_rows("s-5", kind="cart"))
     strict = replace(pipeline.settings.events, allowed_types=("view",))
     accepted = replace(pipeline.settings.quality, max_reject_share=0.5)
     loose, pipeline.settings = pipeline.settings, replace(pipeline.settings, quality=accepted, events=strict)
@@ -220,9 +224,9 @@ def test_rejected_rows_come_back_once_when_their_file_or_a_rule_is_mended(pipeli
         pipeline.land()
         found = validate_data_quality.run(pipeline.ctx(requeue=True), OCTOBER_1)
         pipeline.load()
-        served = [session for (session,) in postgres("SELECT session_id FROM user_events ORDER BY 1")]
-        assert served == sessions(pipeline)
-        return len(served), found["rejected_events"]
+        loaded_sessions = [session for (session,) in postgres("SELECT session_id FROM user_events ORDER BY 1")]
+        assert loaded_sessions == read_sessions(pipeline)
+        return len(loaded_sessions), found["rejected_events"]
 
     assert requeue() == (3, 2)
     path.write_text(path.read_text().replace("VIEW", "view"))
@@ -231,17 +235,17 @@ def test_rejected_rows_come_back_once_when_their_file_or_a_rule_is_mended(pipeli
     assert requeue() == (5, 0)
     assert requeue() == (5, 0)
     assert pipeline.values(tables.REJECTED_EVENTS, "raw_text") == []
-    assert [line for line in pipeline.said if line.startswith("requeued")][1:] == [
+    assert [line for line in pipeline.messages if line.startswith("requeued")][1:] == [
         "requeued: 2 rejected rows before, 1 now.",
         "requeued: 1 rejected rows before, 0 now.",
         "requeued: 0 rejected rows before, 0 now.",
     ]
 
 
-def test_a_wiped_database_is_filled_again_from_delta_with_the_same_rows(pipeline, postgres):
-    pipeline.put("a.csv", HEAD + rows("s-1", "s-2") + rows("s-3", time="11:00:00", kind="purchase"))
+def test_dropped_database_tables_are_loaded_again_from_delta_with_the_same_rows(pipeline, postgres):
+    pipeline.put("a.csv", HEAD + format_rows("s-1", "s-2") + format_rows("s-3", time="11:00:00", kind="purchase"))
     pipeline.land()
-    pipeline.judge()
+    pipeline.validate()
     pipeline.load()
     content = "SELECT user_id, item_id, event_type, timestamp, session_id, rating, price FROM user_events ORDER BY 5"
     items = "SELECT item_id, name, category, brand, price FROM items ORDER BY 1"

@@ -1,4 +1,4 @@
-"""The commands as a person meets them: what is printed, exit codes, interruption, the machine's own failures."""
+"""The commands as a user sees them: output, exit codes, interruptions, and failures of the machine."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pytest
 
-from spark_jobs import pipeline as whole
+from spark_jobs import pipeline as pipeline_module
 from spark_jobs import tables
 from spark_jobs.commands import status
 from spark_jobs.observability.console import Console
@@ -18,25 +18,30 @@ from spark_jobs.sample import Span, generate
 from spark_jobs.settings import ROOT
 from tests.conftest import CASES, HEAD
 from tests.oracle_duckdb import compute
-from tests.pipeline.test_tables import COMPARED, check, held, multiset
+from tests.pipeline.test_tables import (
+    COMPARED_COLUMNS,
+    assert_tables_equal_oracle,
+    read_compared_rows,
+    to_sorted_tuples,
+)
 from tests.process import command, environment, run
 
 ROW = "2019-10-01 {time} UTC,{kind},1001,2053013555631882655,electronics.smartphone,acme,10.00,{user},s-1\n"
 
 
-def told(pipeline, capsys, action) -> str:
-    """What `action(ctx, console)` prints, without the frame of tables."""
+def run_and_capture(pipeline, capsys, action) -> str:
+    """Run `action(ctx, console)` and return what it prints."""
     ctx, console = pipeline.ctx(), Console()
     ctx.say = console.say
     action(ctx, console)
     return capsys.readouterr().out
 
 
-def test_the_closing_table_proves_the_counts_and_a_second_run_has_nothing_to_do(pipeline, postgres, capsys):
+def test_the_run_summary_reconciles_the_counts_and_a_second_run_has_nothing_to_do(pipeline, postgres, capsys):
     views = "".join(ROW.format(time=f"09:00:{second:02}", kind="view", user=501) for second in range(20))
-    bought = ROW.format(time="11:30:00", kind="purchase", user=502) * 2
-    pipeline.put("a.csv", HEAD + views + bought + "no record\n")
-    out = told(pipeline, capsys, whole.run)
+    purchases = ROW.format(time="11:30:00", kind="purchase", user=502) * 2
+    pipeline.put("a.csv", HEAD + views + purchases + "no record\n")
+    out = run_and_capture(pipeline, capsys, pipeline_module.run)
     assert "checked: raw 23 = user_events 22 + rejected 1 + not yet committed 0" in out
     assert "checked: user_events 22 = deduped 2 + dropped 20" in out
     assert "rejected by reason: malformed_record 1" in out
@@ -45,25 +50,25 @@ def test_the_closing_table_proves_the_counts_and_a_second_run_has_nothing_to_do(
     assert "incomplete: 2019-10-01 (12 of 24 hours)" in out
     assert re.search(r"remove_duplicates +22 +2 ", out)
     versions = [pipeline.ctx().storage.version(table) for table in tables.ALL]
-    again = told(pipeline, capsys, whole.run)
-    assert again.count("nothing to do") == 6
-    assert [line for line in again.splitlines() if "checked" in line] == [
+    second_output = run_and_capture(pipeline, capsys, pipeline_module.run)
+    assert second_output.count("nothing to do") == 6
+    assert [line for line in second_output.splitlines() if "checked" in line] == [
         line for line in out.splitlines() if "checked" in line
     ]
     assert [pipeline.ctx().storage.version(table) for table in tables.ALL] == versions
-    shown = " ".join(told(pipeline, capsys, status.show).split())
-    assert "everything that landed is loaded and built" in shown
-    assert "extract_events.py --start 2019-10-01 --end 2019-10-02, then the other jobs" in shown
+    status_text = " ".join(run_and_capture(pipeline, capsys, status.show).split())
+    assert "everything that landed is loaded and built" in status_text
+    assert "extract_events.py --start 2019-10-01 --end 2019-10-02, then the other jobs" in status_text
 
 
-def test_status_names_what_wants_mending_and_the_command_that_mends_it(pipeline, postgres, capsys):
-    assert "nothing has landed yet" in told(pipeline, capsys, status.show)
-    spoiled = "".join(ROW.format(time=f"09:00:{second:02}", kind="VIEW", user=501) for second in range(9))
-    pipeline.put("a.csv", HEAD + ROW.format(time="08:00:00", kind="view", user=501) + spoiled)
+def test_status_lists_each_problem_with_the_command_that_fixes_it(pipeline, postgres, capsys):
+    assert "nothing has landed yet" in run_and_capture(pipeline, capsys, status.show)
+    invalid = "".join(ROW.format(time=f"09:00:{second:02}", kind="VIEW", user=501) for second in range(9))
+    pipeline.put("a.csv", HEAD + ROW.format(time="08:00:00", kind="view", user=501) + invalid)
     pipeline.put("b.csv", "who,what\n1,2\n")
     pipeline.land()
-    pipeline.refused(pipeline.judge)
-    out = " ".join(told(pipeline, capsys, status.show).split())
+    pipeline.expect_refusal(pipeline.validate)
+    out = " ".join(run_and_capture(pipeline, capsys, status.show).split())
     assert "refused file:" in out and "b.csv" in out
     assert "stopped: 2019-10-01T09" in out
     assert "validate_data_quality.py --start 2019-10-01T09 --accept-rejects" in out
@@ -82,35 +87,35 @@ def test_status_names_what_wants_mending_and_the_command_that_mends_it(pipeline,
     ],
     ids=lambda value: next(iter(value), "empty folder") if isinstance(value, dict) else "",
 )
-def test_a_folder_without_a_readable_event_gets_one_sentence(pipeline, files, says):
+def test_a_folder_without_a_readable_event_is_refused_in_one_line(pipeline, files, says):
     for name, content in files.items():
         pipeline.put(name, content)
-    said = pipeline.refused(pipeline.land)
-    assert says in "\n".join([said, *pipeline.said])
-    assert "\n" not in said
+    message = pipeline.expect_refusal(pipeline.land)
+    assert says in "\n".join([message, *pipeline.messages])
+    assert "\n" not in message
 
 
-def setup(**environment: str) -> str:
-    """The last line of a set-up that is refused before it changes anything."""
-    found = subprocess.run(
+def run_setup(**environment: str) -> str:
+    """Run tools/setup.sh, which must fail before it changes anything, and return its only line."""
+    result = subprocess.run(
         ["bash", ROOT / "tools" / "setup.sh"], env=os.environ | environment, capture_output=True, text=True, check=False
     )
-    assert found.returncode == 1 and found.stdout == ""
-    (line,) = found.stderr.splitlines()
+    assert result.returncode == 1 and result.stdout == ""
+    (line,) = result.stderr.splitlines()
     return line
 
 
-def test_a_missing_java_or_a_wrong_python_is_one_sentence(tmp_path):
+def test_setup_reports_a_missing_java_or_an_unsupported_python_in_one_line(tmp_path):
     old = tmp_path / "python3.9"
     old.write_text("#!/bin/sh\necho 3.9\n")
     old.chmod(0o755)
-    assert "Python 3.11, 3.12 or 3.13 is needed and '/no/python' was not found" in setup(PYTHON="/no/python")
-    assert f"Python 3.11, 3.12 or 3.13 is needed and '{old}' is 3.9" in setup(PYTHON=str(old))
-    assert "Java 17 or later is needed and '/no/java/bin/java' was not found" in setup(JAVA_HOME="/no/java")
+    assert "Python 3.11, 3.12 or 3.13 is needed and '/no/python' was not found" in run_setup(PYTHON="/no/python")
+    assert f"Python 3.11, 3.12 or 3.13 is needed and '{old}' is 3.9" in run_setup(PYTHON=str(old))
+    assert "Java 17 or later is needed and '/no/java/bin/java' was not found" in run_setup(JAVA_HOME="/no/java")
 
 
 def wait_for(process: subprocess.Popen, text: str) -> None:
-    """Until a line of the process begins with `text`."""
+    """Wait until the process prints a line that begins with `text`."""
     for line in process.stdout:
         if line.startswith(text):
             return
@@ -118,7 +123,7 @@ def wait_for(process: subprocess.Popen, text: str) -> None:
 
 
 @pytest.mark.long
-def test_a_second_run_is_refused_and_an_interrupted_one_is_gone_on_with(tmp_path):
+def test_a_second_run_is_refused_and_an_interrupted_run_is_resumed(tmp_path):
     generate(Span(20_000, 24, datetime(2019, 10, 1)), tmp_path / "raw", seed=5)
     with subprocess.Popen(
         command(tmp_path),
@@ -145,10 +150,10 @@ def test_a_second_run_is_refused_and_an_interrupted_one_is_gone_on_with(tmp_path
 
 
 @pytest.mark.long
-def test_a_killed_run_leaves_no_lock_and_the_next_one_ends_with_the_oracles_tables(spark, tmp_path, pipeline, postgres):
+def test_a_killed_run_leaves_no_lock_and_the_next_run_produces_the_oracles_tables(spark, tmp_path, pipeline, postgres):
     path = generate(Span(20_000, 24, datetime(2019, 10, 1)), pipeline.raw, seed=5)[0]
     folder = pipeline.folder
-    for begun in ("start Spark", "extract_events", "validate_data_quality", "load_to_database", "remove_duplicates"):
+    for step in ("start Spark", "extract_events", "validate_data_quality", "load_to_database", "remove_duplicates"):
         with subprocess.Popen(
             command(folder, "--set", f"paths.database='{pipeline.settings.paths.database}'"),
             env=environment(folder),
@@ -157,12 +162,12 @@ def test_a_killed_run_leaves_no_lock_and_the_next_one_ends_with_the_oracles_tabl
             text=True,
             process_group=0,
         ) as process:
-            wait_for(process, begun)
+            wait_for(process, step)
             time.sleep(1.5)  # somewhere within the next step
             os.killpg(process.pid, signal.SIGKILL)
     last = run(folder, "--set", f"paths.database='{pipeline.settings.paths.database}'")
     assert last.returncode == 0, last.stderr
-    check(pipeline, postgres, compute([path]))
+    assert_tables_equal_oracle(pipeline, postgres, compute([path]))
 
 
 @pytest.mark.long
@@ -170,9 +175,9 @@ def test_1_core_and_8_cores_give_the_same_tables(pipeline):
     path = generate(Span(20_000, 48, datetime(2019, 10, 1)), pipeline.raw, seed=5, ratings=True)[0]
     results = []
     for cores in (1, 8):
-        done = run(pipeline.folder, cores=cores)
-        assert done.returncode == 0, done.stderr
-        results.append({table.name: held(pipeline, table) for table in COMPARED})
+        result = run(pipeline.folder, cores=cores)
+        assert result.returncode == 0, result.stderr
+        results.append({table.name: read_compared_rows(pipeline, table) for table in COMPARED_COLUMNS})
         for name in ("warehouse", "database"):
             (pipeline.folder / name).rename(pipeline.folder / f"{name}-{cores}")
     assert results[0] == results[1]
@@ -181,14 +186,14 @@ def test_1_core_and_8_cores_give_the_same_tables(pipeline):
 
 @pytest.mark.long
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin"])
-def test_times_are_utc_whatever_the_zone_of_the_machine(pipeline, zone, monkeypatch):
-    monkeypatch.setenv("TZ", zone)  # the embedded PostgreSQL is made in this zone too
-    pipeline.case("c17-zones.csv")
-    done = run(pipeline.folder)
-    assert done.returncode == 0, done.stderr
+def test_times_are_utc_in_every_time_zone_of_the_machine(pipeline, zone, monkeypatch):
+    monkeypatch.setenv("TZ", zone)  # the embedded PostgreSQL is created in this zone too
+    pipeline.copy_cases("c17-zones.csv")
+    result = run(pipeline.folder)
+    assert result.returncode == 0, result.stderr
     oracle = compute([CASES / "c17-zones.csv"])
-    expected = multiset(oracle.user_events.to_pylist(), COMPARED[tables.USER_EVENTS])
-    assert held(pipeline, tables.USER_EVENTS) == expected
+    expected = to_sorted_tuples(oracle.user_events.to_pylist(), COMPARED_COLUMNS[tables.USER_EVENTS])
+    assert read_compared_rows(pipeline, tables.USER_EVENTS) == expected
     clock = "SELECT to_char(timestamp, 'YYYY-MM-DD HH24:MI:SS.MS') FROM user_events ORDER BY 1"
     database = f"paths.database='{pipeline.folder / 'database'}'"
     module = [sys.executable, "-m", "spark_jobs.commands.psql", "--set", database]
@@ -200,20 +205,20 @@ def test_times_are_utc_whatever_the_zone_of_the_machine(pipeline, zone, monkeypa
 
 
 @pytest.mark.long
-def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(tmp_path):
+def test_a_full_disk_is_reported_in_one_line(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(
+    mount_status = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True, check=False
     ).returncode
-    if mounted != 0:
+    if mount_status != 0:
         pytest.skip("a small disk can be mounted by root only")
     try:
         generate(Span(100_000, 24, datetime(2019, 10, 1)), tmp_path / "raw", seed=5)
-        done = run(tmp_path, "--set", f"paths.warehouse='{disk / 'warehouse'}'")
+        result = run(tmp_path, "--set", f"paths.warehouse='{disk / 'warehouse'}'")
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == [
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
         "pipeline: the disk is full; free some space and run this again: existing data is unharmed."
     ]

@@ -1,4 +1,4 @@
-"""Values that would like to be SQL, shell or HTML stay values; a password stays in the environment."""
+"""Values that contain SQL, shell commands or HTML stay plain text, and a password stays in the environment."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ import pytest
 from spark_jobs import tables
 from spark_jobs.commands.export import export
 from spark_jobs.errors import DatabaseError
-from spark_jobs.postgres.database import address
+from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.report import page
 from spark_jobs.settings import ROOT
@@ -36,7 +36,7 @@ ROW = "2019-10-01 05:{i:02}:00 UTC,{kind},{item},5,{code},{brand},1.00,7,{sessio
 PASSWORD = "s3cr3t-pw"
 
 
-def lines() -> str:
+def make_lines() -> str:
     rows = [
         ROW.format(i=i, kind="view", item=100 + i, code=text[:50], brand=text, session=text[:50])
         for i, text in enumerate(HOSTILE)
@@ -47,16 +47,16 @@ def lines() -> str:
     return HEAD + "".join(rows) + rejected + ignored
 
 
-def test_hostile_values_stay_values_from_the_file_to_the_database_and_the_pages(spark, tmp_path, database, postgres):
+def test_hostile_values_are_plain_text_in_the_tables_the_database_and_the_pages(spark, tmp_path, database, postgres):
     folder = tmp_path / "a folder; touch pwned $(touch pwned) <b> "
     folder.mkdir()
     pipeline = Pipeline(spark, folder, database, f'events.ignored_types=["{IGNORED}"]')
-    pipeline.put(NAME, lines())
+    pipeline.put(NAME, make_lines())
     hours = Window(datetime(2019, 10, 1, 5), datetime(2019, 10, 1, 6), HOUR)
     pipeline.land()
-    pipeline.judge(hours)
+    pipeline.validate(hours)
     pipeline.load(hours)
-    pipeline.daily()
+    pipeline.run_daily()
     assert set(HOSTILE) <= {row.brand for row in pipeline.read(tables.CLEANED_EVENTS).collect()}
     assert {brand for (brand,) in postgres("SELECT brand FROM items WHERE brand IS NOT NULL")} == set(HOSTILE)
     assert {text for (text,) in postgres("SELECT session_id FROM user_events")} == {t[:50] for t in HOSTILE} | {"s"}
@@ -84,7 +84,7 @@ def test_the_embedded_database_listens_on_no_port(database, postgres):
             assert listening == []
 
 
-def test_the_error_of_a_database_that_is_not_there_has_no_password():
+def test_the_error_for_an_unreachable_database_contains_no_password():
     with pytest.raises(DatabaseError) as caught:
         PostgresLoader(f"postgresql://shop:{PASSWORD}@127.0.0.1:9/shop")
     assert PASSWORD not in str(caught.value)
@@ -93,27 +93,27 @@ def test_the_error_of_a_database_that_is_not_there_has_no_password():
 @pytest.mark.long
 def test_a_password_is_in_no_process_list_and_in_no_file_that_a_run_writes(tmp_path, database, postgres):
     postgres(f"DROP ROLE IF EXISTS shop; CREATE ROLE shop SUPERUSER LOGIN PASSWORD '{PASSWORD}'")
-    parts = psycopg2.extensions.parse_dsn(address(database, "local"))
+    parts = psycopg2.extensions.parse_dsn(choose_address(database, "local"))
     url = f"postgresql://shop:{PASSWORD}@/{parts['dbname']}?host={parts['host']}"
     (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "a.csv").write_text(lines())
+    (tmp_path / "raw" / "a.csv").write_text(make_lines())
     variables = environment(tmp_path) | {"DATABASE_URL": url}
     process = subprocess.Popen(
         command(tmp_path), env=variables, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    shown = set()
+    command_lines = set()
     while process.poll() is None:
         for each in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
             try:
-                shown.add(" ".join(each.cmdline()))
+                command_lines.add(" ".join(each.cmdline()))
             except psutil.Error:
                 continue
-    said = process.stdout.read()
-    assert process.returncode == 0, said
+    output = process.stdout.read()
+    assert process.returncode == 0, output
     assert postgres("SELECT count(*) FROM user_events") == [(27,)]
-    assert PASSWORD not in said
-    assert any("java" in line for line in shown)
-    assert not [line for line in shown if PASSWORD in line]
+    assert PASSWORD not in output
+    assert any("java" in line for line in command_lines)
+    assert not [line for line in command_lines if PASSWORD in line]
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
     assert os.environ.get("DATABASE_URL") is None

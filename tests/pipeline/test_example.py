@@ -1,4 +1,4 @@
-"""Next week's work, done: on events with planted taste ALS beats popularity clearly, as a script and as a notebook."""
+"""The recommender example, as a script and as a notebook: ALS clearly beats popularity where users have a taste."""
 
 from datetime import datetime
 from pathlib import Path
@@ -18,28 +18,28 @@ from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import CASES, Pipeline
 
 DAYS = Window(datetime(2019, 10, 1), datetime(2019, 10, 8), DAY)
-AT = datetime(2019, 10, 6)
+SPLIT_TIME = datetime(2019, 10, 6)
 
 
-def preprocessed(pipeline: Pipeline, days: Window) -> Path:
-    """Everything up to the features; the folder of a split at AT."""
+def preprocess(pipeline: Pipeline, days: Window) -> Path:
+    """Run everything up to the features and return the folder of the split at SPLIT_TIME."""
     pipeline.land()
-    pipeline.judge(Window(days.start, days.end, HOUR))
-    pipeline.daily(days)
+    pipeline.validate(Window(days.start, days.end, HOUR))
+    pipeline.run_daily(days)
     return Path(pipeline.settings.paths.processed) / "split-2019-10-06"
 
 
 @pytest.fixture(scope="module")
 def taste(spark, tmp_path_factory, database) -> Pipeline:
-    """A week of users in 20 clusters, each with a taste of its own."""
+    """Preprocess and split a week of users in 20 clusters, each with its own taste."""
     pipeline = Pipeline(spark, tmp_path_factory.mktemp("taste"), database)
     generate(Span(60_000, 7 * 24, DAYS.start), pipeline.raw, seed=3, taste=20)
-    preprocessed(pipeline, DAYS)
-    list(split(pipeline.ctx(), AT))
+    preprocess(pipeline, DAYS)
+    list(split(pipeline.ctx(), SPLIT_TIME))
     return pipeline
 
 
-def test_hit_rate_and_ndcg_are_those_worked_out_by_hand():
+def test_hit_rate_and_ndcg_equal_the_values_computed_by_hand():
     seen = sparse.csr_matrix(np.eye(3, 30))  # user 0 has seen item 0, which would be first
     met = sparse.csr_matrix(([1.0, 1.0, 1.0], ([0, 0, 1], [2, 29, 25])), shape=(3, 30))
     model = Model("the lower the number, the better", np.ones((3, 1)), -np.arange(30.0).reshape(-1, 1))
@@ -59,13 +59,13 @@ def test_als_of_both_libraries_beats_popularity_where_users_have_a_taste(taste):
 @pytest.mark.long
 def test_recommendations_are_new_items_with_brand_and_category(taste):
     paths = taste.settings.paths
-    user, shown = recommended(taste.spark, f"paths.warehouse={paths.warehouse}")
+    user, recommendations = recommended(taste.spark, f"paths.warehouse={paths.warehouse}")
     known = set(taste.read(tables.USER_ITEM_MATRIX).where(f"user_id = {user}").toPandas().item_id)
     assert len(known) > 20
-    assert len(shown) == shown.item_id.nunique() == 10
-    assert not known & set(shown.item_id)
+    assert len(recommendations) == recommendations.item_id.nunique() == 10
+    assert not known & set(recommendations.item_id)
     features = taste.read(tables.ITEM_FEATURES).toPandas().set_index("item_id")
-    assert list(shown.brand) == list(features.brand[shown.item_id].fillna("-"))
+    assert list(recommendations.brand) == list(features.brand[recommendations.item_id].fillna("-"))
 
 
 @pytest.mark.long
@@ -89,17 +89,17 @@ def test_the_notebook_runs_from_its_folder(taste, monkeypatch):
 
 
 @pytest.mark.long
-def test_the_example_runs_on_the_real_head(spark, tmp_path, database):
+def test_the_example_runs_on_the_head_of_the_real_data(spark, tmp_path, database):
     head = CASES.parents[2] / "shared" / "data" / "2019-Oct-head.csv"
     if not head.exists():
         pytest.skip("the real head of October is not part of the project and is not on this machine")
     pipeline = Pipeline(spark, tmp_path, database)
     lines = head.read_text().splitlines(keepends=True)
-    # The head has one day: its first half stands for the day before.
+    # The head covers one day, so its second half is moved to the day of the split.
     later = [line.replace("2019-10-01", "2019-10-06") for line in lines[len(lines) // 2 : -1]]
     pipeline.put("head.csv", "".join([*lines[: len(lines) // 2], *later]))
-    folder = preprocessed(pipeline, DAYS)
-    list(split(pipeline.ctx(), AT))
+    folder = preprocess(pipeline, DAYS)
+    list(split(pipeline.ctx(), SPLIT_TIME))
     found = compared(spark, Split.read(folder))
     assert len(found) == 3
     assert found.map(lambda share: 0 <= share <= 1).all(axis=None)

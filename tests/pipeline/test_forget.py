@@ -1,11 +1,11 @@
-"""A user taken out of every table, of the database and of all history; everybody else is where they were."""
+"""Forgetting a user: every table, the database and all history lose the user's rows; other rows do not change."""
 
 from datetime import datetime
 
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.command_line import leased
+from spark_jobs.command_line import hold_leases
 from spark_jobs.commands import forget
 from spark_jobs.flow import Writer
 from spark_jobs.jobs import feature_engineering
@@ -14,7 +14,7 @@ from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD
 from tests.oracle_duckdb import compute
-from tests.pipeline.test_tables import check
+from tests.pipeline.test_tables import assert_tables_equal_oracle
 
 START = datetime(2019, 10, 1)
 BOTH = Window(START, START + 2 * DAY, DAY)
@@ -22,39 +22,39 @@ HOURS = Window(BOTH.start, BOTH.end, HOUR)
 USER = 900_000_001
 LINE = "2019-10-01 {time} UTC,view,77,5,,,{price},{user},s\n"
 OTHERS = "".join(LINE.format(time=f"05:00:{i:02}", price="1.00", user=300 + i) for i in range(9))
-HIS = "".join(LINE.format(time=f"05:30:{i:02}", price="2.00", user=USER) for i in range(9))
+USER_LINES = "".join(LINE.format(time=f"05:30:{i:02}", price="2.00", user=USER) for i in range(9))
 REJECTED = LINE.format(time="05:31:00", price="-1", user=USER) + LINE.format(time="05:32:00", price="-1", user=300)
 MALFORMED = f"2019-10-01 05:40:00 UTC,view,77,{USER}\n"
-ONLY_HIS = LINE.format(time="23:00:00", price="3.00", user=USER)
+USER_HOUR = LINE.format(time="23:00:00", price="3.00", user=USER)
 
 
-def run(pipeline) -> None:
+def run_pipeline(pipeline) -> None:
     pipeline.land()
-    pipeline.judge(HOURS)
+    pipeline.validate(HOURS)
     pipeline.load(HOURS)
-    pipeline.daily(BOTH)
+    pipeline.run_daily(BOTH)
 
 
-def forgotten(pipeline, user: int = USER) -> list[str]:
-    with leased(pipeline.settings, pipeline.spark, Writer) as ctx:
-        ctx.say = pipeline.said.append
+def forget_user(pipeline, user: int = USER) -> list[str]:
+    with hold_leases(pipeline.settings, pipeline.spark, Writer) as ctx:
+        ctx.say = pipeline.messages.append
         return list(forget.forget(ctx, user))
 
 
 @pytest.fixture
-def served(pipeline, postgres):
+def pipeline_and_paths(pipeline, postgres):
     paths = [generate(Span(200, 24, START + i * DAY), pipeline.raw, seed=5, ratings=True)[0] for i in range(2)]
-    mixed = pipeline.put("mixed.csv", HEAD + OTHERS + HIS + REJECTED + MALFORMED + ONLY_HIS)
-    run(pipeline)
+    mixed = pipeline.put("mixed.csv", HEAD + OTHERS + USER_LINES + REJECTED + MALFORMED + USER_HOUR)
+    run_pipeline(pipeline)
     return pipeline, [*paths, mixed]
 
 
 @pytest.mark.long
-def test_a_forgotten_user_is_nowhere_and_the_others_tables_are_as_if_there_never_was_one(served, postgres):
-    pipeline, paths = served
+def test_a_forgotten_user_is_in_no_file_and_the_tables_are_as_without_the_user(pipeline_and_paths, postgres):
+    pipeline, paths = pipeline_and_paths
     number = pipeline.read(tables.USER_INDEX).where(f"user_id = {USER}").first().user_index
     count = pipeline.read(tables.USER_INDEX).count()
-    lines = forgotten(pipeline)
+    lines = forget_user(pipeline)
     assert lines[0].startswith(f"removed rows of user {USER}: raw_events 12, user_events 10, rejected_events 2,")
     assert lines[1].startswith("checked: user")
     assert "mixed.csv" in lines[-1]
@@ -63,16 +63,16 @@ def test_a_forgotten_user_is_nowhere_and_the_others_tables_are_as_if_there_never
         for path in (pipeline.folder / "warehouse").rglob("*")
         if path.suffix in (".json", ".crc") and str(USER).encode() in path.read_bytes()
     ]
-    assert found == []  # Delta's log keeps no user either
+    assert found == []  # Delta's log does not contain the user either
     paths[-1].write_text(HEAD + OTHERS + REJECTED.splitlines(keepends=True)[1])
-    check(pipeline, postgres, compute(paths))
+    assert_tables_equal_oracle(pipeline, postgres, compute(paths))
     versions = pipeline.ctx().storage.version(tables.USER_EVENTS)
-    run(pipeline)  # the file without the user's lines gives the same rows
+    run_pipeline(pipeline)  # the file without the user's lines gives the same rows
     assert pipeline.ctx().storage.version(tables.USER_EVENTS) == versions
-    check(pipeline, postgres, compute(paths))
-    # The number stays free: a new user gets the next one, and the matrix its place.
+    assert_tables_equal_oracle(pipeline, postgres, compute(paths))
+    # The user's index stays unused: a new user gets the next one, and a row of the matrix.
     pipeline.put("new.csv", HEAD + LINE.format(time="06:00:00", price="1.00", user=USER + 1))
-    run(pipeline)
+    run_pipeline(pipeline)
     numbers = dict(pipeline.values(tables.USER_INDEX, "user_id", "user_index"))
     assert numbers[USER + 1] == count
     assert number not in numbers.values()
@@ -83,41 +83,46 @@ def test_a_forgotten_user_is_nowhere_and_the_others_tables_are_as_if_there_never
 
 
 @pytest.mark.long
-def test_forgetting_that_was_cut_short_is_gone_on_with(served, postgres, monkeypatch):
-    pipeline, paths = served
-    for owner, name in ((forget.landing, "content"), (forget, "_judge"), (feature_engineering, "run")):
+def test_an_interrupted_forget_is_completed_by_the_next_one(pipeline_and_paths, postgres, monkeypatch):
+    pipeline, paths = pipeline_and_paths
+    for owner, name in (
+        (forget.landing, "digest_by_hour"),
+        (forget, "_validate_dirty_hours"),
+        (feature_engineering, "run"),
+    ):
         with monkeypatch.context() as patched:
-            patched.setattr(owner, name, _dies)
+            patched.setattr(owner, name, _interrupt)
             with pytest.raises(KeyboardInterrupt):
-                forgotten(pipeline)
-    assert forgotten(pipeline)[1].startswith("checked: user")
+                forget_user(pipeline)
+    assert forget_user(pipeline)[1].startswith("checked: user")
     paths[-1].write_text(HEAD + OTHERS + REJECTED.splitlines(keepends=True)[1])
-    check(pipeline, postgres, compute(paths))
-    assert forgotten(pipeline)[0].endswith("none, because there were none")
+    assert_tables_equal_oracle(pipeline, postgres, compute(paths))
+    assert forget_user(pipeline)[0].endswith("none, because there were none")
 
 
 @pytest.mark.long
-def test_the_only_user_leaves_empty_tables_behind(pipeline, postgres):
-    pipeline.put("a.csv", HEAD + HIS)
-    run(pipeline)
-    assert forgotten(pipeline)[1].startswith("checked: user")
-    assert {pipeline.read(table).count() for table in forget.HELD_BY} == {0}
+def test_forgetting_the_only_user_leaves_empty_tables(pipeline, postgres):
+    pipeline.put("a.csv", HEAD + USER_LINES)
+    run_pipeline(pipeline)
+    assert forget_user(pipeline)[1].startswith("checked: user")
+    assert {pipeline.read(table).count() for table in forget.TABLES_WITH_USERS} == {0}
     ctx = pipeline.ctx()
-    assert {ctx.read(table).count() for table in forget.HELD_BY if table is not tables.USER_INDEX} == {0}
+    assert {ctx.read(table).count() for table in forget.TABLES_WITH_USERS if table is not tables.USER_INDEX} == {0}
     emptied = [table for emptied in forget.EMPTIED.values() for table in emptied]
     assert {ctx.ledger.version(table) - ctx.storage.version(table) for table in emptied} == {0}
     assert postgres("SELECT count(*) FROM items") == [(0,)]
     pipeline.put("new.csv", HEAD + LINE.format(time="06:00:00", price="1.00", user=USER + 1))
-    run(pipeline)
-    assert pipeline.values(tables.USER_INDEX, "user_id", "user_index") == [(USER + 1, 1)]  # 0 is never given again
+    run_pipeline(pipeline)
+    # Index 0 is never assigned again.
+    assert pipeline.values(tables.USER_INDEX, "user_id", "user_index") == [(USER + 1, 1)]
     assert read_matrix(pipeline.ctx()).shape()[0] == 2
 
 
-def test_the_log_of_no_table_keeps_users():
-    for table in forget.HELD_BY:
+def test_no_table_keeps_statistics_of_user_columns_in_its_log():
+    for table in forget.TABLES_WITH_USERS:
         assert table.statistics, table.name
         assert not {"user_id", "raw_text"} & set(table.statistics), table.name
 
 
-def _dies(*_):
+def _interrupt(*_):
     raise KeyboardInterrupt

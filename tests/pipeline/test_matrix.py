@@ -1,4 +1,4 @@
-"""The matrix as a data scientist takes it: three forms that agree, the exports, and a split that knows no future."""
+"""The matrix for data scientists: three equal forms, the exports, and a split that does not depend on later events."""
 
 import hashlib
 import os
@@ -23,22 +23,26 @@ from spark_jobs.settings import ROOT
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD, Pipeline
 
-AT = datetime(2019, 10, 7)
+SPLIT_TIME = datetime(2019, 10, 7)
 
 
-def cells_of(csr: sparse.csr_matrix) -> dict[tuple[int, int], float]:
+def read_cells(csr: sparse.csr_matrix) -> dict[tuple[int, int], float]:
     coo = csr.tocoo()
     return {(int(row), int(column)): value for row, column, value in zip(coo.row, coo.col, coo.data, strict=True)}
 
 
-def test_the_three_forms_agree_cell_for_cell(seeded):
-    made = matrix.read_matrix(seeded.ctx())
-    triples = {(row.user_index, row.item_index): row.score for row in made.triples().collect()}
-    coordinates = made.coordinate_matrix()
+def test_triples_coordinate_matrix_and_csr_contain_the_same_cells(seeded):
+    user_item_matrix = matrix.read_matrix(seeded.ctx())
+    triples = {(row.user_index, row.item_index): row.score for row in user_item_matrix.triples().collect()}
+    coordinates = user_item_matrix.coordinate_matrix()
     assert {(entry.i, entry.j): entry.value for entry in coordinates.entries.collect()} == triples
-    csr = made.csr()
-    assert cells_of(csr) == triples
-    assert csr.shape == (coordinates.numRows(), coordinates.numCols()) == (made.users.count(), made.items.count())
+    csr = user_item_matrix.csr()
+    assert read_cells(csr) == triples
+    assert (
+        csr.shape
+        == (coordinates.numRows(), coordinates.numCols())
+        == (user_item_matrix.users.count(), user_item_matrix.items.count())
+    )
     assert csr.has_sorted_indices
 
 
@@ -60,16 +64,16 @@ print(spark.range(3).count(), dict(os.environ) == before)
 """
 
 
-def test_a_notebook_keeps_its_session_its_settings_and_its_clock(seeded, monkeypatch):
-    where = f"paths.warehouse={seeded.settings.paths.warehouse}"
+def test_opening_the_matrix_keeps_the_session_settings_and_time_zone_of_a_notebook(seeded, monkeypatch):
+    setting = f"paths.warehouse={seeded.settings.paths.warehouse}"
     monkeypatch.setenv("TZ", "Asia/Seoul")
     time.tzset()
     seeded.spark.conf.set("spark.sql.session.timeZone", "Asia/Seoul")
     try:
-        with matrix.open_matrix(where) as made:
+        with matrix.open_matrix(setting) as user_item_matrix:
             assert time.tzname == ("KST", "KST")
-            cells = made.cells.count()
-        assert seeded.spark.range(cells).count() == cells  # the session goes on
+            cells = user_item_matrix.cells.count()
+        assert seeded.spark.range(cells).count() == cells  # the session still works
         assert seeded.spark.conf.get("spark.sql.session.timeZone") == "Asia/Seoul"
     finally:
         seeded.spark.conf.set("spark.sql.session.timeZone", "UTC")
@@ -77,12 +81,12 @@ def test_a_notebook_keeps_its_session_its_settings_and_its_clock(seeded, monkeyp
         time.tzset()
 
 
-def test_a_notebook_without_a_session_gets_one_and_one_without_delta_is_told_so(seeded):
-    given = os.environ | {"TZ": "Asia/Seoul", "PIPELINE_LOGS": str(seeded.folder / "logs")}
+def test_a_notebook_without_a_session_gets_one_and_a_session_without_delta_is_refused(seeded):
+    variables = os.environ | {"TZ": "Asia/Seoul", "PIPELINE_LOGS": str(seeded.folder / "logs")}
     command = [sys.executable, "-c", NOTEBOOK, f"paths.warehouse={seeded.settings.paths.warehouse}"]
-    done = subprocess.run(command, env=given, cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=True)
     shape = matrix.read_matrix(seeded.ctx()).shape()
-    first, second, third, fourth = done.stdout.splitlines()
+    first, second, third, fourth = result.stdout.splitlines()
     assert (first, second, fourth) == (f"{shape} True KST", "None", "3 True")
     assert third.startswith(
         "this Spark session cannot read Delta tables: spark.sql.extensions does not name io.delta.sql."
@@ -90,12 +94,12 @@ def test_a_notebook_without_a_session_gets_one_and_one_without_delta_is_told_so(
 
 
 def test_a_matrix_larger_than_the_limit_is_refused_before_it_is_read(seeded):
-    made = matrix.read_matrix(seeded.ctx())
-    small = matrix.UserItemMatrix(made.cells, made.users, made.items, limit_gb=1e-6)
-    assert "export.max_matrix_gb is 1e-06" in seeded.refused(small.csr)
+    user_item_matrix = matrix.read_matrix(seeded.ctx())
+    small = matrix.UserItemMatrix(user_item_matrix.cells, user_item_matrix.users, user_item_matrix.items, limit_gb=1e-6)
+    assert "export.max_matrix_gb is 1e-06" in seeded.expect_refusal(small.csr)
 
 
-def test_exports_in_both_formats_hold_the_tables(seeded):
+def test_csv_and_parquet_exports_contain_all_rows_of_the_tables(seeded):
     ctx = seeded.ctx()
     paths = {path.name: path for kind in ("csv", "parquet") for path in export(ctx, kind)}
     for table in (tables.CLEANED_EVENTS, tables.USER_FEATURES, tables.USER_INDEX):
@@ -104,18 +108,18 @@ def test_exports_in_both_formats_hold_the_tables(seeded):
         assert len(pd.read_parquet(paths[f"{table.name}.parquet"])) == count
     triples = pd.read_parquet(paths["user_item_matrix.parquet"])
     numbers = zip(triples.user_index, triples.item_index, triples.score, strict=True)
-    cells = cells_of(sparse.load_npz(paths["user_item_matrix.npz"]))
+    cells = read_cells(sparse.load_npz(paths["user_item_matrix.npz"]))
     assert {(user, item): score for user, item, score in numbers} == cells
     index = pd.read_csv(paths["user_index.csv"]).set_index("user_index").user_id
     assert dict(zip(triples.user_index, triples.user_id, strict=True)) == {n: index[n] for n in triples.user_index}
 
 
-def test_index_tables_are_exported_in_the_order_of_their_numbers(spark, tmp_path):
-    def index(table: tables.Table) -> DataFrame:
-        rows = [(number, 900 - 7 * number, AT.date()) for number in range(50)]
+def test_index_tables_are_exported_in_the_order_of_their_indexes(spark, tmp_path):
+    def make_index(table: tables.Table) -> DataFrame:
+        rows = [(number, 900 - 7 * number, SPLIT_TIME.date()) for number in range(50)]
         return spark.createDataFrame(rows[::-1], schema(table)).repartition(4)
 
-    users, items = index(tables.USER_INDEX), index(tables.ITEM_INDEX)
+    users, items = make_index(tables.USER_INDEX), make_index(tables.ITEM_INDEX)
     cells = spark.createDataFrame([(3, 5, 1.0)], "user_index BIGINT, item_index BIGINT, score DOUBLE")
     for path in write_matrix(matrix.UserItemMatrix(cells, users, items, limit_gb=1), tmp_path):
         number, _, kind = path.name.partition(".")
@@ -125,8 +129,8 @@ def test_index_tables_are_exported_in_the_order_of_their_numbers(spark, tmp_path
             assert found.iloc[7, 1] == 900 - 49
 
 
-def digests(folder: Path) -> dict[str, list[str]]:
-    """SHA-256 of each output's files; of several in the order of their parts (their names are drawn anew)."""
+def hash_outputs(folder: Path) -> dict[str, list[str]]:
+    """Hash the files of each output, in the order of their part numbers: the rest of their names is random."""
     outputs = {}
     for output in sorted(folder.iterdir()):
         files = sorted(output.glob("part-*")) if output.is_dir() else [output]
@@ -136,16 +140,16 @@ def digests(folder: Path) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def folder(seeded) -> Path:
-    """A split of the seeded set."""
+    """Split the seeded set and return the folder of the split."""
     folder = Path(seeded.settings.paths.processed) / "split-2019-10-07"
-    lines = list(split(seeded.ctx(), AT))
+    lines = list(split(seeded.ctx(), SPLIT_TIME))
     assert lines[0] == f"split at 2019-10-07, train as of 2019-10-06: {folder}"
     assert sorted(lines[1:]) == sorted(path.name for path in folder.iterdir())
     return folder
 
 
 @pytest.mark.long
-def test_a_split_holds_what_was_known_before_and_another_future_changes_no_byte(
+def test_the_train_side_of_a_split_contains_earlier_data_only_and_later_events_change_no_byte(
     spark, tmp_path, database, seeded, folder
 ):
     other = Pipeline(spark, tmp_path, database)
@@ -153,25 +157,25 @@ def test_a_split_holds_what_was_known_before_and_another_future_changes_no_byte(
         lines = path.read_text().splitlines(keepends=True)
         (other.raw / path.name).write_text(lines[0] + "".join(line for line in lines[1:] if line < "2019-10-07"))
     other.land()
-    other.judge(Window(datetime(2019, 10, 5), AT, HOUR))
-    other.daily(Window(datetime(2019, 10, 5), AT, DAY))
+    other.validate(Window(datetime(2019, 10, 5), SPLIT_TIME, HOUR))
+    other.run_daily(Window(datetime(2019, 10, 5), SPLIT_TIME, DAY))
     for table in (tables.USER_ITEM_MATRIX, tables.USER_FEATURES, tables.ITEM_FEATURES, tables.USER_INDEX):
         rows = spark.read.parquet(str(folder / f"{table.name}.parquet"))
         assert sorted(map(tuple, rows.collect()), key=str) == other.values(table, *rows.columns), table.name
 
-    # Old users meet new items, new users old items; ids, prices and brands that would come first in every order.
+    # Later purchases whose ids, prices and brands would sort first if the split included them.
     future = [f"2019-10-08 {hour:02}:00:00 UTC,purchase,{hour + 1},1,a.b,aaa,0.01,1,s{hour}\n" for hour in range(20)]
     future += [f"2019-10-07 23:{minute}:00 UTC,purchase,1001,1,a.b,aaa,999,501,t{minute}\n" for minute in range(10, 59)]
     other.put("future.csv", HEAD + "".join(future))
     other.land()
-    other.judge(Window(AT, AT + 2 * DAY, HOUR))
-    other.daily(Window(AT, AT + 2 * DAY, DAY))
-    list(split(other.ctx(), AT))
-    first, second = digests(folder), digests(Path(other.settings.paths.processed) / folder.name)
+    other.validate(Window(SPLIT_TIME, SPLIT_TIME + 2 * DAY, HOUR))
+    other.run_daily(Window(SPLIT_TIME, SPLIT_TIME + 2 * DAY, DAY))
+    list(split(other.ctx(), SPLIT_TIME))
+    first, second = hash_outputs(folder), hash_outputs(Path(other.settings.paths.processed) / folder.name)
     assert [name for name in first if first[name] != second[name]] == ["test_interactions.parquet"]
 
 
-def test_the_test_side_of_a_split_holds_every_pair_of_after(seeded, folder):
+def test_the_test_side_of_a_split_contains_every_later_user_item_pair(seeded, folder):
     test = pd.read_parquet(folder / "test_interactions.parquet")
     events = seeded.read(tables.CLEANED_EVENTS).where("event_date >= '2019-10-07'").toPandas()
     assert len(test) == events.groupby(["user_id", "item_id"]).ngroups
@@ -189,5 +193,5 @@ def test_a_split_with_an_empty_side_is_refused(seeded, day, side):
         list(split(seeded.ctx(), day))
 
 
-def test_the_earlier_name_opens_the_matrix_too():
+def test_the_earlier_name_of_open_matrix_still_works():
     assert matrix.opened is matrix.open_matrix

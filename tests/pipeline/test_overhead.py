@@ -1,4 +1,4 @@
-"""What a small run costs whatever is in it: queries, jobs and commits. A change that adds some fails here."""
+"""The fixed cost of a small run in queries, jobs and commits. A change that adds any fails here."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -23,20 +23,20 @@ Costs = dict[str, dict[str, int]]
 
 @pytest.fixture(scope="module")
 def costs(spark, tmp_path_factory, database) -> Costs:
-    """Queries, jobs and commits of a first run, of the same again, and of each hourly job for one more hour."""
+    """Count queries, jobs and commits of a first run, of a repeated run, and of each hourly job for one more hour."""
     small, found = Pipeline(spark, tmp_path_factory.mktemp("overhead"), database), {}
     generate(Span(ROWS, HOURS, FIRST), small.raw, seed=11)
     small.put("bad.csv", f"{HEAD},view,1001,77,,,1,501,s\n")
 
     def measure(name: str, work: Callable[[Context], object]) -> None:
-        ctx, before = small.ctx(), so_far()
-        ctx.leases = lease.take_leases(ctx.storage, [Hold(part, unclean=False) for part in Writer])
+        ctx, before = small.ctx(), count_so_far()
+        ctx.leases = lease.take_leases(ctx.storage, [Hold(writer, unclean=False) for writer in Writer])
         work(ctx)
-        found[name] = {kind: count - before[kind] for kind, count in so_far().items()}
+        found[name] = {kind: count - before[kind] for kind, count in count_so_far().items()}
 
-    def so_far() -> dict[str, int]:
-        commits = counting.commits(small.settings.paths.warehouse)
-        return {"queries": counting.executions(spark), "jobs": counting.jobs(spark), "commits": commits}
+    def count_so_far() -> dict[str, int]:
+        commits = counting.count_commits(small.settings.paths.warehouse)
+        return {"queries": counting.count_executions(spark), "jobs": counting.count_jobs(spark), "commits": commits}
 
     measure("first", lambda ctx: pipeline.run(ctx, Console()))
     measure("again", lambda ctx: pipeline.run(ctx, Console()))
@@ -46,8 +46,8 @@ def costs(spark, tmp_path_factory, database) -> Costs:
     return found
 
 
-def test_a_run_that_finds_nothing_new_asks_spark_nothing(costs):
-    assert costs["again"] == {"queries": 0, "jobs": 0, "commits": 1}  # its leases
+def test_a_run_without_new_data_starts_no_spark_job(costs):
+    assert costs["again"] == {"queries": 0, "jobs": 0, "commits": 1}  # taking the leases
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,6 @@ def test_a_run_that_finds_nothing_new_asks_spark_nothing(costs):
         ("load_to_database", 3, 15, 3),
     ],
 )
-def test_a_small_run_costs_no_more_than_it_did(costs, name, queries, jobs, commits):
+def test_a_small_run_stays_within_its_limits_of_queries_jobs_and_commits(costs, name, queries, jobs, commits):
     found = costs[name]
     assert found["queries"] <= queries and found["jobs"] <= jobs and found["commits"] <= commits, found

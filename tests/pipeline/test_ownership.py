@@ -1,4 +1,4 @@
-"""One database belongs to one warehouse: another is refused, a handover and a release remove the rows first."""
+"""A database belongs to one warehouse: another one is refused, and gets it only after the rows are removed."""
 
 import os
 import shutil
@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from release_database import warehouse_name
 
-from spark_jobs.command_line import leased
+from spark_jobs.command_line import hold_leases
 from spark_jobs.commands import check, handover
 from spark_jobs.context import Context, context
 from spark_jobs.coordination import lease
 from spark_jobs.errors import DatabaseError
 from spark_jobs.flow import LOAD_TO_DATABASE, Writer
 from spark_jobs.postgres import ownership
-from spark_jobs.postgres.database import address
+from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.postgres.ownership import Owner
 from spark_jobs.settings import ROOT
@@ -30,14 +30,14 @@ ROW = "2019-10-01 {hour:02}:00:00 UTC,view,{item},77,,,5,501,s\n"
 
 @pytest.fixture
 def url(database, postgres) -> str:
-    return address(database, "local")
+    return choose_address(database, "local")
 
 
-def opened(url: str, owner: Owner, epoch: int = 1) -> PostgresLoader:
+def open_loader(url: str, owner: Owner, epoch: int = 1) -> PostgresLoader:
     return PostgresLoader(url, lease.Lease("collection", epoch, owner.warehouse), owner)
 
 
-def owner_of(postgres) -> tuple:
+def read_owner(postgres) -> tuple:
     (row,) = postgres("SELECT warehouse, path, released_at IS NOT NULL FROM pipeline.owner")
     return row
 
@@ -52,55 +52,55 @@ def release(url: str, owner: Owner) -> bool:
         return ownership.release(cursor, owner.warehouse)
 
 
-def test_a_second_warehouse_is_refused_by_both_names_and_writes_nothing(url, postgres):
-    opened(url, OURS).connection.close()
+def test_a_second_warehouse_is_refused_with_both_names_and_writes_nothing(url, postgres):
+    open_loader(url, OURS).connection.close()
     before = postgres("SELECT xmin::text, * FROM pipeline.owner"), postgres("SELECT * FROM pipeline.leases")
-    for refused in (lambda: opened(url, THEIRS), lambda: PostgresLoader(url, None, THEIRS)):
+    for open_other in (lambda: open_loader(url, THEIRS), lambda: PostgresLoader(url, None, THEIRS)):
         with pytest.raises(DatabaseError) as caught:
-            refused()
+            open_other()
         assert all(part in str(caught.value) for part in (str(OURS), str(THEIRS), "make handover"))
     assert before == (postgres("SELECT xmin::text, * FROM pipeline.owner"), postgres("SELECT * FROM pipeline.leases"))
     PostgresLoader(url, None, OURS).connection.close()
     PostgresLoader(url).connection.close()
 
 
-def test_a_warehouse_that_moved_is_the_same_and_its_path_is_updated(url, postgres):
-    opened(url, OURS).connection.close()
+def test_a_moved_warehouse_keeps_its_database_and_its_path_is_updated(url, postgres):
+    open_loader(url, OURS).connection.close()
     postgres(EVENT)
-    with opened(url, replace(OURS, path="/elsewhere"), epoch=2) as moved:
+    with open_loader(url, replace(OURS, path="/elsewhere"), epoch=2) as moved:
         assert moved.removed is None
-    assert owner_of(postgres) == ("ours", "/elsewhere", False)
+    assert read_owner(postgres) == ("ours", "/elsewhere", False)
     assert postgres("SELECT count(*) FROM user_events") == [(1,)]
 
 
-def test_of_two_warehouses_at_the_same_moment_one_has_the_database(url, postgres):
-    def tried(number: int) -> str | None:
+def test_only_one_of_several_simultaneous_warehouses_gets_the_database(url, postgres):
+    def try_to_open(number: int) -> str | None:
         try:
-            opened(url, Owner(f"w{number}", "/")).connection.close()
+            open_loader(url, Owner(f"w{number}", "/")).connection.close()
         except DatabaseError:
             return None
         return f"w{number}"
 
     with ThreadPoolExecutor(6) as pool:
-        found = [name for name in pool.map(tried, range(6)) if name]
-    assert len(found) == 1 and owner_of(postgres)[0] == found[0]
+        found = [name for name in pool.map(try_to_open, range(6)) if name]
+    assert len(found) == 1 and read_owner(postgres)[0] == found[0]
     assert postgres("SELECT warehouse FROM pipeline.leases") == [(found[0],)]
 
 
-def test_a_database_of_an_older_version_belongs_to_the_latest_attempt(url, postgres):
+def test_a_database_without_an_owner_table_belongs_to_the_warehouse_with_the_latest_lease(url, postgres):
     postgres("DROP TABLE pipeline.owner")
     postgres("INSERT INTO pipeline.leases VALUES ('theirs', 7), ('ours', 9), ('old', 8)")
     postgres(EVENT)
     with pytest.raises(DatabaseError, match=r"another warehouse, ours \(path unknown\); this one is theirs"):
-        opened(url, THEIRS, epoch=99)
-    opened(url, OURS, epoch=10).connection.close()
-    assert owner_of(postgres) == ("ours", "/data/ours", False)
+        open_loader(url, THEIRS, epoch=99)
+    open_loader(url, OURS, epoch=10).connection.close()
+    assert read_owner(postgres) == ("ours", "/data/ours", False)
     assert postgres("SELECT count(*) FROM user_events") == [(1,)]
 
 
-def test_a_handover_empties_the_database_and_ends_the_load_that_runs(url, postgres):
+def test_a_handover_empties_the_database_and_ends_a_running_load(url, postgres):
     postgres("INSERT INTO pipeline.catalog_file VALUES ('d')")
-    loading = opened(url, OURS)
+    loading = open_loader(url, OURS)
     loading.stage([OCTOBER_1.start])
     with pytest.raises(DatabaseError, match="cannot be reached or refuses"), loading.transaction() as cursor:
         cursor.execute(EVENT)
@@ -109,13 +109,13 @@ def test_a_handover_empties_the_database_and_ends_the_load_that_runs(url, postgr
     for table in ("user_events", "items", "pipeline.loaded_hours", "pipeline.catalog_file", "pipeline.leases"):
         assert postgres(f"SELECT count(*) FROM {table}") == [(0,)], table
     assert postgres("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'staging%'") == [(0,)]
-    assert owner_of(postgres) == ("theirs", "/data/theirs", False)
+    assert read_owner(postgres) == ("theirs", "/data/theirs", False)
     with pytest.raises(DatabaseError, match=r"theirs \(/data/theirs\); this one is ours \(/data/ours\)"):
-        opened(url, OURS, epoch=2)
+        open_loader(url, OURS, epoch=2)
 
 
-def test_a_transaction_after_the_handover_is_refused_by_the_names(url, postgres):
-    with opened(url, OURS) as loading:
+def test_a_transaction_after_a_handover_is_refused_with_both_names(url, postgres):
+    with open_loader(url, OURS) as loading:
         loading.fence = replace(loading.fence)
         postgres("UPDATE pipeline.owner SET warehouse = 'theirs', path = '/t'")
         postgres("DELETE FROM pipeline.leases")
@@ -123,98 +123,100 @@ def test_a_transaction_after_the_handover_is_refused_by_the_names(url, postgres)
             pass
 
 
-def test_a_handover_of_what_changed_since_the_question_removes_nothing(url, postgres):
-    opened(url, OURS).connection.close()
+def test_a_handover_removes_nothing_if_the_owner_changed_after_the_question(url, postgres):
+    open_loader(url, OURS).connection.close()
     postgres(EVENT)
     with pytest.raises(DatabaseError, match="nothing was removed"):
         hand_over(url, THEIRS, None)
-    assert owner_of(postgres)[0] == "ours" and postgres("SELECT count(*) FROM user_events") == [(1,)]
+    assert read_owner(postgres)[0] == "ours" and postgres("SELECT count(*) FROM user_events") == [(1,)]
 
 
 def test_a_released_database_keeps_its_rows_until_another_warehouse_claims_it(url, postgres):
-    opened(url, OURS).connection.close()
+    open_loader(url, OURS).connection.close()
     postgres(EVENT)
     assert not release(url, THEIRS) and release(url, OURS) and not release(url, OURS)
-    assert owner_of(postgres) == ("ours", "/data/ours", True)
+    assert read_owner(postgres) == ("ours", "/data/ours", True)
     assert postgres("SELECT count(*) FROM user_events") == [(1,)]
-    PostgresLoader(url, None, THEIRS).connection.close()  # a reader of nobody's database is not refused
-    with opened(url, OURS, epoch=2) as same:
+    PostgresLoader(url, None, THEIRS).connection.close()  # a reader may open a released database
+    with open_loader(url, OURS, epoch=2) as same:
         assert same.removed is None
     assert release(url, OURS)
-    with opened(url, THEIRS) as claimed:
+    with open_loader(url, THEIRS) as claimed:
         assert claimed.removed == replace(OURS, released=True)
-    assert owner_of(postgres) == ("theirs", "/data/theirs", False)
+    assert read_owner(postgres) == ("theirs", "/data/theirs", False)
     assert postgres("SELECT count(*) FROM user_events") == [(0,)]
     assert postgres("SELECT warehouse FROM pipeline.leases") == [("theirs",)]
 
 
 @pytest.fixture
 def checkout(tmp_path, spark) -> Path:
-    """A folder with tools/clean.sh and a warehouse of one lease."""
+    """Create a folder with tools/clean.sh and a warehouse that contains only leases."""
     (tmp_path / "tools").mkdir()
     for name in ("clean.sh", "release_database.py"):
         shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     pipeline_settings = Pipeline(spark, tmp_path, str(tmp_path / "none")).settings
-    at = str(tmp_path / "data" / "warehouse")
+    location = str(tmp_path / "data" / "warehouse")
     for _ in range(2):
-        with leased(replace(pipeline_settings, paths=replace(pipeline_settings.paths, warehouse=at)), spark, Writer):
+        with hold_leases(
+            replace(pipeline_settings, paths=replace(pipeline_settings.paths, warehouse=location)), spark, Writer
+        ):
             pass
     return tmp_path
 
 
-def test_clean_releases_the_database_and_removes_the_files_whatever_comes(checkout, url, postgres):
+def test_clean_releases_the_database_and_removes_the_files_even_if_the_release_fails(checkout, url, postgres):
     name = warehouse_name(checkout / "data" / "warehouse")
-    opened(url, Owner(name, "/here")).connection.close()
-    kept = checkout / "kept"
-    shutil.copytree(checkout / "data", kept)
+    open_loader(url, Owner(name, "/here")).connection.close()
+    backup = checkout / "kept"
+    shutil.copytree(checkout / "data", backup)
 
     def clean(database: str | None) -> subprocess.CompletedProcess:
-        shutil.copytree(kept, checkout / "data", dirs_exist_ok=True)
+        shutil.copytree(backup, checkout / "data", dirs_exist_ok=True)
         chosen = {"YES": "1"} | ({"DATABASE_URL": database} if database else {})
-        kept_variables = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
-        done = subprocess.run(
+        variables = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+        result = subprocess.run(
             ["bash", checkout / "tools" / "clean.sh"],
-            env=kept_variables | chosen,
+            env=variables | chosen,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0 and done.stdout.endswith("clean: removed.\n"), done.stderr
+        assert result.returncode == 0 and result.stdout.endswith("clean: removed.\n"), result.stderr
         assert not (checkout / "data" / "warehouse").exists()
-        return done
+        return result
 
-    assert clean(None).stderr == "" and owner_of(postgres) == (name, "/here", False)
+    assert clean(None).stderr == "" and read_owner(postgres) == (name, "/here", False)
     (line,) = clean("postgresql://u:secret@127.0.0.1:9/none").stderr.splitlines()
     assert line.startswith("clean: the database at DATABASE_URL still belongs to this warehouse, ")
     assert "cannot be reached" in line and "make handover" in line and "secret" not in line
     assert f"no longer belongs to this warehouse, {name}" in clean(url).stdout
-    assert owner_of(postgres) == (name, "/here", True)
+    assert read_owner(postgres) == (name, "/here", True)
     assert clean(url).stdout == "clean: removed.\n"
     (checkout / ".venv").unlink()
     assert "without .venv" in clean(url).stderr
 
 
-def loads(ctx: Context) -> dict:
+def load(ctx: Context) -> dict:
     ctx.say = lambda line: None
     return ctx.run(LOAD_TO_DATABASE, OCTOBER_1)
 
 
-def test_two_warehouses_of_real_runs(spark, tmp_path, database, postgres):
-    """The second is refused, the first moves, the second takes over, the first is refused."""
-    made = []
+def test_only_the_owner_can_load_and_check_before_and_after_a_move_and_a_handover(spark, tmp_path, database, postgres):
+    """Refuse the second warehouse, move the first, hand the database over to the second, and refuse the first."""
+    all_settings = []
     for number, name in enumerate(("first", "second"), 1):
         (tmp_path / name).mkdir()
         pipeline = Pipeline(spark, tmp_path / name, database)
         pipeline.put("a.csv", HEAD + "".join(ROW.format(hour=hour, item=number) for hour in range(number)))
         pipeline.land()
-        pipeline.judge()
-        made.append(pipeline.settings)
-    first, second = made
-    with leased(first, spark, [Writer.COLLECTION]) as ctx:
-        assert loads(ctx)["postgres_user_events"] == 1
-    with leased(second, spark, [Writer.COLLECTION]) as ctx, pytest.raises(DatabaseError) as caught:
-        loads(ctx)
+        pipeline.validate()
+        all_settings.append(pipeline.settings)
+    first, second = all_settings
+    with hold_leases(first, spark, [Writer.COLLECTION]) as ctx:
+        assert load(ctx)["postgres_user_events"] == 1
+    with hold_leases(second, spark, [Writer.COLLECTION]) as ctx, pytest.raises(DatabaseError) as caught:
+        load(ctx)
     assert first.paths.warehouse in str(caught.value) and second.paths.warehouse in str(caught.value)
     with pytest.raises(DatabaseError, match="another warehouse"):
         check.compare_served_hours(context(second, spark))
@@ -222,14 +224,14 @@ def test_two_warehouses_of_real_runs(spark, tmp_path, database, postgres):
     assert (found.hours, found.rows) == (1, 1)
     moved = replace(first, paths=replace(first.paths, warehouse=str(tmp_path / "moved")))
     Path(first.paths.warehouse).rename(moved.paths.warehouse)
-    with leased(moved, spark, [Writer.COLLECTION]) as ctx:
-        assert loads(ctx)["hours_loaded"] == 0
-    asked = []
-    with leased(second, spark, [Writer.COLLECTION]) as ctx:
-        assert handover.hand_over(ctx, lambda question: bool(asked.append(question))) == ["nothing was removed."]
-        done = handover.hand_over(ctx, lambda question: True)
-        assert "1 events" in asked[0] and moved.paths.warehouse in asked[0] and "removed 1 events" in done[0]
-        assert loads(ctx)["postgres_user_events"] == 2
+    with hold_leases(moved, spark, [Writer.COLLECTION]) as ctx:
+        assert load(ctx)["hours_loaded"] == 0
+    questions = []
+    with hold_leases(second, spark, [Writer.COLLECTION]) as ctx:
+        assert handover.hand_over(ctx, lambda question: bool(questions.append(question))) == ["nothing was removed."]
+        lines = handover.hand_over(ctx, lambda question: True)
+        assert "1 events" in questions[0] and moved.paths.warehouse in questions[0] and "removed 1 events" in lines[0]
+        assert load(ctx)["postgres_user_events"] == 2
     assert postgres("SELECT DISTINCT item_id FROM user_events") == [(2,)]
-    with leased(moved, spark, [Writer.COLLECTION]) as ctx, pytest.raises(DatabaseError, match="make handover"):
-        loads(ctx)
+    with hold_leases(moved, spark, [Writer.COLLECTION]) as ctx, pytest.raises(DatabaseError, match="make handover"):
+        load(ctx)

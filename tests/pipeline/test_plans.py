@@ -1,6 +1,6 @@
-"""Physical plans of the hot paths: how often rows are shuffled and sorted, and what must never appear.
+"""Physical plans of the hot paths: the number of shuffles and sorts, and operators that must never appear.
 
-Planned as for large tables: no adaptive execution, no joins by broadcast but those that the code asks for.
+The plans are those for large tables: no adaptive execution, and broadcast joins only where the code asks for them.
 """
 
 import re
@@ -15,20 +15,20 @@ from spark_jobs.transforms.impute import Fills, find_fills, repair
 from spark_jobs.transforms.measures import measures
 from spark_jobs.transforms.parse import parse
 from spark_jobs.transforms.partitioning import ROWS_OF_A_BUCKET
-from spark_jobs.transforms.validate import profile_hours, with_reasons
+from spark_jobs.transforms.validate import add_reasons, profile_hours
 
 LARGE = {"spark.sql.adaptive.enabled": "false", "spark.sql.autoBroadcastJoinThreshold": "-1"}
 NEVER = ("CartesianProduct", "BatchEvalPython", "ArrowEvalPython", "PythonUDF", "Window.*SinglePartition")
 WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}
 LIMITS = {"budget": 30.0, "mid": 100.0, "premium": 300.0}
 POPULARITY = {"views": 0.3, "purchases": 0.7}
-WHOLE = [datetime(2019, 10, 1)], 10 * ROWS_OF_A_BUCKET
+DAYS_AND_ROWS = [datetime(2019, 10, 1)], 10 * ROWS_OF_A_BUCKET
 NAMES = tables.USER_EVENTS.columns[:10]
 
 
 @pytest.fixture(scope="module")
-def stored(spark, tmp_path_factory):
-    """Reads a table as one does from a warehouse: from files."""
+def read_table(spark, tmp_path_factory):
+    """Return a function that reads a table from files, as from a warehouse."""
     folder = tmp_path_factory.mktemp("plans")
 
     def read(table: tables.Table):
@@ -41,52 +41,54 @@ def stored(spark, tmp_path_factory):
 
 
 @pytest.fixture
-def plan(spark):
-    """The physical plan as text: exchanges by key, sorts."""
+def count_shuffles_and_sorts(spark):
+    """Return a function that counts the shuffles by key and the sorts of a physical plan."""
     before = {name: spark.conf.get(name) for name in LARGE}
     for name, value in LARGE.items():
         spark.conf.set(name, value)
 
-    def of(frame) -> tuple[int, int]:
+    def count(frame) -> tuple[int, int]:
         text = frame._jdf.queryExecution().executedPlan().toString()
         assert not [name for name in NEVER if re.search(name, text)], text
         return len(re.findall(r"- Exchange (?:hash|shuffle)partition", text)), len(re.findall(r"\bSort \[", text))
 
-    yield of
+    yield count
     for name, value in before.items():
         spark.conf.set(name, value)
 
 
-def test_landing_and_validation_shuffle_no_row(spark, stored, plan):
+def test_landing_and_validation_shuffle_no_event(spark, read_table, count_shuffles_and_sorts):
     marks = {"line": "STRING", "malformed": "BOOLEAN", "unfinished": "BOOLEAN", "file_id": "INT", "part": "INT"}
     records = spark.createDataFrame(
         [], ", ".join(f"{name} {kind}" for name, kind in (dict.fromkeys(NAMES, "STRING") | marks).items())
     )
-    assert plan(parse(records, NAMES)) == (0, 0)
-    rows = with_reasons(stored(tables.RAW_EVENTS), ("view",), ("remove_from_cart",))
-    assert plan(rows) == (0, 0)
-    assert plan(profile_hours(rows, ("view",), ("rating", "brand"))) == (1, 0)  # of a row for each hour and file
+    assert count_shuffles_and_sorts(parse(records, NAMES)) == (0, 0)
+    rows = add_reasons(read_table(tables.RAW_EVENTS), ("view",), ("remove_from_cart",))
+    assert count_shuffles_and_sorts(rows) == (0, 0)
+    # The only shuffle is of one row per hour and file.
+    assert count_shuffles_and_sorts(profile_hours(rows, ("view",), ("rating", "brand"))) == (1, 0)
 
 
-def test_deduplication_shuffles_the_rows_once_for_choosing_counting_and_judging(stored, plan):
+def test_deduplication_shuffles_the_rows_once_for_ranking_counting_and_validation(read_table, count_shuffles_and_sorts):
     table = tables.DEDUPED_EVENTS
-    events = rank_duplicates(stored(tables.USER_EVENTS), table.key_columns(), *WHOLE)
-    assert plan(events) == (1, 1)
-    assert plan(keep_latest(events)) == (1, 1)
-    numbered = events.groupBy(*table.named_key(), "part").count()
-    assert plan(numbered)[0] == 1  # the key needs no shuffle of its own
-    assert plan(count_dropped(events, table.named_key()))[0] == 2  # the rows; their few counts
+    events = rank_duplicates(read_table(tables.USER_EVENTS), table.key_columns(), *DAYS_AND_ROWS)
+    assert count_shuffles_and_sorts(events) == (1, 1)
+    assert count_shuffles_and_sorts(keep_latest(events)) == (1, 1)
+    counts = events.groupBy(*table.named_key(), "part").count()
+    assert count_shuffles_and_sorts(counts)[0] == 1  # the shuffle of the ranking serves this key too
+    # One shuffle of the rows and one of their few counts.
+    assert count_shuffles_and_sorts(count_dropped(events, table.named_key()))[0] == 2
 
 
-def test_repair_shuffles_no_row(spark, stored, plan):
-    events = stored(tables.DEDUPED_EVENTS)
-    stand_ins = Fills(*(spark.createDataFrame([], frame.schema) for frame in find_fills(events)))
-    assert plan(repair(events, stand_ins)) == (0, 0)
-    counted = measures(stored(tables.CLEANED_EVENTS), tables.CLEANED_EVENTS, {}, ["event_date"], keys=False)
-    assert plan(counted) == (1, 0)
+def test_repair_shuffles_no_event(spark, read_table, count_shuffles_and_sorts):
+    events = read_table(tables.DEDUPED_EVENTS)
+    fills = Fills(*(spark.createDataFrame([], frame.schema) for frame in find_fills(events)))
+    assert count_shuffles_and_sorts(repair(events, fills)) == (0, 0)
+    daily_measures = measures(read_table(tables.CLEANED_EVENTS), tables.CLEANED_EVENTS, {}, ["event_date"], keys=False)
+    assert count_shuffles_and_sorts(daily_measures) == (1, 0)
 
 
-def with_pairs(read):
+def read_with_first_meetings(read):
     base = read(tables.INTERACTIONS)
     return base, interactions.find_first_meetings(base)
 
@@ -94,16 +96,16 @@ def with_pairs(read):
 @pytest.mark.parametrize(
     ("make", "exchanges"),
     [
-        (lambda read: interactions.daily_interactions(read(tables.CLEANED_EVENTS), *WHOLE), 1),
+        (lambda read: interactions.daily_interactions(read(tables.CLEANED_EVENTS), *DAYS_AND_ROWS), 1),
         (lambda read: interactions.daily_items(read(tables.CLEANED_EVENTS)), 3),
-        (lambda read: items.latest_of_items(read(tables.USER_EVENTS)), 3),
+        (lambda read: items.find_latest_of_items(read(tables.USER_EVENTS)), 3),
         (lambda read: interactions.score_pairs(read(tables.INTERACTIONS), WEIGHTS), 1),
         (lambda read: indexing.new_ids(read(tables.INTERACTIONS), read(tables.USER_INDEX), "user_id"), 3),
-        (lambda read: aggregates.user_sums(*with_pairs(read)), 4),
-        (lambda read: aggregates.item_sums(*with_pairs(read)), 3),
+        (lambda read: aggregates.user_sums(*read_with_first_meetings(read)), 4),
+        (lambda read: aggregates.item_sums(*read_with_first_meetings(read)), 3),
         (lambda read: aggregates.add_item_sums(*[read(tables.ITEM_SUMS)] * 2, read(tables.INTERACTIONS)), 2),
         (lambda read: interactions.merge_cells(read(tables.USER_ITEM_MATRIX)), 1),
-        (lambda read: features.user_features(aggregates.user_sums(*with_pairs(read)), WEIGHTS), 4),
+        (lambda read: features.user_features(aggregates.user_sums(*read_with_first_meetings(read)), WEIGHTS), 4),
         (lambda read: features.item_features(read(tables.ITEM_SUMS), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 2),
     ],
     ids=[
@@ -111,12 +113,12 @@ def with_pairs(read):
         *("more item sums", "more cells", "user features", "item features"),
     ],
 )
-def test_sums_shuffle_what_they_group_and_no_more(stored, plan, make, exchanges):
-    assert plan(make(stored))[0] == exchanges
+def test_each_aggregate_needs_the_expected_number_of_shuffles(read_table, count_shuffles_and_sorts, make, exchanges):
+    assert count_shuffles_and_sorts(make(read_table))[0] == exchanges
 
 
-def test_a_day_is_added_without_a_shuffle_of_users_without_new_rows(stored, plan):
-    new, standing = stored(tables.INTERACTIONS), stored(tables.USER_FEATURES)
-    # The one shuffle is of the day's users, to make them distinct.
-    assert plan(key_filters.without_keys_of(standing, new, "user_id")) == (1, 0)
-    assert plan(key_filters.with_keys_of(standing, new, "user_id")) == (1, 0)
+def test_adding_a_day_does_not_shuffle_users_without_new_rows(read_table, count_shuffles_and_sorts):
+    new, existing = read_table(tables.INTERACTIONS), read_table(tables.USER_FEATURES)
+    # The only shuffle makes the day's users distinct.
+    assert count_shuffles_and_sorts(key_filters.without_keys_of(existing, new, "user_id")) == (1, 0)
+    assert count_shuffles_and_sorts(key_filters.with_keys_of(existing, new, "user_id")) == (1, 0)

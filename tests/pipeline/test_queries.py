@@ -1,4 +1,4 @@
-"""Each query of the book against the same answer in pandas, on the seeded set."""
+"""Compare each query of conf/queries with the same computation in pandas, on the seeded set."""
 
 import subprocess
 import sys
@@ -13,56 +13,56 @@ from spark_jobs.commands import sql
 from spark_jobs.errors import PipelineError
 from spark_jobs.settings import ROOT
 
-NAMES = sorted(path.stem for path in sql.BOOK.glob("*.sql"))
+NAMES = sorted(path.stem for path in sql.QUERIES.glob("*.sql"))
 KINDS = {"views": "view", "carts": "cart", "purchases": "purchase"}
 
 
 @pytest.fixture(scope="module")
 def frames(seeded) -> dict[str, pd.DataFrame]:
-    """The tables that the queries read, whole, in pandas."""
+    """Read the tables of the queries into pandas."""
     read = (tables.USER_EVENTS, tables.DEDUPED_EVENTS, tables.CLEANED_EVENTS, tables.REJECTED_EVENTS)
     return {table.name: seeded.read(table).toPandas() for table in (*read, tables.ITEM_FEATURES)}
 
 
 @pytest.fixture(scope="module")
-def answered(seeded) -> Callable[[str], list[tuple]]:
+def run_query(seeded) -> Callable[[str], list[tuple]]:
     spark = seeded.spark
     for table in tables.ALL:
         seeded.read(table).createOrReplaceTempView(table.name)
     spark.conf.set(sql.ADDRESS, seeded.settings.paths.warehouse)
-    return lambda name: [tuple(row) for row in spark.sql(sql.named(name)).collect()]
+    return lambda name: [tuple(row) for row in spark.sql(sql.find_query(name)).collect()]
 
 
-def close(found: list[tuple], expected: list[tuple]) -> None:
+def assert_close(found: list[tuple], expected: list[tuple]) -> None:
     def value(cell):
         return None if pd.isna(cell) else round(float(cell), 6) if isinstance(cell, float) else cell
 
     assert [tuple(map(value, row)) for row in found] == [tuple(map(value, row)) for row in expected]
 
 
-def test_the_book_has_a_test_for_each_query():
+def test_each_stored_query_has_a_test():
     tested = {name.removeprefix("test_query_") for name in globals() if name.startswith("test_query_")}
     assert sorted(tested) == NAMES
 
 
-def test_an_unknown_name_lists_the_book():
+def test_an_unknown_query_name_lists_the_stored_queries():
     with pytest.raises(PipelineError) as caught:
-        sql.named("funnels")
+        sql.find_query("funnels")
     assert all(f"\n  {name} " in str(caught.value) for name in NAMES)
     assert "QUERY=funnels: neither SQL nor a query of conf/queries" in str(caught.value)
 
 
-def test_make_sql_answers_by_name_with_a_header_and_nothing_else(seeded, answered):
+def test_make_sql_prints_only_a_header_and_the_rows_of_the_named_query(seeded, run_query):
     setting = f"paths.warehouse='{seeded.settings.paths.warehouse}'"
-    asked = [sys.executable, "-m", "spark_jobs.commands.sql", "--set", setting, "--query", "repeat_buyers"]
-    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
-    header, *rows = (tuple(line.split("\t")) for line in done.stdout.splitlines())
+    command = [sys.executable, "-m", "spark_jobs.commands.sql", "--set", setting, "--query", "repeat_buyers"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    header, *rows = (tuple(line.split("\t")) for line in result.stdout.splitlines())
     assert header == ("buying_days", "buyers", "spent")
-    assert rows == [tuple(map(str, row)) for row in answered("repeat_buyers")]
-    assert done.stderr == ""
+    assert rows == [tuple(map(str, row)) for row in run_query("repeat_buyers")]
+    assert result.stderr == ""
 
 
-def test_query_funnel_by_category(frames, answered):
+def test_query_funnel_by_category(frames, run_query):
     events = frames["cleaned_events"]
     events = events.assign(category=events.category_code.str.split(".").str[0].fillna("(none)"))
     users = {
@@ -73,21 +73,21 @@ def test_query_funnel_by_category(frames, answered):
     for category, viewers in users["view"].items():
         carted, bought = (users[kind].get(category, set()) & viewers for kind in ("cart", "purchase"))
         rows.append((category, len(viewers), len(carted), len(bought), round(len(bought) / len(viewers), 4)))
-    close(answered("funnel_by_category"), sorted(rows, key=lambda row: (-row[1], row[0])))
+    assert_close(run_query("funnel_by_category"), sorted(rows, key=lambda row: (-row[1], row[0])))
 
 
-def test_query_conversion_by_price_range(frames, answered):
+def test_query_conversion_by_price_range(frames, run_query):
     items = frames["item_features"].assign(price_range=lambda rows: rows.price_range.fillna("(no price)"))
     rows = []
     for name in ("budget", "mid", "premium", "luxury", "(no price)"):
-        of = items[items.price_range == name]
-        if len(of):
-            views, bought = int(of.view_count.sum()), int(of.purchase_count.sum())
-            rows.append((name, len(of), views, bought, round(100 * bought / views, 2)))
-    close(answered("conversion_by_price_range"), rows)
+        group = items[items.price_range == name]
+        if len(group):
+            views, bought = int(group.view_count.sum()), int(group.purchase_count.sum())
+            rows.append((name, len(group), views, bought, round(100 * bought / views, 2)))
+    assert_close(run_query("conversion_by_price_range"), rows)
 
 
-def test_query_cohort_return_by_week(frames, answered):
+def test_query_cohort_return_by_week(frames, run_query):
     events = frames["cleaned_events"]
     monday = events.timestamp.dt.normalize() - pd.to_timedelta(events.timestamp.dt.dayofweek, unit="D")
     weeks = events.assign(week=monday)[["user_id", "week"]].drop_duplicates()
@@ -97,36 +97,36 @@ def test_query_cohort_return_by_week(frames, answered):
         (first.date(), (week - first).days // 7, users, round(users / counts[first].max(), 4))
         for (first, week), users in counts.items()
     ]
-    assert len(rows) == 3  # the seeded set crosses from one week into the next
-    close(answered("cohort_return_by_week"), rows)
+    assert len(rows) == 3  # the seeded set covers parts of two weeks
+    assert_close(run_query("cohort_return_by_week"), rows)
 
 
-def test_query_hourly_activity(frames, answered):
+def test_query_hourly_activity(frames, run_query):
     events = frames["deduped_events"]
     rows = [
-        (hour, *(int((of.event_type == kind).sum()) for kind in KINDS.values()), of.user_id.nunique())
-        for hour, of in events.groupby(events.timestamp.dt.hour)
+        (hour, *(int((group.event_type == kind).sum()) for kind in KINDS.values()), group.user_id.nunique())
+        for hour, group in events.groupby(events.timestamp.dt.hour)
     ]
-    close(answered("hourly_activity"), rows)
+    assert_close(run_query("hourly_activity"), rows)
 
 
-def test_query_top_items(frames, answered):
+def test_query_top_items(frames, run_query):
     items = frames["item_features"].sort_values(["popularity_score", "item_id"], ascending=[False, True]).head(20)
     columns = ["item_id", "brand", "category_code", "avg_price", "view_count", "purchase_count", "popularity_score"]
     rows = items[columns].round({"popularity_score": 4})
-    close(answered("top_items"), list(rows.itertuples(index=False, name=None)))
+    assert_close(run_query("top_items"), list(rows.itertuples(index=False, name=None)))
 
 
-def test_query_carted_not_bought(frames, answered):
+def test_query_carted_not_bought(frames, run_query):
     events = frames["cleaned_events"].sort_values("timestamp")
     bought = set(events[events.event_type == "purchase"].groupby(["user_id", "item_id"]).groups)
     carts = events[events.event_type == "cart"].groupby(["user_id", "item_id"]).tail(1)
     left = carts[[pair not in bought for pair in zip(carts.user_id, carts.item_id, strict=True)]]
-    rows = [(user, len(of), of.price.sum(), of.timestamp.max()) for user, of in left.groupby("user_id")]
-    close(answered("carted_not_bought"), sorted(rows, key=lambda row: (-row[2], row[0]))[:20])
+    rows = [(user, len(group), group.price.sum(), group.timestamp.max()) for user, group in left.groupby("user_id")]
+    assert_close(run_query("carted_not_bought"), sorted(rows, key=lambda row: (-row[2], row[0]))[:20])
 
 
-def test_query_bought_together(frames, answered):
+def test_query_bought_together(frames, run_query):
     events = frames["cleaned_events"]
     buyers = events[events.event_type == "purchase"].groupby("item_id").user_id.agg(set)
     everybody = len(set().union(*buyers))
@@ -137,21 +137,21 @@ def test_query_bought_together(frames, answered):
                 rows.append((item, other, both, round(both * everybody / (len(users) * len(others)), 2)))
     rows.sort(key=lambda row: (-row[2], -row[3], row[0], row[1]))
     assert rows
-    close(answered("bought_together"), rows[:20])
+    assert_close(run_query("bought_together"), rows[:20])
 
 
-def test_query_brand_share(frames, answered):
+def test_query_brand_share(frames, run_query):
     bought = frames["cleaned_events"].query("event_type == 'purchase'").fillna({"brand": "(none)"})
-    whole = bought.price.sum()
+    total = bought.price.sum()
     rows = [
-        (brand, len(of), of.price.sum(), round(float(of.price.sum() / whole), 4))
-        for brand, of in bought.groupby("brand")
+        (brand, len(group), group.price.sum(), round(float(group.price.sum() / total), 4))
+        for brand, group in bought.groupby("brand")
     ]
-    found = [(*row[:3], float(row[3])) for row in answered("brand_share")]
-    close(found, sorted(rows, key=lambda row: (-row[2], row[0]))[:20])
+    found = [(*row[:3], float(row[3])) for row in run_query("brand_share")]
+    assert_close(found, sorted(rows, key=lambda row: (-row[2], row[0]))[:20])
 
 
-def test_query_session_length(frames, answered):
+def test_query_session_length(frames, run_query):
     events = frames["deduped_events"]
     sessions = events.groupby("session_id").agg(
         events=("event_type", "size"),
@@ -159,32 +159,33 @@ def test_query_session_length(frames, answered):
         bought=("event_type", lambda kinds: "purchase" in set(kinds)),
     )
     rows = [
-        (bought, len(of), *of.minutes.quantile([0.5, 0.9]).round(2), *of.events.quantile([0.5, 0.9]))
-        for bought, of in sessions.groupby("bought")
+        (bought, len(group), *group.minutes.quantile([0.5, 0.9]).round(2), *group.events.quantile([0.5, 0.9]))
+        for bought, group in sessions.groupby("bought")
     ]
     assert len(rows) == 2
-    close(answered("session_length"), rows)
+    assert_close(run_query("session_length"), rows)
 
 
-def test_query_repeat_buyers(frames, answered):
+def test_query_repeat_buyers(frames, run_query):
     bought = frames["cleaned_events"].query("event_type == 'purchase'")
     buyers = bought.groupby("user_id").agg(days=("event_date", "nunique"), spent=("price", "sum"))
-    rows = [(days, len(of), of.spent.sum()) for days, of in buyers.groupby("days")]
+    rows = [(days, len(group), group.spent.sum()) for days, group in buyers.groupby("days")]
     assert len(rows) > 1
-    close(answered("repeat_buyers"), rows)
+    assert_close(run_query("repeat_buyers"), rows)
 
 
-def test_query_rejected_by_reason(frames, answered):
+def test_query_rejected_by_reason(frames, run_query):
     rejected = frames["rejected_events"].explode("reasons")
     rows = [
-        (reason, name, len(of), min(of.raw_text)) for (reason, name), of in rejected.groupby(["reasons", "file_name"])
+        (reason, name, len(group), min(group.raw_text))
+        for (reason, name), group in rejected.groupby(["reasons", "file_name"])
     ]
     assert len(rows) == 3
-    close(answered("rejected_by_reason"), sorted(rows, key=lambda row: (-row[2], row[0], row[1])))
+    assert_close(run_query("rejected_by_reason"), sorted(rows, key=lambda row: (-row[2], row[0], row[1])))
 
 
-def test_query_table_history(seeded, frames, answered):
-    latest, *_, first = rows = answered("table_history")
+def test_query_table_history(seeded, frames, run_query):
+    latest, *_, first = rows = run_query("table_history")
     last = seeded.ctx().storage.version(tables.USER_EVENTS)
     assert [row[0] for row in rows] == list(range(last, -1, -1))
     assert first[4] == "CREATE TABLE"
@@ -192,9 +193,9 @@ def test_query_table_history(seeded, frames, answered):
     assert int(rows[-2][12]["numOutputRows"]) == len(frames["user_events"]) - 1
 
 
-def test_query_time_travel(seeded, frames, answered):
+def test_query_time_travel(seeded, frames, run_query):
     now = frames["user_events"].event_type.value_counts()
     first = seeded.ctx().storage.read(tables.USER_EVENTS, 1).toPandas().event_type.value_counts()
-    rows = answered("time_travel")
+    rows = run_query("time_travel")
     assert 0 < first.sum() < now.sum()
-    close(rows, [(kind, int(first[kind]), int(now[kind])) for kind in sorted(now.index)])
+    assert_close(rows, [(kind, int(first[kind]), int(now[kind])) for kind in sorted(now.index)])

@@ -1,4 +1,4 @@
-"""Report and check next to writers: whatever is committed halfway, they show what the ledger says, and no defect."""
+"""Report and check during writes: after a partial commit they show the state of the ledger and find no error."""
 
 import os
 import time
@@ -12,138 +12,142 @@ from spark_jobs.postgres import served_hours
 from spark_jobs.report.facts import gather_facts
 from spark_jobs.report.run_summary import describe_identities
 from tests.conftest import DAY_1, HEAD
-from tests.pipeline.test_snapshots import dies
-from tests.unfenced import unfenced
+from tests.pipeline.test_snapshots import interrupt_at
+from tests.unfenced import unfenced_writer
 
 ROW = "2019-10-01 {time}:00 UTC,{kind},1001,7,a.b,acme,10.00,{user},s\n"
 DAY_ROWS = [ROW.format(time=f"0{hour}:0{user}", kind="view", user=user) for hour in range(3) for user in range(1, 5)]
 
 
-def flow(pipeline) -> dict:
-    """The report's flow; check and report have no complaint."""
+def read_flow(pipeline) -> dict:
+    """Return the flow of the report, after the check and the report have found no error."""
     assert len(list(describe_identities(pipeline.ctx()))) == 3
     found = gather_facts(pipeline.ctx(), {})
     pipeline.facts = found
     return {name: count for name, count in found["flow"].items() if count}
 
 
-def daily(pipeline, job):
+def prepare_run(pipeline, job):
     return lambda: job.run(pipeline.ctx(), DAY_1)
 
 
 @pytest.fixture
-def landed(pipeline, postgres):
+def landed_pipeline(pipeline, postgres):
     pipeline.put("a.csv", HEAD + "".join(DAY_ROWS) + "no record\n")
     pipeline.land()
     return pipeline
 
 
 @pytest.mark.long
-def test_a_reader_between_the_commits_of_each_writer_shows_the_state_of_the_ledger(landed, monkeypatch):
-    pipeline, nothing = landed, {"raw": 13, "waiting": 13}
-    for moment in ("validation.events", "validation.written"):
-        dies(monkeypatch, moment, pipeline.judge)
-        assert flow(pipeline) == nothing
-    pipeline.judge()
-    judged = {"raw": 13, "valid": 12, "rejected": 1}
-    dies(monkeypatch, "load.committed", pipeline.load)
-    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.Served(hours=0, rows=12, waiting=0)
+def test_a_reader_between_the_commits_of_each_writer_shows_the_state_of_the_ledger(landed_pipeline, monkeypatch):
+    pipeline, nothing = landed_pipeline, {"raw": 13, "waiting": 13}
+    for failpoint in ("validation.events", "validation.written"):
+        interrupt_at(monkeypatch, failpoint, pipeline.validate)
+        assert read_flow(pipeline) == nothing
+    pipeline.validate()
+    validated = {"raw": 13, "valid": 12, "rejected": 1}
+    interrupt_at(monkeypatch, "load.committed", pipeline.load)
+    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.ServedHours(hours=0, rows=12, waiting=0)
     pipeline.load()
-    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.Served(hours=3, rows=12, waiting=0)
-    dies(monkeypatch, "build.written", daily(pipeline, remove_duplicates))
-    assert flow(pipeline) == judged
+    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.ServedHours(hours=3, rows=12, waiting=0)
+    interrupt_at(monkeypatch, "build.written", prepare_run(pipeline, remove_duplicates))
+    assert read_flow(pipeline) == validated
     for job in (remove_duplicates, handle_missing_values):
-        daily(pipeline, job)()
-    dies(monkeypatch, "matrix.written", daily(pipeline, create_user_item_matrix))
-    dies(monkeypatch, "features.users", daily(pipeline, feature_engineering))
-    assert flow(pipeline) == judged | {"kept": 12}
+        prepare_run(pipeline, job)()
+    interrupt_at(monkeypatch, "matrix.written", prepare_run(pipeline, create_user_item_matrix))
+    interrupt_at(monkeypatch, "features.users", prepare_run(pipeline, feature_engineering))
+    assert read_flow(pipeline) == validated | {"kept": 12}
     assert "users" not in pipeline.facts
     for job in (feature_engineering, create_user_item_matrix):
-        daily(pipeline, job)()
-    assert flow(pipeline) == judged | {"kept": 12}
+        prepare_run(pipeline, job)()
+    assert read_flow(pipeline) == validated | {"kept": 12}
     assert (pipeline.facts["users"]["count"], pipeline.facts["matrix"]["cells"]) == (4, 4)
     rows = {table["name"]: table["rows"] for table in pipeline.facts["tables"]}
 
     pipeline.put("late.csv", HEAD + ROW.format(time="01:30", kind="purchase", user=9))
     pipeline.land()
-    dies(monkeypatch, "validation.written", pipeline.judge)
-    assert flow(pipeline)["waiting"] == 5  # the hour of the late row
+    interrupt_at(monkeypatch, "validation.written", pipeline.validate)
+    assert read_flow(pipeline)["waiting"] == 5  # the hour of the late row
     assert {table["name"]: table["rows"] for table in pipeline.facts["tables"]} == rows | {
         "raw_events": 14,
         "landed_files": 2,
     }
-    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.Served(hours=3, rows=12, waiting=0)
-    pipeline.judge()
-    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.Served(hours=2, rows=8, waiting=1)
-    for job, moment, kept in (
+    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.ServedHours(hours=3, rows=12, waiting=0)
+    pipeline.validate()
+    assert served_hours.compare_served_hours(pipeline.ctx()) == served_hours.ServedHours(hours=2, rows=8, waiting=1)
+    for job, failpoint, kept in (
         (remove_duplicates, "build.written", 12),
         (handle_missing_values, "build.written", 13),
         (create_user_item_matrix, "matrix.written", 13),
     ):
-        dies(monkeypatch, moment, daily(pipeline, job))
-        assert flow(pipeline)["kept"] == kept
+        interrupt_at(monkeypatch, failpoint, prepare_run(pipeline, job))
+        assert read_flow(pipeline)["kept"] == kept
         assert (pipeline.facts["users"]["count"], pipeline.facts["matrix"]["cells"]) == (4, 4)
-        daily(pipeline, job)()
-    dies(monkeypatch, "features.users", daily(pipeline, feature_engineering))
-    assert flow(pipeline)["kept"] == 13
+        prepare_run(pipeline, job)()
+    interrupt_at(monkeypatch, "features.users", prepare_run(pipeline, feature_engineering))
+    assert read_flow(pipeline)["kept"] == 13
     assert (pipeline.facts["users"]["count"], pipeline.facts["matrix"]["cells"]) == (4, 5)
 
 
 @pytest.fixture
-def served(landed):
-    landed.judge()
-    landed.load()
-    return landed
+def loaded_pipeline(landed_pipeline):
+    landed_pipeline.validate()
+    landed_pipeline.load()
+    return landed_pipeline
 
 
-def test_a_difference_made_by_hand_is_found(served, postgres):
-    assert served_hours.compare_served_hours(served.ctx()).hours == 3
+def test_a_manual_change_in_postgresql_is_found(loaded_pipeline, postgres):
+    assert served_hours.compare_served_hours(loaded_pipeline.ctx()).hours == 3
     postgres("UPDATE user_events SET price = 11 WHERE timestamp < '2019-10-01 01:00'")
     with pytest.raises(IdentityError, match="2019-10-01T00: PostgreSQL has 4 rows"):
-        served_hours.compare_served_hours(served.ctx())
+        served_hours.compare_served_hours(loaded_pipeline.ctx())
     postgres("UPDATE user_events SET price = 10")
     postgres("INSERT INTO user_events (user_id, item_id, event_type, timestamp) VALUES (1, 1, 'view', '2019-10-05')")
     with pytest.raises(IdentityError, match="2019-10-05T00: PostgreSQL has 1 rows"):
-        served_hours.compare_served_hours(served.ctx())
+        served_hours.compare_served_hours(loaded_pipeline.ctx())
     postgres("DELETE FROM user_events WHERE timestamp >= '2019-10-05'")
     postgres("DELETE FROM pipeline.loaded_hours WHERE hour = '2019-10-01 02:00'")
     with pytest.raises(IdentityError, match="2019-10-01T02: PostgreSQL's ledger has no entry, Delta's 4:"):
-        served_hours.compare_served_hours(served.ctx())
+        served_hours.compare_served_hours(loaded_pipeline.ctx())
 
 
-def test_an_hour_that_is_loaded_meanwhile_waits_and_is_not_compared(served, monkeypatch):
-    served.put("late.csv", HEAD + ROW.format(time="01:30", kind="purchase", user=9))
-    opened = served_hours.open_database
+def test_an_hour_that_is_loaded_during_the_comparison_is_not_compared(loaded_pipeline, monkeypatch):
+    loaded_pipeline.put("late.csv", HEAD + ROW.format(time="01:30", kind="purchase", user=9))
+    open_original = served_hours.open_database
 
-    def loaded_first(ctx):
-        """A writer commits after Delta's ledger was read and before PostgreSQL is."""
-        served.land()
-        served.judge()
-        served.load()
-        return opened(ctx)
+    def load_then_open(ctx):
+        """Commit as a writer after Delta's ledger is read and before PostgreSQL's is."""
+        loaded_pipeline.land()
+        loaded_pipeline.validate()
+        loaded_pipeline.load()
+        return open_original(ctx)
 
     with monkeypatch.context() as patched:
-        patched.setattr(served_hours, "open_database", loaded_first)
-        assert served_hours.compare_served_hours(served.ctx()) == served_hours.Served(hours=2, rows=8, waiting=1)
-    assert served_hours.compare_served_hours(served.ctx()) == served_hours.Served(hours=3, rows=13, waiting=0)
+        patched.setattr(served_hours, "open_database", load_then_open)
+        assert served_hours.compare_served_hours(loaded_pipeline.ctx()) == served_hours.ServedHours(
+            hours=2, rows=8, waiting=1
+        )
+    assert served_hours.compare_served_hours(loaded_pipeline.ctx()) == served_hours.ServedHours(
+        hours=3, rows=13, waiting=0
+    )
 
 
-def test_counting_a_named_version_reads_the_log_only(served):
-    """Also of one that is older than Delta keeps replaced files: they were replaced a moment ago."""
-    storage, table = served.ctx().storage, tables.USER_EVENTS
+def test_counting_the_rows_of_a_version_reads_only_the_log(loaded_pipeline):
+    """The version may be older than Delta keeps replaced files, if its files were replaced only a moment ago."""
+    storage, table = loaded_pipeline.ctx().storage, tables.USER_EVENTS
     version, long_ago = storage.version(table), time.time() - 10 * 86_400
-    for commit in (served.folder / "warehouse" / table.name / "_delta_log").glob("*.json"):
+    for commit in (loaded_pipeline.folder / "warehouse" / table.name / "_delta_log").glob("*.json"):
         os.utime(commit, (long_ago, long_ago))
-    unfenced(storage).replace(table, storage.read(table).limit(1), None)
-    served.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+    unfenced_writer(storage).replace(table, storage.read(table).limit(1), None)
+    loaded_pipeline.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
     plan = storage.read(table, version).groupBy().count()._jdf.queryExecution().optimizedPlan().toString()
     assert plan.startswith("LocalRelation")
     assert (storage.count(table, version), storage.count(table, version + 1)) == (12, 1)
-    assert served.ctx().count(table) == 12  # the ledger names that version
+    assert loaded_pipeline.ctx().count(table) == 12  # the ledger records that version
 
 
-def test_a_warehouse_whose_ledger_names_nothing_is_read_as_it_is(served):
-    ctx = served.ctx()
+def test_a_warehouse_without_recorded_versions_is_read_at_its_latest_versions(loaded_pipeline):
+    ctx = loaded_pipeline.ctx()
     ctx.ledger.record_hours(row | {"writes": None} for row in ctx.ledger.hours())
-    assert served.ctx().count(tables.USER_EVENTS) == 12
-    assert len(list(describe_identities(served.ctx()))) == 3
+    assert loaded_pipeline.ctx().count(tables.USER_EVENTS) == 12
+    assert len(list(describe_identities(loaded_pipeline.ctx()))) == 3

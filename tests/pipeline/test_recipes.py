@@ -1,4 +1,4 @@
-"""The recipes of docs/contributing.md, each carried out on a copy of the project, whose run shows the result."""
+"""Follow each recipe of docs/contributing.md on a copy of the project, and check the result of a run."""
 
 import json
 import shutil
@@ -53,11 +53,11 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def project(tmp_path) -> Path:
-    """A copy of the project's code."""
-    made = tmp_path / "project"
+    """Copy the project's code."""
+    folder = tmp_path / "project"
     for name in ("spark_jobs", "expectations", "conf"):
-        shutil.copytree(ROOT / name, made / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return made
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
 
 
 def change(path: Path, before: str, after: str) -> None:
@@ -76,7 +76,7 @@ def add_a_row_rule(code: Path) -> None:
     reason = '    ITEM_ID_NOT_POSITIVE = "item_id_not_positive"\n'
     add(code / "transforms/reasons.py", reason, '    ITEM_ID_TOO_LARGE = "item_id_too_large"\n')
     rule = f'        Reason.ITEM_ID_TOO_LARGE: F.col("item_id") > {LARGEST},\n'
-    add(code / "transforms/validate.py", '        **_id_rules("item_id"),\n', rule)
+    add(code / "transforms/validate.py", '        **_build_id_rules("item_id"),\n', rule)
     change(code / "ledger/rule_versions.py", '"validation": 1', '"validation": 2')
 
 
@@ -98,7 +98,7 @@ def add_a_job(code: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_row_rule_an_output_table_and_a_job_are_added_as_the_recipes_say(project, tmp_path):
+def test_the_recipes_add_a_row_rule_an_output_table_and_a_job(project, tmp_path):
     for recipe in (add_a_row_rule, add_an_output_table, add_a_job):
         recipe(project / "spark_jobs")
     (tmp_path / "raw").mkdir()
@@ -110,7 +110,7 @@ def test_a_row_rule_an_output_table_and_a_job_are_added_as_the_recipes_say(proje
         "PYTHONPATH": str(project),
         "PIPELINE_SUMMARY": str(tmp_path / "summary.json"),
     }
-    done = subprocess.run(
+    result = subprocess.run(
         command(tmp_path),
         env=environment(tmp_path) | own,
         cwd=project,
@@ -118,8 +118,8 @@ def test_a_row_rule_an_output_table_and_a_job_are_added_as_the_recipes_say(proje
         text=True,
         check=False,
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
     assert json.loads((tmp_path / "summary.json").read_text())["steps"]["count_items"] == {"items_with_a_score": 30}
-    assert "rejected by reason: item_id_too_large 1" in said
-    assert "count_items" in said
+    assert "rejected by reason: item_id_too_large 1" in output
+    assert "count_items" in output

@@ -1,4 +1,4 @@
-"""The run report: its figures are the tables', its page needs nothing else, and text from the data stays text."""
+"""The run report: its figures match the tables, its page is self-contained, and text from the data is escaped."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from spark_jobs import tables
 from spark_jobs.observability import metrics
 from spark_jobs.report import charts, page
 from spark_jobs.report import facts as facts_module
-from tests.counting import jobs
+from tests.counting import count_jobs
 
 SECONDS = {"extract_events": 1.5, "validate_data_quality": 2.25}
 
@@ -30,7 +30,7 @@ def facts(reports) -> dict:
     return json.loads(min(reports.glob("*.json")).read_text())
 
 
-def test_the_figures_are_those_of_the_tables(seeded, facts):
+def test_the_figures_match_the_tables(seeded, facts):
     events, cleaned = (seeded.read(table).toPandas() for table in (tables.USER_EVENTS, tables.CLEANED_EVENTS))
     flow = facts["flow"]
     assert (flow["valid"], flow["kept"]) == (len(events), len(cleaned))
@@ -61,10 +61,10 @@ def test_the_figures_are_those_of_the_tables(seeded, facts):
     assert {row["name"]: row["rows"] for row in facts["tables"]}["user_events"] == len(events)
 
 
-def test_a_report_of_unchanged_tables_runs_no_query_and_says_the_same(seeded, reports):
-    before = jobs(seeded.spark)
+def test_a_report_of_unchanged_tables_runs_no_query_and_shows_the_same_figures(seeded, reports):
+    before = count_jobs(seeded.spark)
     page.write(seeded.ctx(), SECONDS)
-    assert jobs(seeded.spark) == before
+    assert count_jobs(seeded.spark) == before
     first, *_, last = (json.loads(path.read_text()) for path in sorted(reports.glob("*.json")))
     assert {name: last[name] for name in last if name != "made_at"} == {
         name: first[name] for name in first if name != "made_at"
@@ -75,13 +75,13 @@ def test_a_report_of_unchanged_tables_runs_no_query_and_says_the_same(seeded, re
     )
 
 
-def test_a_figure_is_counted_again_once_its_table_has_changed():
+def test_a_figure_is_computed_again_after_its_table_has_changed():
     before = {"versions": {"users": {"a": 1}, "items": {"b": 1}}, "users": {"bins": {"0": 4}}, "items": {"bins": {}}}
-    assert facts_module._known(before, {"users": {"a": 1}, "items": {"b": 2}}) == {"users": {"bins": {0: 4}}}
-    assert facts_module._known({}, {"users": {"a": 1}}) == {}
+    assert facts_module._reuse_figures(before, {"users": {"a": 1}, "items": {"b": 2}}) == {"users": {"bins": {0: 4}}}
+    assert facts_module._reuse_figures({}, {"users": {"a": 1}}) == {}
 
 
-def test_the_page_is_whole_and_asks_for_nothing(reports):
+def test_the_page_is_complete_and_loads_nothing_from_elsewhere(reports):
     text = (reports / page.LATEST).read_text()
 
     class Reader(HTMLParser):
@@ -100,21 +100,21 @@ def test_the_page_is_whole_and_asks_for_nothing(reports):
     assert "default-src 'none'" in text
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids))
-    assert not re.search(r"#0[1-9a-f]0[1-9a-f]0[1-9a-f]|#101010", text)  # every colour is the page's own
+    assert not re.search(r"#0[1-9a-f]0[1-9a-f]0[1-9a-f]|#101010", text)  # every placeholder colour is replaced
 
 
-def test_a_report_compares_with_the_one_before_and_says_what_each_job_took_last(reports):
+def test_a_report_compares_with_the_previous_one_and_shows_the_last_duration_of_each_job(reports):
     text = (reports / page.LATEST).read_text()
     assert "no count has changed" in text
     assert re.search(r">1\.5</text>.*>2\.2</text>", text, re.DOTALL)
     assert "This is the first report." in min(reports.glob("2*.html")).read_text()
 
 
-def test_labels_from_the_data_stay_text():
-    drawn = charts.bars("brands", {"<script>alert(1)</script>": 1, "$x^2$ \\alpha": 2, "한국": 3, "&amp;": 4})
-    assert "<script" not in drawn
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in drawn
-    assert "$x^2$ \\alpha" in drawn and "한국" in drawn and "&amp;amp;" in drawn
+def test_labels_from_the_data_are_escaped():
+    svg = charts.draw_bars("brands", {"<script>alert(1)</script>": 1, "$x^2$ \\alpha": 2, "한국": 3, "&amp;": 4})
+    assert "<script" not in svg
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in svg
+    assert "$x^2$ \\alpha" in svg and "한국" in svg and "&amp;amp;" in svg
 
 
 @pytest.mark.parametrize(
@@ -127,24 +127,24 @@ def test_labels_from_the_data_stay_text():
     ids=["one user", "1 to 9 events", "four decades"],
 )
 def test_a_logarithmic_axis_has_plain_numbers_only(bins, labels):
-    drawn = charts.distribution("users", bins, "events", "users")
-    shown = set(re.findall(r"<text[^>]*>([^<]+)</text>", drawn))
-    assert labels <= shown
-    assert all(re.fullmatch(r"[\d.,]+|events \(log\)|users \(log\)", text) for text in shown)
+    svg = charts.draw_distribution("users", bins, "events", "users")
+    texts = set(re.findall(r"<text[^>]*>([^<]+)</text>", svg))
+    assert labels <= texts
+    assert all(re.fullmatch(r"[\d.,]+|events \(log\)|users \(log\)", text) for text in texts)
 
 
-def test_a_part_without_rows_has_its_label_inside_the_picture():
-    drawn = charts.flow([[("raw", 3, "one")], [("valid", 3, "good"), ("rejected", 0, "bad")]])
-    _, _, _, height = map(float, re.search(r'viewBox="([^"]+)"', drawn)[1].split())
-    places = [float(y) for y in re.findall(r'<text[^>]* y="([\d.]+)"', drawn)]
-    places += [float(y) for y in re.findall(r"translate\([\d.]+ ([\d.]+)\)", drawn)]
-    assert "rejected" in drawn and places and max(places) < height - 5
+def test_the_label_of_a_stage_without_rows_is_inside_the_picture():
+    svg = charts.draw_flow([[("raw", 3, "one")], [("valid", 3, "good"), ("rejected", 0, "bad")]])
+    _, _, _, height = map(float, re.search(r'viewBox="([^"]+)"', svg)[1].split())
+    places = [float(y) for y in re.findall(r'<text[^>]* y="([\d.]+)"', svg)]
+    places += [float(y) for y in re.findall(r"translate\([\d.]+ ([\d.]+)\)", svg)]
+    assert "rejected" in svg and places and max(places) < height - 5
 
 
-def test_a_warehouse_without_a_day_has_a_report_too(pipeline):
-    pipeline.case("c01-fields.csv")
+def test_a_warehouse_without_a_processed_day_gets_a_report_too(pipeline):
+    pipeline.copy_cases("c01-fields.csv")
     pipeline.land()
-    pipeline.judge()
+    pipeline.validate()
     text = page.write(pipeline.ctx(), {}).read_text()
     assert "malformed_record" in text
     assert "Funnel" not in text

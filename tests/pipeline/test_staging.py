@@ -1,4 +1,4 @@
-"""Before a day's commit: rows of attempts that never reported are not used, and items are compared like events."""
+"""Staged rows: those of attempts that never reported are ignored, and items and events are compared before a commit."""
 
 import hashlib
 from contextlib import ExitStack, closing
@@ -10,9 +10,9 @@ import pytest
 from spark_jobs.coordination.lease import Lease
 from spark_jobs.errors import IdentityError
 from spark_jobs.postgres.connection import connect
-from spark_jobs.postgres.database import address
+from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader, StagedDay
-from spark_jobs.postgres.staging import Staged
+from spark_jobs.postgres.staging import StagedRows
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD, Pipeline
 
@@ -21,7 +21,7 @@ NINE = DAY + timedelta(hours=9)
 EVENT = (501, 1, "view", NINE, "s", None, "1.00")
 ITEM = (1, "a.b|c", "café 삼성", None)
 ITEMS = "SELECT item_id, name, category, brand, price FROM items ORDER BY 1"
-SPOIL = """
+CORRUPTING_TRIGGER = """
 CREATE OR REPLACE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN NEW.{column} := {value}; RETURN NEW; END $$;
 CREATE TRIGGER spoil BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION spoil()
@@ -29,36 +29,36 @@ CREATE TRIGGER spoil BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUN
 LATIN1 = "convert_from(convert_to(NEW.brand, 'UTF8'), 'LATIN1')"
 
 
-def hashed(*values: str) -> int:
+def hash_values(*values: str) -> int:
     return int(hashlib.md5("|".join(values).encode()).hexdigest()[:8], 16)
 
 
-def put(cursor, table: str, attempt: int, values: tuple) -> None:
+def insert_row(cursor, table: str, attempt: int, values: tuple) -> None:
     cursor.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * (len(values) + 1))})", (attempt, *values))
 
 
-def staged_day(events: Staged, items: Staged) -> StagedDay:
+def make_staged_day(events: StagedRows, items: StagedRows) -> StagedDay:
     micros = str(int(NINE.replace(tzinfo=UTC).timestamp()) * 1_000_000)
-    digest = hashed("501", "1", "view", micros, "", "1.00", "s")
+    digest = hash_values("501", "1", "view", micros, "", "1.00", "s")
     return StagedDay(DAY, [Window(NINE, NINE + HOUR, HOUR)], {NINE: (1, "x")}, [], {NINE: (1, digest)}, events, items)
 
 
-def test_only_rows_of_attempts_that_reported_are_used_whenever_the_others_write(database, postgres):
-    url, lease = address(database, "local"), Lease("collection", 1, "with-attempts")
+def test_rows_of_task_attempts_that_never_reported_are_not_used(database, postgres):
+    url, lease = choose_address(database, "local"), Lease("collection", 1, "with-attempts")
     postgres("DELETE FROM pipeline.leases WHERE warehouse = 'with-attempts'")
-    with PostgresLoader(url, lease) as warehouse, ExitStack() as opened:
-        warehouse.stage([DAY])
-        late = opened.enter_context(closing(connect(url, f"{warehouse.fence.name} 9")))
-        tables = [warehouse.fence.staged(name, DAY) for name in ("staging_events", "staging_items")]
-        with warehouse.transaction() as cursor:
+    with PostgresLoader(url, lease) as loader, ExitStack() as stack:
+        loader.stage([DAY])
+        late = stack.enter_context(closing(connect(url, f"{loader.fence.name} 9")))
+        tables = [loader.fence.name_staging_table(name, DAY) for name in ("staging_events", "staging_items")]
+        with loader.transaction() as cursor:
             for attempt in (7, 8):
-                put(cursor, tables[0], attempt, EVENT)
-                put(cursor, tables[1], attempt, ITEM)
+                insert_row(cursor, tables[0], attempt, EVENT)
+                insert_row(cursor, tables[1], attempt, ITEM)
         unfinished = late.cursor()
-        put(unfinished, tables[0], 9, (502, *EVENT[1:]))  # this task stays where it is, in its transaction
-        seen = Staged((8,), 1, hashed("1", "=a.b|c", "=café 삼성", ""))
-        warehouse.replace([staged_day(seen, seen)])
-        warehouse.unstage()
+        insert_row(unfinished, tables[0], 9, (502, *EVENT[1:]))  # this task leaves its transaction open
+        report = StagedRows((8,), 1, hash_values("1", "=a.b|c", "=café 삼성", ""))
+        loader.replace([make_staged_day(report, report)])
+        loader.unstage()
         with pytest.raises(psycopg2.Error):
             late.commit()
     assert postgres("SELECT user_id, item_id FROM user_events") == [(501, 1)]
@@ -67,37 +67,37 @@ def test_only_rows_of_attempts_that_reported_are_used_whenever_the_others_write(
 
 
 @pytest.mark.parametrize("attempts", [(), (7, 8)], ids=["none reported", "both reported"])
-def test_a_report_too_few_or_too_many_is_an_identity_error(database, postgres, attempts):
-    with PostgresLoader(address(database, "local")) as warehouse:
-        warehouse.stage([DAY])
-        with warehouse.transaction() as cursor:
+def test_a_missing_or_surplus_attempt_report_is_an_identity_error(database, postgres, attempts):
+    with PostgresLoader(choose_address(database, "local")) as loader:
+        loader.stage([DAY])
+        with loader.transaction() as cursor:
             for attempt in (7, 8):
-                put(cursor, warehouse.fence.staged("staging_events", DAY), attempt, EVENT)
+                insert_row(cursor, loader.fence.name_staging_table("staging_events", DAY), attempt, EVENT)
         with pytest.raises(IdentityError, match="2019-10-01T09: PostgreSQL has"):
-            warehouse.replace([staged_day(Staged(attempts), Staged())])
-        warehouse.unstage()
+            loader.replace([make_staged_day(StagedRows(attempts), StagedRows())])
+        loader.unstage()
     assert postgres("SELECT count(*) FROM user_events") == [(0,)]
 
 
-def landed(pipeline: Pipeline, brand: str = "café 삼성") -> Pipeline:
+def land_and_validate(pipeline: Pipeline, brand: str = "café 삼성") -> Pipeline:
     row = "2019-10-01 09:0{i}:00 UTC,view,{item},5,{code},{brand},{price},501,s\n"
     given = (("electronics.audio", brand, "1.50"), ("", "", "0.00"), ("a.", "", ""), ("", "plain", "2.00"))
     rows = (row.format(i=i, item=i, code=code, brand=b, price=price) for i, (code, b, price) in enumerate(given, 1))
     pipeline.put("a.csv", HEAD + "".join(rows))
     pipeline.land()
-    pipeline.judge()
+    pipeline.validate()
     return pipeline
 
 
-def test_a_task_of_the_load_that_is_run_again_changes_nothing(pipeline, postgres, monkeypatch):
-    once = PostgresLoader.copy
+def test_a_load_task_that_runs_twice_loads_its_rows_once(pipeline, postgres, monkeypatch):
+    copy_original = PostgresLoader.copy
 
-    def twice(self, *args):
-        once(self, *args)  # its executor is lost after the commit: no report arrives
-        return once(self, *args)
+    def copy_twice(self, *args):
+        copy_original(self, *args)  # the executor is lost after this commit, so no report arrives
+        return copy_original(self, *args)
 
-    monkeypatch.setattr(PostgresLoader, "copy", twice)
-    assert landed(pipeline).load()["rows_loaded"] == 4
+    monkeypatch.setattr(PostgresLoader, "copy", copy_twice)
+    assert land_and_validate(pipeline).load()["rows_loaded"] == 4
     assert postgres("SELECT item_id FROM user_events ORDER BY 1") == [(1,), (2,), (3,), (4,)]
     assert [line[:4] for line in postgres(ITEMS)] == [
         (1, "café 삼성 audio", "electronics.audio", "café 삼성"),
@@ -107,7 +107,7 @@ def test_a_task_of_the_load_that_is_run_again_changes_nothing(pipeline, postgres
     ]
 
 
-SPOILT = (
+CORRUPTIONS = (
     ("pipeline.item_days", "brand", LATIN1, "PostgreSQL has 4 items (digest"),
     ("pipeline.item_days", "price", "coalesce(NEW.price, 0)", "PostgreSQL has 4 items (digest"),
     ("items", "brand", LATIN1, "4 items were loaded, but only 3 of them"),
@@ -117,14 +117,14 @@ SPOILT = (
 )
 
 
-def test_items_that_postgresql_does_not_hold_as_they_were_staged_stop_the_commit(pipeline, postgres):
-    landed(pipeline)
-    for table, column, value, figures in SPOILT:
-        postgres(SPOIL.format(table=table, column=column, value=value))
+def test_items_that_postgresql_stores_differently_from_the_staged_ones_stop_the_commit(pipeline, postgres):
+    land_and_validate(pipeline)
+    for table, column, value, figures in CORRUPTIONS:
+        postgres(CORRUPTING_TRIGGER.format(table=table, column=column, value=value))
         try:
-            said = pipeline.refused(pipeline.load)
+            message = pipeline.expect_refusal(pipeline.load)
         finally:
             postgres(f"DROP TRIGGER spoil ON {table}")
-        assert said.startswith("Delta and PostgreSQL differ: 2019-10-01: ") and figures in said
+        assert message.startswith("Delta and PostgreSQL differ: 2019-10-01: ") and figures in message
         assert postgres("SELECT (SELECT count(*) FROM user_events), (SELECT count(*) FROM items)") == [(0, 0)]
     assert pipeline.load()["rows_loaded"] == 4

@@ -1,4 +1,4 @@
-"""Every table against the independent oracle, cell for cell; and the cases whose figures are known by heart."""
+"""Compare every table with the independent oracle, cell by cell; and check cases with known figures."""
 
 import dataclasses
 import random
@@ -22,7 +22,7 @@ from tests.oracle_duckdb import Oracle, compute
 
 AWKWARD = {"view": "0.3", "cart": "0.1", "rating": "0.000001", "purchase": "12345.678901"}
 YEAR = Window(datetime(2019, 1, 1), datetime(2020, 1, 1), HOUR)
-COMPARED = {
+COMPARED_COLUMNS = {
     tables.USER_EVENTS: tables.USER_EVENTS.columns[:10],
     tables.REJECTED_EVENTS: ["hour", "reasons", "raw_text", "file_name"],
     tables.DEDUPED_EVENTS: tables.DEDUPED_EVENTS.columns[:10],
@@ -33,44 +33,44 @@ COMPARED = {
 }
 
 
-def plain(value):
-    """A cell as a value that compares: structs and lists as tuples, doubles to the twelfth digit, reasons sorted."""
+def normalize(value):
+    """Convert a cell to a comparable value: structs and lists to tuples, doubles to twelve digits, reasons sorted."""
     if isinstance(value, float):
         return float(f"{value:.12g}")
     if isinstance(value, dict):
-        return tuple(map(plain, value.values()))
+        return tuple(map(normalize, value.values()))
     if isinstance(value, list):
-        parts = [plain(part) for part in value]
+        parts = [normalize(part) for part in value]
         return tuple(sorted(parts)) if all(isinstance(part, str) for part in parts) else tuple(parts)
     return value
 
 
-def multiset(rows: Iterable[dict], columns: list[str]) -> list[tuple]:
-    return sorted((tuple(plain(row[name]) for name in columns) for row in rows), key=str)
+def to_sorted_tuples(rows: Iterable[dict], columns: list[str]) -> list[tuple]:
+    return sorted((tuple(normalize(row[name]) for name in columns) for row in rows), key=str)
 
 
-def held(pipeline, table) -> list[tuple]:
+def read_compared_rows(pipeline, table) -> list[tuple]:
     rows = (row.asDict(recursive=True) for row in pipeline.read(table).collect())
-    return multiset(rows, COMPARED[table])
+    return to_sorted_tuples(rows, COMPARED_COLUMNS[table])
 
 
-def check(pipeline, postgres, oracle: Oracle) -> None:
-    """Each Delta table and both tables of PostgreSQL hold exactly what the oracle says."""
-    for table, columns in COMPARED.items():
-        expected = multiset(getattr(oracle, table.name).to_pylist(), columns)
-        found = held(pipeline, table)
+def assert_tables_equal_oracle(pipeline, postgres, oracle: Oracle) -> None:
+    """Assert that each Delta table and both tables of PostgreSQL contain exactly the oracle's rows."""
+    for table, columns in COMPARED_COLUMNS.items():
+        expected = to_sorted_tuples(getattr(oracle, table.name).to_pylist(), columns)
+        found = read_compared_rows(pipeline, table)
         assert len(found) == len(expected), table.name
         assert [pair for pair in zip(found, expected, strict=True) if pair[0] != pair[1]][:3] == [], table.name
     columns = ["item_id", "name", "category", "brand", "price"]
     items = [dict(zip(columns, row, strict=True)) for row in postgres(f"SELECT {', '.join(columns)} FROM items")]
-    assert multiset(items, columns) == multiset(oracle.items.to_pylist(), columns)
+    assert to_sorted_tuples(items, columns) == to_sorted_tuples(oracle.items.to_pylist(), columns)
     columns = tables.USER_EVENTS.columns[:7]
     rows = [dict(zip(columns, row, strict=True)) for row in postgres(f"SELECT {', '.join(columns)} FROM user_events")]
-    assert multiset(rows, columns) == multiset(oracle.user_events.to_pylist(), columns)
+    assert to_sorted_tuples(rows, columns) == to_sorted_tuples(oracle.user_events.to_pylist(), columns)
 
 
-# What real exports do to a field: (column, what stands there then).
-DIRT = [
+# Damage that real exports do to a field: (column, damaged value).
+DAMAGE = [
     (0, "2019-10-01T00:00:00+02:00"),
     (0, "yesterday"),
     (0, ""),
@@ -103,14 +103,14 @@ DIRT = [
 ]
 
 
-def soil(path: Path, seed: int, share: float, spoiled_hour: str) -> None:
-    """Spoils a share of the lines, half of those of one hour, and shuffles them."""
+def damage_file(path: Path, seed: int, share: float, damaged_hour: str) -> None:
+    """Damage a share of the lines, and half of the lines of one hour; then shuffle all lines."""
     chance = random.Random(seed)
     header, *lines = path.read_text().splitlines()
     for i, line in enumerate(lines):
-        if chance.random() < (0.5 if line.startswith(spoiled_hour) else share):
+        if chance.random() < (0.5 if line.startswith(damaged_hour) else share):
             fields = line.split(",")
-            column, value = chance.choice(DIRT)
+            column, value = chance.choice(DAMAGE)
             fields[column] = value
             lines[i] = ",".join(fields)
     chance.shuffle(lines)
@@ -118,48 +118,48 @@ def soil(path: Path, seed: int, share: float, spoiled_hour: str) -> None:
 
 
 @pytest.mark.parametrize("rows", [3_000, pytest.param(50_000, marks=pytest.mark.long)])
-def test_all_tables_of_soiled_and_shuffled_events_agree_with_the_oracle(pipeline, postgres, rows):
+def test_all_tables_of_damaged_and_shuffled_events_agree_with_the_oracle(pipeline, postgres, rows):
     path = generate(Span(rows, 24, datetime(2019, 10, 1)), pipeline.raw, seed=3, ratings=True)[0]
-    soil(path, seed=4, share=0.05, spoiled_hour="2019-10-01 13")
+    damage_file(path, seed=4, share=0.05, damaged_hour="2019-10-01 13")
     pipeline.land()
-    said = pipeline.refused(lambda: pipeline.judge(YEAR))
-    assert said.startswith(
+    message = pipeline.expect_refusal(lambda: pipeline.validate(YEAR))
+    assert message.startswith(
         "stopped 1 hour; its rows are not written. 2019-10-01T13: 'at most 10% of the rows rejected'"
     )
     pipeline.load(YEAR)
-    pipeline.daily(Window(YEAR.start, YEAR.end, DAY))  # one of the soils is a time of 30 September
+    pipeline.run_daily(Window(YEAR.start, YEAR.end, DAY))  # one damaged value is a time on 30 September
     oracle = compute([path])
     assert oracle.stopped_hours == [datetime(2019, 10, 1, 13)]
-    check(pipeline, postgres, oracle)
+    assert_tables_equal_oracle(pipeline, postgres, oracle)
 
 
-def test_the_cases_of_the_field_agree_with_the_oracle(pipeline, postgres):
+def test_the_csv_cases_agree_with_the_oracle(pipeline, postgres):
     names = ("c13-prices", "c15-missing-text", "c17-zones", "c23-ties", "c25-matrix", "c11-big-ids", "c01-fields")
-    pipeline.case(*(f"{name}.csv" for name in names))
+    pipeline.copy_cases(*(f"{name}.csv" for name in names))
     pipeline.land()
-    pipeline.judge(YEAR, accept="cases")
+    pipeline.validate(YEAR, accept="cases")
     pipeline.load(YEAR)
-    pipeline.daily(Window(YEAR.start, YEAR.end, DAY))
-    check(pipeline, postgres, compute([CASES / f"{name}.csv" for name in names], accept=True))
+    pipeline.run_daily(Window(YEAR.start, YEAR.end, DAY))
+    assert_tables_equal_oracle(pipeline, postgres, compute([CASES / f"{name}.csv" for name in names], accept=True))
 
 
 @pytest.mark.long
-def test_exempt_types_keep_their_repeats(spark, tmp_path, database, postgres):
+def test_exempt_event_types_keep_their_duplicates(spark, tmp_path, database, postgres):
     pipeline = Pipeline(spark, tmp_path, database, "duplicates.exempt_types=['purchase']")
-    pipeline.case("c23-ties.csv")
+    pipeline.copy_cases("c23-ties.csv")
     pipeline.land()
-    pipeline.judge(accept="case")
+    pipeline.validate(accept="case")
     pipeline.load()
-    dropped, *_ = pipeline.daily()
+    dropped, *_ = pipeline.run_daily()
     assert (dropped["dropped"], dropped["purchase_money_dropped"]) == ({"purchase": 0, "view": 4}, "0.00")
-    check(pipeline, postgres, compute([CASES / "c23-ties.csv"], accept=True, exempt=["purchase"]))
+    assert_tables_equal_oracle(pipeline, postgres, compute([CASES / "c23-ties.csv"], accept=True, exempt=["purchase"]))
 
 
-def test_matrix_and_features_of_the_rating_case_are_the_published_ones(pipeline):
-    pipeline.case("c25-matrix.csv")
+def test_matrix_and_features_of_the_rating_case_equal_the_published_ones(pipeline):
+    pipeline.copy_cases("c25-matrix.csv")
     pipeline.land()
-    pipeline.judge()
-    pipeline.daily()
+    pipeline.validate()
+    pipeline.run_daily()
     cells = {(row.user_id, row.item_id): row.score for row in pipeline.read(tables.USER_ITEM_MATRIX).collect()}
     big = 1515915625519388267
     assert cells == {(big, 100027682): 9, (3000000000, 100027682): 1, (3000000000, 4294967297): 4, (7, 4294967297): 14}
@@ -177,19 +177,22 @@ def test_matrix_and_features_of_the_rating_case_are_the_published_ones(pipeline)
 
 @pytest.mark.long
 @pytest.mark.parametrize("hours", [8, 1])
-def test_runs_of_few_hours_give_the_tables_of_one_go_and_few_files(spark, tmp_path, database, postgres, hours):
+def test_runs_over_few_hours_produce_the_tables_of_a_single_run_and_few_files(
+    spark, tmp_path, database, postgres, hours
+):
     path = generate(Span(6_000, 24, datetime(2019, 10, 1)), tmp_path, seed=5, ratings=True)[0]
     (tmp_path / "pipeline").mkdir()
     pipeline = Pipeline(spark, tmp_path / "pipeline", database)
-    _in_runs(pipeline, path, hours)
-    check(pipeline, postgres, compute([path]))
+    _run_in_steps(pipeline, path, hours)
+    assert_tables_equal_oracle(pipeline, postgres, compute([path]))
     assert len(pipeline.ctx().storage.read(tables.USER_EVENTS).inputFiles()) <= 48
-    compact(pipeline.ctx().storage, tables.USER_EVENTS, [datetime(2019, 10, 1)])  # the daily job may have, already
+    # The daily job may have compacted them already.
+    compact(pipeline.ctx().storage, tables.USER_EVENTS, [datetime(2019, 10, 1)])
     assert len(pipeline.ctx().storage.read(tables.USER_EVENTS).inputFiles()) <= 4
 
 
-def _in_runs(pipeline: Pipeline, path: Path, hours: int) -> None:
-    """A file for each run, landed, judged and loaded as it comes, the first one last; days built twice on the way."""
+def _run_in_steps(pipeline: Pipeline, path: Path, hours: int) -> None:
+    """Land, validate and load one file per run, the earliest one last; build the days twice in between."""
     header, *lines = path.read_text().splitlines(keepends=True)
     starts = list(range(0, 24, hours))
     for first in [*starts[1:], starts[0]]:
@@ -197,45 +200,45 @@ def _in_runs(pipeline: Pipeline, path: Path, hours: int) -> None:
         within = [line for line in lines if first <= int(line[11:13]) < first + hours]
         pipeline.put(f"{first:02}.csv", "".join([header, *within]))
         window = Window(start, start + hours * HOUR, HOUR)
-        for step in (pipeline.land, pipeline.judge, pipeline.load):
+        for step in (pipeline.land, pipeline.validate, pipeline.load):
             step(window)
         if first in (starts[-1], starts[0]):
-            pipeline.daily()
+            pipeline.run_daily()
 
 
 @pytest.mark.long
-def test_snapshots_grown_by_a_day_are_those_from_scratch(spark, tmp_path, database, postgres):
-    """Numbers of rows and columns stay; a build grows from what its row in the ledger names, and weights are exact."""
+def test_snapshots_extended_by_a_day_equal_those_built_from_scratch(spark, tmp_path, database, postgres):
+    """Row and column indexes stay, a build extends the versions that the ledger records, and weights are exact."""
     pipeline = Pipeline(spark, tmp_path, database, *(f"matrix.weights.{kind}={text}" for kind, text in AWKWARD.items()))
     paths, numbers, added = [], [], []
     for day, length in ((1, 2), (3, 1)):
         start, end = datetime(2019, 10, day), datetime(2019, 10, day + length)
         paths += generate(Span(1_000 * length, 24 * length, start), pipeline.raw, seed=5, ratings=True)[:1]
         pipeline.land()
-        pipeline.judge(Window(start, end, HOUR))
-        *_, matrix, features = pipeline.daily(Window(start, end, DAY))
+        pipeline.validate(Window(start, end, HOUR))
+        *_, matrix, features = pipeline.run_daily(Window(start, end, DAY))
         added.append((matrix["days_added"], features["days_added"]))
         numbers.append(set(pipeline.values(tables.USER_INDEX, "user_id", "user_index")))
     assert added == [("all", "all"), (1, 1)]
     assert numbers[0] < numbers[1]
     pipeline.load(Window(datetime(2019, 10, 1), end, HOUR))
-    check(pipeline, postgres, compute(paths, weights=AWKWARD))
+    assert_tables_equal_oracle(pipeline, postgres, compute(paths, weights=AWKWARD))
     ctx, table = pipeline.ctx(), tables.USER_FEATURES
-    named = ctx.ledger.last_build("feature_engineering")["writes"]
-    grown = BuildPlan("", end, "", "", {}, False, [start], before=named, reads={}, events=0)
-    assert grown.added_to(ctx, table, tables.ITEM_SUMS) == [start]
-    for before in ({}, named | {table.name: named[table.name] + 5}):  # not named, and no longer there
-        assert dataclasses.replace(grown, before=before).added_to(ctx, table) is None
+    versions = ctx.ledger.last_build("feature_engineering")["writes"]
+    build_plan = BuildPlan("", end, "", "", {}, False, [start], before=versions, reads={}, events=0)
+    assert build_plan.days_to_add(ctx, table, tables.ITEM_SUMS) == [start]
+    for before in ({}, versions | {table.name: versions[table.name] + 5}):  # not recorded, and no longer available
+        assert dataclasses.replace(build_plan, before=before).days_to_add(ctx, table) is None
 
 
-def test_the_real_head_agrees_with_the_oracle_without_a_warning(pipeline, postgres):
+def test_the_head_of_the_real_data_agrees_with_the_oracle_without_a_warning(pipeline, postgres):
     head = CASES.parents[2] / "shared" / "data" / "2019-Oct-head.csv"
     if not head.exists():
         pytest.skip("the real head of October is not part of the project and is not on this machine")
     shutil.copy(head, pipeline.raw)
     pipeline.land()
-    pipeline.judge()
-    assert not [line for line in pipeline.said if re.match("warning", line)]
+    pipeline.validate()
+    assert not [line for line in pipeline.messages if re.match("warning", line)]
     pipeline.load()
-    pipeline.daily()
-    check(pipeline, postgres, compute([head]))
+    pipeline.run_daily()
+    assert_tables_equal_oracle(pipeline, postgres, compute([head]))

@@ -1,4 +1,4 @@
-"""A warehouse of another version of the project: refused by name, upgraded once, and older rows stay readable."""
+"""A warehouse of another layout version is refused. After one upgrade it works, and older rows stay readable."""
 
 import dataclasses
 from datetime import datetime
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.command_line import leased
+from spark_jobs.command_line import hold_leases
 from spark_jobs.commands.upgrade import NOTED, conform, upgrade
 from spark_jobs.coordination import lock
 from spark_jobs.delta.storage import Storage
@@ -17,12 +17,12 @@ from spark_jobs.jobs import create_user_item_matrix, feature_engineering, valida
 from spark_jobs.tables import Field
 from spark_jobs.windows import DAY, Window
 from tests.conftest import HEAD, OCTOBER_1
-from tests.unfenced import unfenced
+from tests.unfenced import unfenced_writer
 
-LATER = ("types", "mean_price")
+NEWER_COLUMNS = ("types", "mean_price")
 
 
-def older(table, *left_out: str, **types: str):
+def make_older(table, *left_out: str, **types: str):
     fields = [
         dataclasses.replace(field, type=types.get(field.name, field.type), comment=field.comment.upper())
         for field in table.fields
@@ -31,48 +31,48 @@ def older(table, *left_out: str, **types: str):
     return dataclasses.replace(table, fields=tuple(fields), statistics=())
 
 
-def rewritten(storage: Storage, table, old) -> None:
-    """The table as an older version would have made it, with the rows that it holds now."""
+def rewrite_as(storage: Storage, table, old) -> None:
+    """Rewrite the table as an older version would have created it, with its current rows."""
     rows = storage.read(table).select(*old.columns).collect()
-    held = storage.frame(table, []).sparkSession.createDataFrame(rows, storage.read(table).select(*old.columns).schema)
+    frame = storage.frame(table, []).sparkSession.createDataFrame(rows, storage.read(table).select(*old.columns).schema)
     files, path = storage.file_system(storage.path(table))
-    kept = held.localCheckpoint()
+    checkpoint = frame.localCheckpoint()
     files.delete(path, True)
     storage._existing.discard(table.name)
-    unfenced(storage).create(old)
-    unfenced(storage).append(old, kept)
+    unfenced_writer(storage).create(old)
+    unfenced_writer(storage).append(old, checkpoint)
 
 
 @pytest.fixture
 def old_warehouse(pipeline):
     pipeline.put("a.csv", HEAD + "2019-10-01 00:00:00 UTC,view,1,77,,,5,501,s\n")
     pipeline.land()
-    pipeline.judge()
+    pipeline.validate()
     empty = [
         {"unit": f"2019-09-30T{hour:02}", "hour": datetime(2019, 9, 30, hour), "status": "empty"} for hour in (1, 2)
     ]
     pipeline.ctx().ledger.record_hours(empty)
-    with leased(pipeline.settings, pipeline.spark, Writer) as ctx:
+    with hold_leases(pipeline.settings, pipeline.spark, Writer) as ctx:
         storage = ctx.storage
-    rewritten(storage, tables.HOUR_STATUS, older(tables.HOUR_STATUS, *LATER))
-    rewritten(storage, tables.RAW_EVENTS, older(tables.RAW_EVENTS, part="SMALLINT"))
-    rewritten(storage, tables.LEASES, older(tables.LEASES, "layout"))
+    rewrite_as(storage, tables.HOUR_STATUS, make_older(tables.HOUR_STATUS, *NEWER_COLUMNS))
+    rewrite_as(storage, tables.RAW_EVENTS, make_older(tables.RAW_EVENTS, part="SMALLINT"))
+    rewrite_as(storage, tables.LEASES, make_older(tables.LEASES, "layout"))
     pipeline.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
     return pipeline
 
 
-def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_warehouse):
+def test_an_older_warehouse_is_refused_and_usable_after_an_upgrade(old_warehouse):
     sentence = f"{old_warehouse.settings.paths.warehouse}: its tables are of layout 1, but this version of the project "
     with (
         pytest.raises(LayoutError, match=sentence + "writes layout 4: run make upgrade once."),
-        leased(old_warehouse.settings, old_warehouse.spark, [Writer.COLLECTION]),
+        hold_leases(old_warehouse.settings, old_warehouse.spark, [Writer.COLLECTION]),
     ):
         pass
     ctx = old_warehouse.ctx()
     retired = Path(ctx.storage.warehouse) / "user_sums"
     retired.mkdir()
     (retired / "part-0.parquet").write_text("rows of users")
-    lines = list(upgrade(ctx, [lock.Hold(part, unclean=False) for part in Writer]))
+    lines = list(upgrade(ctx, [lock.Hold(writer, unclean=False) for writer in Writer]))
     assert "hour_status: new columns: types, mean_price" in lines
     assert "raw_events: part: smallint becomes int" in lines
     assert "raw_events: set: delta.dataSkippingStatsColumns" in lines
@@ -82,13 +82,13 @@ def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_wareho
     assert lines[-2:] == ["user_sums: removed, because nothing reads it any more", "layout 4, before: 1"]
     assert not retired.exists()
     for table in (tables.HOUR_STATUS, tables.RAW_EVENTS):
-        there = {field.name: field for field in old_warehouse.read(table).schema.fields}
-        assert {f.name: f.comment for f in table.fields} == {n: f.metadata["comment"] for n, f in there.items()}
+        actual = {field.name: field for field in old_warehouse.read(table).schema.fields}
+        assert {f.name: f.comment for f in table.fields} == {n: f.metadata["comment"] for n, f in actual.items()}
     assert [row.part for row in old_warehouse.read(tables.RAW_EVENTS).collect()] == [1]
     assert {row.types for row in old_warehouse.read(tables.HOUR_STATUS).collect()} == {None}
     old_warehouse.put("b.csv", HEAD + "2019-10-01 01:00:00 UTC,view,1,77,,,5,501,s\n")
-    with leased(old_warehouse.settings, old_warehouse.spark, [Writer.COLLECTION]) as ctx:
-        ctx.say = old_warehouse.said.append
+    with hold_leases(old_warehouse.settings, old_warehouse.spark, [Writer.COLLECTION]) as ctx:
+        ctx.say = old_warehouse.messages.append
         old_warehouse.land()
         validate_data_quality.run(ctx, OCTOBER_1)
     types = {row.unit: row.types for row in old_warehouse.read(tables.HOUR_STATUS).where("raw_rows > 0").collect()}
@@ -99,8 +99,8 @@ def test_an_older_warehouse_is_refused_then_upgraded_and_gone_on_with(old_wareho
     assert list(conform(old_warehouse.ctx().storage, tables.RAW_EVENTS)) == []
 
 
-def test_a_later_warehouse_is_refused(pipeline, monkeypatch):
-    with leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]):
+def test_a_warehouse_of_a_later_layout_is_refused(pipeline, monkeypatch):
+    with hold_leases(pipeline.settings, pipeline.spark, [Writer.COLLECTION]):
         pass
     monkeypatch.setattr(tables, "LAYOUT", 1)
     with (
@@ -108,15 +108,15 @@ def test_a_later_warehouse_is_refused(pipeline, monkeypatch):
             LayoutError,
             match="layout 4, written by a later version of this project, but this version knows only layout 1",
         ),
-        leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]),
+        hold_leases(pipeline.settings, pipeline.spark, [Writer.COLLECTION]),
     ):
         pass
 
 
-def test_a_type_that_is_not_wider_is_one_sentence(pipeline):
+def test_a_change_to_a_column_type_that_is_not_wider_is_refused(pipeline):
     storage = pipeline.ctx().storage
     fields = (Field("part", "INT", "x", False), *tables.LEASES.fields[1:])
-    unfenced(storage).create(dataclasses.replace(tables.LEASES, fields=fields, partition=None))
+    unfenced_writer(storage).create(dataclasses.replace(tables.LEASES, fields=fields, partition=None))
     with pytest.raises(PipelineError, match="leases: part: int becomes string: not possible"):
         list(conform(storage, tables.LEASES))
 
@@ -124,30 +124,32 @@ def test_a_type_that_is_not_wider_is_one_sentence(pipeline):
 NOTE = "spark.databricks.delta.commitInfo.userMetadata"
 
 
-def noted(pipeline, job, notes: dict) -> None:
-    """The last snapshot as layout 3 left it: a digest with each commit, no version in the ledger."""
+def rewrite_as_layout_3(pipeline, job, notes: dict) -> None:
+    """Rewrite the last snapshot as layout 3 left it: a digest in each commit, no version in the ledger."""
     ctx = pipeline.ctx()
     last = ctx.ledger.last_build(job.JOB.name)
     for table in NOTED[job.JOB.name]:
         pipeline.spark.conf.set(NOTE, notes.get(table, last["input_digest"]))
-        unfenced(ctx.storage).replace(table, ctx.storage.read(table), None)
+        unfenced_writer(ctx.storage).replace(table, ctx.storage.read(table), None)
         pipeline.spark.conf.unset(NOTE)
     ctx.ledger.record_builds(job.JOB.name, [last | {"writes": None}])
 
 
-def test_an_upgrade_names_what_the_last_snapshots_wrote_so_that_the_next_day_is_added(pipeline):
+def test_an_upgrade_records_the_versions_of_the_last_snapshots_so_that_the_next_day_is_added(pipeline):
     days = Window(datetime(2019, 10, 1), datetime(2019, 10, 4), DAY)
     line = "2019-10-0{day} 00:00:00 UTC,view,{day},77,,,5,50{day},s\n"
     pipeline.put("a.csv", HEAD + line.format(day=1) + line.format(day=2))
     pipeline.land()
-    pipeline.judge()
-    pipeline.daily(days)
-    noted(pipeline, create_user_item_matrix, {})
-    noted(pipeline, feature_engineering, {tables.USER_FEATURES: "an attempt that ended before its row in the ledger"})
+    pipeline.validate()
+    pipeline.run_daily(days)
+    rewrite_as_layout_3(pipeline, create_user_item_matrix, {})
+    rewrite_as_layout_3(
+        pipeline, feature_engineering, {tables.USER_FEATURES: "an attempt that ended before its row in the ledger"}
+    )
     ctx = pipeline.ctx()
-    holds = [lock.Hold(part, unclean=False) for part in Writer]
-    named = [line for line in upgrade(ctx, holds) if "the versions that it wrote" in line]
-    assert named == ["day_builds: create_user_item_matrix: recorded the versions that it wrote"]
+    holds = [lock.Hold(writer, unclean=False) for writer in Writer]
+    messages = [line for line in upgrade(ctx, holds) if "the versions that it wrote" in line]
+    assert messages == ["day_builds: create_user_item_matrix: recorded the versions that it wrote"]
     versions = {table.name: ctx.storage.version(table) for table in create_user_item_matrix.JOB.writes}
     assert ctx.ledger.last_build("create_user_item_matrix")["writes"] == versions
     assert ctx.ledger.last_build("feature_engineering")["writes"] is None
@@ -156,7 +158,7 @@ def test_an_upgrade_names_what_the_last_snapshots_wrote_so_that_the_next_day_is_
         assert job.run(pipeline.ctx(), days)["unchanged"]
     pipeline.put("b.csv", HEAD + line.format(day=3))
     pipeline.land()
-    pipeline.judge()
-    *_, matrix, features = pipeline.daily(days)
+    pipeline.validate()
+    *_, matrix, features = pipeline.run_daily(days)
     assert (matrix["days_added"], features["days_added"]) == (1, "all")
     assert pipeline.read(tables.USER_ITEM_MATRIX).count() == pipeline.read(tables.USER_FEATURES).count() == 3

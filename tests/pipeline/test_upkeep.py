@@ -1,4 +1,4 @@
-"""Upkeep: small files are joined, old ones go, rows stay; nothing that runs meanwhile notices."""
+"""Maintenance: small files are compacted and old ones removed; rows stay, and concurrent runs are not disturbed."""
 
 import ast
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.command_line import leased
+from spark_jobs.command_line import hold_leases
 from spark_jobs.coordination import lock
 from spark_jobs.delta.files import measure_files, vacuum
 from spark_jobs.delta.schema import PROPERTIES
@@ -21,103 +21,104 @@ from spark_jobs.maintenance import compaction, removal, sizes
 from spark_jobs.settings import ROOT
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD
-from tests.pipeline.test_tables import multiset
-from tests.unfenced import unfenced
+from tests.pipeline.test_tables import to_sorted_tuples
+from tests.unfenced import unfenced_writer
 
 DAY = datetime(2019, 10, 1)
 BOTH = Window(DAY, DAY + 25 * HOUR, HOUR)
 
 
-def rows(pipeline, table) -> object:
-    return multiset([row.asDict() for row in pipeline.read(table).collect()], table.columns)
+def read_rows(pipeline, table) -> object:
+    return to_sorted_tuples([row.asDict() for row in pipeline.read(table).collect()], table.columns)
 
 
-def optimized(pipeline) -> int:
-    with leased(pipeline.settings, pipeline.spark, [Writer.COLLECTION]) as ctx:
+def compact_days(pipeline) -> int:
+    with hold_leases(pipeline.settings, pipeline.spark, [Writer.COLLECTION]) as ctx:
         return compaction.compact_closed_days(ctx, Writer.COLLECTION)["days_joined"]
 
 
 @pytest.fixture
 def hourly(pipeline, postgres):
-    """A file for each of six hours, then one of the next day: a day that is complete, in many files."""
+    """Load one file for each of six hours and one of the next day, so that a complete day has many files."""
     for hour in range(6):
         pipeline.put(f"{hour:02}.csv", HEAD + f"2019-10-01 {hour:02}:00:00 UTC,view,{hour + 1},77,,,5,501,s\n")
     pipeline.put("next.csv", HEAD + "2019-10-02 00:00:00 UTC,view,1,77,,,5,501,s\n")
     pipeline.land()
-    pipeline.judge(BOTH)
+    pipeline.validate(BOTH)
     pipeline.load(BOTH)
     return pipeline
 
 
-def test_what_a_table_takes_is_counted_wherever_the_warehouse_is(spark, tmp_path, monkeypatch):
-    """The signs of a Hadoop glob in the path change nothing, nor do they for the proof of `make forget`."""
+def test_the_size_of_a_table_is_measured_even_if_its_path_contains_glob_characters(spark, tmp_path, monkeypatch):
+    """The same holds for the list of all files, on which the proof of `make forget` is based."""
     monkeypatch.setitem(PROPERTIES, "delta.checkpointInterval", "2")
     row = {"part": "matrix", "epoch": 1, "warehouse": "w", "host": "h", "taken_at": DAY}
     found = []
     for name in ("plain", "a [1] {b,c} *?"):
         storage = Storage(spark, str(tmp_path / name))
         for _ in range(2):
-            unfenced(storage).append(tables.LEASES, storage.frame(tables.LEASES, [row]))
-        there = measure_files(storage, tables.LEASES)
-        found.append((there.files, there.log_entries, there.checkpoint_bytes > 0))
-        assert storage.every_file(tables.LEASES).count() == 2
+            unfenced_writer(storage).append(tables.LEASES, storage.frame(tables.LEASES, [row]))
+        size = measure_files(storage, tables.LEASES)
+        found.append((size.files, size.log_entries, size.checkpoint_bytes > 0))
+        assert storage.read_every_file(tables.LEASES).count() == 2
     assert found == [(2, 3, True)] * 2
 
 
-def test_small_files_of_closed_days_are_joined_and_a_killed_landing_is_taken_back_all_the_same(hourly):
-    """Then the version that the ledger names can no longer be read: its files are gone."""
+def test_a_killed_landing_is_undone_even_after_the_files_of_a_closed_day_are_compacted(hourly):
+    """After the vacuum, the version that the ledger records can no longer be read: its files are gone."""
     with lock.hold(hourly.settings.paths.warehouse, Writer.COLLECTION), pytest.raises(BusyError):
-        optimized(hourly)
-    kept, files = rows(hourly, tables.RAW_EVENTS), measure_files(hourly.ctx().storage, tables.RAW_EVENTS).files
-    assert optimized(hourly) == 1
-    assert rows(hourly, tables.RAW_EVENTS) == kept
+        compact_days(hourly)
+    expected, files = read_rows(hourly, tables.RAW_EVENTS), measure_files(hourly.ctx().storage, tables.RAW_EVENTS).files
+    assert compact_days(hourly) == 1
+    assert read_rows(hourly, tables.RAW_EVENTS) == expected
     assert files == 7 and measure_files(hourly.ctx().storage, tables.RAW_EVENTS).files == 2
-    assert optimized(hourly) == 0
+    assert compact_days(hourly) == 0
     storage = hourly.ctx().storage
     vacuum(storage, tables.RAW_EVENTS, 0)
-    unfenced(storage).append(tables.RAW_EVENTS, hourly.read(tables.RAW_EVENTS).limit(3))  # and no entry in the ledger
-    assert rows(hourly, tables.RAW_EVENTS) != kept
+    # These rows have no entry in the ledger.
+    unfenced_writer(storage).append(tables.RAW_EVENTS, hourly.read(tables.RAW_EVENTS).limit(3))
+    assert read_rows(hourly, tables.RAW_EVENTS) != expected
     hourly.land()
-    assert rows(hourly, tables.RAW_EVENTS) == kept
+    assert read_rows(hourly, tables.RAW_EVENTS) == expected
 
 
-def test_a_day_that_is_not_complete_is_left(pipeline):
+def test_an_incomplete_day_is_not_compacted(pipeline):
     for hour in range(6):
         pipeline.put(f"{hour:02}.csv", HEAD + f"2019-10-01 {hour:02}:00:00 UTC,view,{hour + 1},77,,,5,501,s\n")
     pipeline.land()
     assert measure_files(pipeline.ctx().storage, tables.RAW_EVENTS).files == 6
-    assert optimized(pipeline) == 0
+    assert compact_days(pipeline) == 0
 
 
 @pytest.mark.long
-def test_runs_beside_it_notice_nothing(hourly):
-    """An hour lands, is judged and loaded, again and again, while files are removed as often."""
-    failed, ended = [], threading.Event()
+def test_removing_files_does_not_disturb_concurrent_runs(hourly):
+    """Land, validate and load an hour repeatedly while another thread removes files."""
+    errors, ended = [], threading.Event()
 
-    def tidy() -> None:
+    def remove_repeatedly() -> None:
         while not ended.is_set():
             try:
                 removal.remove_unneeded(hourly.ctx())
             except Exception as error:
-                failed.append(error)
+                errors.append(error)
 
-    beside = threading.Thread(target=tidy)
-    beside.start()
+    remover = threading.Thread(target=remove_repeatedly)
+    remover.start()
     try:
         for second in range(2):
             hourly.put("06.csv", HEAD + f"2019-10-01 06:00:0{second} UTC,view,9,77,,,5,501,s\n")
             hourly.land()
-            hourly.judge(BOTH)
+            hourly.validate(BOTH)
             hourly.load(BOTH)
     finally:
         ended.set()
-        beside.join()
-    assert failed == []
+        remover.join()
+    assert errors == []
     found = hourly.read(tables.USER_EVENTS).where("hour(timestamp) = 6").collect()
     assert [row.timestamp.second for row in found] == [1]
 
 
-def test_old_logs_go_and_new_ones_stay(pipeline, monkeypatch):
+def test_old_logs_are_removed_and_new_ones_stay(pipeline, monkeypatch):
     logs, tasks = Path(pipeline.settings.paths.logs), pipeline.folder / "airflow"
     monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tasks))
     lineage = Path(pipeline.settings.paths.lineage)
@@ -139,14 +140,14 @@ def test_old_logs_go_and_new_ones_stay(pipeline, monkeypatch):
     assert all(path.with_stem(f"{path.stem}-new").exists() for path in paths)
 
 
-def test_the_dags_whose_logs_go_are_those_of_the_project():
+def test_the_dags_whose_logs_are_removed_are_those_of_the_project():
     trees = [ast.parse(path.read_text()) for path in (ROOT / "dags").glob("*.py")]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     found = [call.args[0].value for call in calls if getattr(call.func, "id", None) == "DAG"]
     assert sorted(found) == sorted(removal.DAGS)
 
 
-def test_the_file_that_airflow_appends_to_is_set_aside_whole(pipeline):
+def test_the_lineage_file_that_airflow_appends_to_is_renamed_and_keeps_its_content(pipeline):
     growing = Path(pipeline.settings.paths.lineage) / removal.GROWING
     growing.parent.mkdir()
     growing.write_text("{}\n")
@@ -155,7 +156,7 @@ def test_the_file_that_airflow_appends_to_is_set_aside_whole(pipeline):
     assert (aside != growing, aside.read_text()) == (True, "{}\n")
 
 
-def test_the_sizes_are_told_before_and_after(seeded):
+def test_the_table_of_sizes_shows_each_value_before_and_after(seeded):
     found = sizes.measure_tables(seeded.ctx())
     one = found["user_events"]
     assert one.files >= 3 and one.on_disk >= one.bytes > 0 and one.log_entries > 1

@@ -1,1 +1,1 @@
-"""Runs that are killed, raced, starved and frozen at named moments, and what the next one makes of them."""
+"""`make torture`: runs are killed, raced, starved and frozen at named moments; the next run must recover."""

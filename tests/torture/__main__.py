@@ -1,7 +1,7 @@
-"""`make torture`: every pair of fault and moment, on a small warehouse, as often as SEEDS says.
+"""`make torture`: every pair of a fault and a moment on a small warehouse, once for each of SEEDS seeds.
 
-Prints a matrix and a count, keeps both in data/torture.json. Exit code 1 where a case failed. The full disk is a small
-one mounted for it, which takes root; without it these cases are left out.
+Prints a matrix and a count, and writes the outcomes to data/torture.json. Exit code 1 if a case failed. The cases of a
+full disk need a small disk, which only root can mount; without root they are left out.
 """
 
 import argparse
@@ -24,67 +24,67 @@ from spark_jobs.command_line import run_guarded
 from spark_jobs.errors import SettingsError
 from spark_jobs.session import spark_session
 from spark_jobs.settings import ROOT
-from tests.arguments import within
+from tests.arguments import require_in_range
 from tests.torture import archive, cases
-from tests.torture.attempt import Ahead
+from tests.torture.attempt import AttemptQueue
 from tests.torture.run import Outcome, run
 from tests.torture.server import Server
 from tests.torture.stage import JOBS, Stage
 
 DISK = "size=48m"
-WIDE = 140  # a moment and eight faults on a line
+WIDE = 140  # fits a moment and eight faults on one line
 QUICK = {"spark.master": "local[2]", "spark.sql.shuffle.partitions": "2", "spark.sql.codegen.wholeStage": "false"}
 QUICK |= {"spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 
 
 def main() -> int:
-    """Runs the cases and prints what became of them."""
+    """Run the cases and print their outcomes."""
     parser = argparse.ArgumentParser(prog="make torture", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="one case of each kind, seconds for half minutes")
     parser.add_argument("--only", default="", help="cases whose fault or failpoint contains this")
     arguments = parser.parse_args()
-    within("SEEDS", arguments.seeds, 1, 1_000)
-    chosen = _chosen(cases.SHORT if arguments.short else cases.pairs(), arguments.only)
+    require_in_range("SEEDS", arguments.seeds, 1, 1_000)
+    pairs = _select_pairs(cases.SHORT if arguments.short else cases.pairs(), arguments.only)
     console = Console(highlight=False, width=WIDE)
     outcomes: list[Outcome] = []
-    with stage() as made:
-        if not made.small_disk:
+    with open_stage() as stage:
+        if not stage.small_disk:
             console.print("left out, disk full: a small disk could not be mounted, which takes root")
-            chosen = _chosen([pair for pair in chosen if pair[0] != "disk full"], arguments.only)
+            pairs = _select_pairs([pair for pair in pairs if pair[0] != "disk full"], arguments.only)
         for seed in range(1, arguments.seeds + 1):
-            for outcome in of_seed(made, chosen, seed):
+            for outcome in run_seed(stage, pairs, seed):
                 outcomes.append(outcome)
-                console.print(_line(outcome), soft_wrap=True)
-                kept = ROOT / "data" / "torture.json"
-                kept.parent.mkdir(exist_ok=True)
-                kept.write_text(json.dumps([asdict(each) for each in outcomes], indent=1))
-    console.print(_matrix(outcomes))
+                console.print(_format_outcome(outcome), soft_wrap=True)
+                result_file = ROOT / "data" / "torture.json"
+                result_file.parent.mkdir(exist_ok=True)
+                result_file.write_text(json.dumps([asdict(each) for each in outcomes], indent=1))
+    console.print(_build_matrix(outcomes))
     for fault, reason in cases.LEFT_OUT.items():
         console.print(f"left out, {fault}: {reason}", soft_wrap=True)
     failed = sum(bool(outcome.wrong) for outcome in outcomes)
-    console.print(f"{len(outcomes)} cases, {len(outcomes) - failed} passed, {failed} failed; kept: {kept}")
+    console.print(f"{len(outcomes)} cases, {len(outcomes) - failed} passed, {failed} failed; kept: {result_file}")
     return 1 if failed else 0
 
 
-def _chosen(pairs: Sequence[tuple[str, str]], only: str) -> list[tuple[str, str]]:
-    """The pairs whose fault or failpoint contains `only`. Raises SettingsError, with the known names, for none."""
-    if chosen := [pair for pair in pairs if only in " ".join(pair)]:
-        return chosen
+def _select_pairs(pairs: Sequence[tuple[str, str]], only: str) -> list[tuple[str, str]]:
+    """Select the pairs whose fault or failpoint contains `only`. Raises SettingsError with all names if none does."""
+    if selected := [pair for pair in pairs if only in " ".join(pair)]:
+        return selected
     faults, points = (", ".join(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
     raise SettingsError(f"ONLY={only}: no case has this in its name; the faults are {faults}; the moments {points}.")
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """A stage on a disk of its own, with a server and a session."""
+def open_stage() -> Iterator[Stage]:
+    """Create a stage on its own disk, with a PostgreSQL server and a Spark session; remove all of it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="pipeline-torture-"))
     folder.chmod(0o755)
     (folder / "here").mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", folder / "here"]
     mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
     os.environ["PIPELINE_LOGS"] = str(folder / "logs")
-    archive.begin(folder)
+    archive.configure_environment(folder)
     server = Server(folder / "postgres")
     os.environ["DATABASE_URL"] = server.url
     spark = spark_session("torture", **QUICK)
@@ -97,23 +97,23 @@ def stage() -> Iterator[Stage]:
         subprocess.run(["rm", "-rf", folder], check=False)
 
 
-def of_seed(made: Stage, chosen: list[tuple[str, str]], seed: int) -> Iterator[Outcome]:
-    """The outcomes of these cases, on the data of one seed."""
-    needed = {cases.FAILPOINTS[point][0] for _, point in chosen}
-    made.prepare(seed, [job for job in JOBS if job in needed])
-    if not made.archive.exists():
-        archive.dump(made.spark, made.archive)
-    with Ahead(made, [(cases.FAILPOINTS[point][0], point) for _, point in chosen]) as ahead:
-        for fault, point in chosen:
-            yield run(made, ahead, fault, point, seed)
+def run_seed(stage: Stage, pairs: list[tuple[str, str]], seed: int) -> Iterator[Outcome]:
+    """Run these cases on the data of one seed and yield their outcomes."""
+    needed = {cases.FAILPOINTS[point][0] for _, point in pairs}
+    stage.prepare(seed, [job for job in JOBS if job in needed])
+    if not stage.archive.exists():
+        archive.write_archive(stage.spark, stage.archive)
+    with AttemptQueue(stage, [(cases.FAILPOINTS[point][0], point) for _, point in pairs]) as attempts:
+        for fault, point in pairs:
+            yield run(stage, attempts, fault, point, seed)
 
 
-def _line(outcome: Outcome) -> str:
-    told = "; ".join(outcome.wrong) if outcome.wrong else "passed"
-    return f"{outcome.seconds:5.1f} s  {outcome.fault:21} {outcome.failpoint:18} {told}"
+def _format_outcome(outcome: Outcome) -> str:
+    verdict = "; ".join(outcome.wrong) if outcome.wrong else "passed"
+    return f"{outcome.seconds:5.1f} s  {outcome.fault:21} {outcome.failpoint:18} {verdict}"
 
 
-def _matrix(outcomes: list[Outcome]) -> Table:
+def _build_matrix(outcomes: list[Outcome]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title="cases passed of cases run", title_justify="left")
     table.add_column("moment", no_wrap=True)
     for heading in cases.WHERE:
@@ -122,9 +122,9 @@ def _matrix(outcomes: list[Outcome]) -> Table:
     for outcome in outcomes:
         run[outcome.fault, outcome.failpoint] += 1
         passed[outcome.fault, outcome.failpoint] += not outcome.wrong
-    for point, (_, what) in cases.FAILPOINTS.items():
+    for point, (_, description) in cases.FAILPOINTS.items():
         cells = [f"{passed[fault, point]}/{run[fault, point]}" if run[fault, point] else "" for fault in cases.WHERE]
-        table.add_row(what, *cells)
+        table.add_row(description, *cells)
     return table
 
 

@@ -1,6 +1,7 @@
-"""An archive of the JVM's classes: with it spark-submit comes to its first line of work in half the time.
+"""An archive of the JVM's classes, which halves the time that spark-submit needs before the job's first line.
 
-The JVM takes none while a folder that holds files is on the class path, as Spark's conf/ is; so conf/ is given by name.
+The JVM does not use an archive if the class path has a folder with files, such as Spark's conf/. Therefore every file
+of conf/ is passed by name.
 """
 
 import os
@@ -20,8 +21,8 @@ SPARK_SUBMIT_OPTS="$SPARK_SUBMIT_OPTS -Dlog4j2.configurationFile={root}/conf/log
 RECORD = "-XX:+RecordDynamicDumpInfo"
 
 
-def begin(folder: Path) -> None:
-    """From here on this process and those that it starts find conf/ by name, and its own session can be archived."""
+def configure_environment(folder: Path) -> None:
+    """Make this process and its children pass conf/ by name, and let the JVM of this session record its classes."""
     conf = folder / "conf"
     conf.mkdir()
     (conf / "spark-env.sh").write_text(ENVIRONMENT.format(root=ROOT, folder=conf))
@@ -29,25 +30,25 @@ def begin(folder: Path) -> None:
     os.environ["SPARK_SUBMIT_OPTS"] = RECORD
 
 
-def dump(spark: SparkSession, path: Path) -> None:
-    """Writes the classes that the session has loaded so far: `jcmd VM.cds dynamic_dump`, which a JRE does not bring."""
+def write_archive(spark: SparkSession, path: Path) -> None:
+    """Archive the classes that the session has loaded so far, like `jcmd VM.cds dynamic_dump` (a JRE has no jcmd)."""
     jvm = spark._jvm
-    command = _array(spark, jvm.String, "dynamic_dump", str(path))
-    values, kinds = _array(spark, jvm.Object, command), _array(spark, jvm.String, "[Ljava.lang.String;")
+    command = _java_array(spark, jvm.String, "dynamic_dump", str(path))
+    values, kinds = _java_array(spark, jvm.Object, command), _java_array(spark, jvm.String, "[Ljava.lang.String;")
     bean = jvm.javax.management.ObjectName("com.sun.management:type=DiagnosticCommand")
     server = jvm.java.lang.management.ManagementFactory.getPlatformMBeanServer()
     methods = jvm.Class.forName("javax.management.MBeanServer").getMethods()
     invoke = next(method for method in methods if method.getName() == "invoke")
-    invoke.invoke(server, _array(spark, jvm.Object, bean, "vmCds", values, kinds))
+    invoke.invoke(server, _java_array(spark, jvm.Object, bean, "vmCds", values, kinds))
 
 
-def _array(spark: SparkSession, kind: Any, *values: Any) -> Any:
-    made = spark.sparkContext._gateway.new_array(kind, len(values))
-    for place, value in enumerate(values):
-        made[place] = value
-    return made
+def _java_array(spark: SparkSession, kind: Any, *values: Any) -> Any:
+    array = spark.sparkContext._gateway.new_array(kind, len(values))
+    for position, value in enumerate(values):
+        array[position] = value
+    return array
 
 
-def options(path: Path) -> str:
-    """What has a JVM use the archive; where it cannot, it says nothing and does without."""
+def jvm_options(path: Path) -> str:
+    """Return the options that make a JVM use the archive; a JVM that cannot use it starts silently without it."""
     return f"-XX:SharedArchiveFile={path} -Xlog:cds*=off"

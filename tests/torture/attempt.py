@@ -1,4 +1,4 @@
-"""A job by spark-submit that stops at a failpoint: watched, hurt, let go, and looked for afterwards."""
+"""A job under spark-submit that waits at a failpoint: watch it, disturb it, resume it and check what is left of it."""
 
 import os
 import signal
@@ -17,14 +17,14 @@ from tests.torture import archive
 from tests.torture.ready import BEGUN
 from tests.torture.stage import JOBS, Stage, window
 
-PATIENCE = 900.0  # a machine that is shared may give a tenth of its usual speed
+PATIENCE = 900.0  # a shared machine may run at a tenth of its usual speed
 SMALL = ["--master", "local[2]", "--conf", "spark.sql.shuffle.partitions=2"]
 SMALL += ["--conf", "spark.sql.codegen.wholeStage=false", "--conf", "spark.sql.codegen.factoryMode=NO_CODEGEN"]
 READY = Path(__file__).with_name("ready.py")
 
 
 class Attempt:
-    """One process tree. With a failpoint it waits where it has begun, and then where the failpoint is."""
+    """One process tree. With a failpoint, it waits once before the job begins and once at the failpoint."""
 
     def __init__(self, stage: Stage, job: str, failpoint: str | None = None):
         self.failpoint, self.marker = failpoint, stage.folder / f"reached-{time.monotonic_ns()}"
@@ -32,7 +32,8 @@ class Attempt:
             "DATABASE_URL": stage.server.url,
             "PIPELINE_LOGS": str(stage.here / "logs"),
             "PIPELINE_SCRATCH": str(stage.folder / "scratch"),
-            "SPARK_SUBMIT_OPTS": f"-XX:TieredStopAtLevel=1 {archive.options(stage.archive)}",  # short: compile little
+            # The job is short, so the JVM should compile little.
+            "SPARK_SUBMIT_OPTS": f"-XX:TieredStopAtLevel=1 {archive.jvm_options(stage.archive)}",
         }
         if failpoint:
             variables |= {"PIPELINE_FAILPOINT": f"{BEGUN},{failpoint}", "PIPELINE_FAILPOINT_FILE": str(self.marker)}
@@ -48,106 +49,106 @@ class Attempt:
             stderr=self.output,
             start_new_session=True,
         )
-        self.seen: dict[int, psutil.Process] = {}
+        self.known_processes: dict[int, psutil.Process] = {}
 
-    def reached(self) -> bool:
-        """Lets it begin and waits for the failpoint; False where the run ends without coming there."""
-        if not self._waits(BEGUN):
+    def wait_for_failpoint(self) -> bool:
+        """Let the job begin and wait for the failpoint; return False if the job ends without reaching it."""
+        if not self._wait_for(BEGUN):
             return False
-        self._at(BEGUN).unlink()
-        if not self._waits(self.failpoint):
+        self._marker_path(BEGUN).unlink()
+        if not self._wait_for(self.failpoint):
             return False
-        self.tree()
+        self.list_processes()
         return True
 
-    def go(self) -> None:
-        """Lets it run on from the failpoint."""
-        self._at(self.failpoint).unlink(missing_ok=True)
+    def resume(self) -> None:
+        """Let the job continue from the failpoint."""
+        self._marker_path(self.failpoint).unlink(missing_ok=True)
 
-    def tree(self) -> list[psutil.Process]:
-        """The JVM, the Python driver and its workers, as far as they live."""
+    def list_processes(self) -> list[psutil.Process]:
+        """List the processes that are alive of the JVM, the Python driver and its workers."""
         with suppress(psutil.NoSuchProcess):
             root = psutil.Process(self.process.pid)
             for process in [root, *root.children(recursive=True)]:
-                self.seen[process.pid] = process
-        return [process for process in self.seen.values() if _lives(process)]
+                self.known_processes[process.pid] = process
+        return [process for process in self.known_processes.values() if _is_alive(process)]
 
-    def driver(self) -> psutil.Process:
-        """The Python driver: the JVM's child that runs the job's file."""
-        return next(p for p in self.tree() if p.ppid() == self.process.pid and "python" in p.name())
+    def find_driver(self) -> psutil.Process:
+        """Find the Python driver, the child of the JVM that runs the job's file."""
+        return next(p for p in self.list_processes() if p.ppid() == self.process.pid and "python" in p.name())
 
-    def signal(self, number: int) -> None:
-        """To every process of the tree."""
-        for process in self.tree():
+    def send_signal(self, number: int) -> None:
+        """Send the signal to every process of the tree."""
+        for process in self.list_processes():
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
-    def end(self) -> int:
-        """Waits for its end; the exit code."""
-        self.go()
+    def wait_for_end(self) -> int:
+        """Resume the job, wait for its end and return the exit code."""
+        self.resume()
         try:
             return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            self.signal(signal.SIGKILL)
-            raise TimeoutError(f"it did not end: {self.said()}") from None
+            self.send_signal(signal.SIGKILL)
+            raise TimeoutError(f"it did not end: {self.read_output()}") from None
 
-    def orphans(self, seconds: float = 60.0) -> list[str]:
-        """Processes of the tree that still live after so many seconds; they are killed."""
+    def kill_orphans(self, seconds: float = 60.0) -> list[str]:
+        """Kill the processes of the tree that are still alive after so many seconds; return their names."""
         until = time.monotonic() + seconds
-        while (left := self.tree()) and time.monotonic() < until:
+        while (alive := self.list_processes()) and time.monotonic() < until:
             time.sleep(0.1)
-        for process in left:
+        for process in alive:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        return [f"{process.pid} {process.name()}" for process in left]
+        return [f"{process.pid} {process.name()}" for process in alive]
 
-    def _at(self, name: str | None) -> Path:
+    def _marker_path(self, name: str | None) -> Path:
         return Path(f"{self.marker}.{name}")
 
-    def _waits(self, name: str | None) -> bool:
+    def _wait_for(self, name: str | None) -> bool:
         since = time.monotonic()
-        while not self._at(name).exists():
+        while not self._marker_path(name).exists():
             if self.process.poll() is not None:
                 return False
             if time.monotonic() - since > PATIENCE:
-                raise TimeoutError(f"{name} was not reached: {self.said()}")
+                raise TimeoutError(f"{name} was not reached: {self.read_output()}")
             time.sleep(0.05)
         return True
 
-    def said(self) -> str:
-        """What it wrote to stdout and stderr."""
+    def read_output(self) -> str:
+        """Read what the job wrote to stdout and stderr."""
         self.output.flush()
         return Path(self.output.name).read_text().strip()
 
 
-class Ahead:
-    """The attempts of the cases to come, (job, failpoint) each: the next one's JVM starts while the last
-    one's work is made good and looked at."""
+class AttemptQueue:
+    """The attempts of the cases to come, given as (job, failpoint). The JVM of the next attempt starts while the work
+    of the last one is recovered and compared."""
 
-    def __init__(self, stage: Stage, due: Iterable[tuple[str, str]]):
-        self._attempts = (Attempt(stage, *each) for each in due)
-        self._started: Attempt | None = None
+    def __init__(self, stage: Stage, cases: Iterable[tuple[str, str]]):
+        self._attempts = (Attempt(stage, *each) for each in cases)
+        self._next_attempt: Attempt | None = None
 
-    def __enter__(self) -> "Ahead":
+    def __enter__(self) -> "AttemptQueue":
         return self
 
     def __exit__(self, *_: Any) -> None:
-        if self._started:
-            self._started.signal(signal.SIGKILL)
-            self._started.process.wait()
+        if self._next_attempt:
+            self._next_attempt.send_signal(signal.SIGKILL)
+            self._next_attempt.process.wait()
 
     def start(self) -> None:
-        """Starts the next one, if there is one and none waits yet."""
-        self._started = self._started or next(self._attempts, None)
+        """Start the next attempt if there is one and none is waiting yet."""
+        self._next_attempt = self._next_attempt or next(self._attempts, None)
 
     def take(self) -> Attempt:
-        """The next one; it waits where it has begun, or is on its way there."""
+        """Return the next attempt; it waits, or will soon wait, before the job begins."""
         self.start()
-        taken, self._started = self._started, None
-        return taken
+        attempt, self._next_attempt = self._next_attempt, None
+        return attempt
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False

@@ -1,6 +1,6 @@
-"""Which fault at which moment: the pairs that can differ, and why the others cannot."""
+"""The pairs of fault and moment that are tested, and the reason why the other pairs cannot behave differently."""
 
-# Each failpoint, the job in which it lies, and what it is in the flow.
+# Each failpoint with its job and the state of the run at that moment.
 FAILPOINTS = {
     "undo.decided": ("extract_events", "rows of a killed landing found, not yet taken back"),
     "landing.read": ("extract_events", "files read, nothing written"),
@@ -30,7 +30,7 @@ FAILPOINTS = {
 EVERYWHERE = tuple(FAILPOINTS)
 LOADS = tuple(name for name in FAILPOINTS if name.startswith("load."))
 SNAPSHOTS = tuple(name for name in FAILPOINTS if name.startswith(("matrix.", "features.")))
-JUDGED = ("matrix.judged", "features.judged")
+SNAPSHOTS_VALIDATED = ("matrix.judged", "features.judged")
 WHERE = {
     "JVM killed": EVERYWHERE,
     "driver killed": (
@@ -40,7 +40,7 @@ WHERE = {
     "SIGTERM": ("landing.written", "load.copy", "build.written"),
     "PostgreSQL restarted": ("load.read", "load.copy", "load.uncommitted", "load.committed"),
     "PostgreSQL gone 30 s": ("load.copy", "load.uncommitted"),
-    "disk full": ("landing.read", "validation.read", "validation.events", "build.written", *JUDGED),
+    "disk full": ("landing.read", "validation.read", "validation.events", "build.written", *SNAPSHOTS_VALIDATED),
     "started twice": (
         *("landing.written", "validation.events", "load.uncommitted", "build.written"),
         *("matrix.items", "features.users"),
@@ -68,7 +68,7 @@ LEFT_OUT = {
     "started twice": "the lock is held from the job's first to its last line, wherever the first one stands",
     "frozen, wakes later": "after the last write of a job nothing is left that it could do on waking",
 }
-SHORT = (  # one of each kind and one more kill, part of `make test-all`
+SHORT = (  # one case of each fault and one more kill; part of `make test-all`
     *(("JVM killed", "landing.written"), ("disk full", "landing.read"), ("driver killed", "validation.events")),
     *(("started twice", "load.uncommitted"), ("SIGTERM", "load.copy"), ("PostgreSQL restarted", "load.uncommitted")),
     *(("PostgreSQL gone 30 s", "load.copy"), ("frozen, wakes later", "load.uncommitted")),
@@ -77,5 +77,5 @@ SHORT = (  # one of each kind and one more kill, part of `make test-all`
 
 
 def pairs() -> list[tuple[str, str]]:
-    """(fault, failpoint) of every case of a seed, by job."""
+    """List (fault, failpoint) of every case of a seed, ordered by job."""
     return [(fault, point) for point in FAILPOINTS for fault, points in WHERE.items() if point in points]

@@ -1,4 +1,4 @@
-"""What tables and hours hold, as one value that does not depend on the order of rows or on when they were written."""
+"""Digests of tables and hours that depend neither on the order of the rows nor on when they were written."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ Query = Callable[[str], list[tuple]]
 Hours = dict[str, tuple]
 EVENTS = tables.USER_EVENTS.columns[:10]
 THERE = "SELECT 1 FROM pg_tables WHERE tablename = 'user_events'"
-WHEN = {"raw_version"}  # and every column whose comment says that it is outside every comparison
+WHEN = {"raw_version"}  # and every column with the comment "outside every comparison"
 POSTGRES = {
     "user_events": "user_id, item_id, event_type, timestamp, session_id, rating, price",
     "items": "item_id, name, category, brand, price",
@@ -32,7 +32,7 @@ SQL = f"SELECT {HOUR}, count(*), {HASHED.format(POSTGRES['user_events'])} FROM u
 
 
 def hours_of_delta(spark: SparkSession, warehouse: str) -> Hours:
-    """Rows and digest of each hour of user_events in Delta."""
+    """Return the row count and the digest of each hour of user_events in Delta."""
     events = Storage(spark, warehouse).read(tables.USER_EVENTS)
     row = F.sum(F.xxhash64(F.to_json(F.struct(*EVENTS))).cast("decimal(38,0)"))
     hours = events.groupBy(F.date_format("timestamp", "HH").alias("hour")).agg(F.count("*").alias("n"), row.alias("d"))
@@ -40,8 +40,8 @@ def hours_of_delta(spark: SparkSession, warehouse: str) -> Hours:
 
 
 def snapshots_of_delta(spark: SparkSession, warehouse: str) -> Hours:
-    """Rows and digest of the matrix with its index, and of the features, as a reader by the ledger sees them."""
-    ledger = Ledger(Storage(spark, warehouse)).pinned()
+    """Return row counts and digests of the matrix, its index tables and the features at the versions of the ledger."""
+    ledger = Ledger(Storage(spark, warehouse)).pin()
     found = {}
     for job in SNAPSHOTS:
         frames = [(table, ledger.storage.read(table, ledger.version(table))) for table in job.writes]
@@ -50,12 +50,12 @@ def snapshots_of_delta(spark: SparkSession, warehouse: str) -> Hours:
 
 
 def hours_of_postgres(query: Query) -> Hours:
-    """Rows and digest of each hour of user_events in PostgreSQL."""
+    """Return the row count and the digest of each hour of user_events in PostgreSQL."""
     return {hour: tuple(rest) for hour, *rest in query(SQL)} if query(THERE) else {}
 
 
 def digests(spark: SparkSession, warehouse: str, query: Query) -> dict[str, Any]:
-    """Rows and digest of every table of the warehouse and of PostgreSQL."""
+    """Return the row count and the digest of every table of the warehouse and of PostgreSQL."""
     storage = Storage(spark, warehouse)
     found = {}
     for table in tables.ALL:
@@ -71,12 +71,12 @@ def digests(spark: SparkSession, warehouse: str, query: Query) -> dict[str, Any]
 
 
 def _digest(frame: DataFrame, table: tables.Table) -> tuple[Column, Column]:
-    outside = {field.name for field in table.fields if "outside every comparison" in field.comment} | WHEN
-    row = F.xxhash64(F.to_json(F.struct(*(_plain(frame, n) for n in table.columns if n not in outside))))
+    excluded = {field.name for field in table.fields if "outside every comparison" in field.comment} | WHEN
+    row = F.xxhash64(F.to_json(F.struct(*(_in_stable_order(frame, n) for n in table.columns if n not in excluded))))
     return F.count("*"), F.sum(row.cast("decimal(38,0)"))
 
 
-def _plain(frame, name: str) -> Column:
+def _in_stable_order(frame, name: str) -> Column:
     kind = frame.schema[name].dataType
     if isinstance(kind, MapType):
         return F.array_sort(F.map_entries(name)).alias(name)
@@ -84,7 +84,7 @@ def _plain(frame, name: str) -> Column:
 
 
 def main() -> int:
-    """`spark-submit tests/torture/digests.py WAREHOUSE`: the digests of its tables as a line of JSON."""
+    """Print the digests of a warehouse as a line of JSON: `spark-submit tests/torture/digests.py WAREHOUSE`."""
     spark = spark_session("digests")
     sys.stdout.write(json.dumps(digests(spark, sys.argv[1], lambda sql: []), default=str) + "\n")
     return 0

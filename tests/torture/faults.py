@@ -1,4 +1,4 @@
-"""What is done to a run that has come to its failpoint."""
+"""The faults that disturb a run at its failpoint."""
 
 import os
 import signal
@@ -12,76 +12,76 @@ from spark_jobs.coordination import lock
 from tests.torture.attempt import Attempt
 from tests.torture.stage import Stage
 
-GONE_SECONDS = 30  # at most: once the run has ended nothing is there any more that its absence could disturb
+GONE_SECONDS = 30  # at most; PostgreSQL starts again as soon as the run has ended
 STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
 
 
 def kill_jvm(stage: Stage, attempt: Attempt, job: str) -> None:
-    """SIGKILL of spark-submit's JVM; the Python driver lives on."""
+    """Send SIGKILL to the JVM of spark-submit; the Python driver stays alive."""
     attempt.process.kill()
 
 
 def kill_driver(stage: Stage, attempt: Attempt, job: str) -> None:
-    """SIGKILL of the Python driver; the JVM lives on."""
-    attempt.driver().kill()
+    """Send SIGKILL to the Python driver; the JVM stays alive."""
+    attempt.find_driver().kill()
 
 
 def terminate(stage: Stage, attempt: Attempt, job: str) -> None:
-    """SIGTERM to all, as a scheduler that cancels a task does."""
-    attempt.signal(signal.SIGTERM)
+    """Send SIGTERM to all processes, as a scheduler does when it cancels a task."""
+    attempt.send_signal(signal.SIGTERM)
 
 
 def restart_postgres(stage: Stage, attempt: Attempt, job: str) -> None:
-    """PostgreSQL crashes and is there again at once."""
+    """Crash PostgreSQL and start it again at once."""
     stage.server.stop()
     stage.server.start()
 
 
-def postgres_gone(stage: Stage, attempt: Attempt, job: str) -> None:
-    """PostgreSQL crashes and comes back when the run has ended, or after 30 s; the run goes on meanwhile."""
+def interrupt_postgres(stage: Stage, attempt: Attempt, job: str) -> None:
+    """Crash PostgreSQL, let the run continue, and start PostgreSQL when the run has ended or after 30 s."""
     stage.server.stop()
-    attempt.go()
+    attempt.resume()
     with suppress(subprocess.TimeoutExpired):
         attempt.process.wait(GONE_SECONDS)
     stage.server.start()
 
 
-def disk_full(stage: Stage, attempt: Attempt, job: str) -> None:
-    """The warehouse's disk has no byte left until the run has ended."""
+def fill_disk(stage: Stage, attempt: Attempt, job: str) -> None:
+    """Fill the disk of the warehouse to the last byte until the run has ended."""
     filler = stage.here / "filler"
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         for size in (1 << 20, 1 << 12, 1):
             with suppress(OSError):
                 while file.write(bytes(size)) == size:
                     pass
-    attempt.end()
+    attempt.wait_for_end()
     filler.unlink()
 
 
-def twice(stage: Stage, attempt: Attempt, job: str) -> None:
-    """The same job once more while the first one is at work: it is refused by name."""
+def start_twice(stage: Stage, attempt: Attempt, job: str) -> None:
+    """Start the same job again while the first one runs; the second one must be refused."""
     second = Attempt(stage, job)
     code = second.process.wait()
-    if code != 5 or "is already running" not in second.said():
-        raise AssertionError(f"the second run ended with {code}: {second.said()}")
+    if code != 5 or "is already running" not in second.read_output():
+        raise AssertionError(f"the second run ended with {code}: {second.read_output()}")
 
 
 def freeze(stage: Stage, attempt: Attempt, job: str) -> None:
-    """The whole run is stopped; another takes its place and finishes; then the first one wakes.
+    """Stop the whole run, let another run take its place and finish, then wake the first one.
 
-    That it was silent for long is not waited for: its last sign of life is dated back.
+    Its last sign of life is backdated, so that nobody has to wait until it counts as silent.
     """
-    attempt.signal(signal.SIGSTOP)
-    while any(process.status() not in STOPPED for process in attempt.tree()):
+    attempt.send_signal(signal.SIGSTOP)
+    while any(process.status() not in STOPPED for process in attempt.list_processes()):
         time.sleep(0.05)
     last = time.time() - lock.SILENT_SECONDS
     for path in (stage.here / "warehouse").glob(".*.lock"):
         os.utime(path, (last, last))
     try:
-        stage.attempt(job)
+        stage.run_job(job)
     finally:
-        attempt.go()
-        attempt.signal(signal.SIGCONT)
+        attempt.resume()
+        attempt.send_signal(signal.SIGCONT)
 
 
 FAULTS = {
@@ -89,8 +89,8 @@ FAULTS = {
     "driver killed": kill_driver,
     "SIGTERM": terminate,
     "PostgreSQL restarted": restart_postgres,
-    "PostgreSQL gone 30 s": postgres_gone,
-    "disk full": disk_full,
-    "started twice": twice,
+    "PostgreSQL gone 30 s": interrupt_postgres,
+    "disk full": fill_disk,
+    "started twice": start_twice,
     "frozen, wakes later": freeze,
 }

@@ -1,7 +1,7 @@
-"""Somebody who reads all the time: each hour is seen as it was before the window or as it is after, never between.
-So are the matrix with its index tables, and the features.
+"""A reader in the background. It must see each hour either as it was before the run or as it is after it.
+The same holds for the matrix with its index tables and for the features.
 
-Delta is read whenever its log has a new entry: between two entries a reader can only see what it saw before.
+Delta is read only when its log has a new entry, because a reader cannot see a change between two entries.
 """
 
 from contextlib import suppress
@@ -9,16 +9,16 @@ from contextlib import suppress
 import psycopg2
 
 from spark_jobs import tables
-from spark_jobs.flow import written_by
-from tests.repeated import Repeated
+from spark_jobs.flow import list_written_tables
+from tests.repeated import Poller
 from tests.torture.digests import Hours
 from tests.torture.stage import JOBS, Stage
 
 EVERY_SECONDS = 0.5
 
 
-class Reader(Repeated):
-    """Reads until it is left; `wrong` is what was neither old nor new."""
+class Reader(Poller):
+    """Reads until the context ends; `wrong` lists everything that was neither the old nor the new state."""
 
     def __init__(self, stage: Stage, job: str):
         super().__init__(EVERY_SECONDS)
@@ -26,20 +26,20 @@ class Reader(Repeated):
         self.wrong: list[str] = []
         self.looked = 0
         self._log: set[str] = set()
-        watched = written_by(JOBS[job].writer) if "snapshots" in self.states else (tables.USER_EVENTS,)
+        watched = list_written_tables(JOBS[job].writer) if "snapshots" in self.states else (tables.USER_EVENTS,)
         self._logs = [stage.here / "warehouse" / table.name / "_delta_log" for table in watched]
 
-    def look(self) -> None:
-        """Compares what Delta and PostgreSQL show now."""
-        if (log := self._entries()) != self._log:
+    def poll(self) -> None:
+        """Compare what Delta and PostgreSQL show now with the two allowed states."""
+        if (log := self._list_log_entries()) != self._log:
             self._compare("Delta", self.stage.hours_of_delta())
             if "snapshots" in self.states:
                 self._compare("snapshots", self.stage.snapshots_of_delta())
             self._log = log
-        with suppress(psycopg2.Error):  # it may be gone, on purpose
+        with suppress(psycopg2.Error):  # a fault may have stopped the server
             self._compare("PostgreSQL", self.stage.hours_of_postgres())
 
-    def _entries(self) -> set[str]:
+    def _list_log_entries(self) -> set[str]:
         return {str(path) for log in self._logs for path in log.glob("*.json")}
 
     def _compare(self, where: str, seen: Hours) -> None:

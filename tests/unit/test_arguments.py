@@ -1,4 +1,4 @@
-"""A wrong argument of the programs below tests/ is one sentence and exit code 2; nothing is started."""
+"""A wrong argument of the programs below tests/ gives one sentence and exit code 2; nothing is started."""
 
 import subprocess
 import sys
@@ -21,10 +21,10 @@ from tests.torture import cases
         ("cluster", ("--rows", "0"), "cluster-check: ROWS=0: must lie between 1,000 and "),
     ],
 )
-def test_a_wrong_argument_is_a_sentence(program, options, says):
+def test_a_wrong_argument_is_reported_in_one_sentence(program, options, says):
     command = [sys.executable, "-m", f"tests.{program}", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    (line,) = done.stderr.splitlines()
-    assert (done.returncode, done.stdout) == (2, "") and line.startswith(says), done.stderr
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    (line,) = result.stderr.splitlines()
+    assert (result.returncode, result.stdout) == (2, "") and line.startswith(says), result.stderr
     if "no such case" in says:
         assert all(name in line for name in (*cases.FAILPOINTS, *cases.WHERE))

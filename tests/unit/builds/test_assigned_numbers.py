@@ -1,4 +1,4 @@
-"""The numbers of an index table: a number whose row has left is not given again, the largest one neither."""
+"""The numbers of an index table: a number is not assigned again after its row was removed, not even the largest."""
 
 from datetime import datetime
 
@@ -22,22 +22,22 @@ def writer(spark, tmp_path) -> TableWriter:
     return lease.take_leases(storage, [Hold(Writer.MATRIX, unclean=False)])[Writer.MATRIX].table_writer(storage)
 
 
-def given(storage: Storage) -> int:
+def count_numbers(storage: Storage) -> int:
     return count_assigned(storage, INDEX, storage.version(INDEX))
 
 
-def test_the_largest_number_is_not_given_again_once_its_row_has_left(writer):
+def test_the_largest_number_is_not_assigned_again_after_its_row_was_removed(writer):
     storage = writer.storage
-    assert (given(storage), read_assigned(storage, INDEX)) == (0, 0)
+    assert (count_numbers(storage), read_assigned(storage, INDEX)) == (0, 0)
     users = storage.frame(INDEX, [{"user_index": n, "user_id": 500 + n, "first_day": DAY} for n in range(3)])
     writer.append(INDEX, users)
-    assert (given(storage), read_assigned(storage, INDEX)) == (3, 0)
-    for left in (2, 1, 0):
+    assert (count_numbers(storage), read_assigned(storage, INDEX)) == (3, 0)
+    for remaining in (2, 1, 0):
         write_assigned(writer, INDEX)
-        writer.replace(INDEX, users.where(f"user_index < {left}"), None)
-        assert (given(storage), read_assigned(storage, INDEX)) == (3, 3)
+        writer.replace(INDEX, users.where(f"user_index < {remaining}"), None)
+        assert (count_numbers(storage), read_assigned(storage, INDEX)) == (3, 3)
     writer.append(INDEX, storage.frame(INDEX, [{"user_index": 3, "user_id": 600, "first_day": DAY}]))
-    assert given(storage) == 4
-    described = storage.spark.sql(f"DESCRIBE DETAIL delta.`{storage.path(INDEX)}`").first()
-    assert described.properties["pipeline.numbersGiven"] == "3"
-    assert described.properties["delta.enableDeletionVectors"] == "false"
+    assert count_numbers(storage) == 4
+    detail = storage.spark.sql(f"DESCRIBE DETAIL delta.`{storage.path(INDEX)}`").first()
+    assert detail.properties["pipeline.numbersGiven"] == "3"
+    assert detail.properties["delta.enableDeletionVectors"] == "false"

@@ -1,4 +1,4 @@
-"""Every expectation broken once: a frame that breaks only it makes that expectation fail, and no other."""
+"""Break every expectation once: the frame that breaks it makes this expectation fail, and no other."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -48,8 +48,8 @@ ITEM |= {"category_code": "a.b", "brand": "acme"}
 CELL = {"user_index": 0, "item_index": 0, "score": 1.0, "user_id": 1, "item_id": 2} | STAMP
 REVERSED = {"first_seen": datetime(2019, 10, 1, 11)}
 
-# For each suite: its table, a row that breaks nothing, for each rule the change that breaks it, and measures that
-# the jobs add with the value that breaks each.
+# For each suite: its table, a valid row, for each rule a change that breaks it, and the measures that the jobs add,
+# each with a value that breaks its expectation.
 SUITES = {
     user_events: (
         tables.USER_EVENTS,
@@ -118,16 +118,16 @@ SUITES = {
 }
 
 
-def failed(verdict: great_expectations.Verdict) -> dict[str, list[str]]:
-    """The measures that failed or warned, by unit."""
+def find_failed(verdict: great_expectations.Verdict) -> dict[str, list[str]]:
+    """Return the measures that failed or warned, by window key."""
     return {
-        unit: [name for name, outcome in outcomes.items() if outcome in ("failed", "warning")]
-        for unit, outcomes in verdict.outcomes.items()
+        key: [name for name, outcome in outcomes.items() if outcome in ("failed", "warning")]
+        for key, outcomes in verdict.outcomes.items()
     }
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__.rpartition(".")[2])
-def test_each_expectation_fails_on_the_frame_that_breaks_only_it(spark, tmp_path, suite):
+def test_each_expectation_fails_only_on_the_frame_that_breaks_it(spark, tmp_path, suite):
     table, good, rules, added = SUITES[suite]
     cases = {"good": [good]} | {name: [good | change] for name, change in rules.items()}
     cases |= {f"null_{name}": [good | {name: None}] for name in table.required}
@@ -139,10 +139,10 @@ def test_each_expectation_fails_on_the_frame_that_breaks_only_it(spark, tmp_path
         frame = frame.union(rows.selectExpr("*", f"'{case}' AS unit"))
     found = measures(frame, table, suite.RULES, ["unit"]).toPandas()
     for name, value in added.items():
-        found[name] = [value if unit == name else 0 for unit in found["unit"]]
+        found[name] = [value if key == name else 0 for key in found["unit"]]
     built = suite.suite(settings.load())
     verdict = great_expectations.judge(built, found, str(tmp_path), docs_days=7)
-    assert failed(verdict) == {case: [] if case == "good" else [case] for case in cases}
+    assert find_failed(verdict) == {case: [] if case == "good" else [case] for case in cases}
     assert {one.measure for one in built.expected} == cases.keys() - {"good"}
 
 
@@ -157,7 +157,7 @@ HOUR = datetime(2019, 10, 1, 9)
 NORMAL = {"rejected_rows": 0, "ignored_rows": 0, "view_rows": 1900, "cart_rows": 60, "purchase_rows": 30}
 NORMAL |= {"raw_rows": 2000, "rating_rows": 10, "file_id": 1}
 NORMAL |= {f"missing_{name}": 0 for name in ("rating", "category_id", "category_code", "brand", "session_id", "price")}
-# 2,000 rows: what breaks each expectation of the raw suite, one row more than its limit allows.
+# For each expectation of the raw suite, counts that break it: of 2,000 rows, one more than the limit allows.
 BREAKS = {
     "reject_share": {"rejected_rows": 201},
     "missing_rating_share": {"missing_rating": 2},
@@ -182,27 +182,27 @@ AT_THE_LIMIT = {
 }
 
 
-def test_each_expectation_about_raw_hours_fails_on_counts_that_break_only_it(tmp_path):
+def test_each_expectation_about_raw_hours_fails_only_on_the_counts_that_break_it(tmp_path):
     full = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
     full += ("category_id", "category_code", "brand")
     headers = {1: full, 2: [name for name in full if name != "user_id"]}
     breaks = BREAKS | {name: {} for name in USUAL}
     cases = AT_THE_LIMIT | breaks
-    counts = pd.DataFrame([NORMAL | change | {"unit": unit, "hour": HOUR} for unit, change in cases.items()])
+    counts = pd.DataFrame([NORMAL | change | {"unit": key, "hour": HOUR} for key, change in cases.items()])
     found = hour_measures(counts, headers, TYPES, 1000)
     for name, value in USUAL.items():
         found[name] = [value if name != case else BREAKS_USUAL[name] for case in found["unit"]]
     suite = raw_events.suite(settings.load())
     verdict = great_expectations.judge(suite, found, str(tmp_path), docs_days=7)
-    assert failed(verdict) == {case: [case] if case in breaks else [] for case in cases}
+    assert find_failed(verdict) == {case: [case] if case in breaks else [] for case in cases}
     assert {one.measure for one in suite.expected} == breaks.keys()
     assert set(verdict.failed) == {"reject_share", "required_columns_gone"}  # the others warn
-    before = {row["unit"]: suite.broken_by(row) for row in found.to_dict("records")}
-    assert before == {unit: verdict.broken.get(unit, []) for unit in cases}
+    before = {row["unit"]: suite.find_broken(row) for row in found.to_dict("records")}
+    assert before == {key: verdict.broken.get(key, []) for key in cases}
 
 
-def test_a_failure_shows_its_rows_beside_those_that_they_are_a_share_of(tmp_path):
-    """Of 2,000 rows 1,000 are of an ignored type, 10 are ratings and 200 are in a file without a brand."""
+def test_a_failure_shows_its_rows_and_the_rows_that_they_are_a_share_of(tmp_path):
+    """Of 2,000 rows, 1,000 have an ignored type, 10 are ratings and 200 are in a file without a column for brands."""
     full = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price", "category_id", "brand")
     few = dict.fromkeys(NORMAL, 0) | {"raw_rows": 200, "file_id": 2, "missing_brand": 200}
     parts = [
@@ -234,7 +234,7 @@ def test_a_failure_shows_its_rows_beside_those_that_they_are_a_share_of(tmp_path
     ]
 
 
-def test_rows_dropped_are_shown_beside_the_rows_before(tmp_path):
+def test_dropped_rows_are_shown_with_the_number_of_rows_before(tmp_path):
     """28 of 32 rows are dropped, 4 are kept."""
     built = deduped_events.suite(settings.load())
     row = {one.measure: 0 for one in built.expected} | {"unit": "u", "rows": 4, "rows_in": 32, "dropped": 28}
@@ -245,7 +245,7 @@ def test_rows_dropped_are_shown_beside_the_rows_before(tmp_path):
 
 
 @pytest.mark.parametrize("suite", [*SUITES, raw_events], ids=lambda suite: suite.__name__.rpartition(".")[2])
-def test_a_measure_that_counts_no_rows_shows_none(suite):
+def test_a_measure_that_is_not_a_number_of_rows_shows_no_rows(suite):
     no_counts = {"keys_changed", "numbers_beyond_index", "score_lost", "required_columns_gone"}
     for one in suite.suite(settings.load()).expected:
         assert (one.rows is None) == (one.measure in no_counts), one.measure
@@ -253,16 +253,16 @@ def test_a_measure_that_counts_no_rows_shows_none(suite):
             assert one.rows and one.of and one.of != one.rows
 
 
-def test_a_column_that_no_file_has_is_not_judged(tmp_path):
+def test_a_column_that_no_file_has_is_not_validated(tmp_path):
     counts = pd.DataFrame([NORMAL | {"missing_brand": 2000, "unit": "u", "hour": HOUR}])
     headers = {1: ("user_id", "item_id", "event_type", "timestamp")}
     found = hour_measures(counts, headers, TYPES, 1000).assign(**USUAL)
     verdict = great_expectations.judge(raw_events.suite(settings.load()), found, str(tmp_path), docs_days=7)
-    assert failed(verdict) == {"u": []}
+    assert find_failed(verdict) == {"u": []}
     assert verdict.outcomes["u"]["missing_brand_share"] == "not judged"
 
 
-def test_every_table_that_is_judged_has_a_suite_that_is_tried_here():
+def test_every_expectation_suite_is_tested_here():
     from pathlib import Path
 
     modules = {path.stem for path in Path(expectations.__file__).parent.glob("*.py")} - {"__init__"}

@@ -1,5 +1,7 @@
-"""Whatever happens to the files between two landings, the rows are those of the files, and a further landing changes
-nothing. Real files, no Spark: what a landing would write is kept in a list."""
+"""The landed rows equal those of the files, however the files change between landings; landing again changes nothing.
+
+The files are real, but there is no Spark: what a landing would write is kept in a list.
+"""
 
 import gzip
 import os
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 from spark_jobs import tables
 from spark_jobs.ingest.landed_rows import Reading, ledger_rows
-from spark_jobs.ingest.landing import _replaced
+from spark_jobs.ingest.landing import _select_replaced_rows
 from spark_jobs.ingest.landing_plan import plan_landing
 from spark_jobs.ledger.known_files import known_files
 from spark_jobs.sources import files, records
@@ -33,7 +35,7 @@ EMPTY = {field.name: None for field in tables.LANDED_FILES.fields}
 
 @dataclass
 class Shop:
-    """A raw folder, and what landed from it: rows as (file_id, part, unfinished, session)."""
+    """A raw folder and the rows that landed from it, as (file_id, part, unfinished, session)."""
 
     raw: Path
     rows: list[tuple] = field(default_factory=list)
@@ -41,7 +43,7 @@ class Shop:
     clock: count = field(default_factory=lambda: count(1_570_000_000))
 
     def write(self, state: dict[str, tuple[str, ...]]) -> None:
-        """Make the folder hold exactly these files, each a tuple of sessions; new times for what changes."""
+        """Make the folder contain exactly these files, each a tuple of sessions; a changed file gets a new time."""
         for path in self.raw.iterdir():
             if path.name not in state:
                 path.unlink()
@@ -51,7 +53,7 @@ class Shop:
             self.put(name, b"\xff\xfe" if sessions == BROKEN else content)
 
     def put(self, name: str, content: bytes) -> None:
-        """Write a file, with a new time where that changes it."""
+        """Write a file, with a new time if this changes its content."""
         path = self.raw / name
         if not path.exists() or path.read_bytes() != content:
             path.write_bytes(content)
@@ -65,12 +67,12 @@ class Shop:
         return plan_landing(ctx, list_files(str(self.raw)).files, known, rehash=False), known
 
     def land(self) -> list[Action]:
-        """Apply a landing; returns what happened to each file that was looked at."""
+        """Apply a landing; return what happened to each examined file."""
         plan, known = self.plan()
         for decision in plan.decisions:
-            gone = _replaced(decision, plan.known.get(decision.file.path))
-            is_gone = [gone and row[0] == decision.file_id and self._goes(decision, row) for row in self.rows]
-            self.rows = [row for row, goes in zip(self.rows, is_gone, strict=True) if not goes]
+            gone = _select_replaced_rows(decision, plan.known.get(decision.file.path))
+            is_gone = [gone and row[0] == decision.file_id and self._is_removed(decision, row) for row in self.rows]
+            self.rows = [row for row, is_removed in zip(self.rows, is_gone, strict=True) if not is_removed]
         self.rows = [row for row in self.rows if row[0] not in plan.replaced]
         readings = {}
         for decision in (decision for decision in plan.decisions if decision.action in READS):
@@ -82,24 +84,24 @@ class Shop:
         rows, outdated = ledger_rows(plan, known, readings)
         self.ledger = {path: row for path, row in self.ledger.items() if path not in outdated}
         self.ledger |= {row["path"]: EMPTY | row for row in rows}
-        self._prove()
+        self._check_consistency()
         return [decision.action for decision in plan.decisions]
 
-    def _prove(self) -> None:
-        """The ledger and the rows agree, no number is there twice, and records = rows where they were counted."""
+    def _check_consistency(self) -> None:
+        """Check that ledger and rows agree, no file id occurs twice, and records = rows where they were counted."""
         counted = Counter(row[0] for row in self.rows)
         assert {row["file_id"]: row["rows"] for row in self.ledger.values() if row["rows"]} == counted
         assert len({row["file_id"] for row in self.ledger.values()}) == len(self.ledger)
         assert all(row["records"] in (None, row["rows"]) for row in self.ledger.values())
 
-    def gives(self, name: str) -> bool:
-        """Whether the file landed rows of its own: a copy did not."""
+    def has_own_rows(self, name: str) -> bool:
+        """Return whether the file landed rows of its own; a copy did not."""
         return self.ledger[str(self.raw / name)]["rows"] > 0
 
-    def sessions(self) -> Counter:
+    def count_sessions(self) -> Counter:
         return Counter(row[3] for row in self.rows)
 
-    def _goes(self, decision, row: tuple) -> bool:
+    def _is_removed(self, decision, row: tuple) -> bool:
         return decision.action is not Action.GREW or row[2]
 
     def _read(self, decision) -> list[tuple]:
@@ -112,8 +114,8 @@ class Shop:
         return found
 
 
-def model(before: dict[str, tuple], state: dict[str, tuple]) -> dict[str, tuple]:
-    """What raw_events must hold afterwards, by path: every file, and every vanished one that was not renamed."""
+def expected_contents(before: dict[str, tuple], state: dict[str, tuple]) -> dict[str, tuple]:
+    """Return what raw_events must contain afterwards, by path: every file, and removed ones that were not renamed."""
     kept = {}
     state = {name: content for name, content in state.items() if content != BROKEN}
     for path, content in before.items():
@@ -124,27 +126,27 @@ def model(before: dict[str, tuple], state: dict[str, tuple]) -> dict[str, tuple]
     return state | kept
 
 
-def due(held: dict[str, tuple]) -> Counter:
-    """Each content once."""
-    return Counter(session for content in set(held.values()) for session in content)
+def count_each_content_once(contents: dict[str, tuple]) -> Counter:
+    """Count the sessions of all files, but files with the same content only once."""
+    return Counter(session for content in set(contents.values()) for session in content)
 
 
-FRESH = count()
+NUMBERS = count()
 
 
-def fresh(n: int = 2) -> tuple[str, ...]:
-    """Sessions that no other file has."""
-    number = next(FRESH)
+def new_sessions(n: int = 2) -> tuple[str, ...]:
+    """Return sessions that no other file has."""
+    number = next(NUMBERS)
     return tuple(f"s-{number}-{i}" for i in range(n))
 
 
 @st.composite
 def histories(draw) -> list[dict[str, tuple]]:
-    """States of the folder, one for each landing: contents are permuted, renamed, copied, replaced and removed."""
-    state = {name: fresh() for name in draw(st.sets(st.sampled_from(NAMES), min_size=1))}
+    """Generate a state of the folder for each landing: contents are permuted, renamed, copied, replaced, removed."""
+    state = {name: new_sessions() for name in draw(st.sets(st.sampled_from(NAMES), min_size=1))}
     found = [state]
     for _ in range(draw(st.integers(1, 4))):
-        contents = [*state.values(), fresh(), fresh(3), BROKEN]
+        contents = [*state.values(), new_sessions(), new_sessions(3), BROKEN]
         names = draw(st.sets(st.sampled_from(NAMES), min_size=1))
         state = {name: draw(st.sampled_from(contents)) for name in sorted(names)}
         found.append(state)
@@ -153,14 +155,16 @@ def histories(draw) -> list[dict[str, tuple]]:
 
 @settings(max_examples=200, deadline=None)
 @given(histories())
-def test_the_rows_are_those_of_the_files_and_landing_again_changes_nothing(history):
+def test_the_landed_rows_equal_those_of_the_files_and_landing_again_changes_nothing(history):
     with TemporaryDirectory() as folder:
-        shop, held = Shop(Path(folder)), {}
+        shop, contents = Shop(Path(folder)), {}
         for state in history:
             shop.write(state)
-            held = model({path: content for path, content in held.items() if shop.gives(path)}, state)
+            contents = expected_contents(
+                {path: content for path, content in contents.items() if shop.has_own_rows(path)}, state
+            )
             shop.land()
-            assert shop.sessions() == due(held), history
+            assert shop.count_sessions() == count_each_content_once(contents), history
             before = list(shop.rows), {path: dict(row) for path, row in shop.ledger.items()}
             plan, _ = shop.plan()
             assert not plan.replaced and not plan.gone and not {each.action for each in plan.decisions} & {*READS}
@@ -173,59 +177,59 @@ def shop(tmp_path) -> Shop:
     return Shop(tmp_path)
 
 
-def landed(shop: Shop, **state: tuple[str, ...]) -> Counter:
+def land_files(shop: Shop, **state: tuple[str, ...]) -> Counter:
     shop.write({f"{name}.csv": content for name, content in state.items()})
     shop.land()
-    return shop.sessions()
+    return shop.count_sessions()
 
 
 def test_rotated_files_keep_all_their_rows(shop):
-    landed(shop, events_1=("a", "b"), events=("c",))
-    assert landed(shop, events_2=("a", "b"), events_1=("c",), events=("d",)) == Counter("abcd")
-    assert landed(shop, events_3=("a", "b"), events_2=("c",), events_1=("d",), events=("e",)) == Counter("abcde")
+    land_files(shop, events_1=("a", "b"), events=("c",))
+    assert land_files(shop, events_2=("a", "b"), events_1=("c",), events=("d",)) == Counter("abcd")
+    assert land_files(shop, events_3=("a", "b"), events_2=("c",), events_1=("d",), events=("e",)) == Counter("abcde")
 
 
-def test_a_file_that_was_renamed_and_replaced_at_once_keeps_its_rows(shop):
-    landed(shop, a=("x", "y"))
-    assert landed(shop, b=("x", "y"), a=("z",)) == Counter("xyz")
+def test_a_file_that_was_renamed_and_replaced_between_two_landings_keeps_its_rows(shop):
+    land_files(shop, a=("x", "y"))
+    assert land_files(shop, b=("x", "y"), a=("z",)) == Counter("xyz")
 
 
-def test_a_file_that_was_renamed_and_has_grown_is_read_on_and_not_doubled(shop):
-    landed(shop, a=("x",), old=("o",))
-    assert landed(shop, b=("x", "y"), old=("o",)) == Counter("xyo")
-    assert landed(shop, b=("x", "y", "z"), old=("o",)) == Counter("xyzo")
-    assert landed(shop, old=("x", "y", "z", "!")) == Counter("xyz!")  # renamed over another one, and grown
+def test_a_file_that_was_renamed_and_has_grown_does_not_land_its_rows_twice(shop):
+    land_files(shop, a=("x",), old=("o",))
+    assert land_files(shop, b=("x", "y"), old=("o",)) == Counter("xyo")
+    assert land_files(shop, b=("x", "y", "z"), old=("o",)) == Counter("xyzo")
+    assert land_files(shop, old=("x", "y", "z", "!")) == Counter("xyz!")  # it replaced another file and has grown
 
 
-def test_a_copy_lands_when_the_file_it_copied_changes_or_grows(shop):
-    landed(shop, a=("x",), b=("x",))
-    assert shop.sessions() == Counter("x")
-    assert landed(shop, a=("y",), b=("x",)) == Counter("xy")
-    landed(shop, a=("x",), b=("x",))
-    assert landed(shop, a=("x", "z"), b=("x",)) == Counter("xxz")  # files that overlap keep the rows of both
+def test_a_copy_lands_when_its_original_changes_or_grows(shop):
+    land_files(shop, a=("x",), b=("x",))
+    assert shop.count_sessions() == Counter("x")
+    assert land_files(shop, a=("y",), b=("x",)) == Counter("xy")
+    land_files(shop, a=("x",), b=("x",))
+    assert land_files(shop, a=("x", "z"), b=("x",)) == Counter("xxz")  # overlapping files both keep their rows
 
 
-def test_a_file_that_vanished_keeps_its_rows_and_a_copy_of_it_is_no_news(shop):
-    landed(shop, a=("x",), b=("y",))
-    assert landed(shop, b=("y",)) == Counter("xy")
-    assert landed(shop, b=("y",), c=("x",)) == Counter("xy")
+def test_a_removed_file_keeps_its_rows_and_a_copy_of_it_adds_none(shop):
+    land_files(shop, a=("x",), b=("y",))
+    assert land_files(shop, b=("y",)) == Counter("xy")
+    assert land_files(shop, b=("y",), c=("x",)) == Counter("xy")
     assert shop.ledger[str(shop.raw / "c.csv")]["status"] == "landed"
-    assert landed(shop, b=("y",), c=("w",)) == Counter("yw")
+    assert land_files(shop, b=("y",), c=("w",)) == Counter("yw")
 
 
-def test_a_refused_file_keeps_what_it_gave_and_no_number_is_given_twice(shop):
-    landed(shop, a=("x",), b=("y",))
+def test_a_refused_file_keeps_its_landed_rows_and_no_file_id_is_assigned_twice(shop):
+    land_files(shop, a=("x",), b=("y",))
     shop.put("a.csv", b"\xff\xfe")
     assert shop.land() == [Action.REFUSED]
-    assert shop.sessions() == Counter("xy")
-    shop.write({"b.csv": ("y",), "c.csv": ("x",)})  # what it gave is another file's now
+    assert shop.count_sessions() == Counter("xy")
+    shop.write({"b.csv": ("y",), "c.csv": ("x",)})  # its rows now belong to another file
     shop.land()
-    assert shop.sessions() == Counter("xy")
+    assert shop.count_sessions() == Counter("xy")
     ids = [row["file_id"] for row in shop.ledger.values()]
     assert len(ids) == len(set(ids))
 
 
-def test_a_file_that_was_rotated_and_compressed_is_read_as_what_it_is_then(shop):
+def test_files_that_were_rotated_and_compressed_do_not_land_their_rows_twice(shop):
     shop.write({"events.csv": ("a", "b")})
     shop.land()
     shop.write({"events.1.csv.gz": ("a", "b")})
@@ -234,41 +238,41 @@ def test_a_file_that_was_rotated_and_compressed_is_read_as_what_it_is_then(shop)
     shop.land()
     shop.write({"events.2.csv.gz": ("a", "b"), "events.1.csv.gz": ("c",), "events.csv": ("d",)})
     shop.land()
-    assert shop.sessions() == Counter("abcd")
+    assert shop.count_sessions() == Counter("abcd")
 
 
-def test_a_file_that_was_emptied_after_it_was_copied_and_grown_is_not_doubled(shop):
-    landed(shop, events=("a",))
+def test_a_file_that_was_copied_and_then_truncated_does_not_land_its_rows_twice(shop):
+    land_files(shop, events=("a",))
     shop.write({"events.1.csv": ("a", "b")})
-    shop.put("events.csv", b"")  # truncated in place; it existed all the time
+    shop.put("events.csv", b"")  # truncated in place: the file was never removed
     shop.land()
-    assert shop.sessions() == Counter("ab")
+    assert shop.count_sessions() == Counter("ab")
     shop.write({"events.1.csv": ("a", "b"), "events.csv": ("c",)})
     shop.land()
-    assert shop.sessions() == Counter("abc")
+    assert shop.count_sessions() == Counter("abc")
 
 
-def test_an_older_ledger_with_a_file_under_two_spellings_keeps_one(shop, tmp_path):
+def test_an_older_ledger_that_has_a_file_under_two_paths_keeps_one_of_them(shop, tmp_path):
     link = tmp_path.parent / f"{tmp_path.name}-link"
     link.symlink_to(tmp_path)
-    landed(shop, a=("x",))
+    land_files(shop, a=("x",))
     (row,) = shop.ledger.values()
     twice = {str(folder / "a.csv"): number for number, folder in ((1, link), (2, tmp_path))}
     shop.ledger = {path: row | {"file_id": number, "path": path} for path, number in twice.items()}
     shop.rows = [(1, 1, False, "x"), (2, 1, False, "x")]
     shop.land()
-    assert shop.sessions() == Counter("x")
+    assert shop.count_sessions() == Counter("x")
     shop.land()
-    assert landed(shop, a=("y",)) == Counter("y")
+    assert land_files(shop, a=("y",)) == Counter("y")
 
 
 def test_a_landed_file_that_becomes_a_link_out_of_the_folder_keeps_its_rows(shop, tmp_path_factory):
-    landed(shop, a=("x",))
+    land_files(shop, a=("x",))
     cache = tmp_path_factory.mktemp("cache") / "9c01"
     (shop.raw / "a.csv").rename(cache)
     (shop.raw / "a.csv").symlink_to(cache)
     for _ in range(2):
         shop.land()
-        assert shop.sessions() == Counter("x")
+        assert shop.count_sessions() == Counter("x")
     (shop.raw / "b.csv").symlink_to(tmp_path_factory.mktemp("other") / "nothing")
     assert shop.land() == []

@@ -1,4 +1,4 @@
-"""What remove_duplicates counts of a day, as later steps and the report read it."""
+"""The counts that remove_duplicates records for a day, as later steps and the report read them."""
 
 import pandas as pd
 import pytest
@@ -11,13 +11,13 @@ from spark_jobs.ledger.day_counts import columns_to_fill, dropped_by_type, to_co
 DROPPED = {"view": 3, "cart": 0}
 
 
-def recorded(price: int, rating: int) -> dict[str, str]:
-    """A day's counts as the ledger has them: text."""
+def ledger_counts(price: int, rating: int) -> dict[str, str]:
+    """Return the counts of a day as the ledger stores them: as text."""
     return {name: str(count) for name, count in to_counts(DROPPED, {"price": price, "rating": rating}).items()}
 
 
 def test_dropped_rows_are_read_as_they_were_counted():
-    assert dropped_by_type(recorded(0, 0)) == DROPPED
+    assert dropped_by_type(ledger_counts(0, 0)) == DROPPED
     assert dropped_by_type({"source": "x", "keys": "y"}) == {}  # built by an older version of the project
 
 
@@ -30,12 +30,12 @@ def test_dropped_rows_are_read_as_they_were_counted():
         ([(1, 0), (0, 2)], ["price", "rating"]),
     ],
 )
-def test_a_column_is_left_out_only_where_no_day_has_an_event_without_a_value(days, columns):
-    assert columns_to_fill(recorded(*day) for day in days) == columns
+def test_a_column_is_skipped_only_if_no_day_has_an_event_without_a_value(days, columns):
+    assert columns_to_fill(ledger_counts(*day) for day in days) == columns
 
 
-def test_every_column_is_searched_where_other_rules_counted_or_none(monkeypatch):
-    before = recorded(0, 0)
+def test_every_column_is_filled_if_nothing_was_counted_or_by_rules_of_another_version(monkeypatch):
+    before = ledger_counts(0, 0)
     assert columns_to_fill([before, {}]) == ["price", "rating"]
     monkeypatch.setattr(day_counts, "VERSIONS", {"repair": 2})
     assert columns_to_fill([before]) == ["price", "rating"]

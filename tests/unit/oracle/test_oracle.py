@@ -1,4 +1,4 @@
-"""The DuckDB oracle against the figures of the cases, written here by hand. Needs no Spark (`--noconftest` will do)."""
+"""Compare the DuckDB oracle with figures of the cases, worked out by hand. Needs no Spark: `--noconftest` works."""
 
 import json
 from collections import Counter
@@ -12,32 +12,32 @@ from spark_jobs.sample.generate import Span, generate
 from spark_jobs.settings import ROOT
 from tests.oracle_duckdb import Oracle, compute
 from tests.oracle_duckdb.reader import split_record
-from tests.oracle_duckdb.rows import judge, parse_time
+from tests.oracle_duckdb.rows import parse_time, validate_row
 
 CASES = ROOT / "tests" / "cases"
 NINE = datetime(2019, 10, 1, 9)
 
 
-def case(name: str, **options) -> Oracle:
-    """The tables of one case file; the identity raw = good + rejected + not committed is checked on the way."""
+def compute_case(name: str, **options) -> Oracle:
+    """Compute the tables of one case file, and check that raw = good + rejected + not committed."""
     oracle = compute([CASES / name], **options)
     committed = oracle.user_events.num_rows + oracle.rejected_events.num_rows
     waiting = sum(oracle.raw_counts[hour] for hour in oracle.stopped_hours)
-    # Undated rows are committed whatever the hours do, so only dated rows wait.
+    # Undated rows are always committed, so only dated rows wait.
     assert sum(oracle.raw_counts.values()) == committed + waiting
     return oracle
 
 
-def values(table, *columns: str) -> list[tuple]:
-    """Sorted rows of some columns, None first."""
+def sorted_rows(table, *columns: str) -> list[tuple]:
+    """Return the sorted rows of some columns, None first."""
     rows = [tuple(row[name] for name in columns) for row in table.to_pylist()]
     return sorted(rows, key=lambda row: [(value is not None, value) for value in row])
 
 
-def test_c01_only_records_with_the_headers_number_of_fields_are_good():
-    oracle = case("c01-fields.csv")
+def test_c01_only_records_with_as_many_fields_as_the_header_are_good():
+    oracle = compute_case("c01-fields.csv")
     assert oracle.raw_counts == {NINE: 2, None: 4} and oracle.stopped_hours == []
-    assert values(oracle.user_events, "session_id", "timestamp") == [
+    assert sorted_rows(oracle.user_events, "session_id", "timestamp") == [
         ("s-1", datetime(2019, 10, 1, 9, 1)),
         ("s-2", datetime(2019, 10, 1, 9, 5)),
     ]
@@ -55,8 +55,8 @@ def test_c01_only_records_with_the_headers_number_of_fields_are_good():
     }
 
 
-def test_c03_columns_are_found_by_name_behind_a_byte_order_mark():
-    events = case("c03-reordered-bom.csv").user_events.to_pylist()
+def test_c03_columns_are_found_by_name_after_a_byte_order_mark():
+    events = compute_case("c03-reordered-bom.csv").user_events.to_pylist()
     assert len(events) == 2
     assert next(event for event in events if event["user_id"] == 502) == {
         "user_id": 502,
@@ -72,52 +72,52 @@ def test_c03_columns_are_found_by_name_behind_a_byte_order_mark():
     }
 
 
-def test_c05_mixed_line_ends_leave_nothing_behind():
-    oracle = case("c05-mixed-ends.csv")
+def test_c05_mixed_line_endings_are_all_removed():
+    oracle = compute_case("c05-mixed-ends.csv")
     assert oracle.raw_counts == {NINE: 4} and oracle.rejected_events.num_rows == 0
-    assert values(oracle.user_events, "session_id") == [("s-1",), ("s-2",), ("s-3",), ("s-4",)]
+    assert sorted_rows(oracle.user_events, "session_id") == [("s-1",), ("s-2",), ("s-3",), ("s-4",)]
 
 
-def test_c07_every_gzip_member_is_read_and_a_cut_one_refused():
-    oracle = case("c07-two-members.csv.gz")
-    assert values(oracle.user_events, "session_id") == [("s-1",), ("s-2",), ("s-3",), ("s-4",)]
+def test_c07_every_gzip_member_is_read_and_a_truncated_file_is_refused():
+    oracle = compute_case("c07-two-members.csv.gz")
+    assert sorted_rows(oracle.user_events, "session_id") == [("s-1",), ("s-2",), ("s-3",), ("s-4",)]
     with pytest.raises(ValueError, match=r"c07-truncated\.csv\.gz"):
         compute([CASES / "c07-truncated.csv.gz"])
 
 
 def test_c11_big_ids_keep_every_digit():
-    oracle = case("c11-big-ids.csv")
+    oracle = compute_case("c11-big-ids.csv")
     users = [9007199254740992, 9007199254740993, 1515915625519388267, 1515915625519388268]
     items = [100027682, 9007199254740992, 9007199254740993]
     for table in (oracle.user_events, oracle.user_item_matrix, oracle.user_features):
         assert sorted(set(table["user_id"].to_pylist())) == users
     for table in (oracle.user_events, oracle.user_item_matrix, oracle.item_features, oracle.items):
         assert sorted(set(table["item_id"].to_pylist())) == items
-    assert [pair for pair in values(oracle.user_events, "item_id", "category_id") if pair[0] == 100027682] == [
+    assert [pair for pair in sorted_rows(oracle.user_events, "item_id", "category_id") if pair[0] == 100027682] == [
         (100027682, None),
         (100027682, 2144415922528452715),
     ]
 
 
 def test_c13_prices_are_rounded_half_up_before_the_median():
-    stopped = case("c13-prices.csv")
+    stopped = compute_case("c13-prices.csv")
     assert stopped.stopped_hours == [NINE]
     assert stopped.user_events.num_rows == stopped.rejected_events.num_rows == stopped.items.num_rows == 0
-    oracle = case("c13-prices.csv", accept=True)
-    assert values(oracle.rejected_events, "hour", "reasons") == [(NINE, ["price_negative"])]
-    prices = dict(values(oracle.user_events, "session_id", "price"))
+    oracle = compute_case("c13-prices.csv", accept=True)
+    assert sorted_rows(oracle.rejected_events, "hour", "reasons") == [(NINE, ["price_negative"])]
+    prices = dict(sorted_rows(oracle.user_events, "session_id", "price"))
     given = {"s-1": "1.01", "s-2": "2.68", "s-3": "0.00", "s-5": "0.00", "s-10": "10.00", "s-11": "0.01"}
     assert prices == {session: Decimal(price) for session, price in given.items()} | {"s-4": None}
-    cleaned = values(oracle.cleaned_events, "session_id", "price", "price_source")
+    cleaned = sorted_rows(oracle.cleaned_events, "session_id", "price", "price_source")
     assert [row for row in cleaned if row[2] != "given"] == [
         (session, Decimal("1.85"), "item") for session in ("s-3", "s-4", "s-5")
     ]
-    assert values(oracle.items, "item_id", "price") == [(1001, Decimal("2.68")), (1002, Decimal("0.01"))]
+    assert sorted_rows(oracle.items, "item_id", "price") == [(1001, Decimal("2.68")), (1002, Decimal("0.01"))]
 
 
 def test_c15_only_empty_fields_are_missing():
-    oracle = case("c15-missing-text.csv")
-    assert values(oracle.user_events, "item_id", "brand") == [
+    oracle = compute_case("c15-missing-text.csv")
+    assert sorted_rows(oracle.user_events, "item_id", "brand") == [
         (1001, None),
         (1002, None),
         (1003, "nan"),
@@ -125,13 +125,13 @@ def test_c15_only_empty_fields_are_missing():
         (1005, "NA"),
         (1009, None),
     ]
-    assert values(oracle.user_events, "category_code", "session_id")[0] == (None, None)
-    names = dict(values(oracle.items, "item_id", "name"))
+    assert sorted_rows(oracle.user_events, "category_code", "session_id")[0] == (None, None)
+    names = dict(sorted_rows(oracle.items, "item_id", "name"))
     assert names[1003] == "nan smartphone" and names[1009] == "item 1009" and names[1001] == "smartphone"
 
 
-def test_c17_times_are_utc_whatever_their_form():
-    oracle = case("c17-zones.csv")
+def test_c17_times_of_every_format_are_converted_to_utc():
+    oracle = compute_case("c17-zones.csv")
     assert oracle.raw_counts == {
         datetime(2019, 3, 10, 2): 1,
         datetime(2019, 3, 31, 2): 1,
@@ -143,28 +143,28 @@ def test_c17_times_are_utc_whatever_their_form():
         datetime(2019, 11, 3, 5): 1,
         datetime(2019, 11, 3, 6): 1,
     }
-    times = dict(values(oracle.user_events, "session_id", "timestamp"))
+    times = dict(sorted_rows(oracle.user_events, "session_id", "timestamp"))
     assert len(times) == 10
     assert times["s-9"] == datetime(2019, 10, 1, 0, 0, 0, 999000)
     assert times["s-10"] == datetime(2019, 9, 30, 23, 59, 59, 999000)
 
 
 def test_c19_text_is_kept_character_for_character():
-    oracle = case("c19-copy-text.csv")
+    oracle = compute_case("c19-copy-text.csv")
     assert oracle.user_events.num_rows == 13
     brands = ["a\\b", "tab\tx", 'quote"x', "\\.", "\\t", "semi;x", "'single", "$1", "{x}", "100%", "a\\"]
     expected = [*zip(range(1001, 1012), brands, strict=True), (1020, "acme"), (1021, "acme")]
-    assert values(oracle.items, "item_id", "brand") == expected
-    assert values(oracle.user_events, "item_id", "session_id")[-2:] == [(1020, "\\."), (1021, "x\\N")]
+    assert sorted_rows(oracle.items, "item_id", "brand") == expected
+    assert sorted_rows(oracle.user_events, "item_id", "session_id")[-2:] == [(1020, "\\."), (1021, "x\\N")]
 
 
-def test_c23_one_event_a_minute_survives_and_ties_have_one_winner():
-    assert case("c23-ties.csv").stopped_hours == [NINE]
-    oracle = case("c23-ties.csv", accept=True)
-    reasons = Counter(reason for (row,) in values(oracle.rejected_events, "reasons") for reason in row)
+def test_c23_one_event_per_minute_is_kept_and_ties_have_one_winner():
+    assert compute_case("c23-ties.csv").stopped_hours == [NINE]
+    oracle = compute_case("c23-ties.csv", accept=True)
+    reasons = Counter(reason for (row,) in sorted_rows(oracle.rejected_events, "reasons") for reason in row)
     assert reasons == {"event_type_unknown": 2, "event_type_ignored": 1}
     assert oracle.user_events.num_rows == 11
-    assert values(oracle.deduped_events, "user_id", "timestamp", "price", "session_id") == [
+    assert sorted_rows(oracle.deduped_events, "user_id", "timestamp", "price", "session_id") == [
         (501, datetime(2019, 10, 1, 9, 0, 50), Decimal("4.00"), "s-1"),
         (502, datetime(2019, 10, 1, 9, 0, 30), Decimal("9.00"), "s-b"),
         (503, datetime(2019, 10, 1, 9, 0, 30), Decimal("10.00"), "s-a"),
@@ -172,24 +172,27 @@ def test_c23_one_event_a_minute_survives_and_ties_have_one_winner():
         (504, datetime(2019, 10, 1, 9, 1), Decimal("10.00"), "s-1"),
         (505, datetime(2019, 10, 1, 9, 0, 25), Decimal("20.00"), "s-1"),
     ]
-    exempt = case("c23-ties.csv", accept=True, exempt={"purchase"})
+    exempt = compute_case("c23-ties.csv", accept=True, exempt={"purchase"})
     assert Counter(exempt.deduped_events["event_type"].to_pylist()) == {"view": 5, "purchase": 2}
 
 
-def test_c25_matrix_and_repaired_rating():
-    oracle = case("c25-matrix.csv")
-    assert values(oracle.user_item_matrix, "user_id", "item_id", "score") == [
+def test_c25_scores_add_up_weights_and_a_missing_rating_is_filled():
+    oracle = compute_case("c25-matrix.csv")
+    assert sorted_rows(oracle.user_item_matrix, "user_id", "item_id", "score") == [
         (7, 4294967297, 14.0),
         (3000000000, 100027682, 1.0),
         (3000000000, 4294967297, 4.0),
         (1515915625519388267, 100027682, 9.0),
     ]
-    ratings = values(oracle.cleaned_events, "event_type", "user_id", "rating", "rating_source")
+    ratings = sorted_rows(oracle.cleaned_events, "event_type", "user_id", "rating", "rating_source")
     assert [row for row in ratings if row[0] == "rating"] == [
         ("rating", 7, Decimal("4.50"), "item"),
         ("rating", 3000000000, Decimal("4.50"), "given"),
     ]
-    assert values(oracle.item_features, "item_id", "avg_rating") == [(100027682, None), (4294967297, Decimal("4.5000"))]
+    assert sorted_rows(oracle.item_features, "item_id", "avg_rating") == [
+        (100027682, None),
+        (4294967297, Decimal("4.5000")),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +205,7 @@ def test_c25_matrix_and_repaired_rating():
         ('"a"b,c', None),
     ],
 )
-def test_quotes_by_rfc_4180(line, fields):
+def test_quoting_follows_rfc_4180(line, fields):
     assert split_record(line) == fields
 
 
@@ -216,7 +219,7 @@ def test_quotes_by_rfc_4180(line, fields):
         ("2019-10-01 00:00", None),
     ],
 )
-def test_times_have_one_grammar(text, moment):
+def test_only_times_that_follow_the_grammar_are_parsed(text, moment):
     assert parse_time(text) == moment
 
 
@@ -234,12 +237,12 @@ def test_times_have_one_grammar(text, moment):
         ({"timestamp": "2100-01-01 00:00:00", "event_type": " "}, ["event_type_missing", "timestamp_implausible"]),
     ],
 )
-def test_reasons(change, reasons):
+def test_a_record_gets_exactly_the_reasons_to_reject_it(change, reasons):
     good = {"user_id": "1", "item_id": "2", "event_type": "view", "timestamp": "2019-10-01 00:00:00 UTC"}
-    assert judge(good | change)[1] == reasons
+    assert validate_row(good | change)[1] == reasons
 
 
-def test_the_script_of_the_benchmark_makes_as_many_rows_as_the_oracle(tmp_path, capsys):
+def test_the_duckdb_script_of_the_benchmark_gives_as_many_rows_as_the_oracle(tmp_path, capsys):
     source = generate(Span(2_000, 24, datetime(2019, 10, 1)), tmp_path)[0]
     by_duckdb.main(str(source), str(tmp_path), 1, "2019-10-01")
     found, oracle = json.loads(capsys.readouterr().out)["rows"], compute([source])

@@ -1,4 +1,4 @@
-"""The archive of Java's classes: made for one build of Java, used where the class path is Spark's own, else ignored."""
+"""The archive of Java classes: created for one build of Java, used with Spark's own class path, otherwise ignored."""
 
 import os
 import shlex
@@ -13,8 +13,8 @@ from spark_jobs.settings import ROOT
 DEFAULTS = "spark.master local[*]\n"
 
 
-def java_of(folder: Path, version: str, build: str) -> dict[str, str]:
-    """The environment of a Java that says of itself what it is."""
+def create_java(folder: Path, version: str, build: str) -> dict[str, str]:
+    """Create a Java installation with a release file, and return its environment."""
     program = folder / f"java-{version}-{build}" / "bin" / "java"
     program.parent.mkdir(parents=True, exist_ok=True)
     program.write_text("")
@@ -24,34 +24,34 @@ def java_of(folder: Path, version: str, build: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def made(tmp_path) -> dict[str, str]:
-    """An environment whose Java has an archive."""
-    variables = java_of(tmp_path, "17.0.15", "17.0.15+6")
+def java_with_archive(tmp_path) -> dict[str, str]:
+    """Return the environment of a Java installation that has an archive."""
+    variables = create_java(tmp_path, "17.0.15", "17.0.15+6")
     class_archive.find_archive(tmp_path, variables).write_text("")
     return variables
 
 
-def test_an_archive_belongs_to_one_build_of_java(tmp_path, made):
-    other = java_of(tmp_path, "17.0.15", "17.0.15+7")
-    assert class_archive.find_archive(tmp_path, other) != class_archive.find_archive(tmp_path, made)
+def test_an_archive_belongs_to_one_build_of_java(tmp_path, java_with_archive):
+    other = create_java(tmp_path, "17.0.15", "17.0.15+7")
+    assert class_archive.find_archive(tmp_path, other) != class_archive.find_archive(tmp_path, java_with_archive)
     assert class_archive.options_to_use(other, [], DEFAULTS) == []
 
 
-def test_a_java_that_does_not_say_what_it_is_gets_none(tmp_path, made):
-    Path(made["JAVA_HOME"], "release").unlink()
-    assert class_archive.find_archive(tmp_path, made) is None
-    assert class_archive.options_to_use(made, [], DEFAULTS) == []
+def test_a_java_without_a_release_file_gets_no_archive(tmp_path, java_with_archive):
+    Path(java_with_archive["JAVA_HOME"], "release").unlink()
+    assert class_archive.find_archive(tmp_path, java_with_archive) is None
+    assert class_archive.options_to_use(java_with_archive, [], DEFAULTS) == []
 
 
-def test_the_class_path_begins_with_the_jars_that_the_archive_was_made_with(tmp_path, made):
-    jars = class_archive.options_to_make(tmp_path / "new", tmp_path, made)[1]
-    options = class_archive.options_to_use(made | {"HADOOP_CONF_DIR": "/hadoop"}, ["job.py"], DEFAULTS)
+def test_the_class_path_begins_with_the_jars_that_the_archive_was_created_with(tmp_path, java_with_archive):
+    jars = class_archive.options_to_make(tmp_path / "new", tmp_path, java_with_archive)[1]
+    options = class_archive.options_to_use(java_with_archive | {"HADOOP_CONF_DIR": "/hadoop"}, ["job.py"], DEFAULTS)
     assert options[:2] == ["-cp", f"{jars}:/own conf:/hadoop"]
-    assert options[2] == f"-XX:SharedArchiveFile={class_archive.find_archive(tmp_path, made)}"
+    assert options[2] == f"-XX:SharedArchiveFile={class_archive.find_archive(tmp_path, java_with_archive)}"
 
 
 def test_from_java_25_on_the_options_have_other_names(tmp_path):
-    variables = java_of(tmp_path, "25.0.3", "25.0.3+9")
+    variables = create_java(tmp_path, "25.0.3", "25.0.3+9")
     archive = class_archive.find_archive(tmp_path, variables)
     archive.write_text("")
     assert f"-XX:AOTCacheOutput={archive}" in class_archive.options_to_make(archive, tmp_path, variables)
@@ -68,12 +68,12 @@ def test_from_java_25_on_the_options_have_other_names(tmp_path):
         ({}, [], "spark.driver.extraClassPath /mine\n"),
     ],
 )
-def test_a_class_path_of_ones_own_is_left_alone(made, variables, arguments, defaults):
-    assert class_archive.options_to_use(made, ["job.py"], DEFAULTS)
-    assert class_archive.options_to_use(made | variables, arguments, defaults) == []
+def test_our_archive_is_not_used_if_the_user_sets_a_class_path(java_with_archive, variables, arguments, defaults):
+    assert class_archive.options_to_use(java_with_archive, ["job.py"], DEFAULTS)
+    assert class_archive.options_to_use(java_with_archive | variables, arguments, defaults) == []
 
 
-def test_java_ignores_an_archive_that_does_not_fit_without_a_word(tmp_path):
+def test_java_silently_ignores_an_archive_of_another_build(tmp_path):
     archive = class_archive.find_archive(tmp_path, os.environ)
     if archive is None:
         pytest.skip("this Java does not say which build it is, so it gets no archive")
@@ -81,17 +81,19 @@ def test_java_ignores_an_archive_that_does_not_fit_without_a_word(tmp_path):
     options = class_archive.options_to_use(os.environ | {"SPARK_HOME": str(tmp_path)}, [], DEFAULTS)
     home = os.environ.get("JAVA_HOME")
     java = f"{home}/bin/java" if home else "java"
-    done = subprocess.run([java, *options, "-version"], capture_output=True, text=True, check=True)
-    assert options and done.stdout == "" and all("warning" not in line for line in done.stderr.lower().splitlines())
+    result = subprocess.run([java, *options, "-version"], capture_output=True, text=True, check=True)
+    assert options and result.stdout == "" and all("warning" not in line for line in result.stderr.lower().splitlines())
 
 
-def test_options_reach_the_shell_as_they_are(made, tmp_path):
-    text = class_archive.quote(class_archive.options_to_use(made | {"SPARK_CONF_DIR": '/a b"c\\d'}, [], DEFAULTS))
+def test_the_shell_reads_the_quoted_options_unchanged(java_with_archive, tmp_path):
+    text = class_archive.quote(
+        class_archive.options_to_use(java_with_archive | {"SPARK_CONF_DIR": '/a b"c\\d'}, [], DEFAULTS)
+    )
     assert shlex.split(text)[1] == f'{tmp_path}/jars/*:/a b"c\\d'
 
 
-def test_the_session_takes_its_classes_from_the_archive(spark):
-    archive = class_archive.find_archive(environment.own_spark(), os.environ)
+def test_the_session_loads_its_classes_from_the_archive(spark):
+    archive = class_archive.find_archive(environment.find_own_spark(), os.environ)
     if archive is None:
         pytest.skip("this Java does not say which build it is, so it gets no archive")
     assert archive.exists(), f"make setup makes it; see {ROOT / 'data' / 'logs' / 'setup.log'}"

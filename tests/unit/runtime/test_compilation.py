@@ -1,9 +1,9 @@
-"""An hour's job is compiled once; everything that may be longer gets both of Java's compilers."""
+"""A job over one hour uses only Java's first compiler; everything that may run longer uses both."""
 
 import pytest
 
 from spark_jobs import flow
-from spark_jobs.runtime.compilation import FIRST_ONLY, HOURLY, java_options
+from spark_jobs.runtime.compilation import FIRST_ONLY, HOURLY, choose_java_options
 
 SUBMIT = ["org.apache.spark.deploy.SparkSubmit", "--conf", "spark.app.name=x"]
 EXTRACT = "spark_jobs/jobs/extract_events.py"
@@ -18,8 +18,8 @@ EXTRACT = "spark_jobs/jobs/extract_events.py"
         ["/any where/spark_jobs/jobs/load_to_database.py", "--start", "2019-10-01T05:00:00+00:00"],
     ],
 )
-def test_one_hour_gets_the_first_compiler_alone(arguments):
-    assert java_options([*SUBMIT, *arguments]) == [FIRST_ONLY]
+def test_a_job_over_one_hour_uses_only_the_first_compiler(arguments):
+    assert choose_java_options([*SUBMIT, *arguments]) == [FIRST_ONLY]
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,14 @@ def test_one_hour_gets_the_first_compiler_alone(arguments):
         ["--class", "org.apache.spark.sql.hive.thriftserver.SparkSQLCLIDriver"],
     ],
 )
-def test_everything_else_gets_both(arguments):
-    assert java_options([*SUBMIT, *arguments]) == []
+def test_everything_else_uses_both_compilers(arguments):
+    assert choose_java_options([*SUBMIT, *arguments]) == []
 
 
 @pytest.mark.parametrize("wrong", [["--start", "yesterday"], ["--start"], ["--end", "2019-10-01T05"]])
-def test_wrong_arguments_are_left_to_the_job(wrong):
-    assert java_options([EXTRACT, *wrong]) == []
+def test_wrong_arguments_are_left_for_the_job_to_refuse(wrong):
+    assert choose_java_options([EXTRACT, *wrong]) == []
 
 
-def test_the_jobs_of_an_hour_are_those_that_do_not_build_days():
+def test_the_hourly_jobs_are_those_that_the_flow_declares_as_hourly():
     assert sorted(HOURLY) == sorted(f"{job.name}.py" for job in flow.HOURLY)

@@ -1,4 +1,4 @@
-"""Settings and windows: typed, and refused by name."""
+"""Settings and windows: values have types, and wrong values are refused by name."""
 
 import dataclasses
 import re
@@ -35,21 +35,21 @@ def test_a_wrong_setting_is_refused_by_name(override, says):
         load([override])
 
 
-def declared(cls: type, prefix: str = "") -> dict[str, Any]:
-    """The declared type of each setting, by its full name."""
+def declared_types(cls: type, prefix: str = "") -> dict[str, Any]:
+    """Return the declared type of each setting, by its full name."""
     found = {}
     for field in dataclasses.fields(cls):
         name = prefix + field.name
-        found |= declared(field.type, f"{name}.") if dataclasses.is_dataclass(field.type) else {name: field.type}
+        found |= declared_types(field.type, f"{name}.") if dataclasses.is_dataclass(field.type) else {name: field.type}
     return found
 
 
-SETTINGS = declared(Settings)
+SETTINGS = declared_types(Settings)
 NUMBERS = [name for name, kind in SETTINGS.items() if kind.__origin__ in (int, float)]
 
 
-def out_of_range(name: str) -> list[str]:
-    """Values just outside of a number's range, as TOML."""
+def values_out_of_range(name: str) -> list[str]:
+    """Return values just outside the range of a number, as TOML."""
     (rule,) = SETTINGS[name].__metadata__
     step = 1 if SETTINGS[name].__origin__ is int else 10.0 ** -(rule.decimals or 3)
     return [
@@ -59,9 +59,9 @@ def out_of_range(name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_out_of_its_range_is_refused_with_the_range(name, tmp_path):
-    says, named = re.escape(f"{SETTINGS[name].__metadata__[0].broken_by(float('nan'))}, not "), re.escape(name)
+    says, named = re.escape(f"{SETTINGS[name].__metadata__[0].explain_fault(float('nan'))}, not "), re.escape(name)
     is_whole = SETTINGS[name].__origin__ is int
-    wrong = [*out_of_range(name), "-1", "1e12", *(() if is_whole else ("nan", "inf", "-inf", "1" + "0" * 400))]
+    wrong = [*values_out_of_range(name), "-1", "1e12", *(() if is_whole else ("nan", "inf", "-inf", "1" + "0" * 400))]
     for text in wrong:
         with pytest.raises(SettingsError, match=f"setting {named} must (be int|{says})"):
             load([f"{name}={text}"])
@@ -104,7 +104,7 @@ def test_a_path_that_names_no_folder_is_refused(name, text):
         *("matrix.weights.view=0.0000001", "matrix.weights.view=1.0000001", "matrix.weights.view=0"),
     ],
 )
-def test_values_without_a_meaning_are_refused_by_name(wrong):
+def test_meaningless_values_are_refused_by_name(wrong):
     name = wrong.partition("=")[0]
     shown = {"usual.weeks": "usual.known_weeks", "features.popularity_purchases": "features.popularity_views"}
     shown |= {f"features.price_range.{limit}": "features.price_range" for limit in ("budget", "premium")}
@@ -127,11 +127,11 @@ def test_values_without_a_meaning_are_refused_by_name(wrong):
         *("features.price_range.premium=99999999.99", "duplicates.exempt_types=['purchase', 'cart']"),
     ],
 )
-def test_values_at_the_limits_are_taken(right):
+def test_values_at_the_limits_are_accepted(right):
     load([right])
 
 
-def test_a_folder_may_be_called_by_digits():
+def test_the_name_of_a_folder_may_consist_of_digits():
     assert load(["paths.warehouse=2019"]).paths.warehouse.endswith("/2019")
 
 
@@ -152,7 +152,7 @@ def test_a_missing_key_is_refused_by_name(tmp_path):
         ("2019-10-01T05", "2019-10-03", DAY, (datetime(2019, 10, 1), datetime(2019, 10, 3))),
     ],
 )
-def test_an_instant_inside_an_hour_or_day_means_all_of_it(start, end, duration, expected):
+def test_an_instant_inside_an_hour_or_day_selects_all_of_it(start, end, duration, expected):
     window = parse(start, end, duration, NOW)
     assert (window.start, window.end) == expected
 
@@ -160,12 +160,12 @@ def test_an_instant_inside_an_hour_or_day_means_all_of_it(start, end, duration, 
 @pytest.mark.parametrize(
     ("start", "end"), [("2019-13-01", None), ("x", None), ("2019-10-02", "2019-10-01"), (None, "2019-10-01")]
 )
-def test_a_window_that_is_none_is_refused(start, end):
+def test_an_invalid_window_is_refused(start, end):
     with pytest.raises(SettingsError):
         parse(start, end, HOUR, NOW)
 
 
-def test_hours_are_joined_into_the_fewest_ranges_and_named():
+def test_hours_are_merged_into_as_few_ranges_as_possible_and_described():
     hours = [datetime(2019, 10, 1, hour) for hour in (2, 5, 6, 7)]
     assert [(part.start.hour, part.end.hour) for part in ranges(hours, HOUR)] == [(2, 3), (5, 8)]
     assert describe(hours, HOUR) == "2019-10-01T02, 2019-10-01T05 to 2019-10-01T07"

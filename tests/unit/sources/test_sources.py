@@ -1,4 +1,4 @@
-"""Files as a whole: what is read, and the one sentence for what is not. No Spark."""
+"""Whole files: what is read, and the one sentence about what is refused. Needs no Spark."""
 
 import gzip
 from itertools import pairwise
@@ -10,20 +10,20 @@ from spark_jobs.errors import SourceError
 from spark_jobs.sources import files
 from spark_jobs.sources.change_detection import Strict, decide
 from spark_jobs.sources.header import map_columns
-from spark_jobs.sources.listing import Found, list_files
+from spark_jobs.sources.listing import ListedFile, list_files
 from spark_jobs.sources.records import FileSplit, Header, read_split, split_fields
 from tests.conftest import CASES, HEAD
 
 ROW = "2019-10-01 09:01:00 UTC,view,1001,2053013555631882655,electronics.smartphone,acme,10.00,501,s-1\n"
 
 
-def records(path: Path) -> list[dict]:
+def read_records(path: Path) -> list[dict]:
     examined = files.examine(str(path))
     assert examined.refusal is None
     header = Header(examined.header, tuple(map_columns([name.strip() for name in examined.header])))
-    part = FileSplit(1, 1, str(path), examined.body_from, examined.content_bytes, examined.unfinished_from is not None)
-    with files.open_content(str(path), part.start) as stream:
-        return [row for batch in read_split(part, stream, header) for row in batch.to_pylist()]
+    split = FileSplit(1, 1, str(path), examined.body_from, examined.content_bytes, examined.unfinished_from is not None)
+    with files.open_content(str(path), split.start) as stream:
+        return [row for batch in read_split(split, stream, header) for row in batch.to_pylist()]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def records(path: Path) -> list[dict]:
         (gzip.compress(b"x", mtime=0)[:5], "first line"),
     ],
 )
-def test_a_file_that_cannot_be_read_gets_one_sentence(tmp_path, content, says):
+def test_a_file_that_cannot_be_read_is_refused_with_one_sentence(tmp_path, content, says):
     path = tmp_path / "f.csv"
     path.write_bytes(content)
     refusal = files.examine(str(path)).refusal
@@ -47,30 +47,30 @@ def test_a_file_that_cannot_be_read_gets_one_sentence(tmp_path, content, says):
     assert "\n" not in refusal
 
 
-def test_what_is_made_to_do_harm_is_refused_in_one_sentence(tmp_path, monkeypatch):
-    def refusal(path: Path) -> str:
+def test_a_malicious_file_is_refused_with_one_sentence(tmp_path, monkeypatch):
+    def find_refusal(path: Path) -> str:
         return files.examine(str(path)).refusal
 
     raw = tmp_path / "raw"
     raw.mkdir()
     (tmp_path / "secret.csv").write_text(HEAD + ROW)
     (raw / "link.csv").symlink_to(tmp_path / "secret.csv")
-    assert "a link to a file outside this folder" in refusal(raw / "link.csv")
+    assert "a link to a file outside this folder" in find_refusal(raw / "link.csv")
     (raw / "inside.csv").write_text(HEAD + ROW)
     (raw / "alias.csv").symlink_to(raw / "inside.csv")
-    assert refusal(raw / "alias.csv") is None
+    assert find_refusal(raw / "alias.csv") is None
     (raw / "line.csv").write_text(HEAD + ROW + "x" * (17 << 20) + "\n" + ROW)
-    assert f"the line that begins at byte {len(HEAD + ROW):,} has more than 16 MiB" in refusal(raw / "line.csv")
+    assert f"the line that begins at byte {len(HEAD + ROW):,} has more than 16 MiB" in find_refusal(raw / "line.csv")
     (raw / "columns.csv").write_text(",".join(f"c{i}" for i in range(1_000_000)) + "\n" + ROW)
-    assert "no line ends in its first 1,048,576 bytes" in refusal(raw / "columns.csv")
+    assert "no line ends in its first 1,048,576 bytes" in find_refusal(raw / "columns.csv")
     monkeypatch.setattr(files, "MOST_UNPACKED", 1 << 20)
     (raw / "bomb.csv.gz").write_bytes(gzip.compress((HEAD + ROW * 50_000).encode()))
-    assert "unpacks to more than" in refusal(raw / "bomb.csv.gz")
+    assert "unpacks to more than" in find_refusal(raw / "bomb.csv.gz")
 
 
-def test_a_truncated_gzip_is_refused_and_two_members_are_both_read():
+def test_a_truncated_gzip_file_is_refused_and_all_members_of_a_gzip_file_are_read():
     assert "truncated" in files.examine(str(CASES / "c07-truncated.csv.gz")).refusal
-    assert [row["session_id"] for row in records(CASES / "c07-two-members.csv.gz")] == ["s-1", "s-2", "s-3", "s-4"]
+    assert [row["session_id"] for row in read_records(CASES / "c07-two-members.csv.gz")] == ["s-1", "s-2", "s-3", "s-4"]
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_a_truncated_gzip_is_refused_and_two_members_are_both_read():
         (["User_ID", "item_id", "event_type", "timestamp"], "user_id is missing"),
     ],
 )
-def test_a_header_that_cannot_be_used_gets_one_sentence(names, says):
+def test_an_unusable_header_is_refused_with_one_sentence(names, says):
     with pytest.raises(SourceError, match=says):
         map_columns(names)
 
 
-def test_an_unknown_or_empty_column_name_is_left_out():
+def test_an_unknown_or_empty_column_name_is_replaced_by_a_numbered_one():
     assert map_columns(["user_id", "x", "", "item_id", "event_type", "timestamp"])[1:3] == ["unknown_1", "unknown_2"]
 
 
@@ -111,30 +111,30 @@ def test_quoting_follows_rfc_4180(line, fields):
     assert split_fields(line) == fields
 
 
-def test_each_line_of_another_width_is_malformed_and_a_blank_line_is_none():
-    rows = records(CASES / "c01-fields.csv")
+def test_a_line_with_another_number_of_fields_is_malformed_and_a_blank_line_is_skipped():
+    rows = read_records(CASES / "c01-fields.csv")
     assert [row["malformed"] for row in rows].count(True) == 4
     assert len(rows) == 6
     assert {row["line"] for row in rows if row["malformed"]} >= {HEAD.strip()}
 
 
-def test_line_ends_may_be_mixed():
-    assert [row["session_id"] for row in records(CASES / "c05-mixed-ends.csv")] == ["s-1", "s-2", "s-3", "s-4"]
+def test_line_endings_may_be_mixed():
+    assert [row["session_id"] for row in read_records(CASES / "c05-mixed-ends.csv")] == ["s-1", "s-2", "s-3", "s-4"]
 
 
-def test_a_quoted_line_break_makes_each_of_its_lines_malformed(tmp_path):
+def test_a_line_with_an_open_quote_is_malformed_and_the_next_line_is_not(tmp_path):
     path = tmp_path / "f.csv"
     path.write_text(HEAD + ROW.replace("acme", '"ac') + ROW)
-    assert [row["malformed"] for row in sorted(records(path), key=lambda row: row["malformed"])] == [False, True]
+    assert [row["malformed"] for row in sorted(read_records(path), key=lambda row: row["malformed"])] == [False, True]
 
 
-def test_a_last_line_without_newline_is_marked_unfinished(tmp_path):
+def test_a_last_line_without_a_newline_is_marked_as_unfinished(tmp_path):
     path = tmp_path / "f.csv"
     path.write_text(HEAD + ROW + ROW.strip())
-    assert [row["unfinished"] for row in records(path)] == [False, True]
+    assert [row["unfinished"] for row in read_records(path)] == [False, True]
 
 
-def test_parts_of_a_file_give_the_same_records_as_the_whole(tmp_path, monkeypatch):
+def test_the_splits_of_a_file_give_the_same_records_as_the_whole_file(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "CUT", 200)
     monkeypatch.setattr(files, "BLOCK", 150)
     monkeypatch.setattr(files, "LONGEST_HEADER", 150)
@@ -152,7 +152,7 @@ def test_parts_of_a_file_give_the_same_records_as_the_whole(tmp_path, monkeypatc
     assert found == [f"s-{i}" for i in range(50)]
 
 
-def test_only_csv_files_of_the_folder_itself_are_taken(tmp_path):
+def test_only_csv_files_directly_in_the_folder_are_listed(tmp_path):
     for name in ("a.csv", "B.CSV.GZ", "_c.csv", ".d.csv", "e.txt", "\ud55c\uae00 f.csv"):
         (tmp_path / name).write_text("x")
     (tmp_path / "g.csv").mkdir()
@@ -162,12 +162,12 @@ def test_only_csv_files_of_the_folder_itself_are_taken(tmp_path):
 KAGGLE = tuple(HEAD.strip().split(","))
 
 
-def decided(header: tuple[str, ...], strict: Strict):
-    """What is decided about a second file with this header, after one with Kaggle's."""
+def decide_second_file(header: tuple[str, ...], strict: Strict):
+    """Decide about a second file with this header, after a first file with Kaggle's header."""
     first = {"path": "/raw/a.csv", "status": "landed", "file_id": 1, "header": map_columns(list(KAGGLE)), "rows": 1}
     known = {"/raw/a.csv": first | {"digest": "a", "part": 1, "unfinished_from": None, "content_bytes": 9}}
-    examined = files.Examined("/raw/b.csv", digest="b", content_bytes=100, header=header, body_from=50)
-    (decision,) = decide([(Found("/raw/b.csv", "b.csv", 100, 0), examined)], known, 2, strict)
+    examined = files.ExaminedFile("/raw/b.csv", digest="b", content_bytes=100, header=header, body_from=50)
+    (decision,) = decide([(ListedFile("/raw/b.csv", "b.csv", 100, 0), examined)], known, 2, strict)
     return decision.action, decision.sentence
 
 
@@ -206,14 +206,14 @@ def decided(header: tuple[str, ...], strict: Strict):
     ],
     ids=["the same", "a new one", "a new one, refused", "two are gone", "one is gone, refused", "another name"],
 )
-def test_a_source_that_changes_its_columns_is_said_or_refused_as_the_settings_say(header, strict, expected):
-    assert decided(header, strict) == expected
+def test_changed_columns_are_reported_or_refused_as_the_settings_require(header, strict, expected):
+    assert decide_second_file(header, strict) == expected
 
 
-def test_a_header_of_a_joined_file_is_malformed_with_its_byte_order_mark_and_no_text_is_changed(tmp_path):
+def test_the_second_header_of_a_concatenated_file_is_malformed_and_its_byte_order_mark_is_kept(tmp_path):
     path = tmp_path / "f.csv"
     path.write_text(HEAD + "\ufeff" + HEAD + ROW + "\ufeff" + ROW + ROW.replace("acme", "a\ufeffb"))
-    found = {(row["malformed"], row["line"], row["brand"]) for row in records(path)}
+    found = {(row["malformed"], row["line"], row["brand"]) for row in read_records(path)}
     assert (True, "\ufeff" + HEAD.strip(), None) in found
     assert (False, "\ufeff" + ROW.strip(), "acme") in found
     assert {brand for _, _, brand in found} == {None, "acme", "a\ufeffb"}

@@ -1,4 +1,4 @@
-"""`make doctor` names what lacks and what to do, in an environment that lacks it."""
+"""`make doctor` names each missing requirement and how to provide it."""
 
 import os
 import shutil
@@ -12,41 +12,41 @@ from spark_jobs.settings import ROOT
 DOCTOR = ROOT / "tools" / "doctor.py"
 
 
-def ask(python: str = sys.executable, root: Path = ROOT, **environment: str) -> tuple[int, dict[str, str]]:
+def run_doctor(python: str = sys.executable, root: Path = ROOT, **environment: str) -> tuple[int, dict[str, str]]:
     command = [python, str(root / "tools" / "doctor.py")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
-    assert done.stderr == ""
-    lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()[:-1]]
-    return done.returncode, {name: f"{state} {text}" for state, name, text in lines}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
+    assert result.stderr == ""
+    lines = [line.split(maxsplit=2) for line in result.stdout.splitlines()[:-1]]
+    return result.returncode, {name: f"{state} {text}" for state, name, text in lines}
 
 
-def test_a_machine_that_has_all_is_told_so():
+def test_every_check_of_a_complete_machine_is_ok():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    code, said = ask(AIRFLOW_PORT=str(port))
-    assert {line.partition(" ")[0] for line in said.values()} == {"ok"}, said
+    code, checks = run_doctor(AIRFLOW_PORT=str(port))
+    assert {line.partition(" ")[0] for line in checks.values()} == {"ok"}, checks
     assert code == 0
-    assert "pyspark 4.1.1, pyspark-client 4.1.1" in said["packages"]
-    assert len(said) == 10
+    assert "pyspark 4.1.1, pyspark-client 4.1.1" in checks["packages"]
+    assert len(checks) == 10
 
 
-def test_what_lacks_is_named_with_what_to_do(tmp_path):
+def test_each_missing_requirement_is_named_with_what_to_do(tmp_path):
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
         port = str(server.getsockname()[1])
         url = "postgresql://me:secret@127.0.0.1:1/shop"
-        code, said = ask(JAVA_HOME=str(tmp_path), DATABASE_URL=url, AIRFLOW_PORT=port)
+        code, checks = run_doctor(JAVA_HOME=str(tmp_path), DATABASE_URL=url, AIRFLOW_PORT=port)
     assert code == 1
-    assert said["java"].startswith("MISSING Java 17 or later is needed")
-    assert "apt install openjdk-17-jre-headless" in said["java"]
-    assert said["database"].startswith("MISSING PostgreSQL at DATABASE_URL refuses")
-    assert "secret" not in said["database"]
-    assert said["port"] == f"MISSING {port} is in use: run make airflow AIRFLOW_PORT={int(port) + 10}"
+    assert checks["java"].startswith("MISSING Java 17 or later is needed")
+    assert "apt install openjdk-17-jre-headless" in checks["java"]
+    assert checks["database"].startswith("MISSING PostgreSQL at DATABASE_URL refuses")
+    assert "secret" not in checks["database"]
+    assert checks["port"] == f"MISSING {port} is in use: run make airflow AIRFLOW_PORT={int(port) + 10}"
 
 
-def test_before_the_set_up_it_says_what_to_run(tmp_path):
+def test_before_the_setup_the_doctor_names_the_command_to_run(tmp_path):
     (tmp_path / "tools").mkdir()
     for path in (DOCTOR, DOCTOR.with_name("ports.py")):
         shutil.copy(path, tmp_path / "tools")
@@ -54,7 +54,7 @@ def test_before_the_set_up_it_says_what_to_run(tmp_path):
     (tmp_path / "spark_jobs" / "runtime").mkdir(parents=True)
     for name in ("__init__.py", "runtime/__init__.py", "runtime/machine.py"):
         shutil.copy(ROOT / "spark_jobs" / name, tmp_path / "spark_jobs" / name)
-    code, said = ask(root=tmp_path, python="python3")
+    code, checks = run_doctor(root=tmp_path, python="python3")
     assert code == 1
-    assert said["environment"] == "MISSING nothing is set up yet: run make setup"
-    assert said["packages"] == said["jars"] == said["raw"] == "MISSING not installed yet: run make setup"
+    assert checks["environment"] == "MISSING nothing is set up yet: run make setup"
+    assert checks["packages"] == checks["jars"] == checks["raw"] == "MISSING not installed yet: run make setup"

@@ -1,4 +1,4 @@
-"""Where `make airflow` listens: on this machine alone unless asked otherwise, and only where it can."""
+"""Where `make airflow` listens: only on this machine unless configured otherwise, and only where it can."""
 
 import os
 import socket
@@ -11,41 +11,41 @@ import pytest
 
 from spark_jobs.settings import ROOT
 
-OTHER = "127.0.0.2"  # of this machine too
+OTHER = "127.0.0.2"  # also an address of this machine
 
 
 @pytest.fixture
-def taken() -> Iterator[int]:
-    """A port at which something listens on OTHER alone."""
+def used_port() -> Iterator[int]:
+    """Yield a port that is in use, but only at the address OTHER."""
     with socket.socket() as server:
         server.bind((OTHER, 0))
         server.listen()
         yield server.getsockname()[1]
 
 
-def test_the_address_is_this_machine_alone_unless_asked_otherwise(monkeypatch):
+def test_airflow_listens_only_on_this_machine_unless_configured_otherwise(monkeypatch):
     monkeypatch.delenv("AIRFLOW_BIND", raising=False)
-    assert ports.bind() == "127.0.0.1"
-    for asked in ("0.0.0.0", "::1", "10.1.2.3"):
-        monkeypatch.setenv("AIRFLOW_BIND", asked)
-        assert ports.bind() == asked
+    assert ports.choose_address() == "127.0.0.1"
+    for address in ("0.0.0.0", "::1", "10.1.2.3"):
+        monkeypatch.setenv("AIRFLOW_BIND", address)
+        assert ports.choose_address() == address
 
 
-def test_the_port_is_tried_at_the_address_that_will_be_listened_on(taken, monkeypatch):
-    assert [ports.is_free(address, taken) for address in ("127.0.0.1", OTHER, "0.0.0.0")] == [True, False, False]
-    monkeypatch.setenv("AIRFLOW_PORT", str(taken))
-    assert ports.free_port("127.0.0.1") == taken
-    with pytest.raises(ports.PortError, match=f"port {taken} is in use; choose a free one"):
-        ports.free_port(OTHER)
+def test_a_port_is_tried_at_the_address_at_which_airflow_will_listen(used_port, monkeypatch):
+    assert [ports.is_free(address, used_port) for address in ("127.0.0.1", OTHER, "0.0.0.0")] == [True, False, False]
+    monkeypatch.setenv("AIRFLOW_PORT", str(used_port))
+    assert ports.find_free_port("127.0.0.1") == used_port
+    with pytest.raises(ports.PortError, match=f"port {used_port} is in use; choose a free one"):
+        ports.find_free_port(OTHER)
     monkeypatch.delenv("AIRFLOW_PORT")
-    monkeypatch.setattr(ports, "FIRST", taken)
-    assert taken < ports.free_port(OTHER) < taken + ports.COUNT
+    monkeypatch.setattr(ports, "FIRST", used_port)
+    assert used_port < ports.find_free_port(OTHER) < used_port + ports.COUNT
 
 
-def test_the_url_is_one_that_this_machine_can_ask():
-    asked = ("127.0.0.1", "0.0.0.0", "::", "::1", "10.1.2.3")
+def test_the_url_can_be_opened_on_this_machine():
+    addresses = ("127.0.0.1", "0.0.0.0", "::", "::1", "10.1.2.3")
     hosts = ("localhost", "localhost", "[::1]", "[::1]", "10.1.2.3")
-    assert [ports.url(address, 8080) for address in asked] == [f"http://{host}:8080" for host in hosts]
+    assert [ports.format_url(address, 8080) for address in addresses] == [f"http://{host}:8080" for host in hosts]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_url_is_one_that_this_machine_can_ask():
         ("AIRFLOW_PORT", "99999", "AIRFLOW_PORT=99999 is not a port; choose one: "),
     ],
 )
-def test_a_wrong_address_is_one_sentence_of_airflow_and_of_the_doctor(name, value, sentence):
+def test_airflow_and_the_doctor_report_a_wrong_address_in_one_sentence(name, value, sentence):
     variables = {key: text for key, text in os.environ.items() if not key.startswith("AIRFLOW")} | {name: value}
     outcomes = [
         subprocess.run(

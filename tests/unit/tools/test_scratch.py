@@ -1,4 +1,4 @@
-"""tools/scratch.sh: a run has a folder of its own for temporary files; only those of ended runs are removed."""
+"""tools/scratch.sh: each run has its own folder for temporary files; only the folders of ended runs are removed."""
 
 import os
 import shutil
@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.settings import ROOT
-from tests.process import places
+from tests.process import path_options
 
-USED = ("bash", "chmod", "dirname", "grep", "id", "mkdir", "mktemp", "mv", "readlink", "rm", "sleep", "cat")
-STRANGER = 54321  # a number without an account
+PROGRAMS = ("bash", "chmod", "dirname", "grep", "id", "mkdir", "mktemp", "mv", "readlink", "rm", "sleep", "cat")
+STRANGER = 54321  # a user id without an account
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 
 
 @pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder like /tmp, with a copy of the file that everybody may read."""
+def shared_folder() -> Iterator[Path]:
+    """Yield a folder like /tmp, with a copy of scratch.sh that everybody may read."""
     folder = Path(subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip())
     folder.chmod(0o1777)
     (folder / "tools").mkdir()
@@ -29,16 +29,16 @@ def shared() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def scratch(shared: Path) -> Path:
-    return shared / f"pipeline-{os.geteuid()}"
+def scratch_folder(shared_folder: Path) -> Path:
+    return shared_folder / f"pipeline-{os.geteuid()}"
 
 
 class Run:
-    """A process that has read the file and lives, as the JVM does, until it is killed."""
+    """A process that has sourced scratch.sh and, like the JVM, runs until it is killed."""
 
-    def __init__(self, shared: Path, user: int | None = None, umask: int = 0o022, **variables: str):
-        script = f'. {shared}/tools/scratch.sh; echo "$SPARK_LOCAL_DIRS $SPARK_SUBMIT_OPTS"; exec sleep 600'
-        kept = {"PATH": os.environ["PATH"], "TMPDIR": str(shared)}
+    def __init__(self, shared_folder: Path, user: int | None = None, umask: int = 0o022, **variables: str):
+        script = f'. {shared_folder}/tools/scratch.sh; echo "$SPARK_LOCAL_DIRS $SPARK_SUBMIT_OPTS"; exec sleep 600'
+        kept = {"PATH": os.environ["PATH"], "TMPDIR": str(shared_folder)}
         self.process = subprocess.Popen(
             ["bash", "-c", script],
             env=kept | variables,
@@ -57,69 +57,71 @@ class Run:
 
 
 @pytest.fixture
-def run(shared) -> Iterator:
-    made: list[Run] = []
+def start_run(shared_folder) -> Iterator:
+    runs: list[Run] = []
 
-    def begin(**options) -> Run:
-        made.append(Run(shared, **options))
-        return made[-1]
+    def start(**options) -> Run:
+        runs.append(Run(shared_folder, **options))
+        return runs[-1]
 
-    yield begin
-    for each in made:
+    yield start
+    for each in runs:
         each.end()
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
-def test_each_run_has_a_folder_that_goes_with_the_run_after_it_has_ended(shared, run, umask):
-    first, second = run(umask=umask), run(umask=umask)
+def test_each_run_has_its_own_folder_which_a_later_run_removes(shared_folder, start_run, umask):
+    first, second = start_run(umask=umask), start_run(umask=umask)
     assert first.options == f'-Djava.io.tmpdir="{first.folder}"'
-    for folder in (scratch(shared), first.folder, second.folder):
+    for folder in (scratch_folder(shared_folder), first.folder, second.folder):
         assert folder.stat().st_mode & 0o777 == 0o700
     (first.folder / "spilled").mkdir()
-    assert first.folder != second.folder and first.folder.parent == scratch(shared)
+    assert first.folder != second.folder and first.folder.parent == scratch_folder(shared_folder)
     first.end()
-    third = run(umask=umask)
+    third = start_run(umask=umask)
     assert not first.folder.exists() and second.folder.exists() and third.folder.exists()
-    assert sorted(path.name for path in scratch(shared).iterdir()) == sorted((second.folder.name, third.folder.name))
+    assert sorted(path.name for path in scratch_folder(shared_folder).iterdir()) == sorted(
+        (second.folder.name, third.folder.name)
+    )
 
 
 @needs_root
-def test_a_run_of_another_container_with_the_same_folder_keeps_its_own(shared, run):
-    """There its process has a number that means nothing here."""
+def test_the_folder_of_a_run_in_another_container_is_kept(shared_folder, start_run):
+    """The process id of that run has no meaning outside its container."""
     unshared = ["unshare", "--pid", "--fork", "--kill-child", "bash", "-c"]
-    script = f". {shared}/tools/scratch.sh; echo $SPARK_LOCAL_DIRS; exec sleep 600"
+    script = f". {shared_folder}/tools/scratch.sh; echo $SPARK_LOCAL_DIRS; exec sleep 600"
     other = subprocess.Popen(
-        [*unshared, script], env=os.environ | {"TMPDIR": str(shared)}, stdout=subprocess.PIPE, text=True
+        [*unshared, script], env=os.environ | {"TMPDIR": str(shared_folder)}, stdout=subprocess.PIPE, text=True
     )
     folder = Path(other.stdout.readline().strip())
     try:
-        run()
-        assert folder.is_dir() and folder.parent == scratch(shared)
+        start_run()
+        assert folder.is_dir() and folder.parent == scratch_folder(shared_folder)
     finally:
         other.kill()
         other.communicate()
 
 
-def test_what_nobody_has_locked_is_kept(shared, run, tmp_path):
-    made = scratch(shared)
-    strangers = (made / "1234567", made / ".run-old")
+def test_folders_that_were_never_locked_are_kept(shared_folder, start_run, tmp_path):
+    parent = scratch_folder(shared_folder)
+    strangers = (parent / "1234567", parent / ".run-old")
     for path in strangers:
         path.mkdir(parents=True)
-    run()
+    start_run()
     assert all(path.exists() for path in strangers)
-    for program in USED:
+    for program in PROGRAMS:
         (tmp_path / program).symlink_to(shutil.which(program))
-    ended = run()
+    ended = start_run()
     ended.end()
-    without = run(PATH=str(tmp_path))  # no flock: nothing can be known
+    without = start_run(PATH=str(tmp_path))  # without flock, nobody can know whether it runs
     assert without.folder.is_dir() and ended.folder.exists()
-    run()
+    start_run()
     assert without.folder.is_dir() and not ended.folder.exists()
 
 
 @pytest.mark.parametrize("kind", ["link", "file", pytest.param("foreign", marks=needs_root)])
-def test_a_folder_that_is_not_ones_own_is_refused_in_one_sentence(shared, tmp_path, kind):
-    place = scratch(shared)
+def test_a_path_that_is_not_a_folder_of_the_user_is_refused_with_one_sentence(shared_folder, tmp_path, kind):
+    place = scratch_folder(shared_folder)
     if kind == "link":
         place.symlink_to(tmp_path)
     elif kind == "file":
@@ -127,54 +129,56 @@ def test_a_folder_that_is_not_ones_own_is_refused_in_one_sentence(shared, tmp_pa
     else:
         place.mkdir()
         shutil.chown(place, STRANGER)
-    script = f". {shared}/tools/scratch.sh; echo done"
-    variables = {"PATH": os.environ["PATH"], "TMPDIR": str(shared)}
-    done = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
+    script = f". {shared_folder}/tools/scratch.sh; echo done"
+    variables = {"PATH": os.environ["PATH"], "TMPDIR": str(shared_folder)}
+    result = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
         f"{place}: this folder for temporary files is not a folder of your own; set PIPELINE_SCRATCH to one.\n"
     )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_command_of_make_ends_with_that_sentence_too(shared, tmp_path):
-    scratch(shared).symlink_to(tmp_path)
-    command = [sys.executable, "-m", "spark_jobs.commands.export", *places(tmp_path)]
-    variables = os.environ | {"TMPDIR": str(shared), "PIPELINE_LOGS": str(tmp_path / "logs")}
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        f"export: Spark's JVM did not start: {scratch(shared)}: this folder for temporary files is not a folder of "
-        f"your own; set PIPELINE_SCRATCH to one. ({tmp_path / 'logs' / 'jvm.log'})\n"
+def test_a_make_command_ends_with_the_same_sentence(shared_folder, tmp_path):
+    scratch_folder(shared_folder).symlink_to(tmp_path)
+    command = [sys.executable, "-m", "spark_jobs.commands.export", *path_options(tmp_path)]
+    variables = os.environ | {"TMPDIR": str(shared_folder), "PIPELINE_LOGS": str(tmp_path / "logs")}
+    result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"export: Spark's JVM did not start: {scratch_folder(shared_folder)}: this folder for temporary files "
+        f"is not a folder of your own; set PIPELINE_SCRATCH to one. ({tmp_path / 'logs' / 'jvm.log'})\n"
     )
 
 
-def test_a_folder_that_was_named_is_used_as_it_is(shared, run, tmp_path):
+def test_a_configured_folder_is_used_unchanged(shared_folder, start_run, tmp_path):
     (tmp_path / "disk").mkdir(mode=0o755)
     (tmp_path / "disk" / "mine").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "disk")
-    begun = run(PIPELINE_SCRATCH=str(tmp_path / "link"))
-    assert begun.folder.parent == tmp_path / "link"
+    started = start_run(PIPELINE_SCRATCH=str(tmp_path / "link"))
+    assert started.folder.parent == tmp_path / "link"
     assert (tmp_path / "disk").stat().st_mode & 0o777 == 0o755 and (tmp_path / "disk" / "mine").exists()
-    assert run(SPARK_LOCAL_DIRS="/a,/b").folder == Path("/a,/b")
+    assert start_run(SPARK_LOCAL_DIRS="/a,/b").folder == Path("/a,/b")
 
 
 @needs_root
-def test_where_programs_cannot_run_another_folder_is_used_or_named(shared, run, tmp_path):
-    (shared / "noexec").mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec,mode=1777", "tmpfs", shared / "noexec"], check=True)
+def test_a_folder_where_programs_cannot_run_is_replaced_or_refused(shared_folder, start_run, tmp_path):
+    (shared_folder / "noexec").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec,mode=1777", "tmpfs", shared_folder / "noexec"], check=True)
     try:
-        assert run(TMPDIR=str(shared / "noexec")).folder.parent == shared / "data" / "scratch"
-        named = {"PATH": os.environ["PATH"], "PIPELINE_SCRATCH": f"{shared / 'noexec'}/my place"}
-        command = ["bash", "-c", f". {shared}/tools/scratch.sh; echo done"]
-        done = subprocess.run(command, env=named, capture_output=True, text=True, check=False)
+        assert start_run(TMPDIR=str(shared_folder / "noexec")).folder.parent == shared_folder / "data" / "scratch"
+        named = {"PATH": os.environ["PATH"], "PIPELINE_SCRATCH": f"{shared_folder / 'noexec'}/my place"}
+        command = ["bash", "-c", f". {shared_folder}/tools/scratch.sh; echo done"]
+        result = subprocess.run(command, env=named, capture_output=True, text=True, check=False)
     finally:
-        subprocess.run(["umount", shared / "noexec"], check=True)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"{shared / 'noexec'}/my place: programs cannot run from this folder (noexec), and")
+        subprocess.run(["umount", shared_folder / "noexec"], check=True)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(
+        f"{shared_folder / 'noexec'}/my place: programs cannot run from this folder (noexec), and"
+    )
 
 
 @needs_root
-def test_a_user_without_an_account_has_a_folder_too(shared, run):
-    begun = run(user=STRANGER)
-    assert begun.folder.parent == shared / f"pipeline-{STRANGER}" and begun.folder.stat().st_uid == STRANGER
+def test_a_user_without_an_account_gets_a_folder_too(shared_folder, start_run):
+    started = start_run(user=STRANGER)
+    assert started.folder.parent == shared_folder / f"pipeline-{STRANGER}" and started.folder.stat().st_uid == STRANGER

@@ -1,4 +1,4 @@
-"""What a day adds: sums, cells and features of some days and then of others are those of all of them at once."""
+"""Adding a day: sums and scores of some days, extended by another day, equal those of all days together."""
 
 import operator
 import random
@@ -19,12 +19,12 @@ from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
 WEIGHTS = {"view": 1.0, "cart": 3.25, "rating": 4.0, "purchase": 5.0}
 LAST = date(2019, 10, 3)
 NOW = "(event_date = DATE '2019-10-03')"
-NEWCOMER = 99  # a user and an item of the last day alone
+NEWCOMER = 99  # a user and an item that occur only on the last day
 
 
 @pytest.fixture(scope="module")
 def interactions(spark):
-    """Three days of a few users and items; on the last one some come for the first time and some do not come."""
+    """Create three days of a few users and items; on the last day, some are new and some are absent."""
     chance, rows = random.Random(7), {}
     for _ in range(120):
         day = date(2019, 10, chance.randint(1, 3))
@@ -45,60 +45,60 @@ def _sums(chance: random.Random, day: date, user: int, item: int, category: int 
     return (day, user, item, category, *counts, *parts, *priced, *seen)
 
 
-def split(interactions):
+def split_last_day(interactions):
     return interactions.where(f"NOT {NOW}"), interactions.where(NOW)
 
 
-def rows(frame) -> list:
+def sorted_rows(frame) -> list:
     return sorted(map(tuple, frame.collect()))
 
 
-def test_item_sums_grown_by_a_day_are_those_of_all_days(interactions):
-    before, new_rows = split(interactions)
+def test_item_sums_extended_by_a_day_equal_those_of_all_days(interactions):
+    before, new_rows = split_last_day(interactions)
     theirs = with_keys_of(interactions, new_rows, "user_id")
     day = item_sums(new_rows, find_first_meetings(theirs, F.expr(NOW)))
-    grown = add_item_sums(item_sums(before, find_first_meetings(before)), day, new_rows)
-    assert rows(grown) == rows(item_sums(interactions, find_first_meetings(interactions)))
+    extended = add_item_sums(item_sums(before, find_first_meetings(before)), day, new_rows)
+    assert sorted_rows(extended) == sorted_rows(item_sums(interactions, find_first_meetings(interactions)))
 
 
-def test_users_with_new_rows_are_found_as_among_all(interactions):
-    _, new_rows = split(interactions)
+def test_users_with_new_rows_get_the_same_sums_as_among_all_users(interactions):
+    _, new_rows = split_last_day(interactions)
     theirs = with_keys_of(interactions, new_rows, "user_id")
-    whole = of_user(user_sums(interactions, find_first_meetings(interactions)))
-    told = of_user(user_sums(theirs, find_first_meetings(theirs, F.expr(NOW))))
-    assert NEWCOMER in told and len(told) < len(whole)
-    assert told == {user: row for user, row in whole.items() if user in told}
+    whole = index_by_user(user_sums(interactions, find_first_meetings(interactions)))
+    updated = index_by_user(user_sums(theirs, find_first_meetings(theirs, F.expr(NOW))))
+    assert NEWCOMER in updated and len(updated) < len(whole)
+    assert updated == {user: row for user, row in whole.items() if user in updated}
 
 
-def of_user(sums) -> dict:
+def index_by_user(sums) -> dict:
     return {row.user_id: row for row in sums.withColumn("categories", F.sort_array("categories")).collect()}
 
 
-def test_a_pair_is_met_once_and_bought_for_the_first_time_once(interactions):
-    before, new_rows = split(interactions)
+def test_first_meetings_and_first_purchases_of_pairs_are_counted_once(interactions):
+    before, new_rows = split_last_day(interactions)
     first, whole = find_first_meetings(before), find_first_meetings(interactions)
     then = find_first_meetings(with_keys_of(interactions, new_rows, "user_id"), F.expr(NOW))
-    both = rows(first.unionByName(then).groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
-    assert both == rows(whole.groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
+    both = sorted_rows(first.unionByName(then).groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
+    assert both == sorted_rows(whole.groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
     assert {row.met for row in whole.collect()} == {1}
 
 
-# 0.1 + 0.2 is not 0.3 as DOUBLE, and a million rows in another order differ in the sixth decimal.
+# As DOUBLE, 0.1 + 0.2 is not 0.3, and sums of a million rows in two orders differ in the sixth decimal.
 AWKWARD = {"view": 0.3, "cart": 0.1, "rating": 0.000001, "purchase": 12345.678901}
 
 
 @pytest.mark.parametrize("weights", [WEIGHTS, AWKWARD], ids=["plain", "awkward"])
-def test_scores_grown_by_a_day_are_those_of_all_days_to_the_last_bit(interactions, weights):
-    before, new_rows = split(interactions)
-    standing, new = (
+def test_scores_extended_by_a_day_equal_those_of_all_days_to_the_last_bit(interactions, weights):
+    before, new_rows = split_last_day(interactions)
+    existing, new = (
         score_pairs(days, weights).selectExpr("*", "user_id AS user_index", "item_id AS item_index")
         for days in (before, new_rows)
     )
-    touched = merge_cells(with_keys_of(standing, new_rows, "user_id").unionByName(new))
-    grown = touched.select("user_id", "item_id", "score").unionByName(
-        without_keys_of(standing, new_rows, "user_id").select("user_id", "item_id", "score")
+    touched = merge_cells(with_keys_of(existing, new_rows, "user_id").unionByName(new))
+    extended = touched.select("user_id", "item_id", "score").unionByName(
+        without_keys_of(existing, new_rows, "user_id").select("user_id", "item_id", "score")
     )
-    assert rows(grown) == rows(score_pairs(interactions, weights))
+    assert sorted_rows(extended) == sorted_rows(score_pairs(interactions, weights))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_weight_is_converted_by_its_shortest_decimal_text(weight, millions):
     assert scores.millionths(weight) == millions
 
 
-def test_a_score_is_the_double_next_to_the_exact_one_and_gives_the_exact_one_back(spark):
+def test_a_score_is_the_double_nearest_to_the_exact_value_and_converts_back_to_it(spark):
     chance = random.Random(5)
     exact = [0, 1, 3, 299_999, 300_000, 2**32 * 10**6 + 1, 2**33 * 10**6 - 1]
     exact += [chance.randrange(2**33 * 10**6) for _ in range(500)]
@@ -120,8 +120,8 @@ def test_a_score_is_the_double_next_to_the_exact_one_and_gives_the_exact_one_bac
     assert [row.score for row in found] == [float(Decimal(value) / 10**6) for value in exact]
 
 
-def test_many_awkward_scores_have_one_sum_in_any_order(spark):
-    """As doubles these 200,000 rows have another sum when they are sorted. Beyond BIGINT the sum is exact too."""
+def test_many_awkward_scores_have_the_same_sum_in_any_order(spark):
+    """As doubles, these 200,000 rows have another sum when they are sorted. Sums beyond BIGINT are exact too."""
     names = [f"{name}_count" for name in ("view", "cart", "rating", "purchase")]
     counts = spark.range(200_000).selectExpr(
         "id", *(f"(id * {p}) % 7 AS {n}" for n, p in zip(names, (1, 2, 3, 5), strict=True))
@@ -129,25 +129,25 @@ def test_many_awkward_scores_have_one_sum_in_any_order(spark):
     floats = counts.selectExpr("view_count * 0.3D + cart_count * 0.1D + purchase_count * 12345.678901D AS score")
     values = [row.score for row in floats.collect()]
     assert reduce(operator.add, values) != reduce(operator.add, sorted(values))
-    due = sum(
+    expected = sum(
         scores.millionths(AWKWARD[name]) * (i * prime % 7)
         for i in range(200_000)
         for name, prime in zip(AWKWARD, (1, 2, 3, 5), strict=True)
     )
     for ordered in (counts, counts.orderBy(F.desc("id")), counts.repartition(7)):
         summed = ordered.select(scores.to_score(score(AWKWARD)).alias("score")).agg(
-            scores.total(scores.from_score("score"))
+            scores.sum_millionths(scores.from_score("score"))
         )
-        assert summed.first()[0] == due
+        assert summed.first()[0] == expected
     heavy = score(dict.fromkeys(AWKWARD, 1e6))
     cells = spark.range(3).selectExpr(
         *(f"9000000L AS {name}" if name == "view_count" else f"0L AS {name}" for name in names)
     )
-    assert cells.agg(scores.total(heavy)).first()[0] == 3 * 9 * 10**18  # more than a BIGINT holds
+    assert cells.agg(scores.sum_millionths(heavy)).first()[0] == 3 * 9 * 10**18  # more than a BIGINT can store
 
 
-def test_categories_are_ranked_and_shared_by_exact_scores(spark):
-    """Three carts (0.1) are as much as a view (0.3), which they are not as doubles: the smaller id is first."""
+def test_ranks_and_shares_of_categories_follow_exact_scores(spark):
+    """Three carts (0.1 each) equal one view (0.3), but not as doubles; of equal categories the smaller id is first."""
     entries = [{"category_id": 7, "view_count": 1}, {"category_id": 3, "cart_count": 3}]
     nothing = {f"{name}_count": 0 for name in ("view", "cart", "rating", "purchase")}
     columns = ", ".join(f"{name}: BIGINT" for name in ("category_id", *nothing))
@@ -155,7 +155,7 @@ def test_categories_are_ranked_and_shared_by_exact_scores(spark):
     counted = spark.createDataFrame(
         [row], f"categories ARRAY<STRUCT<{columns}>>, " + ", ".join(f"{n} BIGINT" for n in nothing)
     )
-    found = counted.select(features._ranked(AWKWARD).alias("ranked"), "*").select(
-        features._category_preference(AWKWARD).alias("shares")
+    found = counted.select(features._rank_categories(AWKWARD).alias("ranked"), "*").select(
+        features._compute_category_preference(AWKWARD).alias("shares")
     )
     assert [tuple(entry) for entry in found.first().shares] == [(3, 0.5), (7, 0.5)]

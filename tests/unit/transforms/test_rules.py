@@ -1,4 +1,4 @@
-"""The row rules: text to types, and every reason for which a row is rejected."""
+"""The row rules: text is converted to types, and every reason to reject a row is tested."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from spark_jobs.sources import arrow_fast_path
 from spark_jobs.sources.records import Header, schema
 from spark_jobs.transforms.parse import parse
 from spark_jobs.transforms.reasons import Reason
-from spark_jobs.transforms.validate import with_reasons
+from spark_jobs.transforms.validate import add_reasons
 
 GOOD = {
     "user_id": "501",
@@ -28,8 +28,8 @@ GOOD = {
 ALLOWED, IGNORED = ("view", "cart", "purchase", "rating"), ("remove_from_cart",)
 
 
-def judged(spark, changes: list[dict]) -> list[dict]:
-    """One row for each change of a good record, parsed and judged, in order."""
+def validate_rows(spark, changes: list[dict]) -> list[dict]:
+    """Parse and validate one row for each change of a good record; return the rows in order."""
     columns = list(GOOD)
     schema = ", ".join(f"{name} STRING" for name in columns) + ", line STRING, malformed BOOLEAN, file_id INT, part INT"
     rows = []
@@ -40,7 +40,7 @@ def judged(spark, changes: list[dict]) -> list[dict]:
             (*(fields[name] or None for name in columns), change.get("line"), bool(change.get("malformed")), number, 1)
         )
     records = spark.createDataFrame(rows, schema).withColumn("unfinished", F.lit(False))
-    frame = with_reasons(parse(records, columns), ALLOWED, IGNORED)
+    frame = add_reasons(parse(records, columns), ALLOWED, IGNORED)
     return [row.asDict() for row in sorted(frame.collect(), key=lambda row: row.file_id)]
 
 
@@ -91,17 +91,17 @@ REJECTED = [
 ]
 
 
-def test_each_rejected_row_carries_exactly_its_reasons(spark):
-    rows = judged(spark, [change for change, _ in REJECTED])
+def test_each_rejected_row_has_exactly_its_reasons(spark):
+    rows = validate_rows(spark, [change for change, _ in REJECTED])
     assert [row["reasons"] for row in rows] == [reasons for _, reasons in REJECTED]
 
 
-def test_every_reason_of_the_closed_list_is_tried():
+def test_every_reason_is_tested():
     assert {reason for _, reasons in REJECTED for reason in reasons} == {reason.value for reason in Reason}
 
 
-def test_rejected_and_altered_rows_keep_their_text_and_plain_ones_do_not(spark):
-    plain, altered, bad = judged(spark, [{}, {"price": "1.005"}, {"user_id": "x"}])
+def test_rejected_and_altered_rows_keep_their_text_and_other_rows_do_not(spark):
+    plain, altered, bad = validate_rows(spark, [{}, {"price": "1.005"}, {"user_id": "x"}])
     assert plain["raw_text"] is None
     assert altered["raw_text"].split(",")[6] == "1.005"
     assert bad["raw_text"].startswith("x,1001,view,2019-10-01 09:01:00 UTC,s-1,,10.00")
@@ -122,11 +122,11 @@ def test_rejected_and_altered_rows_keep_their_text_and_plain_ones_do_not(spark):
     ],
 )
 def test_prices_are_rounded_half_up_to_cents(spark, text, value):
-    row = judged(spark, [{"price": text}])[0]
+    row = validate_rows(spark, [{"price": text}])[0]
     assert (row["price"], row["reasons"]) == (Decimal(value), [])
 
 
-def test_times_of_every_accepted_form_mean_the_same_instant(spark):
+def test_every_accepted_time_format_gives_the_same_instant(spark):
     forms = [
         "2019-10-01 00:00:00 UTC",
         "2019-10-01 00:00:00+00:00",
@@ -136,23 +136,23 @@ def test_times_of_every_accepted_form_mean_the_same_instant(spark):
         "2019-09-30T19:30:00-0430",
         " 2019-10-01 00:00:00 UTC ",
     ]
-    assert {row["timestamp"] for row in judged(spark, [{"timestamp": form} for form in forms])} == {
+    assert {row["timestamp"] for row in validate_rows(spark, [{"timestamp": form} for form in forms])} == {
         datetime(2019, 10, 1)
     }
 
 
 def test_fractions_of_a_second_are_cut_to_microseconds(spark):
-    row = judged(spark, [{"timestamp": "2019-10-01 00:00:00.1234567 UTC"}])[0]
+    row = validate_rows(spark, [{"timestamp": "2019-10-01 00:00:00.1234567 UTC"}])[0]
     assert row["timestamp"] == datetime(2019, 10, 1, 0, 0, 0, 123456)
 
 
-def test_missing_is_the_empty_field_and_words_for_it_are_text(spark):
-    rows = judged(spark, [{"brand": text} for text in (None, "  ", "nan", "NaN", "NA", "NULL", "\\N")])
+def test_only_an_empty_field_is_missing_and_words_such_as_null_are_text(spark):
+    rows = validate_rows(spark, [{"brand": text} for text in (None, "  ", "nan", "NaN", "NA", "NULL", "\\N")])
     assert [row["brand"] for row in rows] == [None, None, "nan", "NaN", "NA", "NULL", "\\N"]
 
 
 def test_ids_beyond_2_to_the_53_keep_every_digit(spark):
-    row = judged(spark, [{"user_id": "1515915625519388267", "item_id": "9007199254740993"}])[0]
+    row = validate_rows(spark, [{"user_id": "1515915625519388267", "item_id": "9007199254740993"}])[0]
     assert (row["user_id"], row["item_id"]) == (1515915625519388267, 9007199254740993)
 
 
@@ -180,7 +180,7 @@ NOT_PLAIN = {
 }
 
 
-def test_records_typed_in_bulk_are_what_parse_makes_of_their_text(spark):
+def test_the_arrow_fast_path_gives_the_same_rows_as_parsing_the_text(spark):
     changes = [{}] + [{name: text} for texts in (PLAIN, NOT_PLAIN) for name, each in texts.items() for text in each]
     columns = tuple(GOOD)
     marks = {"line": None, "malformed": False, "unfinished": False, "part": 1}
@@ -196,12 +196,12 @@ def test_records_typed_in_bulk_are_what_parse_makes_of_their_text(spark):
     assert of_values == of_text
 
 
-def test_late_days_of_a_month_are_typed_in_bulk_unless_one_beside_them_is_none():
-    def of(*times: str) -> list[bool]:
+def test_the_arrow_fast_path_skips_days_after_the_28th_if_the_batch_has_a_nonexistent_day():
+    def convert_times(*times: str) -> list[bool]:
         marks = {"line": None, "malformed": False, "unfinished": False, "file_id": 1, "part": 1}
         rows = [{"timestamp": f"{time} 00:00:00 UTC"} | marks for time in times]
         batch = pa.RecordBatch.from_pylist(rows, schema(Header(("timestamp",), ("timestamp",))))
         return arrow_fast_path.parse_plain(batch, ("timestamp",)).column("typed").to_pylist()
 
-    assert of("2020-02-29", "2019-10-31") == [True, True]
-    assert of("2020-02-29", "2019-02-29", "2019-10-28") == [False, False, True]
+    assert convert_times("2020-02-29", "2019-10-31") == [True, True]
+    assert convert_times("2020-02-29", "2019-02-29", "2019-10-28") == [False, False, True]
