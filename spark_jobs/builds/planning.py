@@ -40,9 +40,9 @@ def find_stale_days(
 ) -> DayPlan:
     """Plan the days whose content or settings differ from those of their last build.
 
-    These are days of the window, and days built before. `inputs` gives for each day the digest of its input, and of the
-    user_events content that the input is derived from. A day that was stopped, or that older rules built, is built
-    again only inside the window.
+    Candidates are the days of the window, and all days that were built before, inside it or not. `inputs` gives two
+    digests for each day: that of the step's input, and that of the user_events content behind it. A day that was
+    stopped, or that older rules built, is built again only inside the window.
     """
     old = ctx.ledger.builds(step)
 

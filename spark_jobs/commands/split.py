@@ -27,8 +27,9 @@ from spark_jobs.snapshots import user_item_matrix
 from spark_jobs.snapshots.features import FEATURES
 from spark_jobs.tables import Table
 from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
-from spark_jobs.transforms.interactions import TYPES, score
-from spark_jobs.transforms.scores import to_score
+from spark_jobs.transforms.interactions import TYPES
+from spark_jobs.transforms.millionths import to_score
+from spark_jobs.transforms.scores import score
 from spark_jobs.windows import DAY, floor, name, parse_instant
 
 BASES = (tables.INTERACTIONS, tables.ITEM_DAYS)

@@ -221,7 +221,7 @@ class Ledger:
         """Replace rows of the same key, add others and remove `outdated` keys.
 
         Rewrites the partitions that are touched. A column that a row omits is null. The cached rows remain correct
-        without another read, because only the holder of the lock writes these partitions.
+        without another read, because only the holder of the lease writes these partitions.
         """
         complete_rows: list[Row] = [{name: row.get(name) for name in table.columns} for row in changed]
         new = {_get_key(table, row): row for row in complete_rows}

@@ -21,7 +21,7 @@ from spark_jobs.postgres.ownership import Owner
 from spark_jobs.postgres.staging import StagedRows
 from spark_jobs.windows import Window
 
-WRITERS = 4  # days that are replaced at the same time; they share the server's cores
+PARALLEL_DAYS = 4  # days that are replaced at the same time; they share the server's cores
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,9 @@ class StagedDay:
     """One day's transaction: what to replace, what to record and what to check.
 
     `windows`: their rows are replaced. `hours`: rows and the ledger's digest of each hour to load. `gone`: items that
-    may lose events. `due`: rows and digest that PostgreSQL must then compute from its own rows of each hour. `events`
-    and `items`: what was sent to the two staging tables.
+    may lose events. `due`: the rows and the digest that each hour must have after the write. PostgreSQL computes
+    both from its own rows, and a difference aborts the transaction. `events` and `items`: what was sent to the two
+    staging tables.
     """
 
     day: datetime
@@ -119,10 +120,10 @@ class PostgresLoader:
     def replace(self, days: Sequence[StagedDay]) -> None:
         """Replace the rows of the days' windows with the staged events, recompute affected items, update the ledger.
 
-        One transaction per day; WRITERS days run at the same time. Raises IdentityError before the commit where the
+        One transaction per day; PARALLEL_DAYS run at the same time. Raises IdentityError before the commit where the
         rows differ from those of user_events; days that are already committed stay.
         """
-        with ThreadPoolExecutor(WRITERS) as pool:
+        with ThreadPoolExecutor(PARALLEL_DAYS) as pool:
             try:
                 for done in [pool.submit(self._replace_day, day) for day in days]:
                     done.result()

@@ -26,9 +26,9 @@ def undo_after(writer: TableWriter, table: Table, version: int) -> bool:
     """Undo every change of rows later than `version`. Returns whether there was any.
 
     The changed days get back the rows that they had before the first change, by one commit under the lease. An attempt
-    that was superseded meanwhile therefore undoes nothing. `version` itself is not read, because files may have been
-    compacted since, and the earlier files may be gone. Raises PipelineError where the files from before the change are
-    gone.
+    that was superseded meanwhile therefore undoes nothing. The rows come from the last commit before the first change,
+    not from `version`: a compaction after `version` may have replaced its files, and VACUUM may have removed them.
+    Raises PipelineError where the files from before the change are gone.
     """
     storage = writer.storage
     first = _find_first_change(storage, table, version)

@@ -17,7 +17,7 @@ UNLIMITED = 1 << 60  # without a limit, version 1 of control groups writes a num
 BESIDE_HEAP_GIB = 0.75  # for classes, buffers and threads of the JVM, and for the driver's Python
 SHARE_OF_HEAP = 0.6  # of the remaining memory; Python workers and the file cache of the system use the rest
 LEAST_HEAP_GIB, MOST_HEAP_GIB = 1, 4
-LEAST_MEMORY_GIB = 2.5  # with less, not even a single job gets the smallest heap
+LEAST_MEMORY_GIB = 2.5  # with less, a job may run out of memory
 CORES_OF_A_JOB = 2
 
 

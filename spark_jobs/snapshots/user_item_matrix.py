@@ -21,10 +21,10 @@ from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.settings import Settings
 from spark_jobs.snapshots.scheme import BuiltSnapshot, Change, Output, Scheme
 from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
-from spark_jobs.transforms.interactions import merge_cells, score, score_pairs
 from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
 from spark_jobs.transforms.measures import measures
-from spark_jobs.transforms.scores import from_score, sum_millionths
+from spark_jobs.transforms.millionths import from_score, sum_millionths
+from spark_jobs.transforms.scores import merge_cells, score, score_pairs
 from spark_jobs.windows import DAY
 
 TABLE = tables.USER_ITEM_MATRIX

@@ -80,7 +80,11 @@ HOUR_STATUS = Table(
             False,
         ),
         Field("warnings", "ARRAY<STRING>", "Warnings of the verdict; empty: none.", False),
-        Field("verdict", "STRING", "For a stopped hour, the expectation that failed, as a sentence. Null: passed."),
+        Field(
+            "verdict",
+            "STRING",
+            "What failed, as a sentence, for an hour that was stopped or accepted. Null: passed.",
+        ),
         Field("accepted", "STRING", "The reason given with --accept-rejects. Null: not needed."),
         Field("updated_at", "TIMESTAMP", "When this row last changed, UTC; outside every comparison.", False),
         Field("rule_version", "INT", "Version of the validation rules that were applied. Null: 1."),

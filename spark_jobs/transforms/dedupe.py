@@ -49,8 +49,9 @@ def keep_latest(ranked: DataFrame, exempt: Sequence[str] = ()) -> DataFrame:
 def count_dropped(ranked: DataFrame, key: Sequence[Column], exempt: Sequence[str] = ()) -> DataFrame:
     """Count by day and event type: rows and money, those that `keep_latest` keeps, `keys_lost`, `repeated_keys`.
 
-    `key`: named columns, the event type among them. The last two count the rows too few or too many of a key. The keys
-    are grouped again, independently of `place`, so both are 0 unless the choice went wrong. No shuffle of rows.
+    `key`: named columns, the event type among them. `keys_lost`: rows that should have been kept but were not.
+    `repeated_keys`: rows that were kept although they should not have been. The keys are grouped again, independently
+    of `place`, so both are 0 unless the choice went wrong. No shuffle of rows.
     """
     is_kept, price = _is_kept(exempt), hundredths("price")
     by_key = ranked.groupBy("event_date", "bucket", *key).agg(

@@ -6,7 +6,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables.model import AVERAGE, MONEY
-from spark_jobs.transforms.interactions import PARTS_OF_DAY, TYPES, score
+from spark_jobs.transforms.interactions import PARTS_OF_DAY, TYPES
+from spark_jobs.transforms.scores import score, score_popularity
 
 TOP_CATEGORIES = 5
 
@@ -58,7 +59,7 @@ def item_features(
         .withColumn("avg_rating", _compute_mean("given_rating_sum", "given_ratings"))
         .withColumn("avg_price", _compute_mean("price_sum", "priced_events"))
         .withColumn("price_range", _choose_price_range(price_ranges))
-        .withColumn("popularity_score", _compute_popularity(popularity))
+        .withColumn("popularity_score", score_popularity(popularity))
     )
 
 
@@ -102,9 +103,3 @@ def _choose_price_range(limits: Mapping[str, float]) -> Column:
     for name in sorted(limits, key=limits.__getitem__):
         column = column.when(price <= F.lit(str(limits[name])).cast(AVERAGE), F.lit(name))
     return column.otherwise(F.lit("luxury"))
-
-
-def _compute_popularity(weights: Mapping[str, float]) -> Column:
-    views = F.coalesce(F.col("view_count") / F.nullif(F.col("most_views"), F.lit(0)), F.lit(0.0))
-    purchases = F.coalesce(F.col("purchase_count") / F.nullif(F.col("most_purchases"), F.lit(0)), F.lit(0.0))
-    return F.lit(weights["views"]) * views + F.lit(weights["purchases"]) * purchases

@@ -1,8 +1,7 @@
 """Daily sums of cleaned events. Matrix and features follow from them by addition, exactly and in any order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -11,7 +10,6 @@ from spark_jobs.tables import INTERACTIONS, ITEM_DAYS
 from spark_jobs.transforms.latest_attributes import find_latest_known
 from spark_jobs.transforms.money import hundredths, money
 from spark_jobs.transforms.partitioning import repartition_by_bucket
-from spark_jobs.transforms.scores import from_score, millionths, to_score
 
 TYPES = ("view", "cart", "purchase", "rating")
 PARTS_OF_DAY = {"dawn": (0, 6), "morning": (7, 12), "afternoon": (13, 18), "evening": (19, 23)}
@@ -66,32 +64,3 @@ def find_first_meetings(interactions: DataFrame, now: Column | None = None) -> D
         (~F.max(earlier)).cast("int").alias("met"),
         (F.max(bought) & ~F.max(bought & earlier)).cast("int").alias("bought"),
     )
-
-
-def score(weights: Mapping[str, float], of: Callable[[str], Column] = F.col) -> Column:
-    """Return the score of a row of summed counts in whole millionths, BIGINT: each type's count times its weight.
-
-    `of` returns a count by its name, so that a struct can be scored too.
-    """
-    parts = [of(f"{name}_count") * F.lit(millionths(weights[name])).cast("bigint") for name in TYPES]
-    return reduce(Column.__add__, parts)
-
-
-def score_pairs(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
-    """Return user_id, item_id and score of `daily_interactions`; pairs with score 0 are skipped.
-
-    One shuffle of the interactions.
-    """
-    summed = (
-        interactions.repartition("user_id", "item_id")
-        .groupBy("user_id", "item_id")
-        .agg(*(F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES))
-    )
-    return summed.select("user_id", "item_id", to_score(score(weights)).alias("score")).where("score <> 0")
-
-
-def merge_cells(cells: DataFrame) -> DataFrame:
-    """Merge the cells of each pair into one, adding their scores exactly. One shuffle of the cells."""
-    numbers = [F.max(name).alias(name) for name in ("user_index", "item_index")]
-    by_pair = cells.repartition("user_id", "item_id").groupBy("user_id", "item_id")
-    return by_pair.agg(to_score(F.sum(from_score("score"))).alias("score"), *numbers)

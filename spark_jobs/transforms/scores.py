@@ -1,34 +1,49 @@
-"""Scores as whole millionths: sums of weights of at most six decimals are exact in any order; DOUBLE at the end."""
+"""Scores: of a user for an item, as the sum of event counts times their weights; and the popularity of an item."""
 
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from functools import reduce
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-MILLION = 1_000_000
-TOTAL = "decimal(38,0)"  # for any number of rows: a BIGINT would overflow at large weights
+from spark_jobs.transforms.interactions import TYPES
+from spark_jobs.transforms.millionths import from_score, millionths, to_score
 
 
-def millionths(weight: float) -> int:
-    """Convert a weight of at most six decimals by its shortest decimal text: 0.3 is 300,000, exactly."""
-    return int(Decimal(str(weight)) * MILLION)
+def score(weights: Mapping[str, float], of: Callable[[str], Column] = F.col) -> Column:
+    """Return the score of a row of summed counts in whole millionths, BIGINT: each type's count times its weight.
 
-
-def to_score(whole: Column) -> Column:
-    """Divide whole millionths (BIGINT) once, to the DOUBLE nearest to the exact score."""
-    return whole.cast("double") / F.lit(float(MILLION))
-
-
-def from_score(score: str) -> Column:
-    """Convert a score (DOUBLE) back to the whole millionths (BIGINT) that it was divided from; exact below 2^33.
-
-    The fraction is converted separately, so that its product is not rounded a second time.
+    `of` returns a count by its name, so that a struct can be scored too.
     """
-    units = F.floor(F.col(score))
-    rest = F.rint((F.col(score) - units) * F.lit(float(MILLION))).cast("bigint")
-    return units * F.lit(MILLION).cast("bigint") + rest
+    parts = [of(f"{name}_count") * F.lit(millionths(weights[name])).cast("bigint") for name in TYPES]
+    return reduce(Column.__add__, parts)
 
 
-def sum_millionths(whole: Column) -> Column:
-    """Return the aggregate sum of whole millionths over any number of rows; 0 without rows."""
-    return F.coalesce(F.sum(whole.cast("decimal(28,0)")), F.lit(0)).cast(TOTAL)
+def score_pairs(interactions: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+    """Return user_id, item_id and score of `daily_interactions`; pairs with score 0 are skipped.
+
+    One shuffle of the interactions.
+    """
+    summed = (
+        interactions.repartition("user_id", "item_id")
+        .groupBy("user_id", "item_id")
+        .agg(*(F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES))
+    )
+    return summed.select("user_id", "item_id", to_score(score(weights)).alias("score")).where("score <> 0")
+
+
+def merge_cells(cells: DataFrame) -> DataFrame:
+    """Merge the cells of each pair into one, adding their scores exactly. One shuffle of the cells."""
+    numbers = [F.max(name).alias(name) for name in ("user_index", "item_index")]
+    by_pair = cells.repartition("user_id", "item_id").groupBy("user_id", "item_id")
+    return by_pair.agg(to_score(F.sum(from_score("score"))).alias("score"), *numbers)
+
+
+def score_popularity(weights: Mapping[str, float]) -> Column:
+    """Return the popularity score of an item, 0 to 1: its views and purchases, each as a share of the most of any item.
+
+    Needs the columns `most_views` and `most_purchases`.
+    """
+    views = F.coalesce(F.col("view_count") / F.nullif(F.col("most_views"), F.lit(0)), F.lit(0.0))
+    purchases = F.coalesce(F.col("purchase_count") / F.nullif(F.col("most_purchases"), F.lit(0)), F.lit(0.0))
+    return F.lit(weights["views"]) * views + F.lit(weights["purchases"]) * purchases

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.transforms import aggregates, features, indexing, interactions, items, key_filters
+from spark_jobs.transforms import aggregates, features, indexing, interactions, items, key_filters, scores
 from spark_jobs.transforms.dedupe import count_dropped, keep_latest, rank_duplicates
 from spark_jobs.transforms.impute import Fills, find_fills, repair
 from spark_jobs.transforms.measures import measures
@@ -99,12 +99,12 @@ def read_with_first_meetings(read):
         (lambda read: interactions.daily_interactions(read(tables.CLEANED_EVENTS), *DAYS_AND_ROWS), 1),
         (lambda read: interactions.daily_items(read(tables.CLEANED_EVENTS)), 3),
         (lambda read: items.find_latest_of_items(read(tables.USER_EVENTS)), 3),
-        (lambda read: interactions.score_pairs(read(tables.INTERACTIONS), WEIGHTS), 1),
+        (lambda read: scores.score_pairs(read(tables.INTERACTIONS), WEIGHTS), 1),
         (lambda read: indexing.new_ids(read(tables.INTERACTIONS), read(tables.USER_INDEX), "user_id"), 3),
         (lambda read: aggregates.user_sums(*read_with_first_meetings(read)), 4),
         (lambda read: aggregates.item_sums(*read_with_first_meetings(read)), 3),
         (lambda read: aggregates.add_item_sums(*[read(tables.ITEM_SUMS)] * 2, read(tables.INTERACTIONS)), 2),
-        (lambda read: interactions.merge_cells(read(tables.USER_ITEM_MATRIX)), 1),
+        (lambda read: scores.merge_cells(read(tables.USER_ITEM_MATRIX)), 1),
         (lambda read: features.user_features(aggregates.user_sums(*read_with_first_meetings(read)), WEIGHTS), 4),
         (lambda read: features.item_features(read(tables.ITEM_SUMS), read(tables.ITEM_DAYS), LIMITS, POPULARITY), 2),
     ],

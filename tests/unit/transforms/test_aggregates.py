@@ -11,10 +11,11 @@ from pyspark.sql import functions as F
 
 from spark_jobs import tables
 from spark_jobs.delta.schema import schema
-from spark_jobs.transforms import features, scores
+from spark_jobs.transforms import features, millionths
 from spark_jobs.transforms.aggregates import add_item_sums, item_sums, user_sums
-from spark_jobs.transforms.interactions import find_first_meetings, merge_cells, score, score_pairs
+from spark_jobs.transforms.interactions import find_first_meetings
 from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
+from spark_jobs.transforms.scores import merge_cells, score, score_pairs
 
 WEIGHTS = {"view": 1.0, "cart": 3.25, "rating": 4.0, "purchase": 5.0}
 LAST = date(2019, 10, 3)
@@ -106,7 +107,7 @@ def test_scores_extended_by_a_day_equal_those_of_all_days_to_the_last_bit(intera
     [(0.3, 300_000), (0.1, 100_000), (1e-6, 1), (12345.678901, 12_345_678_901), (5.0, 5_000_000), (1e6, 10**12)],
 )
 def test_a_weight_is_converted_by_its_shortest_decimal_text(weight, millions):
-    assert scores.millionths(weight) == millions
+    assert millionths.millionths(weight) == millions
 
 
 def test_a_score_is_the_double_nearest_to_the_exact_value_and_converts_back_to_it(spark):
@@ -114,8 +115,8 @@ def test_a_score_is_the_double_nearest_to_the_exact_value_and_converts_back_to_i
     exact = [0, 1, 3, 299_999, 300_000, 2**32 * 10**6 + 1, 2**33 * 10**6 - 1]
     exact += [chance.randrange(2**33 * 10**6) for _ in range(500)]
     frame = spark.createDataFrame([(value,) for value in exact], "exact BIGINT")
-    frame = frame.withColumn("score", scores.to_score(F.col("exact")))
-    found = frame.withColumn("again", scores.from_score("score")).collect()
+    frame = frame.withColumn("score", millionths.to_score(F.col("exact")))
+    found = frame.withColumn("again", millionths.from_score("score")).collect()
     assert [row.again for row in found] == [row.exact for row in found]
     assert [row.score for row in found] == [float(Decimal(value) / 10**6) for value in exact]
 
@@ -130,20 +131,20 @@ def test_many_awkward_scores_have_the_same_sum_in_any_order(spark):
     values = [row.score for row in floats.collect()]
     assert reduce(operator.add, values) != reduce(operator.add, sorted(values))
     expected = sum(
-        scores.millionths(AWKWARD[name]) * (i * prime % 7)
+        millionths.millionths(AWKWARD[name]) * (i * prime % 7)
         for i in range(200_000)
         for name, prime in zip(AWKWARD, (1, 2, 3, 5), strict=True)
     )
     for ordered in (counts, counts.orderBy(F.desc("id")), counts.repartition(7)):
-        summed = ordered.select(scores.to_score(score(AWKWARD)).alias("score")).agg(
-            scores.sum_millionths(scores.from_score("score"))
+        summed = ordered.select(millionths.to_score(score(AWKWARD)).alias("score")).agg(
+            millionths.sum_millionths(millionths.from_score("score"))
         )
         assert summed.first()[0] == expected
     heavy = score(dict.fromkeys(AWKWARD, 1e6))
     cells = spark.range(3).selectExpr(
         *(f"9000000L AS {name}" if name == "view_count" else f"0L AS {name}" for name in names)
     )
-    assert cells.agg(scores.sum_millionths(heavy)).first()[0] == 3 * 9 * 10**18  # more than a BIGINT can store
+    assert cells.agg(millionths.sum_millionths(heavy)).first()[0] == 3 * 9 * 10**18  # more than a BIGINT can store
 
 
 def test_ranks_and_shares_of_categories_follow_exact_scores(spark):

@@ -10,9 +10,10 @@ from spark_jobs.tables import DEDUPED_EVENTS, USER_EVENTS
 from spark_jobs.transforms.dedupe import keep_latest, latest_first, rank_duplicates
 from spark_jobs.transforms.impute import find_fills, repair
 from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
-from spark_jobs.transforms.interactions import daily_interactions, score_pairs
+from spark_jobs.transforms.interactions import daily_interactions
 from spark_jobs.transforms.latest_attributes import find_latest_known
 from spark_jobs.transforms.partitioning import ROWS_OF_A_BUCKET
+from spark_jobs.transforms.scores import score_pairs
 
 DAY = datetime(2019, 10, 1)
 WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}
