@@ -45,7 +45,7 @@ class JudgedHours:
     broken: dict[str, list[str]] = field(default_factory=dict)
     unusual: dict[str, list[str]] = field(default_factory=dict)
     accepted: set[str] = field(default_factory=set)
-    examples: dict[str, list[str]] = field(default_factory=dict)
+    examples: list[str] = field(default_factory=list)
 
     @property
     def headers(self) -> dict[int, list[str]]:
@@ -83,8 +83,7 @@ class JudgedHours:
             f"{windows.describe([state.hour for state in states if state.hour], HOUR)}: {text}"
             for text, states in list(kinds.items())[:5]
         ]
-        examples = [text for state in self.stopped for text in self.examples.get(state.window_key, [])][:3]
-        example = f" For example: {' | '.join(examples)}." if examples else ""
+        example = f" For example: {' | '.join(self.examples)}." if self.examples else ""
         advice = 'Fix the source, or use --accept-rejects "reason".' if not accepted else "Fix the source."
         hours = "1 hour; its rows" if len(self.stopped) == 1 else f"{len(self.stopped):,} hours; their rows"
         return f"stopped {hours} are not written. {'; '.join(parts)}.{example} {advice}"
@@ -124,6 +123,8 @@ def judge_hours(ctx: Context, states: list[HourState], accepted: str | None = No
             judged.failures[key] = judged.failures.get(key, []) + texts
             judged.broken[key] = judged.broken.get(key, []) + verdict.broken.get(key, ["raised"])
         judged.unusual |= verdict.warned
+    if accepted:
+        judged.accepted = {key for key, broken in judged.broken.items() if set(broken) == {ACCEPTABLE}}
     _find_examples(judged)
     return judged
 
@@ -147,8 +148,6 @@ def commit_hours(ctx: Context, judged: JudgedHours, accepted: str | None) -> Non
     `accepted`: accept hours whose only failure is their share of rejected rows."""
     if not judged.states or judged.rows is None:
         return
-    if accepted:
-        judged.accepted = {key for key, broken in judged.broken.items() if set(broken) == {ACCEPTABLE}}
     passing, written = judged.passing, []
     failpoints.reach("validation.read")
     if passing:
@@ -243,8 +242,8 @@ def _build_ledger_row(judged: JudgedHours, state: HourState, reasons: dict[str, 
 
 def _find_examples(judged: JudgedHours) -> None:
     """Store up to three rejected rows of the stopped hours, as text with their reasons."""
-    if not judged.failures or judged.rows is None:
+    if not judged.stopped or judged.rows is None:
         return
-    hours = [state for state in judged.states if state.window_key in judged.failures]
-    found = _format_rejected(judged, judged.rows.where(_select_rows(hours, "timestamp"))).limit(3).collect()
-    judged.examples = {hours[0].window_key: [f"{'+'.join(row.reasons)} in {row.raw_text}" for row in found]}
+    stopped = judged.rows.where(_select_rows(judged.stopped, "timestamp"))
+    found = _format_rejected(judged, stopped).limit(3).collect()
+    judged.examples = [f"{'+'.join(row.reasons)} in {row.raw_text}" for row in found]
