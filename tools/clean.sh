@@ -28,7 +28,7 @@ if [ "${YES:-}" != 1 ]; then
 fi
 if [ -n "${DATABASE_URL:-}" ] && [ -e data/warehouse/leases ]; then
   if [ -e .venv/.ready ]; then
-    .venv/bin/python -E -X utf8 tools/release_database.py data/warehouse || true  # it prints what to do; the files go anyway
+    .venv/bin/python -X utf8 tools/release_database.py data/warehouse || true  # it prints what to do; the files go anyway
   else
     echo "clean: without .venv, the database at DATABASE_URL cannot be released; run make handover with the next warehouse that uses it." >&2
   fi

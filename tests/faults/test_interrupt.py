@@ -16,9 +16,9 @@ SENTENCE = "tried: interrupted; finished hours and days are committed, run the s
 TRIES = """
 import os, signal, sys
 from py4j.protocol import Py4JError
-from spark_jobs.command_line import guarded
+from spark_jobs.command_line import run_guarded
 {action}
-sys.exit(guarded("tried", action))
+sys.exit(run_guarded("tried", action))
 """
 CLEANING_UP_FAILS = """
 def action():

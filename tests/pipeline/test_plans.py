@@ -74,7 +74,7 @@ def test_deduplication_shuffles_the_rows_once_for_ranking_counting_and_validatio
     events = rank_duplicates(read_table(tables.USER_EVENTS), table.key_columns(), *DAYS_AND_ROWS)
     assert count_shuffles_and_sorts(events) == (1, 1)
     assert count_shuffles_and_sorts(keep_latest(events)) == (1, 1)
-    counts = events.groupBy(*table.named_key(), "part").count()
+    counts = events.groupBy(*table.named_key(), "bucket").count()
     assert count_shuffles_and_sorts(counts)[0] == 1  # the shuffle of the ranking serves this key too
     # One shuffle of the rows and one of their few counts.
     assert count_shuffles_and_sorts(count_dropped(events, table.named_key()))[0] == 2

@@ -53,7 +53,7 @@ def digest_tables(pipeline: Pipeline) -> dict:
 def read_visible_state(pipeline: Pipeline, job) -> list[tuple]:
     """Return what a reader sees: the row count and a digest of each table of the job."""
     ctx, found = pipeline.ctx().pin(), []
-    for table in job.TABLES:
+    for table in job.JOB.writes:
         columns = [name for name in table.columns if name != "built_at"]
         row = F.xxhash64(F.to_json(F.struct(*columns))).cast("decimal(38,0)")
         found.append(tuple(ctx.read(table).agg(F.count("*"), F.sum(row)).first()))

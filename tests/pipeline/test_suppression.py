@@ -101,8 +101,9 @@ def reconcile(pipeline) -> tuple[int, int, int]:
 def test_records_of_an_erased_user_land_only_after_the_erasure_is_lifted(pipeline):
     key = Path(f"{pipeline.settings.paths.warehouse}.key")
     with hold_leases(pipeline.settings, pipeline.spark, [Writer.COLLECTION]) as ctx:
-        assert suppressed_users.suppress(ctx, USER)
-        assert not suppressed_users.suppress(ctx, USER)
+        writing = ctx.write_as(Writer.COLLECTION)
+        assert suppressed_users.suppress(writing, USER)
+        assert not suppressed_users.suppress(writing, USER)
     assert key.stat().st_mode & 0o777 == 0o600
     path = pipeline.put(
         "a.csv",

@@ -12,8 +12,8 @@ from spark_jobs.commands.upgrade import NOTED, conform, upgrade
 from spark_jobs.coordination import lock
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import LayoutError, PipelineError
-from spark_jobs.flow import Writer
-from spark_jobs.jobs import create_user_item_matrix, feature_engineering, validate_data_quality
+from spark_jobs.flow import VALIDATE_DATA_QUALITY, Writer
+from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.tables import Field
 from spark_jobs.windows import DAY, Window
 from tests.conftest import HEAD, OCTOBER_1
@@ -90,7 +90,7 @@ def test_an_older_warehouse_is_refused_and_usable_after_an_upgrade(old_warehouse
     with hold_leases(old_warehouse.settings, old_warehouse.spark, [Writer.COLLECTION]) as ctx:
         ctx.say = old_warehouse.messages.append
         old_warehouse.land()
-        validate_data_quality.run(ctx, OCTOBER_1)
+        ctx.run(VALIDATE_DATA_QUALITY, OCTOBER_1)
     types = {row.unit: row.types for row in old_warehouse.read(tables.HOUR_STATUS).where("raw_rows > 0").collect()}
     assert types["2019-10-01T00"] is None and types["2019-10-01T01"]["view"] == 1
     assert sorted(row.timestamp for row in old_warehouse.read(tables.USER_EVENTS).collect()) == [
