@@ -22,7 +22,8 @@ from tests.torture import cases
     ],
 )
 def test_a_wrong_argument_is_reported_in_one_sentence(program, options, says):
-    command = [sys.executable, "-m", f"tests.{program}", *options]
+    module = "benchmarks" if program == "bench" else f"tests.{program}"
+    command = [sys.executable, "-m", module, *options]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     (line,) = result.stderr.splitlines()
     assert (result.returncode, result.stdout) == (2, "") and line.startswith(says), result.stderr
