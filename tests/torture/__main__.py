@@ -25,7 +25,7 @@ from spark_jobs.errors import SettingsError
 from spark_jobs.session import spark_session
 from spark_jobs.settings import ROOT
 from tests.arguments import require_in_range
-from tests.torture import archive, cases
+from tests.torture import cases
 from tests.torture.attempt import AttemptQueue
 from tests.torture.run import Outcome, run
 from tests.torture.server import Server
@@ -84,7 +84,6 @@ def open_stage() -> Iterator[Stage]:
     mount = ["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", folder / "here"]
     mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
     os.environ["PIPELINE_LOGS"] = str(folder / "logs")
-    archive.configure_environment(folder)
     server = Server(folder / "postgres")
     os.environ["DATABASE_URL"] = server.url
     spark = spark_session("torture", **QUICK)
@@ -101,8 +100,6 @@ def run_seed(stage: Stage, pairs: list[tuple[str, str]], seed: int) -> Iterator[
     """Run these cases on the data of one seed and yield their outcomes."""
     needed = {cases.FAILPOINTS[point][0] for _, point in pairs}
     stage.prepare(seed, [job for job in JOBS if job in needed])
-    if not stage.archive.exists():
-        archive.write_archive(stage.spark, stage.archive)
     with AttemptQueue(stage, [(cases.FAILPOINTS[point][0], point) for _, point in pairs]) as attempts:
         for fault, point in pairs:
             yield run(stage, attempts, fault, point, seed)

@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 
+from spark_jobs.runtime.compilation import FIRST_ONLY
 from spark_jobs.settings import ROOT
 from tests.process import SUBMIT
-from tests.torture import archive
 from tests.torture.ready import BEGUN
 from tests.torture.stage import JOBS, Stage, window
 
@@ -32,8 +32,7 @@ class Attempt:
             "DATABASE_URL": stage.server.url,
             "PIPELINE_LOGS": str(stage.here / "logs"),
             "PIPELINE_SCRATCH": str(stage.folder / "scratch"),
-            # The job is short, so the JVM should compile little.
-            "SPARK_SUBMIT_OPTS": f"-XX:TieredStopAtLevel=1 {archive.jvm_options(stage.archive)}",
+            "SPARK_SUBMIT_OPTS": FIRST_ONLY,  # the job is short, so the JVM should compile little
         }
         if failpoint:
             variables |= {"PIPELINE_FAILPOINT": f"{BEGUN},{failpoint}", "PIPELINE_FAILPOINT_FILE": str(self.marker)}
@@ -42,7 +41,7 @@ class Attempt:
         span = ["--start", f"{hours.start:%Y-%m-%dT%H}", "--end", f"{hours.end:%Y-%m-%dT%H}"]
         self.output = self.marker.with_suffix(".output").open("w+")
         self.process = subprocess.Popen(
-            [SUBMIT, *archive.CONF, *SMALL, *entry, *span, *stage.options],
+            [SUBMIT, *SMALL, *entry, *span, *stage.options],
             env=os.environ | variables,
             cwd=ROOT,
             stdout=self.output,

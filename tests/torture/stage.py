@@ -49,11 +49,6 @@ class Stage:
         return self.folder / "here"
 
     @property
-    def archive(self) -> Path:
-        """The archive of the JVM's classes for the processes of the attempts."""
-        return self.folder / "classes.jsa"
-
-    @property
     def options(self) -> list[str]:
         """The settings that put everything into `here`."""
         return ["--set", f"paths.raw='{self.here / 'raw'}'", *path_options(self.here)]
