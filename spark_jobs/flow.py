@@ -29,7 +29,8 @@ class Job:
 
     `window`: whether it takes a range of hours or of days. `versions_in`: the ledger table whose rows name the versions
     of the tables that the job writes; None: they name none. `rules`: the rules that it applies, by their names in
-    `rule_versions.VERSIONS`.
+    `rule_versions.VERSIONS`. `rows_in`, `rows_out`: the tables whose rows the summary of a run counts; None: all that
+    the job reads, or writes.
     """
 
     name: str

@@ -44,7 +44,14 @@ class TableWriter:
 
         Delta refuses a row outside of `where`. A failure leaves the table unchanged. `note` is stored with the commit.
         """
-        self._replace(table, frame, where, note)
+        self.create(table)
+        is_empty = self.storage.log(table).known_files() == []
+        writer = table.conform(frame).write.format("delta")
+        if not is_empty and where is not None:
+            writer = writer.option("replaceWhere", where)
+        if note is not None:
+            writer = writer.option("userMetadata", note)
+        self._save(writer, table, appends=is_empty)
 
     def replace_days(self, table: Table, frame: DataFrame, days: Collection[datetime]) -> None:
         """Replace all rows of `days` by `frame` in one commit. `days` must not be empty."""
@@ -53,7 +60,7 @@ class TableWriter:
         if are_new:
             self.append(table, frame)
         else:
-            self._replace(table, frame, in_days(days))
+            self.replace(table, frame, in_days(days))
 
     def replace_and_append(self, table: Table, frame: DataFrame, where: str) -> None:
         """Replace the rows that `where` selects by `frame` in one commit. Rows of `frame` outside of `where` are added.
@@ -61,7 +68,7 @@ class TableWriter:
         Only for landing: a changed file can give other hours than before, and both changes belong in one commit.
         """
         with _allow_rows_outside(self.storage):
-            self._replace(table, frame, where)
+            self.replace(table, frame, where)
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Add rows in one commit. Does not read the existing rows of the table."""
@@ -88,16 +95,6 @@ class TableWriter:
         Adds `properties` to those of the table.
         """
         self.storage.row_table(table).commit(self._take_next_number(), [], (), properties=properties)
-
-    def _replace(self, table: Table, frame: DataFrame, where: str | None, note: str | None = None) -> None:
-        self.create(table)
-        is_empty = self.storage.log(table).known_files() == []
-        writer = table.conform(frame).write.format("delta")
-        if not is_empty and where is not None:
-            writer = writer.option("replaceWhere", where)
-        if note is not None:
-            writer = writer.option("userMetadata", note)
-        self._save(writer, table, appends=is_empty)
 
     def _save(self, writer: DataFrameWriter, table: Table, appends: bool) -> None:
         """Commit the rows. Raises SupersededError and writes nothing where the lease is not the latest.

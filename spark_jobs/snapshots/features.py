@@ -41,7 +41,7 @@ def compute(change: Change) -> BuiltSnapshot:
     """Compute active users from all their days, and items by adding the new days to their sums; or all from scratch."""
     ctx, plan = change.ctx, change.plan
     weights, limits, popularity = select_settings(ctx.settings)
-    interactions, items = change.bases
+    interactions, item_days = change.bases
     new_rows = change.new_rows(interactions)
     of_active = change.keep(with_keys_of(interactions, new_rows, "user_id")) if change.new_days else interactions
     are_new = F.expr(in_days(change.new_days)) if change.new_days else None
@@ -51,7 +51,7 @@ def compute(change: Change) -> BuiltSnapshot:
         sums = add_item_sums(change.read_earlier(tables.ITEM_SUMS), sums, new_rows)
     sums = change.keep(sums)  # validated through item_features
     of_users = user_features(user_sums(of_active, meetings), weights)
-    of_items = item_features(sums, items, limits, popularity)
+    of_items = item_features(sums, item_days, limits, popularity)
     users = change.keep(stamp_rows(tables.USER_FEATURES, of_users, plan))
     other_users = _read_other_users(change, new_rows)
     items = change.keep(stamp_rows(tables.ITEM_FEATURES, of_items, plan))

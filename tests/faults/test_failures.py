@@ -40,7 +40,7 @@ def die_at_write(monkeypatch, number: int, before: bool) -> list[str]:
         monkeypatch.setattr(owner, name, write)
 
     for owner, name in (
-        (TableWriter, "_replace"),
+        (TableWriter, "replace"),
         (TableWriter, "append"),
         (PostgresLoader, "copy"),
         (PostgresLoader, "_replace_day"),

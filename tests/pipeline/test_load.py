@@ -41,7 +41,7 @@ def test_unchanged_rows_are_not_written_again(pipeline, postgres):
 
 
 @pytest.mark.parametrize(
-    ("again", "told", "left"),
+    ("again", "written", "left"),
     [
         ([row(1), row(2, item=2), row(3, item=2)], [], [1, 2, 3]),
         # user_events has no column for the brand.
@@ -51,14 +51,14 @@ def test_unchanged_rows_are_not_written_again(pipeline, postgres):
     ],
     ids=["the same once more", "another brand", "another price", "an item gone"],
 )
-def test_only_items_with_other_values_for_the_day_are_written_again(pipeline, postgres, again, told, left):
+def test_only_items_with_other_values_for_the_day_are_written_again(pipeline, postgres, again, written, left):
     last = row(0, item=3).replace("09:00", "10:00")
     load(pipeline, row(1), row(2, item=2), last)
     before = dict(postgres(ITEM_VERSIONS))
     assert load(pipeline, *again, last) == 1
-    assert [item for item, mark in postgres(ITEM_VERSIONS) if mark != before[item]] == told
+    assert [item for item, mark in postgres(ITEM_VERSIONS) if mark != before[item]] == written
     assert [line[0] for line in postgres(ITEMS)] == left
-    assert all(f",{line[3]},{line[4]}," in again[1] for line in postgres(ITEMS) if line[0] in told)
+    assert all(f",{line[3]},{line[4]}," in again[1] for line in postgres(ITEMS) if line[0] in written)
 
 
 def test_an_hour_without_an_entry_in_the_load_ledger_is_repaired_together_with_its_items(pipeline, postgres):
