@@ -5,8 +5,8 @@ rule, computed in one pass over the events. A `critical` failure keeps the windo
 reported; these are Great Expectations' own severities. A measure that is null for a window is not validated there.
 """
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
 from spark_jobs.tables import Table
@@ -39,10 +39,14 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Suite:
-    """The expectations about one table's measures. Plain values: only a validation imports the library."""
+    """The expectations about one table's measures. Plain values: only a validation imports the library.
+
+    `rules`: the rules about single rows, by the name of the measure that counts the rows that break them.
+    """
 
     name: str
     expected: list[Expectation]
+    rules: Mapping[str, Rule] = field(default_factory=dict)
 
     def find_broken(self, measures: Mapping[Hashable, float]) -> list[str]:
         """Return the critical measures that are outside their bounds. A null is not validated and passes.
@@ -107,6 +111,18 @@ def structure(table: Table, keys: bool = True, of: str = "rows") -> list[Expecta
     return nulls + unique
 
 
-def rules(broken: Mapping[str, Rule], of: str = "rows") -> list[Expectation]:
+def expect_rules(broken: Mapping[str, Rule], of: str = "rows") -> list[Expectation]:
     """Expect that no row breaks any of the rules; each is critical."""
     return [no_rows(name, rule.says, of) for name, rule in broken.items()]
+
+
+def counts_add_up(table: Table, types: Sequence[str]) -> Rule:
+    """Return the rule about a table's counts by event type and `total_events`.
+
+    The table has no count of a type that the settings add, so its events are in the total only.
+    """
+    counted = [name for name in types if f"{name}_count" in table.columns]
+    total = " + ".join(f"{name}_count" for name in counted)
+    if len(counted) == len(types):
+        return Rule("the counts by type add up to total_events", broken=f"{total} <> total_events")
+    return Rule("the counts by type add up to at most total_events", broken=f"{total} > total_events")

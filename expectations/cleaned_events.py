@@ -1,7 +1,6 @@
 """Cleaned events, validated for each UTC day: as many rows as before, and no repair without its source."""
 
-from expectations import WARNING, Rule, Suite, at_most, rules, structure
-from spark_jobs.settings import Settings
+from expectations import WARNING, Rule, Suite, at_most, expect_rules, structure
 from spark_jobs.tables import CLEANED_EVENTS
 
 RULES = {
@@ -24,13 +23,13 @@ RULES = {
 USUAL_REPAIRED_SHARE = 0.1  # 0.2 % of the real prices are 0
 
 
-def suite(settings: Settings) -> Suite:
+def suite() -> Suite:
     """Return the suite over the measures of `transforms.measures`, `rows_lost`, `keys_changed` and `repaired_share`."""
     return Suite(
         "cleaned_events",
         [
             *structure(CLEANED_EVENTS, keys=False),
-            *rules(RULES),
+            *expect_rules(RULES),
             at_most("rows_lost", 0, "as many rows as deduped_events", rows="rows_lost"),
             at_most("keys_changed", 0, "the keys are those of deduped_events, with one row for each key"),
             at_most(
@@ -42,4 +41,5 @@ def suite(settings: Settings) -> Suite:
                 of="rows",
             ),
         ],
+        RULES,
     )

@@ -1,7 +1,6 @@
 """Deduplicated events, validated for each UTC day: the key is unique and every dropped row is accounted for."""
 
-from expectations import WARNING, Rule, Suite, at_most, rules, structure
-from spark_jobs.settings import Settings
+from expectations import WARNING, Rule, Suite, at_most, expect_rules, structure
 from spark_jobs.tables import DEDUPED_EVENTS
 
 RULES = {
@@ -10,13 +9,13 @@ RULES = {
 USUAL_DROPPED_SHARE = 0.5  # 18.6 % of the real October head repeats within a minute
 
 
-def suite(settings: Settings) -> Suite:
+def suite() -> Suite:
     """Return the suite over the measures of `transforms.measures`, `keys_lost` and `dropped_share`."""
     return Suite(
         "deduped_events",
         [
             *structure(DEDUPED_EVENTS),
-            *rules(RULES),
+            *expect_rules(RULES),
             at_most("keys_lost", 0, "every key of user_events keeps one row", rows="keys_lost"),
             at_most(
                 "dropped_share",
@@ -27,4 +26,5 @@ def suite(settings: Settings) -> Suite:
                 of="rows_in",
             ),
         ],
+        RULES,
     )

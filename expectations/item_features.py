@@ -1,14 +1,11 @@
 """Item features, validated as a whole: one row for each item, counts that add up, scores between 0 and 1."""
 
-from expectations import Rule, Suite, at_most, rules, structure
-from spark_jobs.settings import Settings
+from collections.abc import Sequence
+
+from expectations import Rule, Suite, at_most, counts_add_up, expect_rules, structure
 from spark_jobs.tables import ITEM_FEATURES
 
 RULES = {
-    "counts_do_not_add_up": Rule(
-        "the counts by type add up to total_events",
-        broken="view_count + cart_count + purchase_count + rating_count <> total_events",
-    ),
     "users_not_plausible": Rule(
         "unique_users is between 1 and total_events, unique_purchasers at most unique_users",
         broken="unique_users < 1 OR unique_users > total_events OR unique_purchasers > unique_users",
@@ -24,13 +21,15 @@ RULES = {
 }
 
 
-def suite(settings: Settings) -> Suite:
-    """Return the suite over the measures of `transforms.measures` and `events_lost`."""
+def suite(types: Sequence[str]) -> Suite:
+    """Return the suite over the measures of `transforms.measures` and `events_lost`. `types`: the event types."""
+    rules = {"counts_do_not_add_up": counts_add_up(ITEM_FEATURES, types), **RULES}
     return Suite(
         "item_features",
         [
             *structure(ITEM_FEATURES),
-            *rules(RULES),
+            *expect_rules(rules),
             at_most("events_lost", 0, "total_events adds up to the rows of cleaned_events", rows="events_lost"),
         ],
+        rules,
     )

@@ -1,14 +1,11 @@
 """User features, validated as a whole: one row for each user, counts that add up, shares between 0 and 1."""
 
-from expectations import Rule, Suite, at_most, rules, structure
-from spark_jobs.settings import Settings
+from collections.abc import Sequence
+
+from expectations import Rule, Suite, at_most, counts_add_up, expect_rules, structure
 from spark_jobs.tables import USER_FEATURES
 
 RULES = {
-    "counts_do_not_add_up": Rule(
-        "the counts by type add up to total_events",
-        broken="view_count + cart_count + purchase_count + rating_count <> total_events",
-    ),
     "money_negative": Rule(
         "sums and means of money are not negative", broken="total_spent < 0 OR avg_price < 0 OR avg_purchase_amount < 0"
     ),
@@ -27,13 +24,15 @@ RULES = {
 }
 
 
-def suite(settings: Settings) -> Suite:
-    """Return the suite over the measures of `transforms.measures` and `events_lost`."""
+def suite(types: Sequence[str]) -> Suite:
+    """Return the suite over the measures of `transforms.measures` and `events_lost`. `types`: the event types."""
+    rules = {"counts_do_not_add_up": counts_add_up(USER_FEATURES, types), **RULES}
     return Suite(
         "user_features",
         [
             *structure(USER_FEATURES),
-            *rules(RULES),
+            *expect_rules(rules),
             at_most("events_lost", 0, "total_events adds up to the rows of cleaned_events", rows="events_lost"),
         ],
+        rules,
     )

@@ -1,7 +1,6 @@
 """The sparse matrix, validated as a whole: one cell for each pair, every number in its index, no score lost."""
 
-from expectations import Rule, Suite, at_most, rules, structure
-from spark_jobs.settings import Settings
+from expectations import Rule, Suite, at_most, expect_rules, structure
 from spark_jobs.tables import USER_ITEM_MATRIX
 
 RULES = {
@@ -10,14 +9,15 @@ RULES = {
 }
 
 
-def suite(settings: Settings) -> Suite:
+def suite() -> Suite:
     """Return the suite over the measures of `transforms.measures`, `numbers_beyond_index` and `score_lost`."""
     return Suite(
         "user_item_matrix",
         [
             *structure(USER_ITEM_MATRIX),
-            *rules(RULES),
+            *expect_rules(RULES),
             at_most("numbers_beyond_index", 0, "index numbers are below the counts of indexed users and items"),
             at_most("score_lost", 0, "the scores add up to those of the cleaned events"),
         ],
+        RULES,
     )

@@ -100,7 +100,7 @@ def _generate_sample_if_empty(settings: Settings, console: Console) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     with console.step("generate a sample"):
-        path = generate(Span(), folder)[0]
+        path = generate(Span(), folder, further=settings.events.added)[0]
     console.say(f"no data in {folder}: a sample was generated, {path.name}.")
 
 

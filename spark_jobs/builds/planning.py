@@ -14,8 +14,11 @@ from spark_jobs.errors import PipelineError
 from spark_jobs.flow import LAST_DAY_STEP
 from spark_jobs.ledger.rule_versions import build_digest, list_marks, versions_of
 from spark_jobs.ledger.status import NO_DAY, fingerprint
+from spark_jobs.settings import Settings
 from spark_jobs.tables import Table
 from spark_jobs.windows import DAY, Window
+
+FIRST_RATED = ("rating",)
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,16 @@ class DayPlan:
 def versions_to_read(ctx: Context, *read: Table) -> dict[str, int]:
     """Return the version of each of these tables that the ledger names: a build reads it, and records it as read."""
     return {table.name: ctx.ledger.version(table) for table in read}
+
+
+def day_settings(settings: Settings) -> tuple[Any, ...]:
+    """Return the settings that the builds of a day depend on.
+
+    The rated types are left out where they are what they were before they could be set, so that earlier builds stay
+    valid.
+    """
+    rated = settings.events.rated
+    return (settings.duplicates.exempt_types, *((rated,) if rated != FIRST_RATED else ()))
 
 
 def find_stale_days(

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.builds.planning import plan_snapshot, settings_digest
+from spark_jobs.builds.planning import day_settings, plan_snapshot, settings_digest
 from spark_jobs.command_line import create_parser, hold_leases, run_guarded
 from spark_jobs.context import Context
 from spark_jobs.delta.predicates import in_days
@@ -32,7 +32,7 @@ from spark_jobs.tables import Table
 from spark_jobs.transforms.dedupe import keep_latest, rank_duplicates
 from spark_jobs.transforms.digest import digest_sums
 from spark_jobs.transforms.impute import find_fills, repair
-from spark_jobs.transforms.interactions import daily_interactions, daily_items
+from spark_jobs.transforms.interactions import daily_interactions, daily_items, fill_counts
 from spark_jobs.windows import DAY, name, parse, parse_day
 
 Build = Mapping[str, Any]
@@ -69,25 +69,29 @@ def rebuild(ctx: Context, day: datetime) -> Iterator[str]:
 
 
 def _rebuild_events(ctx: Context, day: datetime) -> Iterator[str]:
-    exempt, where = ctx.settings.duplicates.exempt_types, in_days([day])
+    kinds, exempt, where = ctx.settings.events, ctx.settings.duplicates.exempt_types, in_days([day])
     ctx = ctx.write_as(Writer.PREPROCESSING)
     first, second = (_find_build(ctx, job.name, day) for job in (REMOVE_DUPLICATES, HANDLE_MISSING_VALUES))
     yield from _undo_unrecorded_changes(ctx, first, tables.DEDUPED_EVENTS)
     yield from _undo_unrecorded_changes(ctx, second, *HANDLE_MISSING_VALUES.writes)
-    _require_same_settings(
-        day, first["input_digest"] == _compute_input_digest(first, first["counts"]["source"], exempt)
-    )
+    of_day = day_settings(ctx.settings)
+    digest = _compute_input_digest(first, first["counts"]["source"], *of_day)
+    _require_same_settings(day, first["input_digest"] == digest)
     current = ctx.ledger.day_inputs().get(day) == first["counts"]["source"]
     events = _read_input(ctx, tables.USER_EVENTS, first, where, current)
     deduped = keep_latest(rank_duplicates(events, tables.DEDUPED_EVENTS.key_columns(), [day], first["rows_in"]), exempt)
     yield _replace_if_different(ctx, tables.DEDUPED_EVENTS, deduped, where, first, first["rows_out"])
-    current = second["input_digest"] == _compute_input_digest(second, first["output_digest"], exempt)
+    current = second["input_digest"] == _compute_input_digest(second, first["output_digest"], *of_day)
     events = _read_input(ctx, tables.DEDUPED_EVENTS, second, where, current)
-    repaired = repair(events, find_fills(events))
+    repaired = repair(events, find_fills(events, kinds.rated), kinds.rated)
     yield _replace_if_different(ctx, tables.CLEANED_EVENTS, repaired, where, second, second["rows_out"])
     cleaned = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
     yield _replace_if_different(
-        ctx, tables.INTERACTIONS, daily_interactions(cleaned, [day], second["rows_out"]), where, second
+        ctx,
+        tables.add_type_counts(tables.INTERACTIONS, kinds.names),
+        daily_interactions(cleaned, [day], second["rows_out"], kinds.names),
+        where,
+        second,
     )
     yield _replace_if_different(ctx, tables.ITEM_DAYS, daily_items(cleaned), where, second)
 
@@ -161,6 +165,8 @@ def _replace_if_different(
     number.
     """
     current = ctx.storage.read(table)
+    if table.name in (tables.INTERACTIONS.name, tables.ITEM_SUMS.name):
+        current = fill_counts(current, ctx.settings.events.names)
     new, existing = (_digest_rows(table, each) for each in (rows, current.where(where) if where else current))
     if expected_rows is not None and new[0] != expected_rows:
         raise IdentityError(f"{table.name}: built with {expected_rows:,} rows, but its sources give {new[0]:,}.")

@@ -6,7 +6,6 @@ the days before, and a day is deduplicated and repaired from its own events. A l
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -25,9 +24,10 @@ from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.snapshots import user_item_matrix
 from spark_jobs.snapshots.features import FEATURES
+from spark_jobs.snapshots.type_counts import complete_counts
 from spark_jobs.tables import Table
 from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
-from spark_jobs.transforms.interactions import TYPES
+from spark_jobs.transforms.interactions import COUNT, list_counted_types
 from spark_jobs.transforms.millionths import to_score
 from spark_jobs.transforms.scores import score
 from spark_jobs.windows import DAY, floor, name, parse_instant
@@ -62,6 +62,7 @@ def split(ctx: Context, at: datetime) -> Iterator[str]:
     """
     ctx = ctx.pin()
     interactions, items = map(ctx.read, BASES)
+    interactions = complete_counts(interactions, ctx.settings)
     before, after = (F.col("event_date") < F.lit(at.date())), (F.col("event_date") >= F.lit(at.date()))
     as_of = _find_last_train_day(ctx, interactions, before, at)
     train, known = interactions.where(before), items.where(before)
@@ -117,9 +118,9 @@ def _number_train_ids(ctx: Context, train: DataFrame, table: Table) -> DataFrame
 
 def _sum_test_interactions(ctx: Context, interactions: DataFrame, users: DataFrame, items: DataFrame) -> DataFrame:
     """Sum the events of each user and item after the split; numbers are null for ids missing on the train side."""
-    counts = [F.sum(f"{kind}_count").alias(f"{kind}_count") for kind in TYPES]
+    counts = [F.sum(f"{kind}{COUNT}").alias(f"{kind}{COUNT}") for kind in list_counted_types(interactions)]
     pairs = interactions.groupBy("user_id", "item_id").agg(*counts, F.min("first_seen").alias("first_seen"))
-    pairs = pairs.withColumn("score", to_score(score(asdict(ctx.settings.matrix.weights))))
+    pairs = pairs.withColumn("score", to_score(score(ctx.settings.events.weights)))
     numbered_pairs = pairs.join(users.drop("first_day"), "user_id", "left").join(
         F.broadcast(items.drop("first_day")), "item_id", "left"
     )

@@ -47,7 +47,7 @@ def plan_landing(
     ctx: Context, present: list[ListedFile], ledger: KnownFiles, rehash: bool, again: bool = False
 ) -> Plan:
     """Examine what may have changed, and decide by the state after the landing. `again`: as for `landing.land`."""
-    folder, rules = ctx.settings.paths.raw, ctx.settings.schema
+    folder, rules = ctx.settings.paths.raw, ctx.settings.source_schema
     present = name_as_landed(present, ledger.rows)
     missing = find_missing_files(ledger.rows, present, folder)
     pairs = _examine_changed_files(ctx.spark, present, ledger.rows, missing, rehash, to_read_again(ledger.rows, again))

@@ -6,7 +6,7 @@ daily_items.
 """
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,9 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from expectations import cleaned_events as suite
+from expectations import cleaned_events
 from spark_jobs import command_line, flow, tables
-from spark_jobs.builds.planning import find_stale_days, versions_to_read
+from spark_jobs.builds.planning import day_settings, find_stale_days, versions_to_read
 from spark_jobs.builds.recording import record_days
 from spark_jobs.builds.verdicts import judge_measures, report_verdict
 from spark_jobs.context import Context, Summary
@@ -26,12 +26,12 @@ from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError
 from spark_jobs.ledger.day_counts import columns_to_fill
 from spark_jobs.recovery.unrecorded import undo_unrecorded
-from spark_jobs.transforms.impute import MISSING, PRICE_SOURCES, RATING_SOURCES, find_fills, repair
+from spark_jobs.transforms.impute import COLUMNS, PRICE_SOURCES, RATING_SOURCES, find_fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measures import format_key_digests, key_sums, measures
 from spark_jobs.windows import Window
 
-JOB = flow.HANDLE_MISSING_VALUES
+JOB, SUITE = flow.HANDLE_MISSING_VALUES, cleaned_events.suite()
 
 
 def run(ctx: Context, days: Window) -> Summary:
@@ -42,7 +42,7 @@ def run(ctx: Context, days: Window) -> Summary:
     undo_unrecorded(ctx, *JOB.writes)
     built = ctx.ledger.builds(flow.REMOVE_DUPLICATES.name)
     inputs = {day: (row["output_digest"], row["counts"]["source"]) for day, row in built.items()}
-    plan = find_stale_days(ctx, JOB.name, days, inputs, ctx.settings.duplicates.exempt_types)
+    plan = find_stale_days(ctx, JOB.name, days, inputs, *day_settings(ctx.settings))
     if not plan.days:
         ctx.ledger.refresh_days()  # an earlier attempt may have ended before it did this
         return {"days_built": 0}
@@ -50,18 +50,19 @@ def run(ctx: Context, days: Window) -> Summary:
     plan = replace(plan, reads=versions_to_read(ctx, source))
     events = ctx.storage.read(source, plan.reads[source.name]).where(in_days(plan.days))
     columns = columns_to_fill(built[day]["counts"] if day in built else {} for day in plan.days)
-    fills = find_fills(events, columns)
+    rated = ctx.settings.events.rated
+    fills = find_fills(events, rated, columns)
     persisted = [frame.persist() for frame in fills if frame is not None]  # small; read for verdict and write
     try:
-        cleaned = repair(events, fills)
-        day_measures = _compute_measures(cleaned, built)
+        cleaned = repair(events, fills, rated)
+        day_measures = _compute_measures(cleaned, built, rated)
         _prove_filled(day_measures, columns)
-        verdict = judge_measures(ctx, suite.suite(ctx.settings), day_measures, "event_date")
+        verdict = judge_measures(ctx, SUITE, day_measures, "event_date")
         passing = [day for day in plan.days if str(day.date()) not in verdict.failed]
         _write_days(ctx, cleaned, passing, int(day_measures["rows"].sum()))
         record_days(ctx, plan, verdict, _count_by_day(day_measures), JOB.writes, written=bool(passing))
         ctx.ledger.refresh_days()
-        report_verdict(ctx, verdict, cleaned, tables.CLEANED_EVENTS, suite.RULES)
+        report_verdict(ctx, verdict, cleaned, tables.CLEANED_EVENTS, SUITE.rules)
     finally:
         for frame in persisted:
             frame.unpersist()
@@ -70,7 +71,7 @@ def run(ctx: Context, days: Window) -> Summary:
 
 def _prove_filled(found: pd.DataFrame, columns: Collection[str]) -> None:
     """Raise IdentityError where a value is missing in a column that remove_duplicates counted as complete."""
-    for name in MISSING:
+    for name in COLUMNS:
         if name not in columns and (rows := int(found[f"{name}_none"].sum())):
             raise IdentityError(
                 f"cleaned_events: {rows:,} events have no {name}, but remove_duplicates counted no such event."
@@ -82,10 +83,11 @@ def _write_days(ctx: Context, cleaned: DataFrame, days: list[datetime], rows: in
         return
     where = in_days(days)
     ctx.writer.replace_days(tables.CLEANED_EVENTS, cleaned.where(where), days)
-    written = ctx.storage.read(tables.CLEANED_EVENTS).where(where)
+    written, types = ctx.storage.read(tables.CLEANED_EVENTS).where(where), ctx.settings.events.names
+    interactions = tables.add_type_counts(tables.INTERACTIONS, types)
     run_concurrently(
         ctx.spark,
-        lambda: ctx.writer.replace_days(tables.INTERACTIONS, daily_interactions(written, days, rows), days),
+        lambda: ctx.writer.replace_days(interactions, daily_interactions(written, days, rows, types), days),
         lambda: ctx.writer.replace_days(tables.ITEM_DAYS, daily_items(written), days),
     )
 
@@ -97,15 +99,15 @@ def _count_by_day(found: pd.DataFrame) -> dict[str, dict[str, Any]]:
     }
 
 
-def _compute_measures(cleaned: DataFrame, built: dict[datetime, dict[str, Any]]) -> pd.DataFrame:
-    rated = F.col("rating").isNotNull() | (F.col("event_type") == "rating")  # other events normally have no rating
+def _compute_measures(cleaned: DataFrame, built: dict[datetime, dict[str, Any]], rated: Sequence[str]) -> pd.DataFrame:
+    has_rating = F.col("rating").isNotNull() | F.col("event_type").isin(*rated)  # other events normally have none
     by_source = [
         *(F.count_if(F.col("price_source") == name).alias(f"price_{name}") for name in PRICE_SOURCES),
-        *(F.count_if(rated & (F.col("rating_source") == name)).alias(f"rating_{name}") for name in RATING_SOURCES),
+        *(F.count_if(has_rating & (F.col("rating_source") == name)).alias(f"rating_{name}") for name in RATING_SOURCES),
     ]
     table = tables.CLEANED_EVENTS
     further = [*by_source, *key_sums(table)]
-    found = measures(cleaned, table, suite.RULES, ["event_date"], further, keys=False).toPandas()
+    found = measures(cleaned, table, SUITE.rules, ["event_date"], further, keys=False).toPandas()
     before = {str(day.date()): row for day, row in built.items()}
     found["rows_in"] = [before[str(day)]["rows_out"] for day in found["event_date"]]
     found["rows_lost"] = (found["rows_in"] - found["rows"]).abs()

@@ -6,6 +6,7 @@ left in the days it builds.
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -16,9 +17,9 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from expectations import deduped_events as suite
+from expectations import deduped_events
 from spark_jobs import command_line, flow, tables
-from spark_jobs.builds.planning import find_stale_days, versions_to_read
+from spark_jobs.builds.planning import day_settings, find_stale_days, versions_to_read
 from spark_jobs.builds.recording import record_days
 from spark_jobs.builds.verdicts import judge_measures, report_verdict
 from spark_jobs.context import Context, Summary
@@ -28,11 +29,11 @@ from spark_jobs.errors import IdentityError
 from spark_jobs.ledger.day_counts import to_counts
 from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.transforms.dedupe import count_dropped, keep_latest, rank_duplicates
-from spark_jobs.transforms.impute import MISSING
+from spark_jobs.transforms.impute import COLUMNS, missing_values
 from spark_jobs.transforms.measures import format_key_digests, key_sums, measures
 from spark_jobs.windows import DAY, Window, floor
 
-JOB = flow.REMOVE_DUPLICATES
+JOB, SUITE = flow.REMOVE_DUPLICATES, deduped_events.suite()
 
 
 def run(ctx: Context, days: Window) -> Summary:
@@ -43,7 +44,7 @@ def run(ctx: Context, days: Window) -> Summary:
     undo_unrecorded(ctx, tables.DEDUPED_EVENTS)
     exempt = ctx.settings.duplicates.exempt_types
     inputs = {day: (digest, digest) for day, digest in ctx.ledger.day_inputs().items()}
-    plan = find_stale_days(ctx, JOB.name, days, inputs, exempt)
+    plan = find_stale_days(ctx, JOB.name, days, inputs, *day_settings(ctx.settings))
     if not plan.days:
         ctx.ledger.refresh_days()  # an earlier attempt may have ended before it did this
         return {"days_built": 0}
@@ -57,8 +58,8 @@ def run(ctx: Context, days: Window) -> Summary:
     try:
         deduped = keep_latest(events, exempt)
         by_type = count_dropped(events, table.named_key(), exempt).toPandas()
-        day_measures = _compute_measures(deduped, by_type)
-        verdict = judge_measures(ctx, suite.suite(ctx.settings), day_measures, "event_date")
+        day_measures = _compute_measures(deduped, by_type, missing_values(ctx.settings.events.rated))
+        verdict = judge_measures(ctx, SUITE, day_measures, "event_date")
         passing = [day for day in plan.days if str(day.date()) not in verdict.failed]
         if passing:
             ctx.writer.replace_days(table, deduped.where(in_days(passing)), passing)
@@ -66,7 +67,7 @@ def run(ctx: Context, days: Window) -> Summary:
         record_days(ctx, plan, verdict, counts, [table], written=bool(passing))
         _prove_counts(ctx, passing, counts)
         ctx.ledger.refresh_days()
-        report_verdict(ctx, verdict, deduped, table, suite.RULES)
+        report_verdict(ctx, verdict, deduped, table, SUITE.rules)
     finally:
         events.unpersist()
     return {"days_built": len(passing)} | _summarize(by_type)
@@ -77,10 +78,10 @@ def _count_rows(ctx: Context, days: list[datetime]) -> int:
     return sum(state.valid_rows for state in ctx.ledger.states() if state.hour and floor(state.hour, DAY) in day_set)
 
 
-def _compute_measures(kept: DataFrame, by_type: pd.DataFrame) -> pd.DataFrame:
+def _compute_measures(kept: DataFrame, by_type: pd.DataFrame, missing: Mapping[str, str]) -> pd.DataFrame:
     table = tables.DEDUPED_EVENTS
-    missing = [F.count_if(F.expr(condition)).alias(f"no_{name}") for name, condition in MISSING.items()]
-    found = measures(kept, table, suite.RULES, ["event_date"], [*key_sums(table), *missing], keys=False).toPandas()
+    further = [F.count_if(F.expr(condition)).alias(f"no_{name}") for name, condition in missing.items()]
+    found = measures(kept, table, SUITE.rules, ["event_date"], [*key_sums(table), *further], keys=False).toPandas()
     counts = ["rows", "kept", "keys_lost", "repeated_keys"]
     days = by_type.groupby("event_date", as_index=False)[counts].sum()
     days["dropped"] = days["rows"] - days["kept"]
@@ -94,7 +95,7 @@ def _count_by_day(found: pd.DataFrame, by_type: pd.DataFrame) -> dict[str, dict[
     for row in found.to_dict("records"):
         types = by_type[by_type["event_date"] == row["event_date"]]
         dropped = dict(zip(types["event_type"], (types["rows"] - types["kept"]).astype(int), strict=True))
-        day, missing = str(row["event_date"]), {name: int(row[f"no_{name}"]) for name in MISSING}
+        day, missing = str(row["event_date"]), {name: int(row[f"no_{name}"]) for name in COLUMNS}
         counts[day] = {"rows_in": int(row["rows_in"]), "rows_out": int(row["kept"]), "keys": keys.get(day)}
         counts[day] |= to_counts(dropped, missing)
     return counts

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from spark_jobs.ledger.rule_versions import VERSIONS
-from spark_jobs.transforms.impute import MISSING
+from spark_jobs.transforms.impute import COLUMNS
 
 DROPPED, WITHOUT = "dropped_", "without_"  # prefixes of an event type and of a column
 RULES = "repair_rules"  # the version of the rules that define a missing value
@@ -23,9 +23,9 @@ def dropped_by_type(counts: Mapping[str, str]) -> dict[str, int]:
 def columns_to_fill(days: Iterable[Mapping[str, str]]) -> list[str]:
     """Return the columns in which events of these days may have no value.
 
-    If other rules than the current ones counted one of the days, these are all columns of MISSING.
+    If other rules than the current ones counted one of the days, these are all COLUMNS.
     """
     days = list(days)
     if any(counts.get(RULES) != str(VERSIONS["repair"]) for counts in days):
-        return list(MISSING)
-    return [name for name in MISSING if any(counts[f"{WITHOUT}{name}"] != "0" for counts in days)]
+        return list(COLUMNS)
+    return [name for name in COLUMNS if any(counts[f"{WITHOUT}{name}"] != "0" for counts in days)]

@@ -1,6 +1,5 @@
 """The figures of the report, counted from the ledger and the tables: plain values for JSON, never rows of events."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,10 +17,11 @@ from spark_jobs.delta.predicates import in_days
 from spark_jobs.inspection import reconciliation
 from spark_jobs.ledger.day_counts import dropped_by_type
 from spark_jobs.ledger.status import window_key
+from spark_jobs.report.verdicts import read_verdicts
 from spark_jobs.session import now
 from spark_jobs.tables import Table
 from spark_jobs.transforms.impute import PRICE_SOURCES
-from spark_jobs.transforms.interactions import TYPES
+from spark_jobs.transforms.interactions import COUNT
 from spark_jobs.windows import HOUR, Window, describe_windows, gaps
 
 Facts = dict[str, Any]
@@ -38,7 +38,8 @@ def gather_facts(ctx: Context, seconds: Mapping[str, float], before: Facts | Non
     """
     ctx = ctx.pin()
     queries = {name: count for name, (count, tables_of) in QUERIES.items() if _are_written(ctx, tables_of)}
-    versions = {name: {table.name: _fingerprint(ctx, table) for table in QUERIES[name][1]} for name in queries}
+    types = {"types": f"{ctx.settings.events.names} {ctx.settings.events.funnel}"}
+    versions = {name: types | {table.name: _fingerprint(ctx, table) for table in QUERIES[name][1]} for name in queries}
     known = _reuse_figures(before or {}, versions)
     queries = {name: count for name, count in queries.items() if name not in known}
     counted = (
@@ -99,7 +100,7 @@ def count_hours(ctx: Context) -> dict[str, Any]:
         return {"at": [], "counts": {}, "gaps": "", "types": {}}
     found = {(row.hour, row.event_type): row["count"] for row in counted}
     at, types = sorted({hour for hour, _ in found}), {name for _, name in found}
-    counts = {name: [found.get((hour, name), 0) for hour in at] for name in TYPES if name in types}
+    counts = {name: [found.get((hour, name), 0) for hour in at] for name in ctx.settings.events.names if name in types}
     empty = describe_windows(gaps(Window(at[0], at[-1] + HOUR, HOUR), at), HOUR, most=6)
     totals = {name: sum(of) for name, of in counts.items()}
     return {"at": [window_key(hour) for hour in at], "counts": counts, "gaps": empty, "types": totals}
@@ -127,13 +128,14 @@ def count_dropped(ctx: Context) -> dict[str, int]:
     builds = {day: row for day, row in ctx.ledger.builds("remove_duplicates").items() if row["rows_out"]}
     counted = [dropped_by_type(row["counts"]) for row in builds.values()]
     if all(counted):
-        return {name: sum(of.get(name, 0) for of in counted) for name in TYPES if any(name in of for of in counted)}
+        types = [name for name in ctx.settings.events.names if any(name in of for of in counted)]
+        return {name: sum(of.get(name, 0) for of in counted) for name in types}
     valid_events = ctx.read(tables.USER_EVENTS).where(in_days(builds))
     before, after = (
         {row.event_type: row["count"] for row in events.groupBy("event_type").count().collect()}
         for events in (valid_events, ctx.read(tables.DEDUPED_EVENTS))
     )
-    return {name: before[name] - after.get(name, 0) for name in TYPES if name in before}
+    return {name: before[name] - after.get(name, 0) for name in ctx.settings.events.names if name in before}
 
 
 def count_prices(ctx: Context) -> dict[str, Any]:
@@ -152,10 +154,23 @@ def count_prices(ctx: Context) -> dict[str, Any]:
 
 def count_users(ctx: Context) -> dict[str, Any]:
     """Count the users: all, those who reach each step of the funnel, and by their number of events."""
-    reach = [F.count_if(F.col(f"{name}_count") > 0).alias(name) for name in TYPES]
+    steps = ctx.settings.events.funnel
+    in_features = [name for name in steps if f"{name}{COUNT}" in tables.USER_FEATURES.columns]
+    reach = [F.count_if(F.col(f"{name}{COUNT}") > 0).alias(name) for name in in_features]
     counted = _count_by_bin(ctx.read(tables.USER_FEATURES), *reach)
-    found = {name: sum(row[name] for row in counted) for name in TYPES}
-    return {"count": sum(row.rows for row in counted), "reach": found, "bins": _collect_bins(counted)}
+    found = {name: sum(row[name] for row in counted) for name in in_features}
+    found |= _count_users_with(ctx, [name for name in steps if name not in in_features])
+    bins = _collect_bins(counted)
+    return {"count": sum(row.rows for row in counted), "reach": {name: found[name] for name in steps}, "bins": bins}
+
+
+def _count_users_with(ctx: Context, types: Sequence[str]) -> dict[str, int]:
+    """Count the users with events of these types. The features have no count of them, so the events are counted."""
+    if not types:
+        return {}
+    events = ctx.read(tables.CLEANED_EVENTS).where(F.col("event_type").isin(*types))
+    counted = events.groupBy("event_type").agg(F.count_distinct("user_id").alias("users")).collect()
+    return dict.fromkeys(types, 0) | {row.event_type: row.users for row in counted}
 
 
 def count_items(ctx: Context) -> dict[str, Any]:
@@ -190,29 +205,6 @@ def measure_table(ctx: Context, table: Table) -> dict[str, Any]:
     return {"name": table.name, "rows": ctx.count(table), "files": files, "bytes": size}
 
 
-def read_verdicts(folder: Path) -> list[dict[str, Any]]:
-    """Return each suite's latest verdict: windows by outcome, failures and warnings, and its page of Data Docs."""
-    found = []
-    for suite in sorted(folder.glob("verdicts/*")):
-        latest = max(suite.glob("*.json"), default=None)
-        if latest is None:
-            continue
-        windows = json.loads(latest.read_text(encoding="utf-8"))["units"]
-        sentences = [f"{key}: {text}" for key, of in windows.items() for text in (*of["failed"], *of["warnings"])]
-        page = next(folder.glob(f"docs/validations/{suite.name}/*{latest.stem}*/**/*.html"), None)
-        found.append(
-            {
-                "suite": suite.name,
-                "units": len(windows),
-                "failed": sum(1 for of in windows.values() if of["failed"]),
-                "warned": sum(1 for of in windows.values() if of["warnings"] and not of["failed"]),
-                "said": sentences,
-                "page": str(page) if page else None,
-            }
-        )
-    return found
-
-
 def _count_by_bin(features: DataFrame, *further: Column) -> list[Any]:
     """Count rows by the bin of their total events, and compute the `further` aggregates of each bin."""
     return features.groupBy(_compute_bin().alias("bin")).agg(F.count("*").alias("rows"), *further).collect()
@@ -238,7 +230,7 @@ QUERIES: dict[str, tuple[Callable[[Context], Any], Sequence[Table]]] = {
     "rejected": (count_rejected, (tables.REJECTED_EVENTS,)),
     "dropped": (count_dropped, (tables.USER_EVENTS, tables.DEDUPED_EVENTS)),
     "prices": (count_prices, (tables.CLEANED_EVENTS,)),
-    "users": (count_users, (tables.USER_FEATURES,)),
+    "users": (count_users, (tables.USER_FEATURES, tables.CLEANED_EVENTS)),
     "items": (count_items, (tables.ITEM_FEATURES,)),
     "matrix": (measure_matrix, (tables.USER_ITEM_MATRIX, tables.USER_INDEX, tables.ITEM_INDEX)),
 }

@@ -31,9 +31,10 @@ def main() -> int:
     arguments = parser.parse_args()
     start = parse(arguments.start, None, HOUR, now()).start if arguments.start else None
     begun = time.monotonic()
-    out = Path(make_absolute(arguments.out, "OUT", Path.cwd()) if arguments.out else load().paths.raw)
+    settings = load()
+    out = Path(make_absolute(arguments.out, "OUT", Path.cwd()) if arguments.out else settings.paths.raw)
     span = Span(arguments.rows, arguments.hours or arguments.days * 24, start)
-    path, events, shop = generate(span, out, arguments.seed, arguments.ratings, arguments.taste)
+    path, events, shop = generate(span, out, arguments.seed, arguments.ratings, arguments.taste, settings.events.added)
     seconds = time.monotonic() - begun
     table = Table(title="calibration", title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("figure", "Oct 2019", "here"):

@@ -1,5 +1,6 @@
 """Sessions and their events as arrays of users, times, types and items, drawn without a loop over rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,11 +24,28 @@ REPEAT_SHARE = 0.20  # of a session's later events; 18 % of all rows then repeat
 BUYING, CARTING = 0.117, 0.112
 VIEW, CART, PURCHASE, RATING = range(4)
 TYPES = ("view", "cart", "purchase", "rating")
+FURTHER_SHARE = 0.01  # of the views, for each type that October 2019 does not have
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is generated beside views, carts and purchases.
+
+    `ratings`: rating events. `further`: event types that the settings add. `taste`: the number of user clusters, each
+    with its own categories.
+    """
+
+    ratings: bool = False
+    taste: int = 0
+    further: Sequence[str] = ()
 
 
 @dataclass
 class Events:
-    """Columns of the rows in order of time. `time`: seconds since 1970; `price`: cents; `rating`: 0 means none."""
+    """Columns of the rows in order of time.
+
+    `time`: seconds since 1970; `kind`: place in TYPES, then in the further types; `price`: cents; `rating`: 0 is none.
+    """
 
     time: np.ndarray
     kind: np.ndarray
@@ -38,7 +56,7 @@ class Events:
     rating: np.ndarray
 
 
-def draw(shop: Catalog, rows: int, hours: Window, rng: np.random.Generator, ratings: bool, taste: int) -> Events:
+def draw(shop: Catalog, rows: int, hours: Window, rng: np.random.Generator, content: Content) -> Events:
     """Draw `rows` events within these hours."""
     length = _draw_lengths(rows, rng)
     visit = np.repeat(np.arange(len(length)), length)
@@ -47,12 +65,13 @@ def draw(shop: Catalog, rows: int, hours: Window, rng: np.random.Generator, rati
     kind = _choose_kinds(visit, place, length[visit] - place - 1, rng)
     again = (place > 0) & ((kind != VIEW) | (rng.random(rows) < REPEAT_SHARE))
     user = _draw_users(len(length), rows, rng)
-    drawn = _draw_items(shop, visit, user, rng, taste)
+    drawn = _draw_items(shop, visit, user, rng, content.taste)
     item = drawn[np.maximum.accumulate(np.where(again, 0, np.arange(rows)))]
     time = _draw_times(hours, visit, first, place, again, rng)
     session = np.cumsum((place == 0) | (~again & (rng.random(rows) < NEW_SESSION))) - 1
-    if ratings:
-        kind[(kind == VIEW) & (rng.random(rows) < 0.01)] = RATING
+    added = ([RATING] if content.ratings else []) + [len(TYPES) + place for place in range(len(content.further))]
+    for number in added:
+        kind[(kind == VIEW) & (rng.random(rows) < FURTHER_SHARE)] = number
     rating = np.where((kind == RATING) & (rng.random(rows) < 0.85), rng.integers(1, 6, rows), 0)
     events = Events(time, kind, item, _draw_prices(shop, item, time, kind, rng), user[visit], session, rating)
     return _sort_by_time(_add_duplicates(events, place, rng))

@@ -30,7 +30,7 @@ def generate_first_sample(settings: Settings) -> bool:
     raw = Path(settings.paths.raw)
     if may_have_sample(settings):
         raw.mkdir(parents=True, exist_ok=True)
-        generate(Span(), raw)
+        generate(Span(), raw, further=settings.events.added)
     return is_fed(settings)
 
 
@@ -61,7 +61,7 @@ def main() -> int:
     while True:
         time.sleep(max(0.0, (hour + HOUR + LATE - now()).total_seconds()))
         if is_fed(settings):
-            generate(Span(ROWS, 1, hour), raw / f"feed-{hour:%Y-%m-%dT%H}.csv")
+            generate(Span(ROWS, 1, hour), raw / f"feed-{hour:%Y-%m-%dT%H}.csv", further=settings.events.added)
         else:
             sys.stdout.write(f"feed: {raw} contains your own files, so no sample events are added.\n")
         hour += HOUR

@@ -1,5 +1,6 @@
 """A sample for any span of time: draw its events, write them, and return them for the comparison."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 
 from spark_jobs.errors import PipelineError
 from spark_jobs.sample.catalog import Catalog, create_catalog
-from spark_jobs.sample.events import Events, draw
+from spark_jobs.sample.events import Content, Events, draw
 from spark_jobs.sample.write import write
 from spark_jobs.session import now
 from spark_jobs.windows import HOUR, Window, floor
@@ -31,13 +32,18 @@ class Span:
 
 
 def generate(
-    span: Span, out: Path, seed: int = SEED, ratings: bool = False, taste: int = 0
+    span: Span,
+    out: Path,
+    seed: int = SEED,
+    ratings: bool = False,
+    taste: int = 0,
+    further: Sequence[str] = (),
 ) -> tuple[Path, Events, Catalog]:
     """Write events and return the path, the events and the shop. The same arguments give the same bytes.
 
     `out` is a folder or a file. The shop (items, brands, prices) depends on the seed and, above ROWS, on the number of
-    rows: small files of the same seed have the same items. Raises PipelineError where a number is out of range or the
-    path cannot be written.
+    rows: small files of the same seed have the same items. `ratings`, `taste` and `further`: see `Content`. Raises
+    PipelineError where a number is out of range or the path cannot be written.
     """
     if not 1 <= span.rows <= MOST_ROWS:
         raise PipelineError(f"ROWS={span.rows}: must lie between 1 and {MOST_ROWS:,}.")
@@ -50,11 +56,12 @@ def generate(
     first = span.first()
     hours = Window(first, first + span.hours * HOUR, HOUR)
     shop = create_catalog(max(span.rows, ROWS), _create_random(seed))
-    events = draw(shop, span.rows, hours, _create_random(seed, first), ratings, taste)
+    content = Content(ratings, taste, further)
+    events = draw(shop, span.rows, hours, _create_random(seed, first), content)
     path = out if out.suffix in (".csv", ".CSV") else out / f"sample-{first:%Y-%m-%dT%H}-{span.rows}-seed{seed}.csv"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(events, shop, path, ratings, seed + int(first.replace(tzinfo=UTC).timestamp()))
+        write(events, shop, path, content, seed + int(first.replace(tzinfo=UTC).timestamp()))
     except OSError as error:
         raise PipelineError(f"{path}: cannot be written ({error.strerror}).") from error
     return path, events, shop

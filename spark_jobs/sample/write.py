@@ -9,29 +9,29 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from spark_jobs.sample.catalog import Catalog
-from spark_jobs.sample.events import TYPES, Events
+from spark_jobs.sample.events import TYPES, Content, Events
 
 PIECE = 500_000
 HEX = np.frombuffer(b"".join(b"%02x" % i for i in range(256)), np.uint8).reshape(256, 2)
 NO_SESSION_EVERY = 4_000_037  # two of 42 million rows have none
 
 
-def write(events: Events, shop: Catalog, path: Path, ratings: bool, seed: int) -> None:
+def write(events: Events, shop: Catalog, path: Path, content: Content, seed: int) -> None:
     """Write the file under a name that readers ignore, then rename it. Raises OSError where it cannot be written."""
     part = path.with_name("_" + path.name + ".part")
     options = csv.WriteOptions(include_header=False, quoting_style="none")
     with part.open("wb") as file:
-        for number, table in enumerate(_build_tables(events, shop, ratings, seed)):
+        for number, table in enumerate(_build_tables(events, shop, content, seed)):
             if number == 0:
                 file.write((",".join(table.column_names) + "\n").encode())
             csv.write_csv(table, file, options)
     part.replace(path)
 
 
-def _build_tables(events: Events, shop: Catalog, ratings: bool, seed: int) -> Iterator[pa.Table]:
+def _build_tables(events: Events, shop: Catalog, content: Content, seed: int) -> Iterator[pa.Table]:
     codes = pa.array(shop.category_code, pa.string())
     brands = pa.array(shop.brands, pa.string())
-    types = pa.array(TYPES)
+    types = pa.array((*TYPES, *content.further))
     for begin in range(0, len(events.time), PIECE):
         piece = slice(begin, begin + PIECE)
         item = events.item[piece]
@@ -47,7 +47,7 @@ def _build_tables(events: Events, shop: Catalog, ratings: bool, seed: int) -> It
             "user_id": pa.array(events.user[piece]),
             "user_session": _format_uuids(events.session[piece], seed),
         }
-        if ratings:
+        if content.ratings:
             ratings_of_piece = events.rating[piece]
             columns["rating"] = pa.array(ratings_of_piece, mask=ratings_of_piece == 0)
         yield pa.table(columns)

@@ -1,24 +1,39 @@
 """Rules for the values of settings. A rule describes what the value must be, or accepts it.
 
-A rule is declared with the type of its setting: `Annotated[float, Range(0, 1)]` in types.py.
+A rule is declared with the type of its setting: `Annotated[float, Range(0, 1)]` in types.py. Pydantic checks it after
+the type.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
-class Rule(Protocol):
+class Rule:
     """A condition for a value, in addition to its type."""
 
     def explain_fault(self, value: Any) -> str | None:
         """Return what the value must be, as text that continues "must"; None where the value is valid."""
+        raise NotImplementedError
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return how pydantic checks the value: first its type, then this rule."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, value: Any) -> Any:
+        if must := self.explain_fault(value):
+            raise PydanticCustomError("rule", "{must}", {"must": must})
+        return value
 
 
 @dataclass(frozen=True)
-class Range:
+class Range(Rule):
     """A number from `least` to `most`, both included, with at most `decimals` decimals (None: no limit).
 
     Decimals are counted in the shortest text of the number: 0.3 has one. nan and inf are outside of every range.
@@ -35,9 +50,18 @@ class Range:
         fine = "" if self.decimals is None else f", with at most {self.decimals} decimals"
         return f"lie between {_format_plain(self.least)} and {_format_plain(self.most)}{fine}"
 
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return how pydantic checks a number: first this rule, because an integer may be too large for a float."""
+
+        def check(value: Any, check_type: core_schema.ValidatorFunctionWrapHandler) -> Any:
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            return check_type(self._check(value) if is_number else value)
+
+        return core_schema.no_info_wrap_validator_function(check, handler(source))
+
 
 @dataclass(frozen=True)
-class OneOf:
+class OneOf(Rule):
     """One of these words."""
 
     words: Sequence[str]
@@ -48,30 +72,36 @@ class OneOf:
 
 
 @dataclass(frozen=True)
-class Names:
-    """A list of different names without surrounding blanks.
-
-    `known`: the allowed names (None: all). `least`: the minimum number of names.
-    """
-
-    known: Sequence[str] | None = None
-    least: int = 0
+class Names(Rule):
+    """A list of different names without surrounding blanks."""
 
     def explain_fault(self, value: Sequence[str]) -> str | None:
         """Return the first rule that the list breaks."""
-        if len(value) < self.least:
-            return f"contain at least {self.least} of {', '.join(self.known or ())}"
         if any(not name or name != name.strip() for name in value):
             return "contain only names that are not empty and have no surrounding blanks"
         if doubled := [name for name, count in Counter(value).items() if count > 1]:
             return f"contain {', '.join(doubled)} only once"
-        if self.known is not None and (unknown := sorted(set(value) - set(self.known))):
-            return f"contain only {', '.join(self.known)}: unknown event type {', '.join(unknown)}"
         return None
 
 
 @dataclass(frozen=True)
-class Address:
+class Name(Rule):
+    """A name that can be part of a column's name, with at most `longest` characters."""
+
+    longest: int
+
+    def explain_fault(self, value: str) -> str | None:
+        """Return the form of a name where the value has another one."""
+        if len(value) <= self.longest and re.fullmatch("[a-z][a-z0-9_]*", value):
+            return None
+        return (
+            f"have a name of at most {self.longest} lower-case letters, digits and _, beginning with a letter, "
+            "because columns are named after it"
+        )
+
+
+@dataclass(frozen=True)
+class Address(Rule):
     """The address of a folder or file.
 
     `local`: only on this machine's disk. `forbidden`: a character that Delta cannot read. `optional`: may be empty.

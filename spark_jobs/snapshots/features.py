@@ -4,17 +4,16 @@ Computed from daily_interactions and daily_items; writes item_sums, user_feature
 from item_sums.
 """
 
-from dataclasses import asdict
 from datetime import datetime
 from functools import partial
-from types import ModuleType
 
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from expectations import item_features as item_suite
-from expectations import user_features as user_suite
+from expectations import Suite
+from expectations import item_features as item_expectations
+from expectations import user_features as user_expectations
 from spark_jobs import flow, tables
 from spark_jobs.builds.recording import stamp_rows
 from spark_jobs.context import Context
@@ -22,6 +21,7 @@ from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.settings import Settings
 from spark_jobs.snapshots.scheme import BuiltSnapshot, Change, Output, Scheme
+from spark_jobs.snapshots.type_counts import complete_counts
 from spark_jobs.tables import Table
 from spark_jobs.transforms.aggregates import add_item_sums, item_sums, user_sums
 from spark_jobs.transforms.features import item_features, user_features
@@ -34,14 +34,14 @@ def select_settings(settings: Settings) -> tuple[dict[str, float], dict[str, flo
     """Return the settings that the features depend on: score weights, price range limits, popularity weights."""
     features = settings.features
     popularity = {"views": features.popularity_views, "purchases": features.popularity_purchases}
-    return asdict(settings.matrix.weights), asdict(features.price_range), popularity
+    return settings.events.weights, features.price_range.model_dump(), popularity
 
 
 def compute(change: Change) -> BuiltSnapshot:
     """Compute active users from all their days, and items by adding the new days to their sums; or all from scratch."""
     ctx, plan = change.ctx, change.plan
     weights, limits, popularity = select_settings(ctx.settings)
-    interactions, item_days = change.bases
+    interactions, item_days = complete_counts(change.bases[0], ctx.settings), change.bases[1]
     new_rows = change.new_rows(interactions)
     of_active = change.keep(with_keys_of(interactions, new_rows, "user_id")) if change.new_days else interactions
     are_new = F.expr(in_days(change.new_days)) if change.new_days else None
@@ -49,6 +49,7 @@ def compute(change: Change) -> BuiltSnapshot:
     sums = item_sums(new_rows, meetings)
     if change.new_days:
         sums = add_item_sums(change.read_earlier(tables.ITEM_SUMS), sums, new_rows)
+    user_suite, item_suite = (of.suite(tuple(weights)) for of in (user_expectations, item_expectations))
     sums = change.keep(sums)  # validated through item_features
     of_users = user_features(user_sums(of_active, meetings), weights)
     of_items = item_features(sums, item_days, limits, popularity)
@@ -62,7 +63,7 @@ def compute(change: Change) -> BuiltSnapshot:
     )
     all_users = users if other_users is None else users.unionByName(other_users)
     outputs = [
-        Output(tables.ITEM_SUMS, sums, "sums"),
+        Output(tables.add_type_counts(tables.ITEM_SUMS, tuple(weights)), sums, "sums"),
         Output(tables.USER_FEATURES, all_users, "users", suite=user_suite, measures=found[0]),
         Output(tables.ITEM_FEATURES, items, "written", suite=item_suite, measures=found[1]),
     ]
@@ -73,10 +74,11 @@ def compute(change: Change) -> BuiltSnapshot:
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame, items: DataFrame) -> dict[Table, DataFrame]:
     """Compute the three tables from the days of their bases, of which `as_of` is the last."""
     weights, limits, popularity = select_settings(ctx.settings)
+    interactions = complete_counts(interactions, ctx.settings)
     meetings = find_first_meetings(interactions)
     of_items = item_sums(interactions, meetings)
     return {
-        tables.ITEM_SUMS: of_items,
+        tables.add_type_counts(tables.ITEM_SUMS, tuple(weights)): of_items,
         tables.USER_FEATURES: user_features(user_sums(interactions, meetings), weights),
         tables.ITEM_FEATURES: item_features(of_items, items, limits, popularity),
     }
@@ -91,13 +93,13 @@ def _read_other_users(change: Change, new_rows: DataFrame) -> DataFrame | None:
 
 
 def _measure_rows(
-    change: Change, table: Table, suite: ModuleType, computed: DataFrame, kept: DataFrame | None
+    change: Change, table: Table, suite: Suite, computed: DataFrame, kept: DataFrame | None
 ) -> pd.DataFrame:
     """Measure the rows computed now. Kept rows were validated when they were built, so they are only counted."""
     total = F.sum("total_events").alias("events")
 
     def measure_computed() -> pd.DataFrame:
-        return measures(computed, table, suite.RULES, further=[total]).toPandas()
+        return measures(computed, table, suite.rules, further=[total]).toPandas()
 
     def count_kept() -> tuple[int, int]:
         rows, events = kept.agg(F.count("*"), total).head(1)[0] if kept is not None else (0, 0)

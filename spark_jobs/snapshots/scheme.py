@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
+from expectations import Suite
 from spark_jobs.builds.planning import BuildPlan, plan_snapshot
 from spark_jobs.builds.recording import record_snapshot
 from spark_jobs.builds.verdicts import judge_measures, report_verdict
@@ -67,7 +67,7 @@ class Output:
     rows: DataFrame | None
     name: str
     appends: bool = False
-    suite: ModuleType | None = None
+    suite: Suite | None = None
     measures: pd.DataFrame | None = None
 
 
@@ -117,7 +117,7 @@ def build_snapshot(ctx: Context, scheme: Scheme) -> Summary:
 def _validate_and_write(ctx: Context, job: Job, plan: BuildPlan, built: BuiltSnapshot) -> None:
     """Validate every output; if all pass, write them one after another; then write the ledger."""
     judged = [(each, each.suite, each.measures) for each in built.outputs if each.suite and each.measures is not None]
-    verdicts = [judge_measures(ctx, suite.suite(ctx.settings), found, None) for _, suite, found in judged]
+    verdicts = [judge_measures(ctx, suite, found, None) for _, suite, found in judged]
     failpoints.reach(f"{job.writer}.judged")
     if not any(verdict.failed for verdict in verdicts):
         for output in built.outputs:
@@ -127,7 +127,7 @@ def _validate_and_write(ctx: Context, job: Job, plan: BuildPlan, built: BuiltSna
     record_snapshot(ctx, plan, verdicts, rows_in=built.rows_in, rows_out=rows_out, of=job.writes)
     for verdict, (output, suite, _) in zip(verdicts, judged, strict=True):
         if output.rows is not None:
-            report_verdict(ctx, verdict, output.rows, output.table, suite.RULES)
+            report_verdict(ctx, verdict, output.rows, output.table, suite.rules)
 
 
 def _write_output(ctx: Context, output: Output) -> None:

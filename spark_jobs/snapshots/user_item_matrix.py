@@ -3,7 +3,7 @@
 Computed from daily_interactions; writes user_index and item_index (append-only), then user_item_matrix.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations import user_item_matrix as suite
+from expectations import user_item_matrix
 from spark_jobs import flow, tables
 from spark_jobs.builds.assigned_numbers import count_assigned
 from spark_jobs.builds.recording import stamp_rows
@@ -20,6 +20,7 @@ from spark_jobs.context import Context
 from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.settings import Settings
 from spark_jobs.snapshots.scheme import BuiltSnapshot, Change, Output, Scheme
+from spark_jobs.snapshots.type_counts import complete_counts
 from spark_jobs.transforms.indexing import assign_numbers, first_numbers, new_ids
 from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
 from spark_jobs.transforms.measures import measures
@@ -27,7 +28,7 @@ from spark_jobs.transforms.millionths import from_score, sum_millionths
 from spark_jobs.transforms.scores import merge_cells, score, score_pairs
 from spark_jobs.windows import DAY
 
-TABLE = tables.USER_ITEM_MATRIX
+TABLE, SUITE = tables.USER_ITEM_MATRIX, user_item_matrix.suite()
 
 
 class ExpectedTotals(NamedTuple):
@@ -64,14 +65,14 @@ class Index:
 
 def select_settings(settings: Settings) -> tuple[dict[str, float], int]:
     """Return the settings that the matrix depends on: the weights and the number of trailing days."""
-    return asdict(settings.matrix.weights), settings.matrix.trailing_days
+    return settings.events.weights, settings.matrix.trailing_days
 
 
 def compute(change: Change) -> BuiltSnapshot:
     """Number new ids and score every pair; extended, only the pairs of users with new rows."""
     ctx, plan = change.ctx, change.plan
     weights, trailing_days = select_settings(ctx.settings)
-    (interactions,) = change.bases
+    interactions = complete_counts(change.bases[0], ctx.settings)
     within = keep_trailing_days(interactions, plan.as_of, trailing_days)
     new_rows = change.new_rows(within)
     seen = new_rows if change.new_days else interactions  # ids outside the trailing window get a number too
@@ -90,7 +91,7 @@ def compute(change: Change) -> BuiltSnapshot:
     outputs = [Output(index.table, index.new if index.count else None, name, appends=True) for index, name in indexes]
     numbers = {"users": users.free, "items": items.free, "cells": int(cell_measures["rows"].iloc[0])}
     return BuiltSnapshot(
-        [*outputs, Output(TABLE, cells, "written", suite=suite, measures=cell_measures)],
+        [*outputs, Output(TABLE, cells, "written", suite=SUITE, measures=cell_measures)],
         expected.rows_in,
         numbers | {"new_users": users.count, "new_items": items.count},
     )
@@ -99,6 +100,7 @@ def compute(change: Change) -> BuiltSnapshot:
 def from_scratch(ctx: Context, as_of: datetime, interactions: DataFrame) -> dict[tables.Table, DataFrame]:
     """Compute the matrix as of a day from all its interactions. The number is null for an id that no index has."""
     weights, trailing_days = select_settings(ctx.settings)
+    interactions = complete_counts(interactions, ctx.settings)
     users, items = ctx.storage.read(tables.USER_INDEX), ctx.storage.read(tables.ITEM_INDEX)
     return {TABLE: score_cells(keep_trailing_days(interactions, as_of, trailing_days), weights, users, items)}
 
@@ -166,7 +168,7 @@ def _measure_cells(computed: DataFrame, users: Index, items: Index, expected: Ex
     """
     summed = sum_millionths(from_score("score")).alias("score_sum")
     largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
-    found = measures(computed, TABLE, suite.RULES, further=[summed, *largest]).toPandas()
+    found = measures(computed, TABLE, SUITE.rules, further=[summed, *largest]).toPandas()
     is_beyond = (found["last_user"] >= users.free) | (found["last_item"] >= items.free)
     found["numbers_beyond_index"] = is_beyond.astype(int)
     lost = found["score_sum"] - expected.score  # type: ignore[operator]  # the stubs know no Decimal

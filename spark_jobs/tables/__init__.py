@@ -16,6 +16,7 @@ from spark_jobs.tables.recommender import (
     USER_FEATURES,
     USER_INDEX,
     USER_ITEM_MATRIX,
+    add_type_counts,
 )
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "USER_ITEM_MATRIX",
     "Field",
     "Table",
+    "add_type_counts",
 ]
 # Increased when a warehouse needs `make upgrade`. 1: version not recorded yet. 2: hour_status has types and mean_price.
 # 3: no user_sums. 4: rule versions, records and suppressed records, versions written; empty hours derived, not stored.

@@ -8,7 +8,7 @@ EVENT = (
     USER,
     ITEM,
     Field(
-        "event_type", "STRING", "view, cart, purchase or rating, as written in the source. Never null once validated."
+        "event_type", "STRING", "An event type of the settings, as written in the source. Never null once validated."
     ),
     Field("timestamp", "TIMESTAMP", "Time of the event, UTC, to the microsecond. Never null once validated."),
     Field("session_id", "STRING", "The shop's id of the session. Null: not given.", length=50),

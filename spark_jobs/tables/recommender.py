@@ -1,5 +1,8 @@
 """The tables that recommenders read: the daily bases, the index numbers, the matrix and the features."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from spark_jobs.tables.events import DATE, ITEM, USER
 from spark_jobs.tables.model import AVERAGE, MONEY, Field, Table, required
 
@@ -71,6 +74,16 @@ ITEM_DAYS = Table(
 )
 
 
+def add_type_counts(table: Table, types: Sequence[str]) -> Table:
+    """Return daily_interactions or item_sums with a count column for each event type that the settings add.
+
+    Rows from before the type was added have no count: null counts as 0.
+    """
+    names = [name for name in types if f"{name}_count" not in table.columns]
+    added = [Field(f"{name}_count", "BIGINT", f"Number of {name} events. Null: 0.") for name in names]
+    return replace(table, fields=(*table.fields, *added))
+
+
 def _declare_index(name: str, number: str, entity: Field) -> Table:
     return Table(
         name,
@@ -98,7 +111,7 @@ USER_ITEM_MATRIX = Table(
         Field("user_index", "BIGINT", "Row number: user_index.user_index.", False),
         Field("item_index", "BIGINT", "Column number: item_index.item_index.", False),
         Field(
-            "score", "DOUBLE", "Sum of the weights of the pair's events (view 1, cart 3, rating 4, purchase 5).", False
+            "score", "DOUBLE", "Sum of the weights of the pair's events (events.types in conf/settings.toml).", False
         ),
         required(USER),
         required(ITEM),

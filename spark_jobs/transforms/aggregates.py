@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.tables import ITEM_SUMS
-from spark_jobs.transforms.interactions import PARTS_OF_DAY, TYPES
+from spark_jobs.tables import ITEM_SUMS, Table, add_type_counts
+from spark_jobs.transforms.interactions import COUNT, PARTS_OF_DAY, list_counted_types
 from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
 from spark_jobs.transforms.money import hundredths, money
 
-COUNTED = (*(f"{name}_count" for name in TYPES), "priced_events", "price_sum", "priced_purchases", "spent_sum")
-OF_USER = (*COUNTED, *(f"{name}_events" for name in PARTS_OF_DAY))
-OF_ITEM = (*COUNTED, "given_ratings", "given_rating_sum")
+PRICED = ("priced_events", "price_sum", "priced_purchases", "spent_sum")
+OF_USER = (*PRICED, *(f"{name}_events" for name in PARTS_OF_DAY))
+OF_ITEM = (*PRICED, "given_ratings", "given_rating_sum")
+MET_BY = ("unique_users", "unique_purchasers")
 
 
 def user_sums(interactions: DataFrame, pairs: DataFrame) -> DataFrame:
@@ -26,13 +27,13 @@ def user_sums(interactions: DataFrame, pairs: DataFrame) -> DataFrame:
     together = interactions.repartition("user_id")
     items = pairs.groupBy("user_id").agg(F.count("*").alias("unique_items"))
     days = together.select("user_id", "event_date").distinct().groupBy("user_id").agg(F.count("*").alias("active_days"))
-    summed = together.groupBy("user_id").agg(*_sum_columns(OF_USER)).join(items, "user_id").join(days, "user_id")
-    return summed.join(_collect_categories(together), "user_id", "left")
+    summed = together.groupBy("user_id").agg(*_sum_columns((*list_counts(together), *OF_USER)))
+    return summed.join(items, "user_id").join(days, "user_id").join(_collect_categories(together), "user_id", "left")
 
 
 def _collect_categories(interactions: DataFrame) -> DataFrame:
     """Collect each user's known categories with the counts in each. No shuffle where a user's rows are together."""
-    names = [f"{name}_count" for name in TYPES]
+    names = list_counts(interactions)
     by_category = interactions.where("category_id IS NOT NULL").groupBy("user_id", "category_id")
     entries = F.collect_list(F.struct("category_id", *names)).alias("categories")
     return by_category.agg(*(F.sum(name).alias(name) for name in names)).groupBy("user_id").agg(entries)
@@ -44,7 +45,8 @@ def item_sums(interactions: DataFrame, pairs: DataFrame) -> DataFrame:
     Two shuffles of sums by item.
     """
     users = pairs.groupBy("item_id").agg(F.sum("met").alias("unique_users"), F.sum("bought").alias("unique_purchasers"))
-    return ITEM_SUMS.conform(interactions.groupBy("item_id").agg(*_sum_columns(OF_ITEM)).join(users, "item_id"))
+    summed = interactions.groupBy("item_id").agg(*_sum_columns((*list_counts(interactions), *OF_ITEM)))
+    return _item_sums_table(interactions).conform(summed.join(users, "item_id"))
 
 
 def add_item_sums(existing: DataFrame, new: DataFrame, new_rows: DataFrame) -> DataFrame:
@@ -53,8 +55,17 @@ def add_item_sums(existing: DataFrame, new: DataFrame, new_rows: DataFrame) -> D
     Shuffles only the items that occur in `new_rows`. The others stay as they are.
     """
     together = with_keys_of(existing, new_rows, "item_id").unionByName(new).groupBy("item_id")
-    summed = together.agg(*_sum_columns((*OF_ITEM, "unique_users", "unique_purchasers")))
-    return ITEM_SUMS.conform(summed).unionByName(without_keys_of(existing, new_rows, "item_id"))
+    summed = together.agg(*_sum_columns((*list_counts(new), *OF_ITEM, *MET_BY)))
+    return _item_sums_table(new).conform(summed).unionByName(without_keys_of(existing, new_rows, "item_id"))
+
+
+def list_counts(rows: DataFrame) -> list[str]:
+    """Return the names of the columns that count the events of each type."""
+    return [f"{name}{COUNT}" for name in list_counted_types(rows)]
+
+
+def _item_sums_table(counted: DataFrame) -> Table:
+    return add_type_counts(ITEM_SUMS, list_counted_types(counted))
 
 
 def _sum_columns(names: Sequence[str]) -> list[Column]:

@@ -1,12 +1,14 @@
 """User and item features, each from one row of sums; item features also from latest attributes and two maxima."""
 
 from collections.abc import Mapping
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.tables.model import AVERAGE, MONEY
-from spark_jobs.transforms.interactions import PARTS_OF_DAY, TYPES
+from spark_jobs.transforms.aggregates import list_counts
+from spark_jobs.transforms.interactions import PARTS_OF_DAY
 from spark_jobs.transforms.scores import score, score_popularity
 
 TOP_CATEGORIES = 5
@@ -16,7 +18,7 @@ def user_features(sums: DataFrame, weights: Mapping[str, float]) -> DataFrame:
     """Compute the features of the users in `aggregates.user_sums` (see tables.USER_FEATURES). No shuffle."""
     return (
         sums.withColumn("ranked", _rank_categories(weights))
-        .withColumn("total_events", _sum_event_counts())
+        .withColumn("total_events", _sum_event_counts(sums))
         .withColumn("avg_price", _compute_mean("price_sum", "priced_events"))
         .withColumn("total_spent", F.coalesce("spent_sum", F.lit(0).cast(MONEY)))
         .withColumn("avg_purchase_amount", _compute_mean("spent_sum", "priced_purchases"))
@@ -55,7 +57,7 @@ def item_features(
     return (
         sums.join(latest, "item_id", "left")
         .join(F.broadcast(most), how="cross")
-        .withColumn("total_events", _sum_event_counts())
+        .withColumn("total_events", _sum_event_counts(sums))
         .withColumn("avg_rating", _compute_mean("given_rating_sum", "given_ratings"))
         .withColumn("avg_price", _compute_mean("price_sum", "priced_events"))
         .withColumn("price_range", _choose_price_range(price_ranges))
@@ -63,8 +65,8 @@ def item_features(
     )
 
 
-def _sum_event_counts() -> Column:
-    return sum((F.col(f"{name}_count") for name in TYPES[1:]), F.col(f"{TYPES[0]}_count"))
+def _sum_event_counts(sums: DataFrame) -> Column:
+    return reduce(Column.__add__, map(F.col, list_counts(sums)))
 
 
 def _compute_mean(total: str, count: str) -> Column:

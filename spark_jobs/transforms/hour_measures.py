@@ -14,8 +14,17 @@ def format_window_key(hour: Column, file_id: Column) -> Column:
     return F.coalesce(F.date_format(hour, "yyyy-MM-dd'T'HH"), F.concat(F.lit("undated:"), file_id.cast("string")))
 
 
+def list_type_counts(types: Sequence[str]) -> list[str]:
+    """Return the names of the counts of these event types."""
+    return [f"{name}_events" for name in types]
+
+
 def hour_measures(
-    counts: pd.DataFrame, headers: Mapping[int, Sequence[str]], expected: Sequence[str], expected_from: int
+    counts: pd.DataFrame,
+    headers: Mapping[int, Sequence[str]],
+    rated: Sequence[str],
+    expected: Sequence[str],
+    expected_from: int,
 ) -> pd.DataFrame:
     """Compute the measures of the dated hours from `validate.profile_hours`, one row for each hour.
 
@@ -26,7 +35,7 @@ def hour_measures(
     dated = counts[counts["hour"].notna()].copy()
     for name in OPTIONAL:
         has = dated["file_id"].map(lambda file, name=name: name in headers[file]).astype(bool)
-        base = dated["rating_rows"] if name == "rating" else dated["raw_rows"]
+        base = dated[list_type_counts(rated)].sum(axis=1) if name == "rating" else dated["raw_rows"]
         dated[f"base_{name}"] = base.where(has, 0)
         dated[f"missing_{name}"] = dated[f"missing_{name}"].where(has, 0)
     gone = [len([name for name in REQUIRED if name not in headers[file]]) for file in dated["file_id"]]
@@ -40,5 +49,5 @@ def hour_measures(
     for name in OPTIONAL:
         hours[f"missing_{name}_share"] = hours[f"missing_{name}"] / hours[f"base_{name}"].replace(0, float("nan"))
     for name in expected:
-        hours[f"expected_{name}_rows"] = hours[f"{name}_rows"].where(hours["raw_rows"] >= expected_from)
+        hours[f"expected_{name}_rows"] = hours[f"{name}_events"].where(hours["raw_rows"] >= expected_from)
     return hours.drop(columns=["hour"])

@@ -13,10 +13,14 @@ PRICE_SOURCES = ("given", "item", "category", "day", "none")
 RATING_SOURCES = ("given", "item", "day", "none")
 PRICE_KEY = ("event_date", "item_id", "category_id")
 RATING_KEY = ("event_date", "item_id")
-MISSING = {  # the events that need a value, as SQL
-    "price": "price IS NULL OR price = 0",
-    "rating": "event_type = 'rating' AND rating IS NULL",
-}
+COLUMNS = ("price", "rating")
+
+
+def missing_values(rated: Sequence[str]) -> dict[str, str]:
+    """Return for each column the events that need a value, as SQL. `rated`: the types whose events carry a rating."""
+    names = ", ".join(f"'{name}'" for name in rated)
+    is_rated = f"event_type IN ({names})" if rated else "false"
+    return {"price": "price IS NULL OR price = 0", "rating": f"{is_rated} AND rating IS NULL"}
 
 
 class Fills(NamedTuple):
@@ -30,34 +34,35 @@ class Fills(NamedTuple):
     ratings: DataFrame | None
 
 
-def find_fills(events: DataFrame, columns: Collection[str] = tuple(MISSING)) -> Fills:
+def find_fills(events: DataFrame, rated: Sequence[str], columns: Collection[str] = COLUMNS) -> Fills:
     """Compute the medians and means that repair deduplicated events, only for items, categories and days in need.
 
-    `columns`: those of price and rating that may be missing. Each level is one pass over the events. It shuffles only
-    the rows of the items, categories or days in need.
+    `rated`: the event types that carry a rating. `columns`: those of price and rating that may be missing. Each level
+    is one pass over the events. It shuffles only the rows of the items, categories or days in need.
     """
+    missing = missing_values(rated)
     return Fills(
-        _find_price_fills(events) if "price" in columns else None,
-        _find_rating_fills(events) if "rating" in columns else None,
+        _find_price_fills(events, missing["price"]) if "price" in columns else None,
+        _find_rating_fills(events, missing["rating"]) if "rating" in columns else None,
     )
 
 
-def _find_price_fills(events: DataFrame) -> DataFrame:
+def _find_price_fills(events: DataFrame, missing: str) -> DataFrame:
     known = events.where("price > 0").withColumn("cents", (F.col("price") * 100).cast("bigint"))
-    to_fill = events.where(MISSING["price"]).select(*PRICE_KEY).distinct()
+    to_fill = events.where(missing).select(*PRICE_KEY).distinct()
     return _fill_by_level(
         to_fill, known, _compute_median(), "price", (("item", "item_id"), ("category", "category_id"), ("day",))
     )
 
 
-def _find_rating_fills(events: DataFrame) -> DataFrame:
-    to_fill = events.where(MISSING["rating"]).select(*RATING_KEY).distinct()
+def _find_rating_fills(events: DataFrame, missing: str) -> DataFrame:
+    to_fill = events.where(missing).select(*RATING_KEY).distinct()
     return _fill_by_level(
         to_fill, events.where("rating IS NOT NULL"), _compute_mean(), "rating", (("item", "item_id"), ("day",))
     )
 
 
-def repair(events: DataFrame, found: Fills) -> DataFrame:
+def repair(events: DataFrame, found: Fills, rated: Sequence[str]) -> DataFrame:
     """Fill missing prices and ratings of deduplicated events, each with its source (`cleaned_events`). No shuffle.
 
     A price of 0 is missing. For three events of one item on one day:
@@ -67,13 +72,12 @@ def repair(events: DataFrame, found: Fills) -> DataFrame:
         20.00          20.00  given
          0.00          15.00  item
     """
-    no_price = F.expr(MISSING["price"])
-    no_rating = F.expr(MISSING["rating"])
-    rated = F.when(F.col("rating").isNotNull(), F.lit("given"))
+    no_price, no_rating = (F.expr(condition) for condition in missing_values(rated).values())
+    given = F.when(F.col("rating").isNotNull(), F.lit("given"))
     priced = _join_fills(events, found.prices, PRICE_KEY, "price")
     return CLEANED_EVENTS.conform(
         _join_fills(priced, found.ratings, RATING_KEY, "rating")
-        .withColumn("rating_source", F.coalesce(rated, F.when(no_rating, F.col("rating_from")), F.lit("none")))
+        .withColumn("rating_source", F.coalesce(given, F.when(no_rating, F.col("rating_from")), F.lit("none")))
         .withColumn("rating", F.coalesce("rating", F.when(no_rating, F.col("rating_fill"))))
         .withColumn("price_source", F.when(no_price, F.coalesce("price_from", F.lit("none"))).otherwise("given"))
         .withColumn("price", F.when(no_price, F.col("price_fill")).otherwise(F.col("price")))

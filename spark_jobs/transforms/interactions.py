@@ -6,17 +6,17 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.tables import INTERACTIONS, ITEM_DAYS
+from spark_jobs.tables import INTERACTIONS, ITEM_DAYS, add_type_counts
 from spark_jobs.transforms.latest_attributes import find_latest_known
 from spark_jobs.transforms.money import hundredths, money
 from spark_jobs.transforms.partitioning import repartition_by_bucket
 
-TYPES = ("view", "cart", "purchase", "rating")
+COUNT = "_count"  # the end of the name of each column that counts the events of a type
 PARTS_OF_DAY = {"dawn": (0, 6), "morning": (7, 12), "afternoon": (13, 18), "evening": (19, 23)}
 
 
-def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int) -> DataFrame:
-    """Sum `cleaned_events` of these days, about `rows` rows, to `daily_interactions`.
+def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int, types: Sequence[str]) -> DataFrame:
+    """Sum `cleaned_events` of these days, about `rows` rows, to `daily_interactions`. `types`: all event types.
 
     One shuffle, before anything is summed: in a day few events of a user are of the same item, so partial sums would be
     about as many as the events.
@@ -26,7 +26,7 @@ def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int) 
     hour, price = F.hour("timestamp"), hundredths("price")
     together = repartition_by_bucket(cleaned, days, rows)
     summed = together.groupBy("bucket", "event_date", "user_id", "item_id", "category_id").agg(
-        *(F.count_if(F.col("event_type") == name).alias(f"{name}_count") for name in TYPES),
+        *(F.count_if(F.col("event_type") == name).alias(f"{name}{COUNT}") for name in types),
         *(F.count_if(hour.between(*hours)).alias(f"{name}_events") for name, hours in PARTS_OF_DAY.items()),
         F.count("price").alias("priced_events"),
         money(F.sum(price)).alias("price_sum"),
@@ -37,12 +37,26 @@ def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int) 
         F.min("timestamp").alias("first_seen"),
         F.max("timestamp").alias("last_seen"),
     )
-    return INTERACTIONS.conform(summed)
+    return add_type_counts(INTERACTIONS, types).conform(summed)
 
 
 def daily_items(cleaned: DataFrame) -> DataFrame:
     """Return `daily_items`: the latest known category, code and brand of each item on each day."""
     return ITEM_DAYS.conform(find_latest_known(cleaned, ("category_id", "category_code", "brand")))
+
+
+def fill_counts(rows: DataFrame, types: Sequence[str]) -> DataFrame:
+    """Return rows with a count for each event type: 0 where a row is older than the type."""
+    counted, zero = list_counted_types(rows), F.lit(0).cast("bigint")
+    added = [name for name in types if f"{name}{COUNT}" not in INTERACTIONS.columns]
+    return rows.withColumns(
+        {f"{name}{COUNT}": F.coalesce(f"{name}{COUNT}", zero) if name in counted else zero for name in added}
+    )
+
+
+def list_counted_types(rows: DataFrame) -> list[str]:
+    """Return the event types that the rows have a count of."""
+    return [name.removesuffix(COUNT) for name in rows.columns if name.endswith(COUNT)]
 
 
 def find_first_meetings(interactions: DataFrame, now: Column | None = None) -> DataFrame:

@@ -6,7 +6,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.transforms.interactions import TYPES
+from spark_jobs.transforms.interactions import COUNT
 from spark_jobs.transforms.millionths import from_score, millionths, to_score
 
 
@@ -15,7 +15,7 @@ def score(weights: Mapping[str, float], of: Callable[[str], Column] = F.col) -> 
 
     `of` returns a count by its name, so that a struct can be scored too.
     """
-    parts = [of(f"{name}_count") * F.lit(millionths(weights[name])).cast("bigint") for name in TYPES]
+    parts = [of(f"{name}{COUNT}") * F.lit(millionths(weight)).cast("bigint") for name, weight in weights.items()]
     return reduce(Column.__add__, parts)
 
 
@@ -27,7 +27,7 @@ def score_pairs(interactions: DataFrame, weights: Mapping[str, float]) -> DataFr
     summed = (
         interactions.repartition("user_id", "item_id")
         .groupBy("user_id", "item_id")
-        .agg(*(F.sum(f"{name}_count").alias(f"{name}_count") for name in TYPES))
+        .agg(*(F.sum(f"{name}{COUNT}").alias(f"{name}{COUNT}") for name in weights))
     )
     return summed.select("user_id", "item_id", to_score(score(weights)).alias("score")).where("score <> 0")
 

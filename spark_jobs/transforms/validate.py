@@ -45,23 +45,27 @@ def add_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str]) 
 
 
 def profile_hours(
-    judged: DataFrame, types: Sequence[str], optional: Sequence[str], further: Sequence[Column] = ()
+    judged: DataFrame,
+    types: Sequence[str],
+    rated: Sequence[str],
+    optional: Sequence[str],
+    further: Sequence[Column] = (),
 ) -> DataFrame:
     """Count what the verdict is based on: one row for each UTC hour (null: undated) and file. One small shuffle.
 
     `further`: more aggregates in the same pass. Missing values are counted on rows without faults. A rating is expected
-    on rating events only.
+    on events of the `rated` types only.
     """
     rejected = F.size("reasons") > 0
     ignored = F.array_contains("reasons", Reason.EVENT_TYPE_IGNORED.value)
     missing = {name: F.col(name).isNull() & F.col("faults").isNull() for name in optional}
-    missing["rating"] = missing["rating"] & (F.col("event_type") == "rating")
+    missing["rating"] = missing["rating"] & F.col("event_type").isin(*rated)
     hour = F.when(F.col("event_date").isNotNull(), F.date_trunc("hour", "timestamp"))
     return judged.groupBy(hour.alias("hour"), "file_id").agg(
         F.count("*").alias("raw_rows"),
         F.count_if(rejected).alias("rejected_rows"),
         F.count_if(ignored).alias("ignored_rows"),
-        *(F.count_if(F.col("event_type") == name).alias(f"{name}_rows") for name in types),
+        *(F.count_if(F.col("event_type") == name).alias(f"{name}_events") for name in types),
         *(F.count_if(condition).alias(f"missing_{name}") for name, condition in missing.items()),
         F.count_if(~rejected & (F.col("price") > 0)).alias("priced_rows"),
         F.coalesce(F.sum(F.when(~rejected, F.col("price"))).cast("double"), F.lit(0.0)).alias("price_sum"),

@@ -88,5 +88,5 @@ def _read_ledger_row(row: Row) -> HourContent:
 
 
 def _read_measures(row: Mapping[Hashable, Any], types: Sequence[str]) -> HourContent:
-    counts = {kind: row[f"{kind}_rows"] for kind in types}
+    counts = {kind: row[f"{kind}_events"] for kind in types}
     return HourContent(counts, row["reject_share"], compute_mean_price(row["price_sum"], row["priced_rows"]))

@@ -1,19 +1,15 @@
 """Validation of hours: one pass over their raw rows for the measures, two suites for the verdict, two table writes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from expectations import Suite
-from expectations import raw_events as raw_suite
-from expectations import user_events as valid_suite
+from expectations import Suite, raw_events, user_events
 from spark_jobs import tables, windows
-from spark_jobs.context import Context, Summary
+from spark_jobs.context import Context
 from spark_jobs.coordination import failpoints
 from spark_jobs.delta.predicates import in_windows
 from spark_jobs.ledger.known_files import landed_name
@@ -27,74 +23,11 @@ from spark_jobs.transforms.hour_measures import format_window_key, hour_measures
 from spark_jobs.transforms.measures import broken_rows
 from spark_jobs.transforms.validate import add_reasons, format_rejected, profile_hours
 from spark_jobs.validation import great_expectations, hourly_baseline
+from spark_jobs.validation.judged_hours import JudgedHours
+from spark_jobs.validation.limits import select_limits
 from spark_jobs.windows import HOUR
 
-TYPES = ("view", "cart", "purchase", "rating")
 ACCEPTABLE = "reject_share"
-
-
-@dataclass
-class JudgedHours:
-    """Hours with counts and verdicts. `failures` has sentences, `broken` the measures that failed, both by hour."""
-
-    states: list[HourState]
-    files: dict[int, Row] = field(default_factory=dict)
-    rows: DataFrame | None = None
-    counts: pd.DataFrame = field(default_factory=pd.DataFrame)
-    failures: dict[str, list[str]] = field(default_factory=dict)
-    broken: dict[str, list[str]] = field(default_factory=dict)
-    unusual: dict[str, list[str]] = field(default_factory=dict)
-    accepted: set[str] = field(default_factory=set)
-    examples: list[str] = field(default_factory=list)
-
-    @property
-    def headers(self) -> dict[int, list[str]]:
-        """Return the header of each file that gave rows to the hours, as our column names."""
-        return {file_id: row["header"] for file_id, row in self.files.items()}
-
-    @property
-    def stopped(self) -> list[HourState]:
-        """Return the hours that keep their previous rows."""
-        stopped = self.failures.keys() - self.accepted
-        return [state for state in self.states if state.window_key in stopped]
-
-    @property
-    def passing(self) -> list[HourState]:
-        """Return the hours to be committed."""
-        stopped = {state.window_key for state in self.stopped}
-        return [state for state in self.states if state.window_key not in stopped]
-
-    @property
-    def warnings(self) -> list[str]:
-        """Return one line for each kind of warning, with its hours."""
-        hours: dict[str, list[datetime | None]] = {}
-        for state in self.states:
-            for text in self.unusual.get(state.window_key, []):
-                hours.setdefault(text.partition(": ")[0], []).append(state.hour)
-        return [f"{windows.describe([hour for hour in found if hour], HOUR)}: {text}" for text, found in hours.items()]
-
-    def sentence(self, accepted: str | None) -> str:
-        """Return which expectations failed, for which hours, on how many rows, three examples, and what to do."""
-        kinds: dict[str, list[HourState]] = {}
-        for state in self.stopped:
-            for text in self.failures[state.window_key]:
-                kinds.setdefault(text, []).append(state)
-        parts = [
-            f"{windows.describe([state.hour for state in states if state.hour], HOUR)}: {text}"
-            for text, states in list(kinds.items())[:5]
-        ]
-        example = f" For example: {' | '.join(self.examples)}." if self.examples else ""
-        advice = 'Fix the source, or use --accept-rejects "reason".' if not accepted else "Fix the source."
-        hours = "1 hour; its rows" if len(self.stopped) == 1 else f"{len(self.stopped):,} hours; their rows"
-        return f"stopped {hours} are not written. {'; '.join(parts)}.{example} {advice}"
-
-    def summary(self) -> Summary:
-        """Return the counts of this run."""
-        return {
-            "hours_committed": sum(state.hour is not None for state in self.passing),
-            "hours_stopped": len(self.stopped),
-            "warnings": len(self.warnings),
-        }
 
 
 def judge_hours(ctx: Context, states: list[HourState], accepted: str | None = None) -> JudgedHours:
@@ -108,13 +41,14 @@ def judge_hours(ctx: Context, states: list[HourState], accepted: str | None = No
     events = ctx.settings.events
     raw = ctx.read(tables.RAW_EVENTS).where(_select_rows(states, "timestamp"))
     rows = add_reasons(raw, events.allowed_types, events.ignored_types)
-    good = broken_rows(tables.USER_EVENTS, valid_suite.RULES, where=F.size("reasons") == 0)
+    suites = raw_events.suite(select_limits(ctx.settings)), user_events.suite(events.names)
+    good = broken_rows(tables.USER_EVENTS, suites[1].rules, where=F.size("reasons") == 0)
     unit = format_window_key(F.col("hour"), F.col("file_id"))
-    counts = profile_hours(rows, TYPES, OPTIONAL, good).withColumn("unit", unit).toPandas()
+    counts = profile_hours(rows, events.names, events.rated, OPTIONAL, good).withColumn("unit", unit).toPandas()
     files = {row["file_id"]: row for row in ctx.ledger.files() if row["file_id"] in set(counts["file_id"])}
-    judged = JudgedHours(states, files, rows, counts.groupby("unit").sum(numeric_only=True))
-    measures = hour_measures(counts, judged.headers, events.expected_types, events.expected_from_rows)
-    suites = (raw_suite.suite(ctx.settings), valid_suite.suite(ctx.settings))
+    judged = JudgedHours(states, events.names, files, rows, counts.groupby("unit").sum(numeric_only=True))
+    expected = events.expected_types, events.expected_from_rows
+    measures = hour_measures(counts, judged.headers, events.rated, *expected)
     measures = _compare_with_baseline(ctx, states, suites, measures, accepted)
     folder, days = ctx.settings.paths.quality, ctx.settings.quality.docs_days
     for suite in suites:
@@ -233,7 +167,7 @@ def _build_ledger_row(judged: JudgedHours, state: HourState, reasons: dict[str, 
         "valid_rows": valid,
         "rejected_rows": rejected,
         "reasons": reasons,
-        "types": {name: _get_count(judged, state, f"{name}_rows") for name in TYPES},
+        "types": {name: _get_count(judged, state, f"{name}_events") for name in judged.types},
         "mean_price": _compute_mean_price(judged, state),
         "content_digest": digest,
         "accepted": accepted if state.window_key in judged.accepted else None,

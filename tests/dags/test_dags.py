@@ -254,7 +254,7 @@ def test_a_job_sends_its_lineage_to_the_server_that_airflow_uses(collect_spark_o
 def test_the_sensor_waits_longer_than_the_settings_allow_a_day_to_wait(pipeline_job):
     from spark_jobs.settings.types import Schedule
 
-    (limit,) = Schedule.__annotations__["wait_hours"].__metadata__
+    (limit,) = Schedule.model_fields["wait_hours"].metadata
     assert timedelta(hours=limit.most) < pipeline_job.PATIENCE
 
 

@@ -1,6 +1,5 @@
 """Landing, validation and loading: the effects on files, hours and PostgreSQL."""
 
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -202,10 +201,9 @@ def test_changed_settings_apply_to_hours_that_are_validated_again(pipeline):
     pipeline.put("a.csv", HEAD + format_rows("s-1") + format_rows("s-2", kind="cart"))
     pipeline.land()
     pipeline.validate()
-    events = replace(pipeline.settings.events, allowed_types=("view",))
-    pipeline.settings = replace(
-        pipeline.settings, events=events, quality=replace(pipeline.settings.quality, max_reject_share=0.5)
-    )
+    events = pipeline.settings.events.model_copy(update={"allowed_types": ("view",)})
+    quality = pipeline.settings.quality.model_copy(update={"max_reject_share": 0.5})
+    pipeline.settings = pipeline.settings.model_copy(update={"events": events, "quality": quality})
     pipeline.validate()
     assert read_sessions(pipeline) == ["s-1", "s-2"]
     validate_data_quality.run(pipeline.ctx(again=True), OCTOBER_1)
@@ -216,9 +214,9 @@ def test_changed_settings_apply_to_hours_that_are_validated_again(pipeline):
 def test_rejected_rows_are_accepted_once_after_their_file_or_a_rule_is_fixed(pipeline, postgres):
     good = format_rows("s-1") + format_rows("s-2") + format_rows("s-3")
     path = pipeline.put("a.csv", HEAD + good + format_rows("s-4", kind="VIEW") + format_rows("s-5", kind="cart"))
-    strict = replace(pipeline.settings.events, allowed_types=("view",))
-    accepted = replace(pipeline.settings.quality, max_reject_share=0.5)
-    loose, pipeline.settings = pipeline.settings, replace(pipeline.settings, quality=accepted, events=strict)
+    strict = pipeline.settings.events.model_copy(update={"allowed_types": ("view",)})
+    accepted, loose = pipeline.settings.quality.model_copy(update={"max_reject_share": 0.5}), pipeline.settings
+    pipeline.settings = loose.model_copy(update={"quality": accepted, "events": strict})
 
     def requeue() -> tuple:
         pipeline.land()

@@ -1,7 +1,6 @@
 """Landing with Spark: renamed files, files with several names, and the original text of rejected rows."""
 
 import gzip
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def read_versions(pipeline) -> dict[str, int]:
 
 
 def change_paths(pipeline, **changed: str):
-    return replace(pipeline.settings, paths=replace(pipeline.settings.paths, **changed))
+    return pipeline.settings.model_copy(update={"paths": pipeline.settings.paths.model_copy(update=changed)})
 
 
 def test_rotated_files_keep_all_their_rows_and_landing_again_changes_nothing(pipeline):

@@ -20,7 +20,7 @@ from spark_jobs.postgres import ownership
 from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.postgres.ownership import Owner
-from spark_jobs.settings import ROOT
+from spark_jobs.settings import ROOT, Settings
 from tests.conftest import HEAD, OCTOBER_1, Pipeline
 
 OURS, THEIRS = Owner("ours", "/data/ours"), Owner("theirs", "/data/theirs")
@@ -148,6 +148,10 @@ def test_a_released_database_keeps_its_rows_until_another_warehouse_claims_it(ur
     assert postgres("SELECT warehouse FROM pipeline.leases") == [("theirs",)]
 
 
+def move_warehouse(settings: Settings, location: str) -> Settings:
+    return settings.model_copy(update={"paths": settings.paths.model_copy(update={"warehouse": location})})
+
+
 @pytest.fixture
 def checkout(tmp_path, spark) -> Path:
     """Create a folder with tools/clean.sh and a warehouse that contains only leases."""
@@ -158,9 +162,7 @@ def checkout(tmp_path, spark) -> Path:
     pipeline_settings = Pipeline(spark, tmp_path, str(tmp_path / "none")).settings
     location = str(tmp_path / "data" / "warehouse")
     for _ in range(2):
-        with hold_leases(
-            replace(pipeline_settings, paths=replace(pipeline_settings.paths, warehouse=location)), spark, Writer
-        ):
+        with hold_leases(move_warehouse(pipeline_settings, location), spark, Writer):
             pass
     return tmp_path
 
@@ -222,7 +224,7 @@ def test_only_the_owner_can_load_and_check_before_and_after_a_move_and_a_handove
         check.compare_served_hours(context(second, spark))
     found = check.compare_served_hours(context(first, spark))
     assert (found.hours, found.rows) == (1, 1)
-    moved = replace(first, paths=replace(first.paths, warehouse=str(tmp_path / "moved")))
+    moved = move_warehouse(first, str(tmp_path / "moved"))
     Path(first.paths.warehouse).rename(moved.paths.warehouse)
     with hold_leases(moved, spark, [Writer.COLLECTION]) as ctx:
         assert load(ctx)["hours_loaded"] == 0

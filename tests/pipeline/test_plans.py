@@ -66,7 +66,7 @@ def test_landing_and_validation_shuffle_no_event(spark, read_table, count_shuffl
     rows = add_reasons(read_table(tables.RAW_EVENTS), ("view",), ("remove_from_cart",))
     assert count_shuffles_and_sorts(rows) == (0, 0)
     # The only shuffle is of one row per hour and file.
-    assert count_shuffles_and_sorts(profile_hours(rows, ("view",), ("rating", "brand"))) == (1, 0)
+    assert count_shuffles_and_sorts(profile_hours(rows, ("view",), ("rating",), ("rating", "brand"))) == (1, 0)
 
 
 def test_deduplication_shuffles_the_rows_once_for_ranking_counting_and_validation(read_table, count_shuffles_and_sorts):
@@ -82,8 +82,8 @@ def test_deduplication_shuffles_the_rows_once_for_ranking_counting_and_validatio
 
 def test_repair_shuffles_no_event(spark, read_table, count_shuffles_and_sorts):
     events = read_table(tables.DEDUPED_EVENTS)
-    fills = Fills(*(spark.createDataFrame([], frame.schema) for frame in find_fills(events)))
-    assert count_shuffles_and_sorts(repair(events, fills)) == (0, 0)
+    fills = Fills(*(spark.createDataFrame([], frame.schema) for frame in find_fills(events, ("rating",))))
+    assert count_shuffles_and_sorts(repair(events, fills, ("rating",))) == (0, 0)
     daily_measures = measures(read_table(tables.CLEANED_EVENTS), tables.CLEANED_EVENTS, {}, ["event_date"], keys=False)
     assert count_shuffles_and_sorts(daily_measures) == (1, 0)
 
@@ -96,7 +96,7 @@ def read_with_first_meetings(read):
 @pytest.mark.parametrize(
     ("make", "exchanges"),
     [
-        (lambda read: interactions.daily_interactions(read(tables.CLEANED_EVENTS), *DAYS_AND_ROWS), 1),
+        (lambda read: interactions.daily_interactions(read(tables.CLEANED_EVENTS), *DAYS_AND_ROWS, tuple(WEIGHTS)), 1),
         (lambda read: interactions.daily_items(read(tables.CLEANED_EVENTS)), 3),
         (lambda read: items.find_latest_of_items(read(tables.USER_EVENTS)), 3),
         (lambda read: scores.score_pairs(read(tables.INTERACTIONS), WEIGHTS), 1),

@@ -105,7 +105,7 @@ def test_transforms_import_only_tables_and_each_other(path):
 
 @pytest.mark.parametrize("path", files_below("spark_jobs/tables/"), ids=relative_name)
 def test_tables_import_only_pyspark(path):
-    assert top_packages(find_imports(path)) <= {"pyspark", "spark_jobs", "dataclasses", "sys"}
+    assert top_packages(find_imports(path)) <= {"pyspark", "spark_jobs", "collections", "dataclasses", "sys"}
     assert all(m.startswith("spark_jobs.tables") for m in find_imports(path) if m.startswith("spark_jobs"))
 
 

@@ -1,7 +1,9 @@
 """Break every expectation once: the frame that breaks it makes this expectation fail, and no other."""
 
+import inspect
 from datetime import date, datetime
 from decimal import Decimal
+from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -22,6 +24,7 @@ from spark_jobs.delta.storage import Storage
 from spark_jobs.transforms.hour_measures import hour_measures
 from spark_jobs.transforms.measures import measures
 from spark_jobs.validation import great_expectations
+from spark_jobs.validation.limits import select_limits
 
 EVENT = {
     "user_id": 1,
@@ -118,6 +121,13 @@ SUITES = {
 }
 
 
+def build_suite(suite: ModuleType) -> expectations.Suite:
+    """Return a suite with the default settings, whatever its module needs of them."""
+    chosen = settings.load()
+    needs = {"types": chosen.events.names, "limits": select_limits(chosen)}
+    return suite.suite(**{name: needs[name] for name in inspect.signature(suite.suite).parameters})
+
+
 def find_failed(verdict: great_expectations.Verdict) -> dict[str, list[str]]:
     """Return the measures that failed or warned, by window key."""
     return {
@@ -137,10 +147,10 @@ def test_each_expectation_fails_only_on_the_frame_that_breaks_it(spark, tmp_path
     frame = frames[0][1].selectExpr("*", f"'{frames[0][0]}' AS unit")
     for case, rows in frames[1:]:
         frame = frame.union(rows.selectExpr("*", f"'{case}' AS unit"))
-    found = measures(frame, table, suite.RULES, ["unit"]).toPandas()
+    built = build_suite(suite)
+    found = measures(frame, table, built.rules, ["unit"]).toPandas()
     for name, value in added.items():
         found[name] = [value if key == name else 0 for key in found["unit"]]
-    built = suite.suite(settings.load())
     verdict = great_expectations.judge(built, found, str(tmp_path), docs_days=7)
     assert find_failed(verdict) == {case: [] if case == "good" else [case] for case in cases}
     assert {one.measure for one in built.expected} == cases.keys() - {"good"}
@@ -149,13 +159,13 @@ def test_each_expectation_fails_only_on_the_frame_that_breaks_it(spark, tmp_path
 def test_a_failed_rule_shows_up_to_three_rows(spark):
     rows = [EVENT | {"item_id": 0, "user_id": user} for user in range(1, 6)]
     frame = Storage(spark, "").frame(tables.USER_EVENTS, [EVENT, *rows])
-    shown = find_examples(frame, tables.USER_EVENTS, "id_not_positive", user_events.RULES)
+    shown = find_examples(frame, tables.USER_EVENTS, "id_not_positive", user_events.suite(TYPES).rules)
     assert len(shown) == 3 and all('"item_id":0' in text for text in shown)
 
 
 HOUR = datetime(2019, 10, 1, 9)
-NORMAL = {"rejected_rows": 0, "ignored_rows": 0, "view_rows": 1900, "cart_rows": 60, "purchase_rows": 30}
-NORMAL |= {"raw_rows": 2000, "rating_rows": 10, "file_id": 1}
+NORMAL = {"rejected_rows": 0, "ignored_rows": 0, "view_events": 1900, "cart_events": 60, "purchase_events": 30}
+NORMAL |= {"raw_rows": 2000, "rating_events": 10, "file_id": 1}
 NORMAL |= {f"missing_{name}": 0 for name in ("rating", "category_id", "category_code", "brand", "session_id", "price")}
 # For each expectation of the raw suite, counts that break it: of 2,000 rows, one more than the limit allows.
 BREAKS = {
@@ -166,19 +176,19 @@ BREAKS = {
     "missing_brand_share": {"missing_brand": 501},
     "missing_session_id_share": {"missing_session_id": 201},
     "missing_price_share": {"missing_price": 201},
-    "expected_view_rows": {"view_rows": 0},
-    "expected_cart_rows": {"cart_rows": 0},
-    "expected_purchase_rows": {"purchase_rows": 0},
+    "expected_view_rows": {"view_events": 0},
+    "expected_cart_rows": {"cart_events": 0},
+    "expected_purchase_rows": {"purchase_events": 0},
     "required_columns_gone": {"file_id": 2},
 }
-TYPES = ("view", "cart", "purchase")
+TYPES, RATED = ("view", "cart", "purchase"), ("rating",)
 USUAL = {f"usual_{name}_share": 0.2 for name in TYPES} | {"usual_reject_rise": 0.02, "usual_price_drift": 0.5}
 BREAKS_USUAL = {f"usual_{name}_share": 0.19 for name in TYPES} | {"usual_reject_rise": 0.021, "usual_price_drift": 0.51}
 AT_THE_LIMIT = {
     "good": {},
     "ignored rows count on neither side": {"rejected_rows": 1100, "ignored_rows": 1000},
     "at the limit": {"rejected_rows": 200, "missing_rating": 1, "missing_brand": 500, "missing_category_code": 900},
-    "a quiet hour": {"raw_rows": 999, "view_rows": 0, "cart_rows": 0, "purchase_rows": 0, "rating_rows": 0},
+    "a quiet hour": {"raw_rows": 999, "view_events": 0, "cart_events": 0, "purchase_events": 0, "rating_events": 0},
 }
 
 
@@ -189,10 +199,10 @@ def test_each_expectation_about_raw_hours_fails_only_on_the_counts_that_break_it
     breaks = BREAKS | {name: {} for name in USUAL}
     cases = AT_THE_LIMIT | breaks
     counts = pd.DataFrame([NORMAL | change | {"unit": key, "hour": HOUR} for key, change in cases.items()])
-    found = hour_measures(counts, headers, TYPES, 1000)
+    found = hour_measures(counts, headers, RATED, TYPES, 1000)
     for name, value in USUAL.items():
         found[name] = [value if name != case else BREAKS_USUAL[name] for case in found["unit"]]
-    suite = raw_events.suite(settings.load())
+    suite = raw_events.suite(select_limits(settings.load()))
     verdict = great_expectations.judge(suite, found, str(tmp_path), docs_days=7)
     assert find_failed(verdict) == {case: [case] if case in breaks else [] for case in cases}
     assert {one.measure for one in suite.expected} == breaks.keys()
@@ -208,13 +218,13 @@ def test_a_failure_shows_its_rows_and_the_rows_that_they_are_a_share_of(tmp_path
     parts = [
         NORMAL
         | {"raw_rows": 1800, "rejected_rows": 1150, "ignored_rows": 1000, "missing_brand": 501, "missing_rating": 2},
-        NORMAL | few | {"view_rows": 200},
+        NORMAL | few | {"view_events": 200},
     ]
     counts = pd.DataFrame([part | {"unit": "u", "hour": HOUR} for part in parts]).assign(null_user_id=7)
-    found = hour_measures(counts, {1: full, 2: full[:-1]}, TYPES, 1000)
+    found = hour_measures(counts, {1: full, 2: full[:-1]}, RATED, TYPES, 1000)
     found = found.assign(**USUAL | {"usual_cart_share": 0.1, "usual_cart_rows": 600, "usual_reject_rise": 0.1})
     chosen = settings.load(["quality.max_reject_share=0.1", "quality.max_null_share.category_code=0"])
-    verdict = great_expectations.judge(raw_events.suite(chosen), found, str(tmp_path), docs_days=7)
+    verdict = great_expectations.judge(raw_events.suite(select_limits(chosen)), found, str(tmp_path), docs_days=7)
     shown = {
         text.rpartition("'")[0].lstrip("'"): text.rpartition(": ")[2]
         for text in verdict.failed["u"] + verdict.warned["u"]
@@ -226,7 +236,7 @@ def test_a_failure_shows_its_rows_and_the_rows_that_they_are_a_share_of(tmp_path
         "at least 20% of the cart events that the same hour of the 4 weeks before had": "60 of 600 rows",
         "at most 2% more of the rows rejected than in the same hour of the 4 weeks before": "150 of 1,000 rows",
     }
-    valid = user_events.suite(chosen)
+    valid = user_events.suite(chosen.events.names)
     assert {one.of for one in valid.expected} == {"valid_rows"} and found["valid_rows"].tolist() == [850]
     found = found.assign(**{one.measure: 0 for one in valid.expected} | {"null_user_id": 7})
     assert great_expectations.judge(valid, found, str(tmp_path), 7).failed["u"] == [
@@ -234,9 +244,16 @@ def test_a_failure_shows_its_rows_and_the_rows_that_they_are_a_share_of(tmp_path
     ]
 
 
+@pytest.mark.parametrize(("further", "wrong"), [([], "<>"), (["wishlist"], ">")])
+def test_counts_by_type_are_compared_with_the_total_of_all_types(further, wrong):
+    """The features have no column for a type that the settings add; its events are in the total only."""
+    rule = user_features.suite(["view", "cart", "rating", "purchase", *further]).rules["counts_do_not_add_up"]
+    assert rule.broken == f"view_count + cart_count + rating_count + purchase_count {wrong} total_events"
+
+
 def test_dropped_rows_are_shown_with_the_number_of_rows_before(tmp_path):
     """28 of 32 rows are dropped, 4 are kept."""
-    built = deduped_events.suite(settings.load())
+    built = deduped_events.suite()
     row = {one.measure: 0 for one in built.expected} | {"unit": "u", "rows": 4, "rows_in": 32, "dropped": 28}
     verdict = great_expectations.judge(
         built, pd.DataFrame([row | {"dropped_share": 28 / 32}]), str(tmp_path), docs_days=7
@@ -247,7 +264,7 @@ def test_dropped_rows_are_shown_with_the_number_of_rows_before(tmp_path):
 @pytest.mark.parametrize("suite", [*SUITES, raw_events], ids=lambda suite: suite.__name__.rpartition(".")[2])
 def test_a_measure_that_is_not_a_number_of_rows_shows_no_rows(suite):
     no_counts = {"keys_changed", "numbers_beyond_index", "score_lost", "required_columns_gone"}
-    for one in suite.suite(settings.load()).expected:
+    for one in build_suite(suite).expected:
         assert (one.rows is None) == (one.measure in no_counts), one.measure
         if one.measure.endswith("_share"):
             assert one.rows and one.of and one.of != one.rows
@@ -256,8 +273,8 @@ def test_a_measure_that_is_not_a_number_of_rows_shows_no_rows(suite):
 def test_a_column_that_no_file_has_is_not_validated(tmp_path):
     counts = pd.DataFrame([NORMAL | {"missing_brand": 2000, "unit": "u", "hour": HOUR}])
     headers = {1: ("user_id", "item_id", "event_type", "timestamp")}
-    found = hour_measures(counts, headers, TYPES, 1000).assign(**USUAL)
-    verdict = great_expectations.judge(raw_events.suite(settings.load()), found, str(tmp_path), docs_days=7)
+    found = hour_measures(counts, headers, RATED, TYPES, 1000).assign(**USUAL)
+    verdict = great_expectations.judge(build_suite(raw_events), found, str(tmp_path), docs_days=7)
     assert find_failed(verdict) == {"u": []}
     assert verdict.outcomes["u"]["missing_brand_share"] == "not judged"
 

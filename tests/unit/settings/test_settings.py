@@ -1,16 +1,18 @@
 """Settings and windows: values have types, and wrong values are refused by name."""
 
-import dataclasses
 import re
 from datetime import datetime
-from typing import Any
 
 import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from spark_jobs.errors import SettingsError
-from spark_jobs.settings import ROOT, load
-from spark_jobs.settings.rules import Range
+from spark_jobs.settings import ROOT, load, load_with_origins
+from spark_jobs.settings.event_types import BASE_TYPES, EventType
+from spark_jobs.settings.rules import Range, Rule
 from spark_jobs.settings.types import Settings
+from spark_jobs.tables.recommender import COUNTS
 from spark_jobs.windows import DAY, HOUR, Window, describe, parse, ranges
 
 NOW = datetime(2026, 11, 25, 5, 42)
@@ -19,10 +21,17 @@ NOW = datetime(2026, 11, 25, 5, 42)
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("paths.rwa=x", "unknown setting paths.rwa"),
+        ("paths.rwa=x", "unknown setting paths.rwa; did you mean paths.raw?"),
         ("quality.max_reject_share='much'", "quality.max_reject_share must be float"),
         ("quality.max_reject_share=2", "between 0 and 1"),
-        ("matrix.weights.view='1'", "matrix.weights.view must be float"),
+        ("events.types.view.weight='1'", "events.types.view.weight must be float"),
+        ("matrix.weights.view='1'", "events.types.view.weight must be float"),  # its name until events.types
+        ("matrix.weights.click=1.0", "unknown event type click; add it with events.types.click"),
+        ("events.types.wishlist={}", "events.types.wishlist.weight is missing"),
+        ("events.types.wishlist={weigth=2}", "did you mean events.types.wishlist.weight?"),
+        ("events.types.Wishlist={weight=2}", "events.types.Wishlist must have a name of at most 20 lower-case letters"),
+        ("events.types={view={weight=1}}", "events.types must have cart, rating, purchase too"),
+        ("events.types.view=1", "events.types.view must be a section"),
         ("events.allowed_types=['click']", "unknown event type click"),
         ("nothing", "write it as section.key=value"),
         ("features.price_range.mid=20.0", "must rise"),
@@ -35,23 +44,25 @@ def test_a_wrong_setting_is_refused_by_name(override, says):
         load([override])
 
 
-def declared_types(cls: type, prefix: str = "") -> dict[str, Any]:
-    """Return the declared type of each setting, by its full name."""
+def declared_types(cls: type[BaseModel], prefix: str = "") -> dict[str, FieldInfo]:
+    """Return the declaration of each setting, by its full name."""
     found = {}
-    for field in dataclasses.fields(cls):
-        name = prefix + field.name
-        found |= declared_types(field.type, f"{name}.") if dataclasses.is_dataclass(field.type) else {name: field.type}
+    for key, field in cls.model_fields.items():
+        name, kind = prefix + (field.alias or key), field.annotation
+        is_section = isinstance(kind, type) and issubclass(kind, BaseModel)
+        found |= declared_types(kind, f"{name}.") if is_section else {name: field}
     return found
 
 
-SETTINGS = declared_types(Settings)
-NUMBERS = [name for name, kind in SETTINGS.items() if kind.__origin__ in (int, float)]
+OF_VIEWS = {f"events.types.view.{name}": field for name, field in EventType.model_fields.items()}
+SETTINGS = {name: field for name, field in declared_types(Settings).items() if name != "events.types"} | OF_VIEWS
+NUMBERS = [name for name, field in SETTINGS.items() if field.annotation in (int, float)]
 
 
 def values_out_of_range(name: str) -> list[str]:
     """Return values just outside the range of a number, as TOML."""
-    (rule,) = SETTINGS[name].__metadata__
-    step = 1 if SETTINGS[name].__origin__ is int else 10.0 ** -(rule.decimals or 3)
+    (rule,) = SETTINGS[name].metadata
+    step = 1 if SETTINGS[name].annotation is int else 10.0 ** -(rule.decimals or 3)
     return [
         f"{value:.7f}" if isinstance(value, float) else str(value) for value in (rule.least - step, rule.most + step)
     ]
@@ -59,8 +70,8 @@ def values_out_of_range(name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_out_of_its_range_is_refused_with_the_range(name, tmp_path):
-    says, named = re.escape(f"{SETTINGS[name].__metadata__[0].explain_fault(float('nan'))}, not "), re.escape(name)
-    is_whole = SETTINGS[name].__origin__ is int
+    says, named = re.escape(f"{SETTINGS[name].metadata[0].explain_fault(float('nan'))}, not "), re.escape(name)
+    is_whole = SETTINGS[name].annotation is int
     wrong = [*values_out_of_range(name), "-1", "1e12", *(() if is_whole else ("nan", "inf", "-inf", "1" + "0" * 400))]
     for text in wrong:
         with pytest.raises(SettingsError, match=f"setting {named} must (be int|{says})"):
@@ -68,18 +79,70 @@ def test_a_number_out_of_its_range_is_refused_with_the_range(name, tmp_path):
     for text in ("true", "'1'", "[1]", "{a = 1}"):
         with pytest.raises(SettingsError, match=f"setting {named} must be (int|float), not "):
             load([f"{name}={text}"])
-    section, _, key = name.rpartition(".")
-    lines = (ROOT / "conf" / "settings.toml").read_text()
-    here = lines.index(f"[{section}]")
     file = tmp_path / "settings.toml"
-    file.write_text(lines[:here] + re.sub(rf"(?m)^{key} = [0-9.]+", f"{key} = {wrong[1]}", lines[here:], count=1))
+    file.write_text(change_number(name, wrong[1]))
     with pytest.raises(SettingsError, match=f"settings.toml: setting {named} must {says}"):
         load(file=file)
 
 
+def change_number(name: str, text: str) -> str:
+    """Return the project's settings file with another number for a setting."""
+    section, _, key = name.rpartition(".")
+    lines = (ROOT / "conf" / "settings.toml").read_text()
+    section, line = ("events.types", r"view = \{.*?") if section == "events.types.view" else (section, "")
+    here = lines.index(f"[{section}]")
+    return lines[:here] + re.sub(rf"(?m)^({line}){key} = [0-9.]+", rf"\g<1>{key} = {text}", lines[here:], count=1)
+
+
 def test_every_setting_has_a_rule():
-    assert len(NUMBERS) > 20 and all(len(SETTINGS[name].__metadata__) == 1 for name in SETTINGS)
-    assert all(isinstance(SETTINGS[name].__metadata__[0], Range) for name in NUMBERS)
+    assert len(NUMBERS) > 20 and all(isinstance(SETTINGS[name].metadata[0], Range) for name in NUMBERS)
+    without = [name for name, field in SETTINGS.items() if not any(isinstance(rule, Rule) for rule in field.metadata)]
+    assert without == ["events.types.view.rated"]  # true or false
+
+
+def test_the_feature_tables_have_a_count_of_each_basic_type():
+    assert {f"{name}_count" for name in BASE_TYPES} == {field.name for field in COUNTS}
+
+
+def test_a_settings_file_of_an_earlier_version_gives_the_same_types(tmp_path):
+    text = (ROOT / "conf" / "settings.toml").read_text()
+    types, weights = text[text.index("[events.types]") : text.index("[quality]")], "purchase = 5.0\nview = 1.5\n"
+    earlier = text.replace(types, 'allowed_types = ["view", "cart", "purchase", "rating"]\n\n')
+    file = tmp_path / "settings.toml"
+    file.write_text(earlier + f"\n[matrix.weights]\n{weights}cart = 3.0\nrating = 4.0\n")
+    found, now = load(file=file).events, load(["events.types.view.weight=1.5"]).events
+    assert (found.types, found.funnel, found.rated) == (now.types, now.funnel, now.rated)
+    assert set(found.allowed_types) == set(now.allowed_types) and list(found.weights) == list(now.weights)
+
+
+def test_an_event_type_is_added_by_one_setting():
+    events = load(["events.types.wishlist={weight=2, funnel=2, rated=true}"]).events
+    assert events.names == ("view", "cart", "rating", "purchase", "wishlist") == events.allowed_types
+    assert (events.added, events.rated, events.weights["wishlist"]) == (("wishlist",), ("rating", "wishlist"), 2.0)
+    assert events.funnel == ("view", "cart", "wishlist", "purchase")
+
+
+def test_a_variable_overrides_the_file_and_an_argument_overrides_both(monkeypatch):
+    monkeypatch.setenv("PIPELINE_QUALITY__MAX_NULL_SHARE__BRAND", "0.5")
+    monkeypatch.setenv("PIPELINE_MATRIX__TRAILING_DAYS", "30")
+    monkeypatch.setenv("PIPELINE_LOGS", "/tmp/x")  # not a setting
+    settings, origins = load_with_origins(["matrix.trailing_days=7"])
+    assert (settings.quality.max_null_share.brand, settings.matrix.trailing_days) == (0.5, 7)
+    assert origins == {
+        "quality.max_null_share.brand": "PIPELINE_QUALITY__MAX_NULL_SHARE__BRAND",
+        "matrix.trailing_days": "--set matrix.trailing_days=7",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("2", "must lie between 0 and 1, not 2"), ("much", "must be float, not 'much'")],
+)
+def test_a_wrong_variable_is_named_in_the_sentence(monkeypatch, text, says):
+    monkeypatch.setenv("PIPELINE_QUALITY__MAX_REJECT_SHARE", text)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert str(caught.value) == f"PIPELINE_QUALITY__MAX_REJECT_SHARE: setting quality.max_reject_share {says}."
 
 
 @pytest.mark.parametrize("name", [name for name in SETTINGS if name.startswith("paths.")])
@@ -101,7 +164,7 @@ def test_a_path_that_names_no_folder_is_refused(name, text):
         *("duplicates.exempt_types=['cart', 'cart']", "duplicates.exempt_types=['like']"),
         *("usual.known_weeks=5", "usual.weeks=1", "features.popularity_views=0.31", "features.popularity_purchases=1"),
         *("features.price_range.budget=100", "features.price_range.premium=100.0", "features.price_range.mid=30.00001"),
-        *("matrix.weights.view=0.0000001", "matrix.weights.view=1.0000001", "matrix.weights.view=0"),
+        *(f"events.types.view.weight={text}" for text in ("0.0000001", "1.0000001", "0")),
     ],
 )
 def test_meaningless_values_are_refused_by_name(wrong):
@@ -116,9 +179,9 @@ def test_meaningless_values_are_refused_by_name(wrong):
     "right",
     [
         *(
-            "matrix.weights.view=0.3",
-            "matrix.weights.view=0.000001",
-            "matrix.weights.view=1000000",
+            "events.types.view.weight=0.3",
+            "events.types.view.weight=0.000001",
+            "events.types.view.weight=1000000",
             "matrix.weights.view=1",
         ),
         *("features.popularity_views=0.29999", "features.popularity_views=0", "matrix.trailing_days=30"),

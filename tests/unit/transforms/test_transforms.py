@@ -17,6 +17,7 @@ from spark_jobs.transforms.scores import score_pairs
 
 DAY = datetime(2019, 10, 1)
 WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}
+TYPES, RATED = tuple(WEIGHTS), ("rating",)
 SCHEMA = ", ".join(f"{field.name} {field.type}" for field in USER_EVENTS.fields)
 
 
@@ -45,7 +46,7 @@ def create_events(spark, *rows: dict):
 
 
 def deduplicate(frame, exempt=()) -> list[tuple]:
-    rows = keep_latest(rank_duplicates(frame, DEDUPED_EVENTS.key_columns(), [DAY], 3 * ROWS_OF_A_BUCKET), exempt)
+    rows = keep_latest(rank_duplicates(frame, DEDUPED_EVENTS.key_columns(), [DAY], 3 * ROWS_OF_A_BUCKET, TYPES), exempt)
     return sorted((row.timestamp.second, row.price, row.session_id or "") for row in rows.collect())
 
 
@@ -88,7 +89,7 @@ def test_exempt_types_keep_every_row(spark):
 
 
 def repair_rows(frame) -> list[tuple]:
-    rows = repair(frame, find_fills(frame)).orderBy("user_id").collect()
+    rows = repair(frame, find_fills(frame, RATED), RATED).orderBy("user_id").collect()
     return [(row.user_id, row.price, row.price_source, row.rating, row.rating_source) for row in rows]
 
 
@@ -121,7 +122,10 @@ def test_fill_values_are_computed_only_for_columns_that_may_have_missing_values(
         *([{"user_id": 3}] if "price" in missing else []),
         *([{"user_id": 4, "event_type": "rating", "price": "1"}] if "rating" in missing else []),
     )
-    whole, less = repair(frame, find_fills(frame)), repair(frame, find_fills(frame, missing))
+    whole, less = (
+        repair(frame, find_fills(frame, RATED), RATED),
+        repair(frame, find_fills(frame, RATED, missing), RATED),
+    )
     assert less.schema == whole.schema
     assert less.orderBy("user_id").collect() == whole.orderBy("user_id").collect()
 
@@ -156,7 +160,7 @@ def test_a_score_is_the_sum_of_the_weights_of_the_events_of_a_pair(spark):
         {"event_type": "purchase", "price": "1"},
         {"event_type": "rating", "rating": "5", "price": "1", "item_id": 2},
     )
-    base = daily_interactions(repair(frame, find_fills(frame)), [DAY], 3 * ROWS_OF_A_BUCKET)
+    base = daily_interactions(repair(frame, find_fills(frame, RATED), RATED), [DAY], 3 * ROWS_OF_A_BUCKET, TYPES)
     scores = score_pairs(base, WEIGHTS).orderBy("item_id").collect()
     assert [(row.user_id, row.item_id, row.score) for row in scores] == [(1, 1, 9.0), (1, 2, 4.0)]
 

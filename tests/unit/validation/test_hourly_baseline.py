@@ -18,7 +18,7 @@ from tests.conftest import HEAD, Pipeline
 FRIDAY = datetime(2019, 11, 15, 10)
 LIMITS = load().usual
 TYPES = ("view", "purchase")
-NORMAL = {"view_rows": 100, "purchase_rows": 40, "reject_share": 0.0, "priced_rows": 100, "price_sum": 1000.0}
+NORMAL = {"view_events": 100, "purchase_events": 40, "reject_share": 0.0, "priced_rows": 100, "price_sum": 1000.0}
 
 
 def ledger_row(weeks_before: int, **changed) -> dict:
@@ -39,8 +39,8 @@ def measure_names(row: pd.Series) -> list[str]:
 @pytest.mark.parametrize(
     ("changed", "measure", "value"),
     [
-        ({"purchase_rows": 0}, "usual_purchase_share", 0.0),
-        ({"view_rows": 50}, "usual_view_share", 0.5),
+        ({"purchase_events": 0}, "usual_purchase_share", 0.0),
+        ({"view_events": 50}, "usual_view_share", 0.5),
         ({"reject_share": 0.05}, "usual_reject_rise", 0.05),
         ({"price_sum": 2500.0}, "usual_price_drift", 1.5),
         ({"price_sum": 100.0}, "usual_price_drift", 0.9),
@@ -55,9 +55,9 @@ def test_an_hour_is_compared_with_the_median_of_the_same_hours_before(changed, m
 
 
 def test_measures_are_null_if_too_few_weeks_or_rows_are_known():
-    silent = compare([ledger_row(1), ledger_row(5), ledger_row(2, types=None)], purchase_rows=0)
+    silent = compare([ledger_row(1), ledger_row(5), ledger_row(2, types=None)], purchase_events=0)
     assert all(pd.isna(value) for value in silent.values())
-    few = compare([ledger_row(n, types={"view": 100, "purchase": 29}) for n in (1, 2)], purchase_rows=0)
+    few = compare([ledger_row(n, types={"view": 100, "purchase": 29}) for n in (1, 2)], purchase_events=0)
     assert pd.isna(few["usual_purchase_share"]) and few["usual_view_share"] == 1
 
 
@@ -101,7 +101,7 @@ def test_a_failure_shows_the_usual_number_of_rows():
 def test_an_hour_that_this_run_stops_or_that_has_no_rows_is_not_part_of_the_baseline():
     weeks = [FRIDAY - n * hourly_baseline.WEEK for n in (3, 2, 1, 0)]
     hours = pd.DataFrame([NORMAL | {"unit": window_key(hour)} for hour in weeks])
-    hours.loc[0, "purchase_rows"] = 80
+    hours.loc[0, "purchase_events"] = 80
     gone = [ledger_row(4, raw_rows=0, types={"view": 0, "purchase": 0}, mean_price=None)]
 
     def purchase_shares(*stopped: datetime) -> list[float]:
