@@ -1,10 +1,11 @@
-# The commands of the project; `make help` lists them. Each one runs the set-up first, once.
+# Short names for the commands of `pipeline` (spark_jobs/cli); `make help` lists them. Each runs the set-up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run report test test-all requeue rebuild forget upgrade handover upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit check-code lock
+.PHONY: help setup run report test test-all requeue rebuild forget upgrade handover upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit check-code lock settings
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 # Python ignores variables of other software (-E), and text is UTF-8 in every language.
 PY := .venv/bin/python -E -X utf8
+PIPELINE := $(PY) -m spark_jobs.cli
 # A value on make's command line is used exactly as written. Otherwise make would remove the $ from a password.
 define literal
 ifeq ($(origin $(1)),command line)
@@ -17,8 +18,6 @@ export INPUT WAREHOUSE DATABASE_URL PYTHON QUERY YES AIRFLOW_PORT AIRFLOW_BIND
 quoted = '$(subst ','\'',$(1))'
 sets := $(foreach pair,$(SET),--set $(call quoted,$(pair)))
 given = $(if $($(1)),--$(2) $(call quoted,$($(1))))
-
-COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -40,77 +39,80 @@ setup: .venv/.ready ## create the environment in .venv: pinned packages, jars (e
 	@bash tools/setup.sh dev
 
 run: .venv/.ready ## run the whole pipeline: on a generated sample, or INPUT=file-or-folder; DATABASE_URL= for your PostgreSQL
-	@$(PY) -m spark_jobs.pipeline $${INPUT:+--input "$$INPUT"} $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
+	@$(PIPELINE) run $${INPUT:+--input "$$INPUT"} $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
 
 report: .venv/.ready ## write the charts of the latest run again and open them: data/reports/latest.html
-	@$(PY) -m spark_jobs.jobs.write_report --open $(sets)
+	@$(PIPELINE) report --open $(sets)
 
 requeue: .venv/.ready ## validate rejected rows again, after you have fixed their file in data/raw or a rule in conf/settings.toml
-	@$(PY) -m spark_jobs.pipeline --requeue $${INPUT:+--input "$$INPUT"} $(sets)
+	@$(PIPELINE) requeue $${INPUT:+--input "$$INPUT"} $(sets)
 
 test: check-code ## run the tests, about a quarter of an hour on two cores
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
+	@$(PIPELINE) test
 
 test-all: check-code ## run all tests, including the long ones
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(PIPELINE) test --all
+
+settings: .venv/.ready ## print each setting, its value, and where the value comes from
+	@$(PIPELINE) settings $(sets)
 
 status: .venv/.ready ## show hours and days: loaded, empty, stopped, dirty, incomplete, and how to fix each
-	@$(PY) -m spark_jobs.commands.status $(sets)
+	@$(PIPELINE) status $(sets)
 
 check: .venv/.ready ## verify the counts, and compare PostgreSQL with Delta hour by hour
-	@$(PY) -m spark_jobs.commands.check $(sets)
+	@$(PIPELINE) check $(sets)
 
 rebuild: .venv/.ready ## DAY=2019-10-01: build a day's outputs again, from the table versions that they were built from
-	@$(PY) -m spark_jobs.commands.rebuild $(call given,DAY,day) $(sets)
+	@$(PIPELINE) rebuild $(call given,DAY,day) $(sets)
 
 forget: .venv/.ready ## USER=541312140: erase a user from every table and its history, and skip new records; LIFT=1: accept them again
-	@$(PY) -m spark_jobs.commands.forget $(if $(filter command line,$(origin USER)),--user $(call quoted,$(USER))) $(if $(LIFT),--lift) $(sets)
+	@$(PIPELINE) forget $(if $(filter command line,$(origin USER)),--user $(call quoted,$(USER))) $(if $(LIFT),--lift) $(sets)
 
 upgrade: .venv/.ready ## after an update of this project: convert the tables of the older version
-	@$(PY) -m spark_jobs.commands.upgrade $(sets)
+	@$(PIPELINE) upgrade $(sets)
 
 handover: .venv/.ready ## take the database from another warehouse and remove that warehouse's events (asks first; not with YES=1)
-	@$(PY) -m spark_jobs.commands.handover $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
+	@$(PIPELINE) handover $${WAREHOUSE:+--set "paths.warehouse=$$WAREHOUSE"} $(sets)
 
 upkeep: .venv/.ready ## once a week: compact small files, remove files and logs that are no longer needed, print sizes before and after
-	@$(PY) -m spark_jobs.commands.upkeep $(sets)
+	@$(PIPELINE) upkeep $(sets)
 
 torture: .venv/.dev ## kill, race, starve and freeze runs at named moments: SEEDS= ONLY=
-	@$(PY) -m tests.torture $(call given,SEEDS,seeds) $(call given,ONLY,only)
+	@$(PIPELINE) torture $(call given,SEEDS,seeds) $(call given,ONLY,only)
 
 cluster-check: .venv/.dev ## run the pipeline on a standalone cluster that loses a worker, and compare with local mode: ROWS=
-	@$(PY) -m tests.cluster $(call given,ROWS,rows)
+	@$(PIPELINE) cluster-check $(call given,ROWS,rows)
 
 package: .venv/.ready ## write the code to data/pipeline.zip, for spark-submit --py-files
-	@$(PY) -m spark_jobs.commands.package
+	@$(PIPELINE) package
 
 sample: .venv/.ready ## generate events in data/raw: ROWS= DAYS= (or HOURS=) SEED= START= OUT= RATINGS=1
-	@$(PY) -m spark_jobs.sample $(call given,ROWS,rows) $(call given,DAYS,days) $(call given,HOURS,hours) $(call given,SEED,seed) \
+	@$(PIPELINE) sample $(call given,ROWS,rows) $(call given,DAYS,days) $(call given,HOURS,hours) $(call given,SEED,seed) \
 	  $(call given,START,start) $(call given,OUT,out) $(if $(RATINGS),--ratings) $(call given,TASTE,taste)
 
 download: .venv/.ready ## download the real data, MONTH=2019-Oct, with Kaggle's client; without it, print where to get it and put it
-	@$(PY) -m spark_jobs.commands.download --month $(call quoted,$(or $(MONTH),2019-Oct))
+	@$(PIPELINE) download --month $(call quoted,$(or $(MONTH),2019-Oct))
 
 airflow: .venv/.ready ## start a local Airflow with all DAGs on, a live feed of events and a login; no Docker: AIRFLOW_PORT= AIRFLOW_BIND=
-	@$(PY) tools/local_airflow.py
+	@$(PIPELINE) airflow
 
 compose-check: ## build and start the full stack in Docker, and wait until both DAGs are green
 	@bash docker/check.sh
 
 sql: .venv/.ready ## open a spark-sql prompt with every table by name; QUERY="SELECT …" for one answer
-	@$(PY) -m spark_jobs.commands.sql $${QUERY:+--query "$$QUERY"} $(sets)
+	@$(PIPELINE) sql $${QUERY:+--query "$$QUERY"} $(sets)
 
 psql: .venv/.ready ## open a psql prompt in the database; QUERY="SELECT …" for one answer
-	@$(PY) -m spark_jobs.commands.psql $${QUERY:+--query "$$QUERY"} $(sets)
+	@$(PIPELINE) psql $${QUERY:+--query "$$QUERY"} $(sets)
 
 export: .venv/.ready ## export the five outputs to data/processed: FORMAT=csv or parquet
-	@$(PY) -m spark_jobs.commands.export --format $(call quoted,$(or $(FORMAT),csv)) $(sets)
+	@$(PIPELINE) export --format $(call quoted,$(or $(FORMAT),csv)) $(sets)
 
 split: .venv/.ready ## AT=2019-10-25: split into training data from before and test data from after, in data/processed
-	@$(PY) -m spark_jobs.commands.split $(call given,AT,at) $(sets)
+	@$(PIPELINE) split $(call given,AT,at) $(sets)
 
 bench: .venv/.dev ## compare time and memory with DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=overhead, hour, day, skew, year, growth
-	@$(PY) -m benchmarks $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
+	@$(PIPELINE) bench $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
 
 doctor: ## check this machine for everything that the pipeline needs, and print what to do about problems
 	@$$([ -f .venv/.ready ] && echo $(PY) || echo python3) tools/doctor.py
@@ -119,15 +121,13 @@ clean: ## remove the warehouse, the database, verdicts, exports and samples (ask
 	@bash tools/clean.sh
 
 docs: .venv/.ready ## write the pages that are generated from the code: docs/tables.md, docs/jobs.md
-	@$(PY) tools/generated.py docs
+	@$(PIPELINE) docs
 
 audit: .venv/.ready ## look up known vulnerabilities of the pinned packages with pip-audit; fails where a package cannot be looked up
-	@.venv/bin/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements-dev.lock
+	@$(PIPELINE) audit
 
 check-code: .venv/.dev ## check style, types, and whether generated pages and locks are up to date; takes a minute
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && $(PY) tools/generated.py --check
+	@$(PIPELINE) check-code
 
 lock: .venv/.ready ## write both lock files again, each for Python 3.11 to 3.13: requirements.lock to run, requirements-dev.lock to develop
-	@$(COMPILE) requirements.txt -o requirements.lock
-	@$(COMPILE) -c requirements.lock tests/requirements.txt -o requirements-dev.lock
-	@$(PY) tools/generated.py lock
+	@$(PIPELINE) lock

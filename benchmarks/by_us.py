@@ -21,7 +21,8 @@ import psutil
 from pyspark.sql import SparkSession
 
 from benchmarks.resources import Watch, core_seconds
-from spark_jobs import pipeline
+from spark_jobs.cli import runs  # noqa: F401  # it adds the command `run`
+from spark_jobs.cli.application import app
 from spark_jobs.command_line import run_guarded
 from spark_jobs.flow import STEPS
 from spark_jobs.validation import great_expectations
@@ -43,7 +44,7 @@ def main() -> int:
     for job in STEPS:
         module = import_module(job.module)
         module.run = _wrap_run(module, found)
-    code = pipeline.main()
+    code = app(["run", *sys.argv[1:]], standalone_mode=False)
     ctx = SimpleNamespace(spark=SparkSession.getActiveSession(), storage=SimpleNamespace(warehouse=_warehouse_path()))
     whole = {name: METRICS[name](ctx) for name in WHOLE}
     whole["commits"] -= before

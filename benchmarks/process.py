@@ -40,7 +40,7 @@ def run_pipeline(folder: Path) -> dict[str, Any]:
     start = time.monotonic()
     with (folder / "out.txt").open("wb") as log:
         variables = environment(folder) | summary_variable
-        arguments = command(folder, module="benchmarks.by_us")
+        arguments = command(folder, module=["benchmarks.by_us"])
         process = subprocess.Popen(arguments, env=variables, stdout=log, stderr=log, cwd=ROOT)
         with Watch(process.pid) as watch:
             process.wait()

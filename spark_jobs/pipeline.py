@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,26 +25,37 @@ from spark_jobs.validation import great_expectations
 from spark_jobs.windows import DAY, Window, floor
 
 
-def main() -> int:
-    """Parse the command line, generate a sample where there is no data, run every step, print the run summary."""
-    options = create_parser("make run", __doc__)
+def submit() -> int:
+    """Run as a submitted program: `spark-submit spark_jobs/pipeline.py --input …`."""
+    options = create_parser("spark-submit spark_jobs/pipeline.py", __doc__)
     options.add_argument("--input", help="a CSV file or a folder of them; default: paths.raw")
     options.add_argument("--accept-rejects", metavar="REASON", help="admit hours with too many rejected rows")
     options.add_argument("--requeue", action="store_true", help="validate again everything with rejected rows")
     arguments = options.parse_args()
-    overrides = [f"paths.raw={_quote(make_absolute(arguments.input, 'INPUT', Path.cwd()))}"] if arguments.input else []
-    settings = load(arguments.set + overrides)
+    return main(arguments.set, arguments.input, arguments.accept_rejects, arguments.requeue)
+
+
+def main(
+    overrides: Sequence[str], source: str | None = None, accept_rejects: str | None = None, requeue: bool = False
+) -> int:
+    """Generate a sample where there is no data, run every step, print the run summary; return the exit code.
+
+    `source`: a CSV file or a folder of them; None: paths.raw. `accept_rejects`: the reason for which hours with too
+    many rejected rows are admitted. `requeue`: validate again everything with rejected rows.
+    """
+    of_source = [f"paths.raw={_quote(make_absolute(source, 'INPUT', Path.cwd()))}"] if source else []
+    settings = load([*overrides, *of_source])
     check_address()
     console = Console()
     with ExitStack() as stack:
         holds = [stack.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in Writer]
-        if not arguments.input:
+        if not source:
             _generate_sample_if_empty(settings, console)
         list_files(settings.paths.raw)  # a wrong address is reported before Spark starts
         great_expectations.preload()
         with console.step("start Spark"):
             spark = spark_session("pipeline")
-        ctx = context(settings, spark, accept_rejects=arguments.accept_rejects, requeue=arguments.requeue)
+        ctx = context(settings, spark, accept_rejects=accept_rejects, requeue=requeue)
         ctx.say = console.say
         ctx.leases = lease.take_leases(ctx.storage, holds)
         return run(ctx, console)
@@ -109,4 +121,4 @@ def _quote(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run_guarded("pipeline", main))
+    sys.exit(run_guarded("pipeline", submit))

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from spark_jobs.settings import ROOT
@@ -17,9 +18,9 @@ def path_options(folder: Path) -> list[str]:
     return [part for name in NAMES for part in ("--set", f"paths.{name}='{folder / name}'")]
 
 
-def command(folder: Path, *arguments: str, module: str = "spark_jobs.pipeline") -> list[str]:
+def command(folder: Path, *arguments: str, module: Sequence[str] = ("spark_jobs.cli", "run")) -> list[str]:
     """Return the command: it reads from `folder`/raw and writes everything else next to it."""
-    return [sys.executable, "-m", module, "--input", str(folder / "raw"), *path_options(folder), *arguments]
+    return [sys.executable, "-m", *module, "--input", str(folder / "raw"), *path_options(folder), *arguments]
 
 
 def environment(folder: Path) -> dict[str, str]:

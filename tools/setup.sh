@@ -58,6 +58,8 @@ echo ../../../.. > "$site/pipeline.pth" # the checkout, relative: Python cannot 
 ln -sfn "$root/conf" "$site/pyspark/conf"
 # Spark does not quote the path of spark-env.sh, so it would not find the file below a folder with a blank in its name.
 sed -i 's|^\( *\)\. ${SPARK_ENV_SH}$|\1. "${SPARK_ENV_SH}"|' "$site/pyspark/bin/load-spark-env.sh"
+printf '#!/bin/sh\nexec "%s/.venv/bin/python" -E -X utf8 -m spark_jobs.cli "$@"\n' "$root" > .venv/bin/pipeline
+chmod +x .venv/bin/pipeline
 for tool in spark-submit spark-sql; do ln -sf "$root/tools/spark-tool.sh" ".venv/bin/$tool"; done
 echo "setup: fetching the jars …"
 quietly .venv/bin/python -E -X utf8 tools/jars.py

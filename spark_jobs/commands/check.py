@@ -1,8 +1,7 @@
 """`make check`: prove the counting identities, and compare Delta with PostgreSQL hour by hour."""
 
-import sys
+from collections.abc import Sequence
 
-from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.context import context
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres.served_hours import compare_served_hours
@@ -11,16 +10,12 @@ from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 
 
-def main() -> int:
+def main(overrides: Sequence[str] = ()) -> int:
     """Print one line for each proof. Raises IdentityError, with the window and both figures, where one fails."""
-    settings = load(create_parser("make check", __doc__).parse_args().set)
+    settings = load(overrides)
     ctx = context(settings, spark_session("check"))
     console = Console()
     for line in describe_identities(ctx):
         console.say(line)
     console.say(compare_served_hours(ctx).sentence())
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("check", main))

@@ -1,31 +1,26 @@
 """`make download MONTH=2019-Oct`: get the real data with Kaggle's own client, or explain how to get it by hand."""
 
-import argparse
 import os
 import re
 import shutil
 import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from spark_jobs.command_line import run_guarded
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.settings import load
 
 DATASET = "mkechinov/ecommerce-behavior-data-from-multi-category-store"
 
 
-def main() -> int:
+def main(overrides: Sequence[str], month: str) -> int:
     """Download one month into paths.raw; return the exit code of Kaggle's client.
 
     Raises PipelineError with manual instructions where the client or its credentials are missing.
     """
-    parser = argparse.ArgumentParser(prog="make download", description=__doc__)
-    parser.add_argument("--month", default="2019-Oct")
-    month = parser.parse_args().month
     if not re.fullmatch(r"20\d\d-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)", month):
         raise SettingsError(f"MONTH={month}: write it as 2019-Oct.")
-    folder = Path(load().paths.raw)
+    folder = Path(load(overrides).paths.raw)
     credentials = bool(os.environ.get("KAGGLE_USERNAME")) or (Path.home() / ".kaggle" / "kaggle.json").exists()
     client = shutil.which("kaggle")
     if not (client and credentials):
@@ -37,7 +32,3 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     command = [client, "datasets", "download", DATASET, "--file", f"{month}.csv", "--path", str(folder), "--unzip"]
     return subprocess.run(command, check=False).returncode
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("download", main))

@@ -4,11 +4,10 @@ In either format, the matrix is also written as Parquet triples and as scipy.spa
 and as Parquet.
 """
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from spark_jobs import matrix, tables
-from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.delta.log import NOTHING
 from spark_jobs.errors import PipelineError
@@ -26,15 +25,12 @@ OUTPUTS = (
 )
 
 
-def main() -> int:
+def main(overrides: Sequence[str], kind: str) -> int:
     """Export every output and print one line for each file."""
-    options = create_parser("make export", __doc__)
-    options.add_argument("--format", default="csv", choices=("csv", "parquet"))
-    arguments = options.parse_args()
-    ctx, console = context(load(arguments.set), spark_session("export")), Console()
+    ctx, console = context(load(overrides), spark_session("export")), Console()
     if ctx.ledger.version(tables.USER_FEATURES) == NOTHING:
         raise PipelineError(f"{ctx.settings.paths.warehouse}: there is nothing to export yet; make run first.")
-    for path in export(ctx, arguments.format):
+    for path in export(ctx, kind):
         console.say(str(path))
     return 0
 
@@ -46,7 +42,3 @@ def export(ctx: Context, kind: str) -> list[Path]:
     chosen = [table for table in OUTPUTS if kind != "parquet" or table is not tables.USER_ITEM_MATRIX]  # written last
     outputs = [write_file(ctx.read(table), folder, table.name, kind) for table in chosen]
     return outputs + write_matrix(matrix.read_matrix(ctx), folder)
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("export", main))

@@ -6,7 +6,6 @@ change of the source. Then every version that still had them is deleted for good
 no longer be read.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from pyspark.sql import Column
 
 from spark_jobs import tables, windows
 from spark_jobs.builds.assigned_numbers import write_assigned
-from spark_jobs.command_line import create_parser, hold_leases, run_guarded
+from spark_jobs.command_line import hold_leases
 from spark_jobs.context import Context
 from spark_jobs.delta.files import vacuum
 from spark_jobs.delta.predicates import in_days
@@ -52,20 +51,16 @@ REASON = "a user was forgotten, so the rejected rows are a larger share"
 LARGEST = 2**63 - 1
 
 
-def main() -> int:
+def main(overrides: Sequence[str], user: str | None, lifts: bool) -> int:
     """Print what was removed, the proof, and what the pipeline cannot remove."""
-    options = create_parser("make forget", __doc__)
-    options.add_argument("--user", help="user_id")
-    options.add_argument("--lift", action="store_true", help="take the user off the list of erased users")
-    arguments = options.parse_args()
-    if not (arguments.user or "").isdecimal() or not 0 < int(arguments.user) <= LARGEST:
+    if user is None or not user.isdecimal() or not 0 < int(user) <= LARGEST:
         raise SettingsError("USER must be a user_id, a whole number above 0: make forget USER=541312140.")
-    settings, console = load(arguments.set), Console()
+    settings, console = load(overrides), Console()
     with hold_leases(settings, spark_session("forget"), Writer) as ctx:
         if not ctx.storage.exists(tables.RAW_EVENTS):
             raise PipelineError(f"{settings.paths.warehouse}: there is nothing to forget yet; make run first.")
-        ctx.say, action = console.say, lift if arguments.lift else forget
-        for line in action(ctx, int(arguments.user)):
+        ctx.say, action = console.say, lift if lifts else forget
+        for line in action(ctx, int(user)):
             console.say(line)
     return 0
 
@@ -235,7 +230,3 @@ def _format_counts(counts: dict[str, int]) -> str:
 def _create_empty_window() -> Window:
     start = windows.floor(now(), windows.DAY)
     return Window(start, start)
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("forget", main))

@@ -6,9 +6,9 @@ database from this warehouse, and the earlier owner is refused.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from spark_jobs.command_line import create_parser, hold_leases, run_guarded
+from spark_jobs.command_line import hold_leases
 from spark_jobs.context import Context
 from spark_jobs.flow import Writer
 from spark_jobs.observability.console import Console
@@ -21,9 +21,9 @@ from spark_jobs.settings import load
 from spark_jobs.windows import HOUR, name
 
 
-def main() -> int:
+def main(overrides: Sequence[str] = ()) -> int:
     """Ask, then hand the database over; print what was removed and how to fill it."""
-    settings, console = load(create_parser("make handover", __doc__).parse_args().set), Console()
+    settings, console = load(overrides), Console()
     with hold_leases(settings, spark_session("handover"), [Writer.COLLECTION]) as ctx:
         for line in hand_over(ctx, confirm):
             console.say(line)
@@ -68,7 +68,3 @@ def _describe_next_step(ctx: Context) -> str:
         return "the next load fills it"
     span = f"--start {name(min(hours), HOUR)} --end {name(max(hours) + HOUR, HOUR)}"
     return f"make run fills it, or spark-submit spark_jobs/jobs/load_to_database.py {span}"
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("handover", main))

@@ -20,5 +20,7 @@ def package(folder: Path) -> Path:
     return path
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Write the archive below data, and print its path."""
     sys.stdout.write(f"{package(ROOT / 'data')}\n")
+    return 0

@@ -1,27 +1,28 @@
-"""`make psql`: open a prompt in the database that the pipeline loads. `--query` runs one query instead."""
+"""`make psql`: open a prompt in the database that the pipeline loads. `--query` answers one query instead."""
 
 import os
 import shutil
 import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from spark_jobs import settings
-from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.errors import DatabaseError
+from spark_jobs.observability.answers import print_answer
 from spark_jobs.postgres.connection import prepare_for_psql
 from spark_jobs.postgres.database import choose_address
+from spark_jobs.postgres.queries import answer
 
 SERVICE = "pipeline"
 
 
-def main() -> int:
-    """Run psql in the database that the settings name."""
-    options = create_parser("make psql", __doc__)
-    options.add_argument("--query")
-    arguments = options.parse_args()
-    url = choose_address(settings.load(arguments.set).paths.database, "local")
-    return run(url, *(["--command", arguments.query] if arguments.query else []))
+def main(overrides: Sequence[str], query: str | None, layout: str) -> int:
+    """Run psql in the database that the settings name; with a query, print its answer as `layout`."""
+    url = choose_address(settings.load(overrides).paths.database, "local")
+    if query and layout == "json":
+        print_answer(*answer(url, query), layout)
+        return 0
+    return run(url, *(["--csv"] if layout == "csv" else []), *(["--command", query] if query else []))
 
 
 def run(url: str, *options: str) -> int:
@@ -53,7 +54,3 @@ def _create_service_file(secrets: dict[str, str]) -> int:
     lines = [f"[{SERVICE}]", *(f"{key}={value}" for key, value in secrets.items()), ""]
     os.write(descriptor, "\n".join(lines).encode())
     return descriptor
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("psql", main))

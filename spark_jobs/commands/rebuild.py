@@ -4,8 +4,7 @@ The result is compared with the existing rows. Equal rows stay untouched; differ
 are replaced. Matrix and features belong to their as-of day.
 """
 
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs import tables
 from spark_jobs.builds.planning import day_settings, plan_snapshot, settings_digest
-from spark_jobs.command_line import create_parser, hold_leases, run_guarded
+from spark_jobs.command_line import hold_leases
 from spark_jobs.context import Context
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
@@ -40,16 +39,13 @@ SNAPSHOTS = (MATRIX, FEATURES)
 STAMPS = ("as_of", "built_at")
 
 
-def main() -> int:
+def main(overrides: Sequence[str], day: str | None) -> int:
     """Print one line for each table of the day."""
-    options = create_parser("make rebuild", __doc__)
-    options.add_argument("--day", help="a UTC day that has been built: 2019-10-01")
-    arguments = options.parse_args()
-    if not arguments.day:
+    if not day:
         raise SettingsError("DAY is missing: make rebuild DAY=2019-10-01; make status lists the days.")
-    day, settings, console = parse(arguments.day, None, DAY, now()).start, load(arguments.set), Console()
+    first, settings, console = parse(day, None, DAY, now()).start, load(overrides), Console()
     with hold_leases(settings, spark_session("rebuild"), Writer) as ctx:
-        for line in rebuild(ctx, day):
+        for line in rebuild(ctx, first):
             console.say(line)
     return 0
 
@@ -181,7 +177,3 @@ def _digest_rows(table: Table, rows: DataFrame) -> tuple[int, int, int]:
     columns = [column for column in table.columns if column not in STAMPS]
     count, low, high = table.conform(rows).agg(F.count("*"), *digest_sums(columns)).head(1)[0]
     return count, low, high
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("rebuild", main))

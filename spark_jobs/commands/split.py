@@ -4,8 +4,7 @@ Nothing in the train matrix, its numbers or the features depends on an event at 
 the days before, and a day is deduplicated and repaired from its own events. A later event changes no byte of them.
 """
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.exports import write_file, write_matrix
@@ -37,20 +35,17 @@ FILES = 8  # for each output; the same for every size and setting
 INDEXES = (tables.USER_INDEX, tables.ITEM_INDEX)
 
 
-def main() -> int:
+def main(overrides: Sequence[str], first_day: str | None) -> int:
     """Print the folder of the split, then one line for each file."""
-    options = create_parser("make split", __doc__)
-    options.add_argument("--at", help="the first day (UTC) of the test side: 2019-10-25")
-    arguments = options.parse_args()
-    if not arguments.at:
+    if not first_day:
         raise SettingsError("AT is missing: make split AT=2019-10-25; make status lists the days.")
-    at, console = parse_instant("AT", arguments.at), Console()
+    at, console = parse_instant("AT", first_day), Console()
     if floor(at, DAY) != at:
         raise SettingsError(
-            f"AT {arguments.at}: a split must be at midnight (UTC), because prices are repaired from their whole day; "
+            f"AT {first_day}: a split must be at midnight (UTC), because prices are repaired from their whole day; "
             f"write {name(at, DAY)} or another day."
         )
-    for line in split(context(load(arguments.set), spark_session("split")), at):
+    for line in split(context(load(overrides), spark_session("split")), at):
         console.say(line)
     return 0
 
@@ -134,7 +129,3 @@ def _list_columns(table: Table) -> list[str]:
 def _order_for_files(rows: DataFrame, *key: str) -> DataFrame:
     """Put the rows into files in a fixed order, so that the same rows give the same bytes."""
     return rows.repartition(FILES, key[0]).sortWithinPartitions(*key)
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("split", main))

@@ -1,6 +1,6 @@
-"""`make sql`: open a spark-sql prompt with every table under its name. `--query` runs one query instead.
+"""`make sql`: open a spark-sql prompt with every table under its name. `--query` answers one query instead.
 
-A query is SQL, or the name of a query in conf/queries; the answer of a named query has a header line.
+A query is SQL, or the name of a query in conf/queries.
 """
 
 import os
@@ -8,41 +8,71 @@ import re
 import subprocess
 import sys
 import tempfile
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from spark_jobs import settings, tables
-from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.errors import PipelineError
+from spark_jobs.observability.answers import print_answer
 from spark_jobs.runtime import environment
+from spark_jobs.session import spark_session
 
 QUERIES = settings.ROOT / "conf" / "queries"
 ADDRESS = "spark.pipeline.warehouse"  # queries in conf/queries read the tables' address from it
 
 
-def main() -> int:
-    """Start spark-sql with a view for each table that exists. Raises PipelineError where there are no tables yet."""
-    options = create_parser("make sql", __doc__)
-    options.add_argument("--query")
-    arguments = options.parse_args()
-    warehouse = settings.load(arguments.set).paths.warehouse
-    query = find_query(arguments.query) if re.fullmatch(r"\w+", arguments.query or "") else arguments.query
+def main(overrides: Sequence[str], query: str | None, layout: str) -> int:
+    """Print the answer of the query as `layout`; without a query, open a prompt.
+
+    Every table that exists has a view. Raises PipelineError where there are no tables yet, or the query fails.
+    """
+    warehouse = settings.load(overrides).paths.warehouse
+    query = find_query(query) if query and re.fullmatch(r"\w+", query) else query
     if "://" not in warehouse and not Path(warehouse).is_dir():
         raise PipelineError(f"{warehouse}: no tables yet; make run first.")
-    return _run_spark_sql(warehouse, query, header=query != arguments.query)
+    views = [view for table in tables.ALL if (view := _define_view(warehouse, table))]
+    if not query:
+        return _open_prompt(warehouse, views)
+    _answer(query, warehouse, views, layout)
+    return 0
 
 
-def _run_spark_sql(warehouse: str, query: str | None, header: bool) -> int:
-    """Run spark-sql, with its prompt if there is no query; return its exit code."""
+def _answer(query: str, warehouse: str, views: Sequence[str], layout: str) -> None:
+    """Run the query in a session of this process and print its rows."""
+    spark = spark_session("sql", **{ADDRESS: warehouse})
+    try:
+        for view in views:
+            spark.sql(view)
+        found = spark.sql(query.strip().rstrip(";"))
+        print_answer(found.columns, read_rows(found, as_text=layout != "json"), layout)
+    except PySparkException as error:
+        raise PipelineError(f"QUERY: {str(error).strip().splitlines()[0]}") from error
+
+
+def read_rows(found: DataFrame, as_text: bool) -> Iterator[Sequence[Any]]:
+    """Return the rows one after another; the driver has one partition in memory. `as_text`: as Spark writes values."""
+    names = [f"c{number}" for number in range(len(found.columns))]  # two columns of an answer may have the same name
+    rows = found.toDF(*names)
+    if as_text:
+        return map(tuple, rows.select(*(F.col(name).cast("string") for name in names)).toLocalIterator())
+    return (tuple(row.asDict(recursive=True).values()) for row in rows.toLocalIterator())
+
+
+def _open_prompt(warehouse: str, views: Sequence[str]) -> int:
+    """Run spark-sql with its prompt; return its exit code."""
     with tempfile.TemporaryDirectory() as scratch:
-        views = [view for table in tables.ALL if (view := _define_view(warehouse, table))]
         names = Path(scratch) / "tables.sql"
-        names.write_text("".join(views))
+        names.write_text("".join(f"{view};\n" for view in views))
         options = {
             "spark.sql.catalogImplementation": "in-memory",
             "spark.sql.warehouse.dir": scratch,
             "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:memory:{Path(scratch).name};create=true",
-            "spark.hadoop.hive.cli.print.header": str(header).lower(),
+            "spark.hadoop.hive.cli.print.header": "true",
             ADDRESS: warehouse,
         }
         if environment.is_local(settings.ROOT):
@@ -51,27 +81,8 @@ def _run_spark_sql(warehouse: str, query: str | None, header: bool) -> int:
         for key, value in options.items():
             command += ["--conf", f"{key}={value}"]
         os.environ["SPARK_SUBMIT_OPTS"] = f'-Dderby.system.home="{scratch}" {os.environ.get("SPARK_SUBMIT_OPTS", "")}'
-        return _run_command(command, query, len(views) if header else 0)
-
-
-def _run_command(command: list[str], query: str | None, header_lines: int) -> int:
-    """Run the command; return its exit code.
-
-    With a query, stderr is shown only where it fails, without the engine's timings. The first `header_lines` lines of
-    the answer, the headers of the views, are skipped.
-    """
-    environment.prepare()
-    if not query:
+        environment.prepare()
         return subprocess.run(command, check=False).returncode
-    with tempfile.TemporaryFile("w+") as error_output:
-        command_with_query = [*command, "-e", query]
-        with subprocess.Popen(command_with_query, stdout=subprocess.PIPE, stderr=error_output, text=True) as process:
-            for line in islice(process.stdout or (), header_lines, None):
-                sys.stdout.write(line)
-        if process.returncode:
-            error_output.seek(0)
-            sys.stderr.writelines(line for line in error_output if not line.startswith("Time taken: "))
-        return process.returncode
 
 
 def find_query(name: str) -> str:
@@ -86,8 +97,4 @@ def find_query(name: str) -> str:
 def _define_view(warehouse: str, table: tables.Table) -> str:
     path = f"{warehouse.rstrip('/')}/{table.name}".replace("`", "``")
     exists = "://" in warehouse or Path(path, "_delta_log").is_dir()
-    return f"CREATE OR REPLACE TEMPORARY VIEW {table.name} AS SELECT * FROM delta.`{path}`;\n" if exists else ""
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("sql", main))
+    return f"CREATE OR REPLACE TEMPORARY VIEW {table.name} AS SELECT * FROM delta.`{path}`" if exists else ""

@@ -1,6 +1,6 @@
 """`make status`: show the hours and days that are loaded, empty, stopped, dirty or incomplete, and how to fix them."""
 
-import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from rich import box
 from rich.table import Table
 
 from spark_jobs import tables, windows
-from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.context import LedgerContext
 from spark_jobs.erasure.suppressed_users import count_unfinished
 from spark_jobs.inspection.ledger_reader import read_ledger
@@ -21,9 +20,9 @@ from spark_jobs.windows import DAY, HOUR
 SUBMIT = "spark-submit spark_jobs/jobs"
 
 
-def main() -> int:
+def main(overrides: Sequence[str] = ()) -> int:
     """Read the ledger and print it; change nothing."""
-    settings = load(create_parser("make status", __doc__).parse_args().set)
+    settings = load(overrides)
     console = Console()
     show(read_ledger(settings, "status", console.say), console)
     if place := find_separate_folder(Path(settings.paths.database)):
@@ -106,7 +105,3 @@ def list_waiting(ctx: LedgerContext) -> list[str]:
 
 def _format_options(window: windows.Window) -> str:
     return f"--start {window.start:%Y-%m-%d} --end {window.end:%Y-%m-%d}"
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("status", main))

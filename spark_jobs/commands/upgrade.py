@@ -5,15 +5,13 @@ rewritten; a new column is null in old rows, as its comment states. Older partit
 versions. A table that is no longer written is removed.
 """
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.command_line import create_parser, run_guarded
 from spark_jobs.context import Context, context
 from spark_jobs.coordination import lease, lock
 from spark_jobs.delta.files import find_last_note
@@ -35,9 +33,9 @@ NOTED = {  # tables whose commits had a digest, up to layout 3
 WIDER = "'delta.enableTypeWidening' = 'true'"  # set only where needed: not every Delta reader supports it
 
 
-def main() -> int:
+def main(overrides: Sequence[str] = ()) -> int:
     """Print one line for each change, then the layout version."""
-    settings, console = load(create_parser("make upgrade", __doc__).parse_args().set), Console()
+    settings, console = load(overrides), Console()
     with ExitStack() as stack:
         holds = [stack.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in Writer]
         ctx = context(settings, spark_session("upgrade"))
@@ -143,7 +141,3 @@ def _quote_literal(text: str) -> str:
     """Return the text as an SQL string literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("upgrade", main))

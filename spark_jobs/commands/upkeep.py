@@ -1,8 +1,8 @@
 """`make upkeep`: maintain the tables of every writer in turn, and print the table sizes before and after."""
 
-import sys
+from collections.abc import Sequence
 
-from spark_jobs.command_line import create_parser, hold_leases, run_guarded
+from spark_jobs.command_line import hold_leases
 from spark_jobs.context import context
 from spark_jobs.errors import BusyError
 from spark_jobs.maintenance import compaction, removal, sizes
@@ -11,9 +11,9 @@ from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 
 
-def main() -> int:
+def main(overrides: Sequence[str] = ()) -> int:
     """Run all maintenance; print the table sizes before and after. A writer that is busy in another run is skipped."""
-    settings, console = load(create_parser("make upkeep", __doc__).parse_args().set), Console()
+    settings, console = load(overrides), Console()
     ctx = context(settings, spark_session("upkeep"))
     before = sizes.measure_tables(ctx)
     for writer in compaction.WRITERS:
@@ -29,7 +29,3 @@ def main() -> int:
     console.out.print(sizes.as_table(before, sizes.measure_tables(ctx)))
     console.say(f"every build of the last {settings.retention.rebuild_days} days can still be repeated (make rebuild)")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("upkeep", main))

@@ -13,15 +13,17 @@ from spark_jobs.context import context
 from spark_jobs.errors import PipelineError
 from spark_jobs.report import page
 from spark_jobs.session import spark_session
-from spark_jobs.settings import load
+from spark_jobs.settings import Settings, load
 
 
 def main() -> int:
-    """Write the page and print its path; with `--open`, open it in a browser if there is a screen."""
-    options = create_parser("spark-submit spark_jobs/jobs/write_report.py", __doc__)
-    options.add_argument("--open", action="store_true", help="open the page in a browser if there is a screen")
-    arguments = options.parse_args()
-    settings = load(arguments.set)
+    """Write the page and print its path, as a submitted job."""
+    arguments = create_parser("spark-submit spark_jobs/jobs/write_report.py", __doc__).parse_args()
+    return write(load(arguments.set), opens=False)
+
+
+def write(settings: Settings, opens: bool) -> int:
+    """Write the page and print its path. `opens`: open it in a browser too, if there is a screen."""
     with track_failures(settings.paths.metrics, "write_report"):
         ctx = context(settings, spark_session("write_report"))
         if not ctx.storage.exists(tables.HOUR_STATUS):
@@ -29,7 +31,7 @@ def main() -> int:
         path = page.write(ctx)
     publish_summary({"job": "write_report", "page": path})
     sys.stdout.write(f"{path}\n")
-    if arguments.open and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if opens and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         webbrowser.open(path.as_uri())
     return 0
 

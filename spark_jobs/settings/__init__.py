@@ -29,8 +29,7 @@ def load(overrides: Sequence[str] = (), file: Path | None = None) -> Settings:
 
 def load_with_origins(overrides: Sequence[str] = (), file: Path | None = None) -> tuple[Settings, dict[str, str]]:
     """Return the settings, and where each overridden value comes from, by the setting's full name."""
-    path = os.environ.get("PIPELINE_SETTINGS")
-    file = file or (Path(expand(path, "PIPELINE_SETTINGS")) if path else ROOT / "conf" / "settings.toml")
+    file = file or find_file()
     tree = _read(file)
     rename_earlier_keys(tree)
     origins = {apply(tree, name, text, variable): variable for variable, name, text in find_variables(os.environ)}
@@ -41,6 +40,12 @@ def load_with_origins(overrides: Sequence[str] = (), file: Path | None = None) -
     except ValidationError as error:
         raise SettingsError(explain(error, Settings, origins, str(file))) from None
     return _expand_addresses(settings), origins
+
+
+def find_file() -> Path:
+    """Return the settings file: the one that PIPELINE_SETTINGS names, else that of the project."""
+    path = os.environ.get("PIPELINE_SETTINGS")
+    return Path(expand(path, "PIPELINE_SETTINGS")) if path else ROOT / "conf" / "settings.toml"
 
 
 def _read(file: Path) -> dict[str, Any]:

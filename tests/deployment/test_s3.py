@@ -60,7 +60,7 @@ def submit(*command: object) -> str:
 
 def read_status(*settings: str) -> str:
     """Return the output of `make status`, which reads the ledger without Spark."""
-    command = [sys.executable, "-m", "spark_jobs.commands.status", *settings]
+    command = [sys.executable, "-m", "spark_jobs.cli", "status", *settings]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
     assert "starting Spark" not in result.stdout

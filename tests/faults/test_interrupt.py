@@ -49,7 +49,7 @@ def test_an_interrupt_prints_one_sentence(action, name):
 
 
 def test_an_interrupt_during_the_imports_prints_one_sentence():
-    command = [sys.executable, "-X", "importtime", "-m", "spark_jobs.pipeline", "--help"]
+    command = [sys.executable, "-X", "importtime", "-m", "spark_jobs.cli", "run", "--help"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
             if line.endswith(" spark_jobs\n"):  # the package is imported; the modules of the pipeline follow

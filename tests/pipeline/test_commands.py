@@ -196,7 +196,7 @@ def test_times_are_utc_in_every_time_zone_of_the_machine(pipeline, zone, monkeyp
     assert read_compared_rows(pipeline, tables.USER_EVENTS) == expected
     clock = "SELECT to_char(timestamp, 'YYYY-MM-DD HH24:MI:SS.MS') FROM user_events ORDER BY 1"
     database = f"paths.database='{pipeline.folder / 'database'}'"
-    module = [sys.executable, "-m", "spark_jobs.commands.psql", "--set", database]
+    module = [sys.executable, "-m", "spark_jobs.cli", "psql", "--set", database]
     shown = subprocess.run([*module, "--query", clock], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     times = sorted(oracle.user_events["timestamp"].to_pylist())
     assert [line.strip() for line in shown.splitlines()[2:-2]] == [

@@ -85,7 +85,7 @@ def test_doctor_and_psql_refuse_an_unreadable_address_without_quoting_it(tmp_pat
     assert message.startswith("MISSING DATABASE_URL cannot be read") and PASSWORD not in message
     assert PASSWORD not in run_doctor(DATABASE_URL=NOWHERE)[1]["database"]
     for url, code, expected in ((UNREADABLE[0], 2, "psql: DATABASE_URL cannot be read"), (NOWHERE, 2, "refused")):
-        module = [sys.executable, "-m", "spark_jobs.commands.psql", "--query", "SELECT 1"]
+        module = [sys.executable, "-m", "spark_jobs.cli", "psql", "--query", "SELECT 1"]
         variables = os.environ | {"DATABASE_URL": url, "PIPELINE_LOGS": str(tmp_path)}
         result = subprocess.run(module, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
         assert result.returncode == code and expected in result.stderr

@@ -81,8 +81,7 @@ def test_below_a_private_folder_the_database_is_placed_elsewhere_and_is_found_sh
     assert read_modes(checkout) == before and checkout.parent.stat().st_mode & 0o777 == 0o700
     place = embedded.find_separate_folder(folder)
     assert (place.owner(), place.stat().st_mode & 0o777) == ("pgserver", 0o700)
-    monkeypatch.setattr(sys, "argv", ["status", *path_options(checkout / "data"), "--set", f"paths.database={folder}"])
-    status.main()
+    status.main([*path_options(checkout / "data")[1::2], f"paths.database={folder}"])
     assert f"the embedded database is in {place}" in " ".join(capsys.readouterr().out.split())
     client = start_client(folder, "SELECT 1")
     assert client.stdout.readline() == "[(1,)]\n"

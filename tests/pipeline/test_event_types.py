@@ -15,12 +15,13 @@ from tests.conftest import HEAD, Pipeline
 
 START = datetime(2019, 10, 1)
 DAYS = [Window(START + n * DAY, START + (n + 1) * DAY, DAY) for n in range(3)]
+ADMIT = "quality.max_reject_share=1"  # a quiet hour has few other rows
 WISHLIST = "events.types.wishlist={weight=2, funnel=2}"
 USER, ITEM = 77, 1001
 
 
-def wish(day: int, minute: int, item: int = ITEM) -> str:
-    return f"2019-10-0{day} 12:{minute:02}:00 UTC,wishlist,{item},501,,,9.99,{USER},s-{minute}\n"
+def wish(day: int, hour: int, item: int = ITEM) -> str:
+    return f"2019-10-0{day} {hour:02}:30:00 UTC,wishlist,{item},501,,,9.99,{USER},s-{hour}\n"
 
 
 def run_days(pipeline: Pipeline, *days: Window) -> list[dict]:
@@ -32,22 +33,22 @@ def run_days(pipeline: Pipeline, *days: Window) -> list[dict]:
 
 def reopen(pipeline: Pipeline, *settings: str) -> Pipeline:
     """Return the same warehouse with other settings."""
-    return Pipeline(pipeline.spark, pipeline.folder, pipeline.settings.paths.database, *settings)
+    return Pipeline(pipeline.spark, pipeline.folder, pipeline.settings.paths.database, ADMIT, *settings)
 
 
 @pytest.fixture(scope="module")
 def grown(spark, tmp_path_factory, database) -> tuple[Pipeline, list[list[dict]]]:
     """Build two days without the type, add it by one setting, run again, then add a third day."""
-    pipeline = Pipeline(spark, tmp_path_factory.mktemp("wishlist"), database)
+    pipeline = Pipeline(spark, tmp_path_factory.mktemp("wishlist"), database, ADMIT)
     for day in DAYS[:2]:
         generate(Span(400, 24, day.start), pipeline.raw, seed=5, ratings=True)
-    pipeline.put("wishes.csv", HEAD + wish(2, 1) + wish(2, 2) + wish(2, 3, item=1002))
+    pipeline.put("wishes.csv", HEAD + wish(2, 10) + wish(2, 12) + wish(2, 14, item=1002))
     results = [run_days(pipeline, *DAYS[:2])]
     assert pipeline.values(tables.REJECTED_EVENTS, "reasons") == [(["event_type_unknown"],)] * 3
     pipeline = reopen(pipeline, WISHLIST)
     results.append(run_days(pipeline, *DAYS[:2]))
     generate(Span(400, 24, DAYS[2].start), pipeline.raw, seed=5, further=["wishlist"])
-    pipeline.put("more.csv", HEAD + wish(3, 1))
+    pipeline.put("more.csv", HEAD + wish(3, 12))
     results.append(run_days(pipeline, DAYS[2]))
     return pipeline, results
 

@@ -11,6 +11,7 @@ import pytest
 from spark_jobs import tables
 from spark_jobs.commands import sql
 from spark_jobs.errors import PipelineError
+from spark_jobs.observability.answers import print_answer
 from spark_jobs.settings import ROOT
 
 NAMES = sorted(path.stem for path in sql.QUERIES.glob("*.sql"))
@@ -54,12 +55,34 @@ def test_an_unknown_query_name_lists_the_stored_queries():
 
 def test_make_sql_prints_only_a_header_and_the_rows_of_the_named_query(seeded, run_query):
     setting = f"paths.warehouse='{seeded.settings.paths.warehouse}'"
-    command = [sys.executable, "-m", "spark_jobs.commands.sql", "--set", setting, "--query", "repeat_buyers"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    header, *rows = (tuple(line.split("\t")) for line in result.stdout.splitlines())
+    command = [sys.executable, "-m", "spark_jobs.cli", "sql", "--set", setting, "--query", "repeat_buyers"]
+    result = subprocess.run([*command, "--format", "csv"], cwd=ROOT, capture_output=True, text=True, check=True)
+    header, *rows = (tuple(line.split(",")) for line in result.stdout.splitlines())
     assert header == ("buying_days", "buyers", "spent")
     assert rows == [tuple(map(str, row)) for row in run_query("repeat_buyers")]
     assert result.stderr == ""
+
+
+ANSWERS = {
+    "table": " name   count  \n───────────────\n a, b   1      \n NULL   2      \n\n2 rows\n",
+    "csv": 'name,count\n"a, b",1\n,2\n',
+    "json": '{"name": "a, b", "count": 1}\n{"name": null, "count": 2}\n',
+}
+
+
+@pytest.mark.parametrize("layout", ANSWERS)
+def test_an_answer_has_the_names_of_the_columns_in_every_layout(spark, capsys, layout):
+    found = spark.sql("SELECT * FROM VALUES ('a, b', 1), (NULL, 2) AS of(name, count)")
+    print_answer(found.columns, sql.read_rows(found, as_text=layout != "json"), layout)
+    shown = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in shown if line] == [line.strip() for line in ANSWERS[layout].splitlines() if line]
+
+
+def test_a_wrong_query_is_refused_in_one_sentence(seeded):
+    setting = f"paths.warehouse='{seeded.settings.paths.warehouse}'"
+    with pytest.raises(PipelineError, match=r"QUERY: .*nowhere.* cannot be found") as caught:
+        sql.main([setting], "SELECT 1 FROM nowhere", "table")
+    assert "\n" not in str(caught.value)
 
 
 def test_query_funnel_by_category(frames, run_query):

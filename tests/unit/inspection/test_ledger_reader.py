@@ -66,12 +66,12 @@ def test_the_status_command_starts_no_jvm(pipeline):
     pipeline.put("a.csv", HEAD + ROW.format(hour=0, item=1))
     pipeline.land()
     code = (
-        "import sys; from spark_jobs.commands import status; status.main(); from pyspark import SparkContext; "
-        "sys.exit(9 if SparkContext._gateway else 0)"
+        "import sys; from spark_jobs.commands import status; status.main(sys.argv[1:]); "
+        "from pyspark import SparkContext; sys.exit(9 if SparkContext._gateway else 0)"
     )
-    options = ["--set", f"paths.warehouse='{pipeline.settings.paths.warehouse}'"]
+    setting = f"paths.warehouse='{pipeline.settings.paths.warehouse}'"
     result = subprocess.run(
-        [sys.executable, "-c", code, *options], capture_output=True, text=True, check=False, cwd=ROOT
+        [sys.executable, "-c", code, setting], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert result.returncode == 0, result.stderr
     assert "2019-10-01" in result.stdout and "dirty: 2019-10-01T00" in result.stdout

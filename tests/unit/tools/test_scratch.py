@@ -141,7 +141,7 @@ def test_a_path_that_is_not_a_folder_of_the_user_is_refused_with_one_sentence(sh
 
 def test_a_make_command_ends_with_the_same_sentence(shared_folder, tmp_path):
     scratch_folder(shared_folder).symlink_to(tmp_path)
-    command = [sys.executable, "-m", "spark_jobs.commands.export", *path_options(tmp_path)]
+    command = [sys.executable, "-m", "spark_jobs.cli", "export", *path_options(tmp_path)]
     variables = os.environ | {"TMPDIR": str(shared_folder), "PIPELINE_LOGS": str(tmp_path / "logs")}
     result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (1, "")

@@ -46,7 +46,7 @@ def create_events(spark, *rows: dict):
 
 
 def deduplicate(frame, exempt=()) -> list[tuple]:
-    rows = keep_latest(rank_duplicates(frame, DEDUPED_EVENTS.key_columns(), [DAY], 3 * ROWS_OF_A_BUCKET, TYPES), exempt)
+    rows = keep_latest(rank_duplicates(frame, DEDUPED_EVENTS.key_columns(), [DAY], 3 * ROWS_OF_A_BUCKET), exempt)
     return sorted((row.timestamp.second, row.price, row.session_id or "") for row in rows.collect())
 
 

@@ -1,0 +1,104 @@
+"""Commands for those who change the project. They need a checkout; an installed package says so."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spark_jobs.cli.application import command, python, run_in_checkout
+
+PANEL = "Develop (in a checkout)"
+PYTEST = ("-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+CHECKS = (("-m", "ruff", "check", "."), ("-m", "ruff", "format", "--check", "."), ("-m", "mypy"))
+LOCKED_FOR = ("--quiet", "--universal", "--generate-hashes", "--no-header", "--python-version", "3.11")
+AUDIT = ("--strict", "--disable-pip", "--require-hashes", "--progress-spinner", "off", "-r", "requirements-dev.lock")
+
+
+def _run_all(purpose: str, *commands: tuple[str, ...]) -> int:
+    """Run the commands until one fails; return its exit code."""
+    return next((code for arguments in commands if (code := run_in_checkout(purpose, *arguments))), 0)
+
+
+def _uv() -> str:
+    return str(Path(sys.executable).parent / "uv")
+
+
+@command(PANEL, "pipeline check-code")
+def check_code() -> int:
+    """Check style, types, and whether generated pages and locks are up to date; takes a minute."""
+    return _run_all("check-code", *(python(*check) for check in CHECKS), python("tools/generated.py", "--check"))
+
+
+@command(PANEL, "pipeline test")
+def test(
+    everything: Annotated[bool, typer.Option("--all", help="Run the long tests too: Airflow, kills, compose.")] = False,
+) -> int:
+    """Run the tests, about a quarter of an hour on two cores."""
+    return run_in_checkout("test", *python(*PYTEST), *(() if everything else ("-m", "not long")))
+
+
+@command(PANEL, "pipeline bench --what overhead")
+def bench(
+    what: Annotated[
+        str | None, typer.Option(help="rows (the default), hour, day, skew, year, overhead or growth.")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(help="Number of events; default: a million.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Number of measurements; default: 3.")] = None,
+    naive: Annotated[bool, typer.Option("--naive", help="Once, next to first drafts in PySpark and pandas.")] = False,
+) -> int:
+    """Measure seconds and memory of each step, next to DuckDB and psql's COPY."""
+    options = _format_options(what=what, rows=rows, rounds=rounds)
+    return run_in_checkout("bench", *python("-m", "benchmarks", *options, *(["--naive"] if naive else [])))
+
+
+@command(PANEL, "pipeline torture --only 'disk full'")
+def torture(
+    seeds: Annotated[int | None, typer.Option(help="How many times each case runs; default: 1.")] = None,
+    only: Annotated[str | None, typer.Option(help="Cases whose fault or moment contains this.")] = None,
+) -> int:
+    """Kill, race, starve and freeze runs at named moments, and check that the next run repairs the result."""
+    return run_in_checkout("torture", *python("-m", "tests.torture", *_format_options(seeds=seeds, only=only)))
+
+
+@command(PANEL, "pipeline cluster-check --rows 100000")
+def cluster_check(
+    rows: Annotated[int | None, typer.Option(help="Number of events; default: a million.")] = None,
+) -> int:
+    """Compare local mode with a standalone cluster that loses a worker."""
+    return run_in_checkout("cluster-check", *python("-m", "tests.cluster", *_format_options(rows=rows)))
+
+
+@command(PANEL, "pipeline compose-check")
+def compose_check() -> int:
+    """Build and start the full stack in Docker, and wait until both DAGs are green."""
+    return run_in_checkout("compose-check", "bash", "docker/check.sh")
+
+
+@command(PANEL, "pipeline docs")
+def docs() -> int:
+    """Write the pages that are generated from the code: tables, jobs, commands and settings."""
+    return run_in_checkout("docs", *python("tools/generated.py", "docs"))
+
+
+@command(PANEL, "pipeline audit")
+def audit() -> int:
+    """Look up known vulnerabilities of the pinned packages; fails where a package cannot be looked up."""
+    return run_in_checkout("audit", _uv(), "tool", "run", "--quiet", "pip-audit", *AUDIT)
+
+
+@command(PANEL, "pipeline lock")
+def lock() -> int:
+    """Write both lock files again: requirements.lock to run, requirements-dev.lock to develop."""
+    compile_lock = (_uv(), "pip", "compile", *LOCKED_FOR)
+    return _run_all(
+        "lock",
+        (*compile_lock, "requirements.txt", "-o", "requirements.lock"),
+        (*compile_lock, "-c", "requirements.lock", "tests/requirements.txt", "-o", "requirements-dev.lock"),
+        python("tools/generated.py", "lock"),
+    )
+
+
+def _format_options(**values: object) -> list[str]:
+    """Return the options that have a value, as arguments."""
+    return [text for name, value in values.items() if value is not None for text in (f"--{name}", str(value))]

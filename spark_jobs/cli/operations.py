@@ -1,0 +1,51 @@
+"""Commands that keep an installation running: maintenance, upgrades, checks of the machine."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from spark_jobs.cli.application import Overrides, command, python, run_in_checkout
+
+PANEL = "Operate"
+
+
+@command(PANEL, "pipeline upkeep")
+def upkeep(overrides: Overrides = None) -> int:
+    """Once a week: compact small files, remove files and logs that are no longer needed, print sizes."""
+    from spark_jobs.commands import upkeep as upkeep_command
+
+    return upkeep_command.main(overrides or [])
+
+
+@command(PANEL, "pipeline upgrade")
+def upgrade(overrides: Overrides = None) -> int:
+    """After an update of this project: convert the tables of the older version."""
+    from spark_jobs.commands import upgrade as upgrade_command
+
+    return upgrade_command.main(overrides or [])
+
+
+@command(PANEL, "pipeline airflow --port 8090")
+def airflow(
+    port: Annotated[int | None, typer.Option(envvar="AIRFLOW_PORT", help="Default: 8080.")] = None,
+    bind: Annotated[
+        str | None, typer.Option(envvar="AIRFLOW_BIND", help="The address to listen on; default: this machine only.")
+    ] = None,
+) -> int:
+    """Start a local Airflow with all DAGs on, a live feed of events and a login; no Docker."""
+    variables = {"AIRFLOW_PORT": port, "AIRFLOW_BIND": bind}
+    os.environ.update({name: str(value) for name, value in variables.items() if value is not None})
+    return run_in_checkout("airflow", *python("tools/local_airflow.py"))
+
+
+@command(PANEL, "pipeline doctor")
+def doctor() -> int:
+    """Check this machine for everything that the pipeline needs, and print what to do about problems."""
+    return run_in_checkout("doctor", *python("tools/doctor.py"))
+
+
+@command(PANEL, "pipeline clean")
+def clean() -> int:
+    """Remove the warehouse, the database, verdicts, exports and samples (asks first; not with YES=1)."""
+    return run_in_checkout("clean", "bash", "tools/clean.sh")
