@@ -1,6 +1,6 @@
 # Short names for the commands of `pipeline` (spark_jobs/cli); `make help` lists them. Each runs the set-up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run report test test-all requeue rebuild forget upgrade handover upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit check-code lock settings
+.PHONY: help setup run report test test-quick test-all requeue rebuild forget upgrade handover upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit check-code lock settings
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 # Python ignores variables of other software (-E), and text is UTF-8 in every language.
@@ -49,6 +49,9 @@ requeue: .venv/.ready ## validate rejected rows again, after you have fixed thei
 
 test: check-code ## run the tests, about a quarter of an hour on two cores
 	@$(PIPELINE) test
+
+test-quick: .venv/.dev ## run the tests of single modules and of the DAGs, a few minutes: a first answer while you work
+	@$(PIPELINE) test --quick
 
 test-all: check-code ## run all tests, including the long ones
 	@$(PIPELINE) test --all

@@ -17,7 +17,7 @@ READY = ROOT / ".venv" / ".ready"
 LEAST_FREE_GB = 5  # a sample and its tables
 PYTHONS = ("3.11", "3.12", "3.13")
 WITH_VENV = "import venv, ensurepip, sys; print('%d.%d.%d' % sys.version_info[:3])"
-TESTED_JAVA = (17, 25)
+TESTED_JAVA = (17, 21, 25)
 
 
 class ProblemError(Exception):
@@ -65,7 +65,7 @@ def java() -> str:
             f"Java 17 or later is needed, but '{program}' is {found.group(1) if found else 'missing'}; install it "
             "(Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME"
         )
-    untested = "" if int(found.group(2)) in TESTED_JAVA else "; accepted, but only 17 and 25 are tested"
+    untested = "" if int(found.group(2)) in TESTED_JAVA else "; accepted, but only 17, 21 and 25 are tested"
     return f"{found.group(1)} ({program}){untested}"
 
 

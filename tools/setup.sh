@@ -40,7 +40,8 @@ command -v "$java" >/dev/null ||
   stop "Java 17 or later is needed and '$java' was not found; install it (Debian, Ubuntu: apt install openjdk-17-jre-headless) or set JAVA_HOME."
 major=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1) || true
 [ "${major:-0}" -ge 17 ] || stop "Java 17 or later is needed, but '$java' is ${major:-of unknown version, or does not start with the current JAVA_TOOL_OPTIONS, JDK_JAVA_OPTIONS or _JAVA_OPTIONS}; set JAVA_HOME to another Java."
-[ "$major" = 17 ] || [ "$major" = 25 ] || echo "setup: Java $major is accepted, but only Java 17 and 25 are tested."
+tested="17 21 25"
+[[ " $tested " == *" $major "* ]] || echo "setup: Java $major is accepted, but only Java 17, 21 and 25 are tested."
 
 : > "$log"
 before=$(cat .venv/.ready 2>/dev/null || true)

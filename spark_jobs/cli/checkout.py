@@ -10,6 +10,7 @@ from spark_jobs.cli.application import command, python, run_in_checkout
 
 PANEL = "Develop (in a checkout)"
 PYTEST = ("-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+QUICK = ("tests/unit", "tests/dags/test_dags.py")
 CHECKS = (("-m", "ruff", "check", "."), ("-m", "ruff", "format", "--check", "."), ("-m", "mypy"))
 LOCKED_FOR = ("--quiet", "--universal", "--generate-hashes", "--no-header", "--python-version", "3.11")
 AUDIT = ("--strict", "--disable-pip", "--require-hashes", "--progress-spinner", "off", "-r", "requirements-dev.lock")
@@ -30,12 +31,14 @@ def check_code() -> int:
     return _run_all("check-code", *(python(*check) for check in CHECKS), python("tools/generated.py", "--check"))
 
 
-@command(PANEL, "pipeline test")
+@command(PANEL, "pipeline test --quick")
 def test(
-    everything: Annotated[bool, typer.Option("--all", help="Run the long tests too: Airflow, kills, compose.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Only single modules and the DAGs; a few minutes.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="The long tests too: Airflow, kills, compose.")] = False,
 ) -> int:
     """Run the tests, about a quarter of an hour on two cores."""
-    return run_in_checkout("test", *python(*PYTEST), *(() if everything else ("-m", "not long")))
+    chosen = QUICK if quick else () if everything else ("-m", "not long")
+    return run_in_checkout("test", *python(*PYTEST), *chosen)
 
 
 @command(PANEL, "pipeline bench --what overhead")
