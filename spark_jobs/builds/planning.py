@@ -14,6 +14,7 @@ from spark_jobs.errors import PipelineError
 from spark_jobs.flow import LAST_DAY_STEP
 from spark_jobs.ledger.rule_versions import build_digest, list_marks, versions_of
 from spark_jobs.ledger.status import NO_DAY, fingerprint
+from spark_jobs.ledger_rows import BuildRow
 from spark_jobs.settings import Settings
 from spark_jobs.tables import Table
 from spark_jobs.windows import DAY, Window
@@ -29,7 +30,7 @@ class DayPlan:
     days: list[datetime]
     digests: Mapping[datetime, str]
     sources: Mapping[datetime, str]
-    old: Mapping[datetime, dict[str, Any]]
+    old: Mapping[datetime, BuildRow]
     reads: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -67,8 +68,8 @@ def find_stale_days(
         if day not in old:
             return inside
         if inside:
-            return bool(old[day]["input_digest"] != new_digests[day] or old[day]["status"] == "stopped")
-        return bool(old[day]["input_digest"] != digest(day, old[day]["rule_versions"] or {}))
+            return old[day]["input_digest"] != new_digests[day] or old[day]["status"] == "stopped"
+        return old[day]["input_digest"] != digest(day, old[day]["rule_versions"] or {})
 
     new_digests = {day: digest(day) for day in set(inputs) | set(old)}
     days = sorted(day for day in new_digests if is_stale(day))

@@ -12,6 +12,7 @@ from spark_jobs.context import Context
 from spark_jobs.coordination import failpoints
 from spark_jobs.ledger.rule_versions import versions_of
 from spark_jobs.ledger.status import NO_DAY, fingerprint
+from spark_jobs.ledger_rows import BuildRow
 from spark_jobs.session import now
 from spark_jobs.tables import Table
 from spark_jobs.validation import great_expectations
@@ -31,15 +32,15 @@ def record_days(
     The row of a stopped day still describes the earlier build. `of`: the tables of the step. `written`: whether days
     were written into them now.
     """
-    rows, writes = [], ctx.ledger.writes(of, of if written else ())
+    rows: list[BuildRow] = []
+    writes = ctx.ledger.writes(of, of if written else ())
     for day in plan.days:
         name, old = windows.name(day, DAY), plan.old.get(day)
-        row = {"day": day.date(), "input_digest": plan.digests[day], "verdict": None, "writes": writes}
+        row: BuildRow = {"day": day.date(), "input_digest": plan.digests[day], "verdict": None, "writes": writes}
         row["rule_versions"] = versions_of(plan.step)
         if name in verdict.failed:
-            existing = {key: old[key] for key in ("output_digest", "rows_in", "rows_out", "counts", "reads") if old}
-            nothing = {"output_digest": NO_DAY, "rows_in": 0, "rows_out": 0, "counts": {"source": NO_DAY}}
-            rows.append(row | nothing | existing | {"status": "stopped", "verdict": "; ".join(verdict.failed[name])})
+            stopped: BuildRow = {"status": "stopped", "verdict": "; ".join(verdict.failed[name])}
+            rows.append(row | _describe_existing_rows(old) | stopped)
             continue
         counted = counts.get(name, {"rows_in": 0, "rows_out": 0})
         texts = {key: str(value) for key, value in counted.items()} | {"source": plan.sources[day]}
@@ -51,6 +52,19 @@ def record_days(
     failpoints.reach("build.written")
     ctx.ledger.record_builds(plan.step, rows)
     failpoints.reach("build.recorded")
+
+
+def _describe_existing_rows(old: BuildRow | None) -> BuildRow:
+    """Return the part of a stopped day's row that describes the rows of its earlier build, if there was one."""
+    if old is None:
+        return {"output_digest": NO_DAY, "rows_in": 0, "rows_out": 0, "counts": {"source": NO_DAY}}
+    return {
+        "output_digest": old["output_digest"],
+        "rows_in": old["rows_in"],
+        "rows_out": old["rows_out"],
+        "counts": old["counts"],
+        "reads": old["reads"],
+    }
 
 
 def stamp_rows(table: Table, rows: DataFrame, plan: BuildPlan) -> DataFrame:
@@ -70,10 +84,18 @@ def record_snapshot(
 
     Its status is built where every verdict passed. Then all tables `of` the step were written, otherwise none.
     """
-    row = {"day": plan.as_of.date(), "input_digest": plan.digest, "rows_in": rows_in, "rows_out": rows_out}
     failed = "; ".join(text for verdict in verdicts for texts in verdict.failed.values() for text in texts)
-    status: dict[str, Any] = {"status": "stopped" if failed else "built", "verdict": failed or None}
-    status |= {"writes": ctx.ledger.writes(of, () if failed else of), "rule_versions": versions_of(plan.step)}
-    inputs = {windows.name(day, DAY): output for day, output in plan.days.items()} | {"settings": plan.settings}
-    outcome = {"output_digest": fingerprint(plan.step, plan.digest), "counts": inputs, "reads": dict(plan.reads)}
-    ctx.ledger.record_builds(plan.step, [row | status | outcome])
+    row: BuildRow = {
+        "day": plan.as_of.date(),
+        "status": "stopped" if failed else "built",
+        "input_digest": plan.digest,
+        "output_digest": fingerprint(plan.step, plan.digest),
+        "rows_in": rows_in,
+        "rows_out": rows_out,
+        "counts": {windows.name(day, DAY): output for day, output in plan.days.items()} | {"settings": plan.settings},
+        "reads": dict(plan.reads),
+        "verdict": failed or None,
+        "writes": ctx.ledger.writes(of, () if failed else of),
+        "rule_versions": versions_of(plan.step),
+    }
+    ctx.ledger.record_builds(plan.step, [row])

@@ -12,6 +12,7 @@ PANEL = "Develop (in a checkout)"
 PYTEST = ("-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 QUICK = ("tests/unit", "tests/dags/test_dags.py")
 CHECKS = (("-m", "ruff", "check", "."), ("-m", "ruff", "format", "--check", "."), ("-m", "mypy"))
+GENERATED = ("tools/generated.py", "--check")
 LOCKED_FOR = ("--quiet", "--universal", "--generate-hashes", "--no-header", "--python-version", "3.11")
 AUDIT = ("--strict", "--disable-pip", "--require-hashes", "--progress-spinner", "off", "-r", "requirements-dev.lock")
 
@@ -28,7 +29,7 @@ def _uv() -> str:
 @command(PANEL, "pipeline check-code")
 def check_code() -> int:
     """Check style, types, and whether generated pages and locks are up to date; takes a minute."""
-    return _run_all("check-code", *(python(*check) for check in CHECKS), python("tools/generated.py", "--check"))
+    return _run_all("check-code", *(python(*check) for check in CHECKS), python(*GENERATED))
 
 
 @command(PANEL, "pipeline test --quick")

@@ -30,7 +30,7 @@ from spark_jobs.flow import (
 )
 from spark_jobs.ingest import landing
 from spark_jobs.ledger.known_files import READ_AGAIN
-from spark_jobs.ledger.status import Row
+from spark_jobs.ledger_rows import FileHour, FileRow
 from spark_jobs.observability.console import Console
 from spark_jobs.observability.wording import name_first
 from spark_jobs.postgres.database import open_database
@@ -153,12 +153,12 @@ def _remove_from_raw(ctx: Context, user: int) -> list[str]:
     ctx.writer.replace(tables.RAW_EVENTS, rows.where(where).where(~is_of_user), where)
     hours = landing.digest_by_hour(ctx, f"file_id IN ({', '.join(map(str, ids))})")
     files = [row for row in ctx.ledger.files() if row["file_id"] in ids]
-    stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
+    stamp: FileRow = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
     ctx.ledger.record_files(row | stamp | _update_file_counts(row, hours.get(row["file_id"], [])) for row in files)
     return [row["path"] for row in files]
 
 
-def _update_file_counts(row: Row, hours: list[Row]) -> Row:
+def _update_file_counts(row: FileRow, hours: list[FileHour]) -> FileRow:
     """Return a file's ledger columns without the user's rows, which count as suppressed from now on."""
     rows = sum(entry["rows"] for entry in hours)
     had_unfinished, has_unfinished = (any(entry["unfinished"] for entry in each) for each in (row["hours"], hours))

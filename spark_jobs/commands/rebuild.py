@@ -4,7 +4,7 @@ The result is compared with the existing rows. Equal rows stay untouched; differ
 are replaced. Matrix and features belong to their as-of day.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from spark_jobs.errors import IdentityError, PipelineError, SettingsError
 from spark_jobs.flow import HANDLE_MISSING_VALUES, REMOVE_DUPLICATES, Writer
 from spark_jobs.ledger.rule_versions import build_digest
 from spark_jobs.ledger.status import NO_DAY
+from spark_jobs.ledger_rows import BuildRow
 from spark_jobs.observability.console import Console
 from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.session import now, spark_session
@@ -34,7 +35,6 @@ from spark_jobs.transforms.impute import find_fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items, fill_counts
 from spark_jobs.windows import DAY, name, parse, parse_day
 
-Build = Mapping[str, Any]
 SNAPSHOTS = (MATRIX, FEATURES)
 STAMPS = ("as_of", "built_at")
 
@@ -92,7 +92,7 @@ def _rebuild_events(ctx: Context, day: datetime) -> Iterator[str]:
     yield _replace_if_different(ctx, tables.ITEM_DAYS, daily_items(cleaned), where, second)
 
 
-def _rebuild_snapshot(ctx: Context, scheme: Scheme, build: Build) -> Iterator[str]:
+def _rebuild_snapshot(ctx: Context, scheme: Scheme, build: BuildRow) -> Iterator[str]:
     ctx, step, settings = ctx.write_as(scheme.job.writer), scheme.job.name, scheme.settings(ctx.settings)
     as_of = parse_day(build["day"])
     if build["status"] != "built":
@@ -106,14 +106,14 @@ def _rebuild_snapshot(ctx: Context, scheme: Scheme, build: Build) -> Iterator[st
         yield _replace_if_different(ctx, table, rows.withColumns(stamps), None, build)
 
 
-def _find_build(ctx: Context, step: str, day: datetime) -> Build:
+def _find_build(ctx: Context, step: str, day: datetime) -> BuildRow:
     build = ctx.ledger.builds(step).get(day)
     if build is None or build["counts"].get("source") == NO_DAY:
         raise PipelineError(f"{name(day, DAY)}: {step} has not built this day; make status shows which days are built.")
     return build
 
 
-def _compute_input_digest(build: Build, content: str, *settings: Any) -> str:
+def _compute_input_digest(build: BuildRow, content: str, *settings: Any) -> str:
     return build_digest(build["step"], content, settings)
 
 
@@ -125,7 +125,7 @@ def _require_same_settings(day: datetime, are_same: bool) -> None:
         )
 
 
-def _read_input(ctx: Context, table: Table, build: Build, where: str, current: bool) -> DataFrame:
+def _read_input(ctx: Context, table: Table, build: BuildRow, where: str, current: bool) -> DataFrame:
     """Return the rows that the build read. `current`: the ledger shows that the table still has the same rows.
 
     Raises PipelineError where neither the version that was read nor the same rows exist.
@@ -142,7 +142,7 @@ def _read_input(ctx: Context, table: Table, build: Build, where: str, current: b
     )
 
 
-def _undo_unrecorded_changes(ctx: Context, build: Build, *step_tables: Table) -> Iterator[str]:
+def _undo_unrecorded_changes(ctx: Context, build: BuildRow, *step_tables: Table) -> Iterator[str]:
     """Undo changes that the ledger does not record, on every day; yield one line for each table that had any.
 
     Otherwise the ledger row of this build would include these changes.
@@ -153,7 +153,7 @@ def _undo_unrecorded_changes(ctx: Context, build: Build, *step_tables: Table) ->
 
 
 def _replace_if_different(
-    ctx: Context, table: Table, rows: DataFrame, where: str | None, build: Build, expected_rows: int | None = None
+    ctx: Context, table: Table, rows: DataFrame, where: str | None, build: BuildRow, expected_rows: int | None = None
 ) -> str:
     """Replace the table's rows where they differ from `rows`; return one line that reports the result.
 

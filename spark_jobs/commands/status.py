@@ -43,7 +43,7 @@ def show(ctx: LedgerContext, console: Console) -> None:
         if before is not None and (gap := describe_gap(before, row["day"])):
             table.add_row(gap, style="dim")
         before = row["day"]
-        counts = (str(row[f"hours_{name}"]) for name in ("loaded", "empty", "stopped", "missing"))
+        counts = (str(row[name]) for name in ("hours_loaded", "hours_empty", "hours_stopped", "hours_missing"))
         flags = ("yes" if row[name] else "no" for name in ("complete", "built", "dirty"))
         table.add_row(str(row["day"]), *counts, *flags)
     console.out.print(table)

@@ -8,9 +8,9 @@ transaction.
 import socket
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from spark_jobs import tables
 from spark_jobs.coordination.lock import Hold
@@ -20,6 +20,7 @@ from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, LayoutError, SupersededError
 from spark_jobs.flow import Writer, list_written_tables
+from spark_jobs.ledger_rows import LeaseRow
 from spark_jobs.session import now
 from spark_jobs.windows import HOUR
 
@@ -37,6 +38,17 @@ class Lease:
     def table_writer(self, storage: Storage) -> TableWriter:
         """Return the table writer that works under this lease."""
         return TableWriter(storage, self.writer, self.epoch)
+
+    def row(self, host: str, taken_at: datetime) -> LeaseRow:
+        """Return the row of `leases` that gives this lease to an attempt."""
+        return {
+            "part": self.writer,
+            "epoch": self.epoch,
+            "warehouse": self.warehouse,
+            "host": host,
+            "taken_at": taken_at,
+            "layout": tables.LAYOUT,
+        }
 
 
 def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False) -> dict[str, Lease]:
@@ -60,13 +72,14 @@ def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False
     leases = {each.writer: Lease(each.writer, _choose_epoch(last.get(each.writer, 0)), warehouse) for each in holds}
     host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock covers this machine only
     _require_one_machine(storage, before.values(), host)
-    mark = {"host": host, "taken_at": now(), "layout": tables.LAYOUT}
-    rows = [{"part": each.writer, "epoch": each.epoch, "warehouse": warehouse} | mark for each in leases.values()]
+    taken_at = now()
+    rows = [each.row(host, taken_at) for each in leases.values()]
     epochs = {writer: lease.epoch for writer, lease in leases.items()}
     # No other writer may take the very first lease at the same time: the warehouse gets its random id with it.
     seen = {name: last.get(name, NOTHING) for name in (leases if before else Writer)}
+    hosts = {name: row["host"] for name, row in before.items()}
     for hold in holds:
-        hold.unclean |= remote and before.get(hold.writer, {"host": host})["host"] != host
+        hold.unclean |= remote and hosts.get(hold.writer, host) != host
     try:
         storage.row_table(tables.LEASES).commit(epochs, rows, epochs, seen=seen)
     except (*CONFLICTS, SupersededError) as error:
@@ -92,7 +105,7 @@ def warehouse_name(storage: Storage) -> str | None:
     )
 
 
-def _require_one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], host: str) -> None:
+def _require_one_machine(storage: Storage, before: Iterable[LeaseRow], host: str) -> None:
     """Raise BusyError where another machine recently wrote to a warehouse on S3.
 
     There Delta's own log store separates only the writers of one machine: two machines would lose commits. Nothing is
@@ -111,12 +124,12 @@ def _require_one_machine(storage: Storage, before: Iterable[Mapping[str, Any]], 
             )
 
 
-def find_layout(storage: Storage, rows: Iterable[Mapping[str, Any]]) -> int:
+def find_layout(storage: Storage, rows: Iterable[LeaseRow]) -> int:
     """Return the version of the tables' layout from the rows of `leases`; the current version where there are no rows.
 
     Raises LayoutError where it is later than this project's.
     """
-    oldest = min((row.get("layout") or 1 for row in rows), default=tables.LAYOUT)
+    oldest = min((row["layout"] or 1 for row in rows), default=tables.LAYOUT)
     if oldest > tables.LAYOUT:
         raise LayoutError(
             f"{storage.warehouse}: its tables are of layout {oldest}, written by a later version of this project, but "

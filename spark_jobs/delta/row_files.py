@@ -1,16 +1,14 @@
 """Conversion of the rows of small tables in the driver: plain values to Parquet files and back."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from spark_jobs.delta.schema import schema
-from spark_jobs.tables import Table
-
-Row = dict[str, Any]
+from spark_jobs.ledger_rows import Row, RowT
+from spark_jobs.tables import LedgerTable, Table
 
 
 def to_parquet(table: Table, rows: Iterable[Row]) -> bytes:
@@ -23,17 +21,16 @@ def to_parquet(table: Table, rows: Iterable[Row]) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def from_parquet(table: Table, content: bytes, partition: Mapping[str, str]) -> list[Row]:
+def from_parquet(table: LedgerTable[RowT], content: bytes, partition: Mapping[str, str]) -> list[RowT]:
     """Return the rows of a Parquet file of the table, with the values of its partition."""
-    found = pq.read_table(pa.BufferReader(content), partitioning=None)
-    return [{**row, **partition} for row in to_rows(table, found)]
+    return to_rows(table, pq.read_table(pa.BufferReader(content), partitioning=None), partition)
 
 
-def to_rows(table: Table, found: pa.Table) -> list[Row]:
-    """Return Arrow rows as plain values. A missing column is null. Times are naive and in UTC."""
+def to_rows(table: LedgerTable[RowT], found: pa.Table, partition: Mapping[str, str]) -> list[RowT]:
+    """Return Arrow rows as plain values. Times are naive and in UTC. `partition`: values that `found` lacks."""
     naive = pa.schema(_make_field_naive(field) for field in found.schema)
     rows = found.cast(naive).to_pylist(maps_as_pydicts="strict")
-    return [{name: row.get(name) for name in table.columns} for row in rows]
+    return [table.complete({**row, **partition}) for row in rows]
 
 
 def _derive_file_schema(table: Table) -> pa.Schema:

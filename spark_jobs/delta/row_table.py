@@ -11,22 +11,33 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.delta import log as delta_log
 from spark_jobs.delta.log import ATTEMPTS, CONFLICTS, NOTHING, Action, DeltaLog, Transaction, file_system
-from spark_jobs.delta.row_files import Row, from_parquet, to_parquet
+from spark_jobs.delta.row_files import from_parquet, to_parquet
 from spark_jobs.delta.schema import build_delta_schema, properties
 from spark_jobs.errors import BusyError, SupersededError
-from spark_jobs.tables import Table
+from spark_jobs.ledger_rows import Row, RowT
+from spark_jobs.tables import LedgerTable, Table
+
+
+def read_rows(spark: SparkSession, log: DeltaLog, table: LedgerTable[RowT]) -> list[RowT]:
+    """Return all rows of a table of the ledger, from the files that its Delta log lists."""
+    found = ((file, _read_content(spark, f"{log.address}/{unquote(file['path'])}")) for file in log.files())
+    return [row for file, content in found for row in from_parquet(table, content, file["partitionValues"])]
+
+
+def _read_content(spark: SparkSession, address: str) -> bytes:
+    files, path = file_system(spark, address)
+    stream = files.open(path)
+    try:
+        return bytes(cast(Any, spark._jvm).org.apache.commons.io.IOUtils.toByteArray(stream))
+    finally:
+        stream.close()
 
 
 class RowTable:
-    """A small table, read and written through its Delta log."""
+    """A table that the driver writes through its Delta log, without a query."""
 
     def __init__(self, spark: SparkSession, log: DeltaLog, table: Table):
         self._spark, self._log, self._table = spark, log, table
-
-    def rows(self) -> list[Row]:
-        """Return all rows."""
-        found = ((file, self._read_content(unquote(file["path"]))) for file in self._log.files())
-        return [row for file, content in found for row in from_parquet(self._table, content, file["partitionValues"])]
 
     def commit(
         self,
@@ -78,7 +89,7 @@ class RowTable:
         groups: dict[str | None, list[Row]] = {}
         partition = self._table.partition
         for row in rows:
-            groups.setdefault(row[partition] if partition else None, []).append(row)
+            groups.setdefault(str(row[partition]) if partition else None, []).append(row)
         return [self._write_file(value, group) for value, group in groups.items()]
 
     def _write_file(self, value: str | None, rows: list[Row]) -> Action:
@@ -92,14 +103,6 @@ class RowTable:
         finally:
             stream.close()
         return delta_log.add_file(name, len(content), len(rows), partition)
-
-    def _read_content(self, name: str) -> bytes:
-        files, path = file_system(self._spark, f"{self._log.address}/{name}")
-        stream = files.open(path)
-        try:
-            return bytes(cast(Any, self._spark._jvm).org.apache.commons.io.IOUtils.toByteArray(stream))
-        finally:
-            stream.close()
 
 
 def superseded_error(writer: str, table: Table) -> str:

@@ -16,10 +16,10 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from spark_jobs.delta import log as delta_log
 from spark_jobs.delta.log import NOTHING, DeltaLog, file_system
 from spark_jobs.delta.predicates import in_days
-from spark_jobs.delta.row_files import Row
-from spark_jobs.delta.row_table import RowTable
+from spark_jobs.delta.row_table import RowTable, read_rows
 from spark_jobs.delta.schema import schema
-from spark_jobs.tables import Table
+from spark_jobs.ledger_rows import Row, RowT
+from spark_jobs.tables import LedgerTable, Table
 
 
 class Storage:
@@ -43,7 +43,7 @@ class Storage:
         return self._logs[table.name]
 
     def row_table(self, table: Table) -> RowTable:
-        """Return the table as a small table, which the driver reads and writes without a query."""
+        """Return the table as one that the driver writes through its Delta log, without a query."""
         return RowTable(self.spark, self.log(table), table)
 
     def exists(self, table: Table) -> bool:
@@ -101,15 +101,15 @@ class Storage:
         """Return Hadoop's file system of an address, and the address as a Hadoop path."""
         return file_system(self.spark, address)
 
-    def frame(self, table: Table, rows: Iterable[dict[str, Any]]) -> DataFrame:
+    def frame(self, table: Table, rows: Iterable[Row]) -> DataFrame:
         """Return a small DataFrame with the table's schema from values in the driver (ledger rows, never events)."""
         columns = schema(table)
         values = pa.Table.from_pylist(list(rows), to_arrow_schema(columns, timestamp_utc=True))
         return self.spark.createDataFrame(values, columns)
 
-    def rows(self, table: Table) -> list[Row]:
-        """Return all rows of a small table as plain values in the driver. Costs no query."""
-        return self.row_table(table).rows()
+    def rows(self, table: LedgerTable[RowT]) -> list[RowT]:
+        """Return all rows of a table of the ledger as plain values in the driver. Costs no query."""
+        return read_rows(self.spark, self.log(table), table)
 
     def next_commit(self) -> int:
         """Return a number for the next commit, above all earlier ones."""

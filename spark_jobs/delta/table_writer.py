@@ -9,11 +9,11 @@ from pyspark.sql import DataFrame, DataFrameWriter
 
 from spark_jobs.delta.log import ATTEMPTS, CONFLICTS
 from spark_jobs.delta.predicates import in_days
-from spark_jobs.delta.row_files import Row
 from spark_jobs.delta.row_table import conflict_error, superseded_error
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError, SupersededError
-from spark_jobs.tables import Table
+from spark_jobs.ledger_rows import RowT
+from spark_jobs.tables import LedgerTable, Table
 
 COMMITS_OF_AN_ATTEMPT = 1_000_000  # more than any attempt needs
 ROWS_INSIDE = "spark.databricks.delta.replaceWhere.constraintCheck.enabled"
@@ -76,17 +76,21 @@ class TableWriter:
         self._save(table.conform(frame).write.format("delta"), table, appends=True)
 
     def put_rows(
-        self, table: Table, rows: Iterable[Row], partitions: Collection[str] | None = None, again: bool = True
+        self,
+        table: LedgerTable[RowT],
+        rows: Iterable[RowT],
+        partitions: Collection[str] | None = None,
+        again: bool = True,
     ) -> None:
-        """Replace all rows in these partitions of a small table (None: all rows) by `rows` in one commit.
+        """Replace all rows in these partitions of a ledger table (None: all rows) by `rows` in one commit.
 
         Costs no query. `again`: try again after another writer's commit. Otherwise the conflict is raised, because the
         rows depend on what that writer changed.
         """
         self.storage.row_table(table).commit(self._take_next_number(), rows, partitions, again)
 
-    def add_rows(self, table: Table, rows: Iterable[Row]) -> None:
-        """Add rows to a small table in one commit. Costs no query."""
+    def add_rows(self, table: LedgerTable[RowT], rows: Iterable[RowT]) -> None:
+        """Add rows to a ledger table in one commit. Costs no query."""
         self.storage.row_table(table).commit(self._take_next_number(), rows, ())
 
     def seal(self, table: Table, properties: Mapping[str, str] | None = None) -> None:

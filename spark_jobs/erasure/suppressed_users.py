@@ -15,6 +15,7 @@ from spark_jobs import tables
 from spark_jobs.addresses import is_remote, resolve_address
 from spark_jobs.context import Context, LedgerContext
 from spark_jobs.errors import PipelineError, SettingsError
+from spark_jobs.ledger_rows import SuppressedUserRow
 from spark_jobs.session import now
 from spark_jobs.settings import Settings
 from spark_jobs.sources.file_systems import file_system
@@ -46,7 +47,7 @@ def suppress(ctx: Context, user: int) -> bool:
     digest = digest_user(key, user)
     if known and digest in known.users:
         return False
-    row = {"user_hmac": digest, "key_id": key_id(key), "suppressed_at": now()}
+    row: SuppressedUserRow = {"user_hmac": digest, "key_id": key_id(key), "suppressed_at": now(), "erased_at": None}
     ctx.writer.add_rows(tables.SUPPRESSED_USERS, [row])
     return True
 

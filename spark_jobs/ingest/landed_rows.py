@@ -7,10 +7,10 @@ from datetime import datetime
 from spark_jobs.ingest.landing_plan import Plan
 from spark_jobs.ledger.known_files import KnownFiles
 from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
+from spark_jobs.ledger_rows import FileHour, FileRow
 from spark_jobs.sources.change_detection import Action, Decision
-from spark_jobs.sources.file_rows import Row
 
-REPEATED = {"status": "duplicate", "rows": 0, "hours": [], "records": None, "suppressed": None}
+REPEATED: FileRow = {"status": "duplicate", "rows": 0, "hours": [], "records": None, "suppressed": None}
 REPEATED |= {"sentence": "landed earlier under another path; its rows were removed."}
 
 
@@ -21,7 +21,7 @@ class Reading:
     `suppressed`: the number of these records. `suppressed_unfinished`: whether the unfinished last line is one of them.
     """
 
-    hours: list[Row] = field(default_factory=list)
+    hours: list[FileHour] = field(default_factory=list)
     suppressed: int = 0
     suppressed_unfinished: bool = False
 
@@ -29,7 +29,7 @@ class Reading:
 NOTHING = Reading()
 
 
-def ledger_rows(plan: Plan, ledger: KnownFiles, readings: Mapping[int, Reading]) -> tuple[list[Row], set[str]]:
+def ledger_rows(plan: Plan, ledger: KnownFiles, readings: Mapping[int, Reading]) -> tuple[list[FileRow], set[str]]:
     """Return the rows to write, and the paths whose rows are removed. Each row is stored under its file's identity.
 
     Where the ledger has a file twice, the row that counts gets the identity. The other one gets the spelling of the
@@ -49,22 +49,22 @@ def ledger_rows(plan: Plan, ledger: KnownFiles, readings: Mapping[int, Reading])
     return list(rows.values()), outdated
 
 
-def vanished_row(row: Row) -> Row:
+def vanished_row(row: FileRow) -> FileRow:
     """Return the row of a file that no longer exists. Its rows are kept, unless they moved with it."""
     sentence = "the file has vanished; its rows are kept." if row["rows"] else "the file has vanished."
     return row | {"status": "vanished", "sentence": row["sentence"] if row["digest"] is None else sentence}
 
 
-def landed_row(decision: Decision, old: Row | None, reading: Reading) -> Row:
+def landed_row(decision: Decision, old: FileRow | None, reading: Reading) -> FileRow:
     """Return the ledger row after a decision. A file that is refused after it landed keeps the rows it gave before."""
     file, examined = decision.file, decision.examined
-    observed = {"path": file.path, "size": file.size, "modified": file.modified, "sentence": decision.sentence}
-    empty = {"file_id": decision.file_id, "part": decision.revision, "rows": 0, "hours": [], "name": file.name}
+    observed: FileRow = {"path": file.path, "size": file.size, "modified": file.modified, "sentence": decision.sentence}
+    empty: FileRow = {"file_id": decision.file_id, "part": decision.revision, "rows": 0, "hours": [], "name": file.name}
     if decision.action is Action.REFUSED:
         return empty | (old or {}) | observed | {"status": "refused"}
     if decision.action is Action.SAME:
         return (old or {}) | observed | {"status": "landed"}
-    read = {
+    read: FileRow = {
         "digest": examined.digest,
         "content_bytes": examined.content_bytes,
         "header": list(decision.columns),
@@ -75,7 +75,7 @@ def landed_row(decision: Decision, old: Row | None, reading: Reading) -> Row:
     return empty | observed | read | _compute_contribution(decision, old, reading) | {"status": "landed"}
 
 
-def _compute_contribution(decision: Decision, old: Row | None, reading: Reading) -> Row:
+def _compute_contribution(decision: Decision, old: FileRow | None, reading: Reading) -> FileRow:
     """Return what the file gives. A grown file adds this to what it gave before, without the old unfinished line."""
     hours, suppressed = reading.hours, reading.suppressed
     records: int | None = decision.examined.records
@@ -95,11 +95,11 @@ def _compute_contribution(decision: Decision, old: Row | None, reading: Reading)
     }
 
 
-def _add_hours(before: Iterable[Row], new: Iterable[Row]) -> list[Row]:
+def _add_hours(before: Iterable[FileHour], new: Iterable[FileHour]) -> list[FileHour]:
     """Merge the entries of the same hour by addition: digests are sums."""
-    merged: dict[tuple[datetime | None, bool], Row] = {}
+    merged: dict[tuple[datetime | None, bool], FileHour] = {}
     for entry in (*before, *new):
-        key = (entry["hour"], entry["unfinished"])
-        old = merged.get(key, {"rows": 0, "low": 0, "high": 0})
-        merged[key] = entry | {name: old[name] + entry[name] for name in ("rows", "low", "high")}
+        total = merged.setdefault((entry["hour"], entry["unfinished"]), entry | {"rows": 0, "low": 0, "high": 0})
+        for name in ("rows", "low", "high"):
+            total[name] += entry[name]
     return list(merged.values())

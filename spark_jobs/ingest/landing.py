@@ -6,7 +6,6 @@ Executors compute the digests and read the records. The driver handles one line 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from functools import reduce
-from typing import Any
 
 import pyarrow as pa
 from pyspark import Accumulator
@@ -23,11 +22,11 @@ from spark_jobs.erasure.suppressed_users import load_suppression
 from spark_jobs.ingest.landed_rows import Reading, ledger_rows
 from spark_jobs.ingest.landing_plan import Plan, plan_landing
 from spark_jobs.ledger.known_files import KnownFiles, known_files
+from spark_jobs.ledger_rows import FileHour, FileRow
 from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.session import now
 from spark_jobs.sources import arrow_fast_path, files, records
 from spark_jobs.sources.change_detection import READS, Action, Decision, split_files
-from spark_jobs.sources.file_rows import Row
 from spark_jobs.sources.listing import list_files
 from spark_jobs.sources.records import FileSplit, Header
 from spark_jobs.sources.suppression import Suppression
@@ -87,7 +86,7 @@ def _write_records(ctx: Context, plan: Plan, suppression: Suppression | None) ->
     return {each.file_id: Reading(hours.get(each.file_id, []), *suppressed[each.file_id]) for each in reading}
 
 
-def _select_replaced_rows(decision: Decision, old: Row | None) -> str | None:
+def _select_replaced_rows(decision: Decision, old: FileRow | None) -> str | None:
     """Return SQL for the rows to remove: all rows of a changed file or copy, a grown file's unfinished last line."""
     if old is None or not old["rows"]:
         return None
@@ -95,7 +94,7 @@ def _select_replaced_rows(decision: Decision, old: Row | None) -> str | None:
         return f"(file_id = {decision.file_id})"
     if decision.action is Action.GREW:
         hours = [entry["hour"] for entry in old["hours"] if entry["unfinished"]]
-        where = in_windows(ranges(hours, HOUR)) if hours and hours[0] else "event_date IS NULL"
+        where = in_windows(ranges(filter(None, hours), HOUR)) if any(hours) else "event_date IS NULL"
         return f"(file_id = {decision.file_id} AND unfinished AND ({where}))" if hours else None
     return None
 
@@ -145,7 +144,7 @@ def _choose_split_bytes(ctx: Context, group: list[Decision]) -> int:
     return min(LARGEST_SPLIT, total // ctx.spark.sparkContext.defaultParallelism)
 
 
-def _digest_landed_hours(ctx: Context, reading: list[Decision]) -> dict[int, list[dict[str, Any]]]:
+def _digest_landed_hours(ctx: Context, reading: list[Decision]) -> dict[int, list[FileHour]]:
     """Return rows and digest by file and hour of what was read in this landing."""
     files_by_revision: dict[int, list[int]] = {}
     for decision in reading:
@@ -157,22 +156,22 @@ def _digest_landed_hours(ctx: Context, reading: list[Decision]) -> dict[int, lis
     return digest_by_hour(ctx, where or "false")
 
 
-def digest_by_hour(ctx: Context, where: str) -> dict[int, list[dict[str, Any]]]:
+def digest_by_hour(ctx: Context, where: str) -> dict[int, list[FileHour]]:
     """Return rows and digest by file and hour of the rows of raw_events that match `where`. One scan of those rows."""
     hour = F.when(F.col("event_date").isNotNull(), F.date_trunc("hour", "timestamp")).alias("hour")
     columns = [*tables.USER_EVENTS.columns[:10], "faults", "raw_text"]
     rows = ctx.storage.read(tables.RAW_EVENTS).where(where)
-    found: dict[int, list[dict[str, Any]]] = {}
+    found: dict[int, list[FileHour]] = {}
     for row in (
         rows.groupBy("file_id", hour, "unfinished").agg(F.count("*").alias("rows"), *digest_sums(columns)).collect()
     ):
-        entry = row.asDict()
-        found.setdefault(entry.pop("file_id"), []).append(entry)
+        entry = FileHour(hour=row.hour, rows=row.rows, low=row.low, high=row.high, unfinished=row.unfinished)
+        found.setdefault(row.file_id, []).append(entry)
     return found
 
 
 def _record_outcomes(ctx: Context, plan: Plan, ledger: KnownFiles, readings: dict[int, Reading]) -> None:
     """Record the outcome of each file in the ledger."""
-    stamp = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
+    stamp: FileRow = {"landed_at": now(), "raw_version": ctx.storage.version(tables.RAW_EVENTS)}
     rows, outdated = ledger_rows(plan, ledger, readings)
     ctx.ledger.record_files([row | stamp for row in rows], outdated)

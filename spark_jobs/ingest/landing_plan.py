@@ -9,6 +9,7 @@ from spark_jobs.addresses import base_name, resolve_address
 from spark_jobs.context import Context
 from spark_jobs.ingest.file_examination import examine_files
 from spark_jobs.ledger.known_files import KnownFiles, find_missing_files, name_as_landed, to_read_again
+from spark_jobs.ledger_rows import FileRow
 from spark_jobs.sources.change_detection import (
     Action,
     Decision,
@@ -17,7 +18,7 @@ from spark_jobs.sources.change_detection import (
     find_copies_to_examine,
     find_files_to_examine,
 )
-from spark_jobs.sources.file_rows import Row, has_grown
+from spark_jobs.sources.file_rows import has_grown, landed_bytes
 from spark_jobs.sources.listing import ListedFile
 from spark_jobs.sources.renamed_files import (
     Pairs,
@@ -38,7 +39,7 @@ class Plan:
     """
 
     decisions: list[Decision]
-    known: dict[str, Row]
+    known: dict[str, FileRow]
     gone: list[str]
     replaced: list[int]
 
@@ -76,7 +77,7 @@ def _mention_move(decision: Decision, moved: dict[str, str]) -> Decision:
 def _examine_changed_files(
     spark: SparkSession,
     present: list[ListedFile],
-    known: dict[str, Row],
+    known: dict[str, FileRow],
     missing: Collection[str],
     rehash: bool,
     again: Collection[str],
@@ -87,7 +88,9 @@ def _examine_changed_files(
     return pairs + examine_files(spark, find_copies_to_examine(present, pairs, known), prefixes)
 
 
-def _follow_moves(spark: SparkSession, pairs: Pairs, known: dict[str, Row], missing: Collection[str]) -> dict[str, str]:
+def _follow_moves(
+    spark: SparkSession, pairs: Pairs, known: dict[str, FileRow], missing: Collection[str]
+) -> dict[str, str]:
     """Find files that landed earlier under another path. Return new path to old path.
 
     Content that was lost only in this landing may also be the beginning of another file. Where such content and such
@@ -96,7 +99,7 @@ def _follow_moves(spark: SparkSession, pairs: Pairs, known: dict[str, Row], miss
     lost = find_lost_rows(known, pairs, missing)
     moved = match_whole(pairs, known, lost)
     lost_rows = {path: row for path, row in lost.items() if row["status"] == "landed" and path not in {*moved.values()}}
-    sizes = sorted({row["content_bytes"] for row in lost_rows.values()})
+    sizes = sorted({landed_bytes(row) for row in lost_rows.values()})
     prefixes = {
         file: [size for size in sizes if size < found.content_bytes]
         for file, found in find_changed_files(pairs, known)

@@ -14,12 +14,13 @@ from spark_jobs import tables
 from spark_jobs.addresses import S3, is_remote
 from spark_jobs.context import LedgerContext, context
 from spark_jobs.delta.log import NOTHING
-from spark_jobs.delta.row_files import Row, to_rows
+from spark_jobs.delta.row_files import to_rows
 from spark_jobs.errors import PipelineError
 from spark_jobs.ledger.ledger import PINNED, Ledger
+from spark_jobs.ledger_rows import RowT
 from spark_jobs.runtime import environment
 from spark_jobs.settings import ROOT, Settings
-from spark_jobs.tables import Table
+from spark_jobs.tables import LedgerTable, Table
 
 READ = (*PINNED, tables.SUPPRESSED_USERS)
 COMMIT = re.compile(r"[0-9]{20}\.(json|checkpoint.*parquet)")
@@ -43,8 +44,8 @@ class LedgerReader:
         found = self._open_table(table)
         return NOTHING if found is None else found.version()
 
-    def rows(self, table: Table) -> list[Row]:
-        """Return all rows of a small table, in no order.
+    def rows(self, table: LedgerTable[RowT]) -> list[RowT]:
+        """Return all rows of a table of the ledger, in no order.
 
         Uses deltalake's own query engine: for a table on S3 its `to_pyarrow_table` leaves threads that abort some
         processes when they end.
@@ -53,7 +54,7 @@ class LedgerReader:
         if found is None:
             return []
         answer = QueryBuilder().register("found", found).execute("SELECT * FROM found")
-        return to_rows(table, pa.table(answer.read_all()))
+        return to_rows(table, pa.table(answer.read_all()), partition={})
 
     def is_readable(self, table: Table, version: int) -> bool:
         """Whether it is the version that is read; earlier ones are for Spark."""

@@ -25,6 +25,7 @@ from spark_jobs.coordination.concurrency import run_concurrently
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError
 from spark_jobs.ledger.day_counts import columns_to_fill
+from spark_jobs.ledger_rows import BuildRow
 from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.transforms.impute import COLUMNS, PRICE_SOURCES, RATING_SOURCES, find_fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
@@ -99,7 +100,7 @@ def _count_by_day(found: pd.DataFrame) -> dict[str, dict[str, Any]]:
     }
 
 
-def _compute_measures(cleaned: DataFrame, built: dict[datetime, dict[str, Any]], rated: Sequence[str]) -> pd.DataFrame:
+def _compute_measures(cleaned: DataFrame, built: dict[datetime, BuildRow], rated: Sequence[str]) -> pd.DataFrame:
     has_rating = F.col("rating").isNotNull() | F.col("event_type").isin(*rated)  # other events normally have none
     by_source = [
         *(F.count_if(F.col("price_source") == name).alias(f"price_{name}") for name in PRICE_SOURCES),

@@ -8,12 +8,12 @@ and hour_status; writes day_status.
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from spark_jobs import command_line, flow, windows
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import NotArrivedError
 from spark_jobs.ledger.status import HOURS_A_DAY
+from spark_jobs.ledger_rows import DayRow
 from spark_jobs.session import now
 from spark_jobs.windows import DAY, HOUR, Window
 
@@ -44,9 +44,7 @@ def run(ctx: Context, days: Window) -> Summary:
     return {"days_complete": len(missing) - len(waiting), "days_incomplete": len(waiting)}
 
 
-def _count_missing_hours(
-    ctx: Context, days: Window, known: Mapping[datetime, Mapping[str, Any]]
-) -> dict[datetime, int]:
+def _count_missing_hours(ctx: Context, days: Window, known: Mapping[datetime, DayRow]) -> dict[datetime, int]:
     """Count the missing hours of each day. A day without any row has no missing hours if later data has landed."""
     absent = ctx.ledger.missing_hours(Window(days.start, days.end, HOUR))
     begin = min((window.start for window in absent), default=days.end)

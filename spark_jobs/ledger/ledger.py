@@ -13,13 +13,14 @@ from spark_jobs.delta.log import CONFLICTS, NOTHING
 from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, PipelineError
 from spark_jobs.ledger import status, table_versions
-from spark_jobs.ledger.status import HourState, Row
+from spark_jobs.ledger.status import HourState
+from spark_jobs.ledger_rows import BuildRow, DayRow, FileRow, HourRow, Row, RowT
 from spark_jobs.session import now
-from spark_jobs.tables import Table
+from spark_jobs.tables import LedgerTable, Table
 from spark_jobs.windows import Window
 
 ATTEMPTS = 5
-PINNED = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY_STATUS)
+PINNED: tuple[LedgerTable[Any], ...] = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY_STATUS)
 
 
 class LedgerStorage(Protocol):
@@ -31,8 +32,8 @@ class LedgerStorage(Protocol):
     def version(self, table: Table) -> int:
         """The latest version; -1 where the table does not exist."""
 
-    def rows(self, table: Table) -> list[Row]:
-        """All rows of a small table."""
+    def rows(self, table: LedgerTable[RowT]) -> list[RowT]:
+        """All rows of a table of the ledger."""
 
     def is_readable(self, table: Table, version: int) -> bool:
         """Whether a version can take the place of the latest."""
@@ -43,7 +44,7 @@ class Ledger:
 
     def __init__(self, storage: LedgerStorage, writer: TableWriter | None = None):
         self.storage, self._writer = storage, writer
-        self._cached: dict[str, tuple[int, list[dict[str, Any]]]] = {}
+        self._cached: dict[str, tuple[int, list[Any]]] = {}  # by table name: the version, and its rows
         self._versions: dict[str, int] | None = None  # of a pinned ledger
 
     def with_writer(self, writer: TableWriter) -> "Ledger":
@@ -88,8 +89,13 @@ class Ledger:
         NOTHING: nothing is recorded yet. None: the ledger keeps no version of the table, or kept none when the rows
         were written.
         """
-        source = table_versions.SOURCES.get(table.name)
-        return table_versions.find_named_version(table, self._read_rows(source[0])) if source else None
+        job = table_versions.NAMING_JOBS.get(table.name)
+        if job is None:
+            return None
+        if job.versions_in is tables.LANDED_FILES:
+            return max((row["raw_version"] for row in self.files()), default=NOTHING)
+        rows = self.hours() if job.versions_in is tables.HOUR_STATUS else self.builds(job.name).values()
+        return table_versions.find_named_version(table, [row["writes"] for row in rows])
 
     def writes(self, of: Sequence[Table], written: Sequence[Table]) -> dict[str, int] | None:
         """Return the `writes` of a new row: a version for each table in `of`, the tables of its step.
@@ -105,11 +111,11 @@ class Ledger:
         }
         return {name: version for name, version in (before | now).items() if version is not None and version != NOTHING}
 
-    def files(self) -> list[dict[str, Any]]:
+    def files(self) -> list[FileRow]:
         """Return all rows of landed_files, ordered by file_id."""
         return sorted(self._read_rows(tables.LANDED_FILES), key=lambda row: row["file_id"])
 
-    def record_files(self, rows: Iterable[dict[str, Any]], outdated: Collection[str] = ()) -> None:
+    def record_files(self, rows: Iterable[FileRow], outdated: Collection[str] = ()) -> None:
         """Write the outcome of files. Rows of `outdated` paths are removed, because other rows have replaced them."""
         self._replace_rows(tables.LANDED_FILES, rows, {(path,) for path in outdated})
 
@@ -134,16 +140,16 @@ class Ledger:
         states = self.states()
         return status.missing_hours(states, hours, status.latest_hour(states, now()))
 
-    def record_hours(self, rows: Iterable[dict[str, Any]]) -> None:
+    def record_hours(self, rows: Iterable[HourRow]) -> None:
         """Write ledger rows of hours. A column that a row omits gets its neutral value."""
-        nothing = {"raw_rows": 0, "valid_rows": 0, "rejected_rows": 0, "reasons": {}, "warnings": []}
+        nothing: HourRow = {"raw_rows": 0, "valid_rows": 0, "rejected_rows": 0, "reasons": {}, "warnings": []}
         nothing |= {"raw_digest": status.NO_CONTENT, "content_digest": status.NO_CONTENT, "updated_at": now()}
         nothing |= {"writes": {}}
         self._replace_rows(
             tables.HOUR_STATUS, (nothing | row | {"month": status.month_of(row["unit"])} for row in rows)
         )
 
-    def hours(self) -> list[dict[str, Any]]:
+    def hours(self) -> list[HourRow]:
         """Return all rows of hour_status."""
         return self._read_rows(tables.HOUR_STATUS)
 
@@ -157,15 +163,15 @@ class Ledger:
         """Return each day (midnight, UTC) with committed content, and the digest of the input of its build."""
         return {_to_midnight(day): digest for day, digest in status.day_inputs(self.states()).items()}
 
-    def builds(self, step: str) -> dict[datetime, dict[str, Any]]:
+    def builds(self, step: str) -> dict[datetime, BuildRow]:
         """Return the last result of `step` for each day (midnight, UTC)."""
         return {_to_midnight(row["day"]): row for row in self._read_rows(tables.DAY_BUILDS) if row["step"] == step}
 
-    def last_build(self, step: str) -> dict[str, Any] | None:
+    def last_build(self, step: str) -> BuildRow | None:
         """Return the latest result of `step` over all days; None where it never ran."""
         return max(self.builds(step).values(), key=lambda row: row["built_at"], default=None)
 
-    def record_builds(self, step: str, rows: Iterable[dict[str, Any]]) -> None:
+    def record_builds(self, step: str, rows: Iterable[BuildRow]) -> None:
         """Write the result of a step for each day (key `day`: a date)."""
         self._replace_rows(tables.DAY_BUILDS, ({"step": step, "built_at": now(), "counts": {}} | row for row in rows))
 
@@ -176,7 +182,7 @@ class Ledger:
             again = {table.name: self.storage.version(table) for table in written}
             self._replace_rows(tables.DAY_BUILDS, [row | {"writes": row["writes"] | again}])
 
-    def days(self) -> list[dict[str, Any]]:
+    def days(self) -> list[DayRow]:
         """Return all rows of day_status, ordered by day."""
         return sorted(self._read_rows(tables.DAY_STATUS), key=lambda row: row["day"])
 
@@ -206,25 +212,23 @@ class Ledger:
             raise PipelineError("the ledger was opened read-only; nothing can be written to it.")
         return self._writer
 
-    def _read_rows(self, table: Table) -> list[dict[str, Any]]:
-        if self._versions is not None and table.name in self._cached:
-            return self._cached[table.name][1]
-        version = self.storage.version(table)
-        if self._cached.get(table.name, (None, []))[0] != version:
-            missing = dict.fromkeys(table.columns)  # from a warehouse that is not upgraded yet
-            self._cached[table.name] = (version, [missing | row for row in self.storage.rows(table)])
-        return self._cached[table.name][1]
+    def _read_rows(self, table: LedgerTable[RowT]) -> list[RowT]:
+        if self._versions is None or table.name not in self._cached:
+            version = self.storage.version(table)
+            if self._cached.get(table.name, (None, []))[0] != version:
+                self._cached[table.name] = (version, self.storage.rows(table))
+        rows: list[RowT] = self._cached[table.name][1]
+        return rows
 
     def _replace_rows(
-        self, table: Table, changed: Iterable[dict[str, Any]], outdated: Collection[tuple[Any, ...]] = ()
+        self, table: LedgerTable[RowT], changed: Iterable[RowT], outdated: Collection[tuple[object, ...]] = ()
     ) -> None:
         """Replace rows of the same key, add others and remove `outdated` keys.
 
         Rewrites the partitions that are touched. A column that a row omits is null. The cached rows remain correct
         without another read, because only the holder of the lease writes these partitions.
         """
-        complete_rows: list[Row] = [{name: row.get(name) for name in table.columns} for row in changed]
-        new = {_get_key(table, row): row for row in complete_rows}
+        new = {_get_key(table, row): table.complete(row) for row in changed}
         if not new:
             return
         rows = {_get_key(table, row): row for row in self._read_rows(table)} | new
@@ -232,13 +236,13 @@ class Ledger:
         touched: set[str] | None = None
         written = rows
         if table.partition is not None:
-            touched = {row[table.partition] for row in new.values()}
+            touched = {str(row[table.partition]) for row in new.values()}
             written = {key: row for key, row in rows.items() if row[table.partition] in touched}
         self._require_writer().put_rows(table, written.values(), touched)
         self._cached[table.name] = (self.storage.version(table), list(rows.values()))
 
 
-def _get_key(table: Table, row: dict[str, Any]) -> tuple[Any, ...]:
+def _get_key(table: Table, row: Row) -> tuple[object, ...]:
     return tuple(row[name] for name in table.key)
 
 

@@ -7,14 +7,13 @@ from datetime import date, datetime
 from typing import Any
 
 from spark_jobs.flow import LAST_DAY_STEP
+from spark_jobs.ledger_rows import BuildRow, DayRow, FileHour, FileRow, HourRow
 from spark_jobs.windows import HOUR, Window, gaps, name
 
 HOURS_A_DAY = 24
 UNDATED = "undated"
 NO_CONTENT = "0:0:0"
 NO_DAY = "nothing"  # the source of a day that was built from no content
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,9 @@ def month_of(key: str) -> str:
     return UNDATED if key.startswith(UNDATED) else key[:7]
 
 
-def states(files: Iterable[Row], hours: Iterable[Row]) -> list[HourState]:
+def states(files: Iterable[FileRow], hours: Iterable[HourRow]) -> list[HourState]:
     """Return the hours from rows of landed_files and of hour_status, ordered by time, undated ones last."""
-    landed: dict[str, tuple[datetime | None, int | None, list[Row]]] = {}
+    landed: dict[str, tuple[datetime | None, int | None, list[FileHour]]] = {}
     for file in files:
         for entry in file["hours"]:
             undated = file["file_id"] if entry["hour"] is None else None
@@ -81,14 +80,23 @@ def states(files: Iterable[Row], hours: Iterable[Row]) -> list[HourState]:
 
 
 def _derive_state(
-    key: str, landed: tuple[datetime | None, int | None, list[Row]] | None, judged: Row | None
+    key: str, landed: tuple[datetime | None, int | None, list[FileHour]] | None, judged: HourRow | None
 ) -> HourState:
-    row: Row = judged or {}
+    row: HourRow = judged or {}
     hour, file_id, entries = landed or (row["hour"], None if row["hour"] else int(key.partition(":")[2]), [])
     rows, low, high = (sum(entry[key] for entry in entries) for key in ("rows", "low", "high"))
-    known = ("status", "raw_digest", "valid_rows", "rejected_rows", "content_digest")
-    ledger = {key: judged[key] for key in known} if judged else {}
-    return HourState(key, hour, file_id, rows, f"{rows}:{low}:{high}" if rows else NO_CONTENT, **ledger)
+    return HourState(
+        key,
+        hour,
+        file_id,
+        landed_rows=rows,
+        landed_digest=f"{rows}:{low}:{high}" if rows else NO_CONTENT,
+        status=row.get("status"),
+        raw_digest=row.get("raw_digest"),
+        valid_rows=row.get("valid_rows", 0),
+        rejected_rows=row.get("rejected_rows", 0),
+        content_digest=row.get("content_digest"),
+    )
 
 
 def day_inputs(found: Iterable[HourState]) -> dict[date, str]:
@@ -123,7 +131,7 @@ def missing_hours(found: Iterable[HourState], hours: Window, latest: datetime | 
     return gaps(Window(begin, hours.end, HOUR), taken) if begin < hours.end else []
 
 
-def day_status(found: Iterable[HourState], builds: Iterable[Row], latest: datetime | None) -> list[Row]:
+def day_status(found: Iterable[HourState], builds: Iterable[BuildRow], latest: datetime | None) -> list[DayRow]:
     """Return the rows of day_status, one for each day with an hour that has, or had, rows.
 
     An hour counts as loaded only while PostgreSQL has the content that landed. An hour without rows is empty before
@@ -143,7 +151,7 @@ def day_status(found: Iterable[HourState], builds: Iterable[Row], latest: dateti
 
 def _derive_day(
     day: date, hours: list[HourState], latest: datetime | None, content: str | None, built_from: str | None
-) -> Row:
+) -> DayRow:
     taken = {hour.hour for hour in hours if hour.has_rows or hour.dirty}
     start = datetime(day.year, day.month, day.day)
     all_hours = (start + number * HOUR for number in range(HOURS_A_DAY))

@@ -10,7 +10,8 @@ from enum import StrEnum
 
 from spark_jobs.addresses import base_name
 from spark_jobs.errors import SourceError
-from spark_jobs.sources.file_rows import Row, has_grown, has_landed_content, is_same
+from spark_jobs.ledger_rows import FileRow
+from spark_jobs.sources.file_rows import has_grown, has_landed_content, is_same, landed_bytes
 from spark_jobs.sources.files import ExaminedFile, is_packed
 from spark_jobs.sources.header import OPTIONAL, find_ignored, map_columns
 from spark_jobs.sources.listing import ListedFile
@@ -58,7 +59,7 @@ LENIENT = Strict()
 
 def find_files_to_examine(
     found: Iterable[ListedFile],
-    known: Mapping[str, Row],
+    known: Mapping[str, FileRow],
     rehash: bool,
     missing: Collection[str] = (),
     again: Collection[str] = (),
@@ -76,7 +77,7 @@ def find_files_to_examine(
 
 
 def find_copies_to_examine(
-    found: Iterable[ListedFile], pairs: Iterable[tuple[ListedFile, ExaminedFile]], known: Mapping[str, Row]
+    found: Iterable[ListedFile], pairs: Iterable[tuple[ListedFile, ExaminedFile]], known: Mapping[str, FileRow]
 ) -> list[ListedFile]:
     """Return the copies of content that an examined file may no longer have: one of them may have to give the rows."""
     examined = {file.path for file, _ in pairs}
@@ -85,7 +86,7 @@ def find_copies_to_examine(
     return [file for file in found if file.path in copies - examined]
 
 
-def _looks_changed(file: ListedFile, row: Row | None, available: set[str]) -> bool:
+def _looks_changed(file: ListedFile, row: FileRow | None, available: set[str | None]) -> bool:
     if row is None or (row["size"], row["modified"]) != (file.size, file.modified) or row["status"] == "vanished":
         return True
     return row["status"] == "duplicate" and row["digest"] not in available
@@ -93,7 +94,7 @@ def _looks_changed(file: ListedFile, row: Row | None, available: set[str]) -> bo
 
 def decide(
     pairs: Iterable[tuple[ListedFile, ExaminedFile]],
-    known: Mapping[str, Row],
+    known: Mapping[str, FileRow],
     next_id: int,
     strict: Strict = LENIENT,
     again: Collection[str] = (),
@@ -137,7 +138,12 @@ def _is_strictly_refused(decision: Decision) -> bool:
 
 
 def _draft_decision(
-    file: ListedFile, examined: ExaminedFile, row: Row | None, file_id: int, known: Mapping[str, Row], strict: Strict
+    file: ListedFile,
+    examined: ExaminedFile,
+    row: FileRow | None,
+    file_id: int,
+    known: Mapping[str, FileRow],
+    strict: Strict,
 ) -> Decision:
     """Decide about the file as if no other file had its content."""
     draft = Decision(file, Action.REFUSED, file_id, row["part"] if row else 0, examined)
@@ -152,15 +158,15 @@ def _draft_decision(
     if is_same(row, examined):
         return replace(draft, action=Action.SAME)
     revision = draft.revision + 1
-    if row and has_grown(row, examined) and list(row["header"]) == list(draft.columns):
-        begin = row["unfinished_from"] if row["unfinished_from"] is not None else row["content_bytes"]
+    if row and has_grown(row, examined) and row["header"] == list(draft.columns):
+        begin = landed_bytes(row) if row["unfinished_from"] is None else row["unfinished_from"]
         return replace(draft, action=Action.GREW, revision=revision, read_from=begin)
     action = Action.CHANGED if row is not None and row["digest"] is not None else Action.NEW
     draft = replace(draft, action=action, revision=revision, read_from=examined.body_from)
     return _compare_columns(draft, _find_last_header(known, file.path), strict)
 
 
-def _settle_decision(draft: Decision, row: Row | None, holders: Mapping[str, str]) -> Decision:
+def _settle_decision(draft: Decision, row: FileRow | None, holders: Mapping[str | None, str]) -> Decision:
     """Return the decision, given which file already has the content."""
     holder = holders.get(draft.examined.digest or "")
     if draft.action is Action.SAME or not draft.columns or holder in (None, draft.file.path):
@@ -170,10 +176,14 @@ def _settle_decision(draft: Decision, row: Row | None, holders: Mapping[str, str
     return replace(draft, action=Action.DUPLICATE, revision=revision, read_from=0, sentence=sentence)
 
 
-def _find_last_header(known: Mapping[str, Row], path: str) -> list[str]:
+def _find_last_header(known: Mapping[str, FileRow], path: str) -> list[str]:
     """Return the columns of the file that landed last, other than the one at `path`."""
-    landed = [row for key, row in known.items() if row["status"] == "landed" and row["header"] and key != path]
-    return max(landed, key=lambda row: row["file_id"])["header"] if landed else []
+    headers = {
+        row["file_id"]: row["header"]
+        for key, row in known.items()
+        if row["status"] == "landed" and row["header"] and key != path
+    }
+    return headers[max(headers)] if headers else []
 
 
 def _compare_columns(decision: Decision, last: Iterable[str], strict: Strict) -> Decision:

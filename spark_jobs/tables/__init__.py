@@ -1,11 +1,13 @@
-"""Every table, declared once: name, columns with meaning and unit, key, partitioning. Imports pyspark only.
+"""Every table, declared once: name, columns with meaning and unit, key, partitioning.
 
-The deduplication window, the write and the uniqueness expectation all use the key that is declared here.
+The deduplication window, the write and the uniqueness expectation all use the key that is declared here. Imports
+pyspark and the types of ledger rows only.
 """
 
 from spark_jobs.tables.events import CLEANED_EVENTS, DEDUPED_EVENTS, RAW_EVENTS, REJECTED_EVENTS, USER_EVENTS
 from spark_jobs.tables.ledger import DAY_BUILDS, DAY_STATUS, HOUR_STATUS, LANDED_FILES, LEASES, SUPPRESSED_USERS
 from spark_jobs.tables.model import Field as Field
+from spark_jobs.tables.model import LedgerTable as LedgerTable
 from spark_jobs.tables.model import Table as Table
 from spark_jobs.tables.recommender import (
     INTERACTIONS,
@@ -43,6 +45,7 @@ __all__ = [
     "USER_INDEX",
     "USER_ITEM_MATRIX",
     "Field",
+    "LedgerTable",
     "Table",
     "add_type_counts",
 ]

@@ -1,8 +1,12 @@
-"""The ledger: which files landed, which hours are committed, what each day was built from."""
+"""The ledger: which files landed, which hours are committed, what each day was built from.
 
-from spark_jobs.tables.model import AVERAGE, Field, Table
+`spark_jobs/ledger_rows.py` has the type of each table's rows.
+"""
 
-LANDED_FILES = Table(
+from spark_jobs.ledger_rows import BuildRow, DayRow, FileRow, HourRow, LeaseRow, SuppressedUserRow
+from spark_jobs.tables.model import AVERAGE, Field, LedgerTable
+
+LANDED_FILES: LedgerTable[FileRow] = LedgerTable(
     "landed_files",
     "Every file ever seen in the raw folder: what was read from it, or why it was refused.",
     (
@@ -49,7 +53,7 @@ LANDED_FILES = Table(
     key=("path",),
 )
 
-HOUR_STATUS = Table(
+HOUR_STATUS: LedgerTable[HourRow] = LedgerTable(
     "hour_status",
     "The ledger of hours: one row for each UTC hour that has, or had, rows, and for each file's undated rows.",
     (
@@ -98,7 +102,7 @@ HOUR_STATUS = Table(
     partition="month",
 )
 
-DAY_BUILDS = Table(
+DAY_BUILDS: LedgerTable[BuildRow] = LedgerTable(
     "day_builds",
     "The last build of each preprocessing step for each day, and what it was built from.",
     (
@@ -133,7 +137,7 @@ DAY_BUILDS = Table(
     partition="step",
 )
 
-DAY_STATUS = Table(
+DAY_STATUS: LedgerTable[DayRow] = LedgerTable(
     "day_status",
     "The state of each day: one row for each day with an hour that has, or had, rows.",
     (
@@ -149,7 +153,7 @@ DAY_STATUS = Table(
     key=("day",),
 )
 
-SUPPRESSED_USERS = Table(
+SUPPRESSED_USERS: LedgerTable[SuppressedUserRow] = LedgerTable(
     "suppressed_users",
     "Erased users: landing skips their records. The ids themselves are not stored.",
     (
@@ -168,7 +172,7 @@ SUPPRESSED_USERS = Table(
     key=("user_hmac",),
 )
 
-LEASES = Table(
+LEASES: LedgerTable[LeaseRow] = LedgerTable(
     "leases",
     "Which attempt may write as each writer: the latest, and no earlier one.",
     (

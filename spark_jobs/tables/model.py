@@ -1,9 +1,12 @@
-"""The types that declare a table and a column. Imports pyspark only."""
+"""The types that declare a table and a column. Imports pyspark and the types of ledger rows only."""
 
 from dataclasses import dataclass, replace
+from typing import Generic, cast
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+
+from spark_jobs.ledger_rows import Row, RowT
 
 PRICE = "DECIMAL(10,2)"
 MONEY = "DECIMAL(18,2)"
@@ -60,6 +63,15 @@ class Table:
     def conform(self, frame: DataFrame) -> DataFrame:
         """Return exactly this table's columns, in order and type. Raises AnalysisException where one is missing."""
         return frame.select([F.col(field.name).cast(field.type).alias(field.name) for field in self.fields])
+
+
+@dataclass(frozen=True)
+class LedgerTable(Table, Generic[RowT]):
+    """A table of the ledger. It is small: the driver reads and writes its rows, which have the type `RowT`."""
+
+    def complete(self, row: Row) -> RowT:
+        """Return the row with all columns of this table. A column that it omits is null, as in an older warehouse."""
+        return cast(RowT, {name: row.get(name) for name in self.columns})
 
 
 def required(field: Field) -> Field:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from spark_jobs.ledger.status import Row, window_key
+from spark_jobs.ledger.status import window_key
+from spark_jobs.ledger_rows import HourRow
 from spark_jobs.settings.types import Usual
 
 WEEK = timedelta(weeks=1)
@@ -31,7 +32,7 @@ class HourContent:
 
 
 def compare_with_baseline(
-    hours: pd.DataFrame, stopped: Container[str], ledger: Iterable[Row], types: Sequence[str], limits: Usual
+    hours: pd.DataFrame, stopped: Container[str], ledger: Iterable[HourRow], types: Sequence[str], limits: Usual
 ) -> pd.DataFrame:
     """Add to `hours` (measures by hour) the comparison with earlier weeks.
 
@@ -80,11 +81,11 @@ def _compare_hour(
     return found | {"usual_reject_rise": rise if has_enough else UNKNOWN, "usual_price_drift": drift}
 
 
-def _read_ledger_row(row: Row) -> HourContent:
+def _read_ledger_row(row: HourRow) -> HourContent:
     ignored = dict(row["reasons"] or {}).get(IGNORED, 0)
     judged = row["raw_rows"] - ignored
     share = (row["rejected_rows"] - ignored) / judged if judged else 0.0
-    return HourContent(dict(row["types"]), share, row["mean_price"])
+    return HourContent(row["types"] or {}, share, row["mean_price"])
 
 
 def _read_measures(row: Mapping[Hashable, Any], types: Sequence[str]) -> HourContent:

@@ -14,7 +14,8 @@ from spark_jobs.coordination import failpoints
 from spark_jobs.delta.predicates import in_windows
 from spark_jobs.ledger.known_files import landed_name
 from spark_jobs.ledger.rule_versions import VERSIONS
-from spark_jobs.ledger.status import NO_CONTENT, HourState, Row
+from spark_jobs.ledger.status import NO_CONTENT, HourState
+from spark_jobs.ledger_rows import HourRow
 from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.sources.header import OPTIONAL
 from spark_jobs.tables import Table
@@ -144,9 +145,9 @@ def _count_reasons(ctx: Context, states: list[HourState]) -> dict[str, dict[str,
     return found
 
 
-def _build_ledger_row(judged: JudgedHours, state: HourState, reasons: dict[str, int], accepted: str | None) -> Row:
+def _build_ledger_row(judged: JudgedHours, state: HourState, reasons: dict[str, int], accepted: str | None) -> HourRow:
     """Return an hour's ledger row. A stopped hour keeps counts and digest of the rows that the tables already have."""
-    row = {
+    row: HourRow = {
         "unit": state.window_key,
         "hour": state.hour,
         "raw_rows": state.landed_rows,
@@ -156,7 +157,7 @@ def _build_ledger_row(judged: JudgedHours, state: HourState, reasons: dict[str, 
         "rule_version": VERSIONS["validation"],
     }
     if state.window_key in judged.failures and state.window_key not in judged.accepted:
-        existing = {"valid_rows": state.valid_rows, "rejected_rows": state.rejected_rows}
+        existing: HourRow = {"valid_rows": state.valid_rows, "rejected_rows": state.rejected_rows}
         return row | existing | {"status": "stopped", "content_digest": state.content_digest or NO_CONTENT}
     rejected = _get_count(judged, state, "rejected_rows")
     valid = _get_count(judged, state, "raw_rows") - rejected

@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame
 
 from spark_jobs import windows
 from spark_jobs.context import Summary
-from spark_jobs.ledger.status import HourState, Row
+from spark_jobs.ledger.status import HourState
+from spark_jobs.ledger_rows import FileRow
 from spark_jobs.windows import HOUR
 
 
@@ -22,7 +23,7 @@ class JudgedHours:
 
     states: list[HourState]
     types: Sequence[str] = ()
-    files: dict[int, Row] = field(default_factory=dict)
+    files: dict[int, FileRow] = field(default_factory=dict)
     rows: DataFrame | None = None
     counts: pd.DataFrame = field(default_factory=pd.DataFrame)
     failures: dict[str, list[str]] = field(default_factory=dict)
@@ -34,7 +35,7 @@ class JudgedHours:
     @property
     def headers(self) -> dict[int, list[str]]:
         """Return the header of each file that gave rows to the hours, as our column names."""
-        return {file_id: row["header"] for file_id, row in self.files.items()}
+        return {file_id: row["header"] or [] for file_id, row in self.files.items()}
 
     @property
     def stopped(self) -> list[HourState]:

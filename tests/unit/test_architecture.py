@@ -23,7 +23,7 @@ HOMES = {
 }
 # From the bottom up: a place (a folder, or a module next to the folders) imports only from places before it.
 ORDER = (
-    *("observability", "errors", "windows", "addresses", "settings", "runtime", "session"),
+    *("observability", "errors", "windows", "addresses", "settings", "runtime", "session", "ledger_rows"),
     *("sources", "tables", "flow", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
     *("recovery", "validation", "builds", "command_line", "inspection", "matrix", "erasure", "postgres"),
     *("maintenance", "report", "ingest", "snapshots", "jobs", "exports", "commands", "sample", "pipeline", "cli"),
@@ -106,9 +106,10 @@ def test_transforms_import_only_tables_and_each_other(path):
 
 
 @pytest.mark.parametrize("path", files_below("spark_jobs/tables/"), ids=relative_name)
-def test_tables_import_only_pyspark(path):
-    assert top_packages(find_imports(path)) <= {"pyspark", "spark_jobs", "collections", "dataclasses", "sys"}
-    assert all(m.startswith("spark_jobs.tables") for m in find_imports(path) if m.startswith("spark_jobs"))
+def test_tables_import_only_pyspark_and_the_types_of_ledger_rows(path):
+    assert top_packages(find_imports(path)) <= {"pyspark", "spark_jobs", "collections", "dataclasses", "sys", "typing"}
+    allowed = ("spark_jobs.tables", "spark_jobs.ledger_rows")
+    assert all(m.startswith(allowed) for m in find_imports(path) if m.startswith("spark_jobs"))
 
 
 @pytest.mark.parametrize("path", files_below("spark_jobs/sources/"), ids=relative_name)
@@ -130,7 +131,12 @@ def test_each_command_has_a_make_target_of_the_same_name_and_an_example():
         assert re.search(rf"^{command.name}:", makefile, re.M), command.name
         assert str(command.epilog).startswith(f"Example: pipeline {command.name}") and command.rich_help_panel in PANELS
     targets = re.findall(r"^([a-z-]+):.*##", makefile, re.M)
-    assert set(targets) - names == {"help", "test-all", "test-quick", "setup"}  # the set-up makes the program that runs the others
+    assert set(targets) - names == {
+        "help",
+        "test-all",
+        "test-quick",
+        "setup",
+    }  # the set-up makes the program that runs the others
 
 
 @pytest.mark.parametrize("path", files_below("dags/"), ids=relative_name)

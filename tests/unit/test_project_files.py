@@ -176,10 +176,8 @@ def test_the_set_up_and_both_readmes_name_the_supported_versions():
 
 def test_each_hook_runs_a_command_of_check_code_on_the_locked_programs():
     config = read_yaml(ROOT / ".pre-commit-config.yaml")
-    makefile = read("Makefile")
-    (python,) = re.findall(r"^PY := (.+)$", makefile, re.MULTILINE)
-    (recipe,) = re.findall(r"^check-code:.*\n\t@(.+)$", makefile, re.MULTILINE)
-    commands = [command.strip() for command in recipe.replace("$(PY)", python).split("&&")]
+    commands = [".venv/bin/" + " ".join(arguments) for _, *arguments in CHECKS]
+    commands.append(".venv/bin/python -E -X utf8 " + " ".join(GENERATED))
     (repository,) = config["repos"]
     assert repository["repo"] == "local" and repository["hooks"]
     for hook in repository["hooks"]:
