@@ -1,5 +1,6 @@
 """An event type that the settings add, on a warehouse with history: it reaches every table, and old days stay."""
 
+import copy
 from datetime import datetime
 
 import pytest
@@ -10,6 +11,7 @@ from spark_jobs.errors import SettingsError
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering, validate_data_quality
 from spark_jobs.report import facts
 from spark_jobs.sample import Span, generate
+from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import HEAD, Pipeline
 
@@ -33,7 +35,9 @@ def run_days(pipeline: Pipeline, *days: Window) -> list[dict]:
 
 def reopen(pipeline: Pipeline, *settings: str) -> Pipeline:
     """Return the same warehouse with other settings."""
-    return Pipeline(pipeline.spark, pipeline.folder, pipeline.settings.paths.database, ADMIT, *settings)
+    other = copy.copy(pipeline)
+    other.settings = pipeline.settings.model_copy(update={"events": load(settings).events})
+    return other
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from spark_jobs import tables
+from spark_jobs.cli.checkout import CHECKS, GENERATED
 from spark_jobs.settings import ROOT
 
 GITHUB = ROOT / ".github"
