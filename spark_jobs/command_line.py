@@ -19,7 +19,8 @@ from spark_jobs.context import Context, Summary, context
 from spark_jobs.coordination import lease, lock
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.flow import Job, Writer
-from spark_jobs.observability import metrics, outcome
+from spark_jobs.measured_run import run_measured
+from spark_jobs.observability import metrics, outcome, run_log
 from spark_jobs.observability.redaction import redact
 from spark_jobs.runtime import environment, preflight
 from spark_jobs.session import now, spark_session
@@ -57,18 +58,27 @@ def create_parser(prog: str, doc: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def load_settings(overrides: Sequence[str]) -> Settings:
+    """Load the settings of this run, and log in the format that they name."""
+    settings = load(overrides)
+    run_log.use_format(settings.logging.format)
+    run_log.LOGGER.info("run begins", extra=run_log.facts(overrides=" ".join(overrides)))
+    return settings
+
+
 def _run_with_arguments(job: Job, arguments: dict[str, Any]) -> int:
     begun, name = time.monotonic(), job.name
     window = windows.parse(arguments.pop("start"), arguments.pop("end"), job.window, now())
-    settings = load(arguments.pop("set"))
+    run_log.name_window(window)
+    settings = load_settings(arguments.pop("set"))
     with track_failures(settings.paths.metrics, name):
         if job.uses_great_expectations:
             great_expectations.preload()
         spark = spark_session(name)
         spark.sparkContext.setLogLevel("WARN")
         with hold_leases(settings, spark, [job.writer], **arguments) as ctx:
-            summary = ctx.run(job, window)
-    metrics.record(settings.paths.metrics, name, summary, time.monotonic() - begun)
+            summary, usage = run_measured(ctx, job, window)
+    metrics.record(settings.paths.metrics, name, summary, time.monotonic() - begun, usage)
     sys.stdout.write(publish_summary({"job": name, "window": str(window)} | summary) + "\n")
     return 0
 
@@ -111,21 +121,33 @@ def publish_summary(summary: Summary) -> str:
 
 
 def run_guarded(name: str, action: Callable[[], int]) -> int:
+    """Return the exit code of `action`, and log it. Every failure becomes one sentence on stderr (`_run_or_report`)."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _raise_interrupt)
+    begun = time.monotonic()
+    run_log.start(name, environment.find_log_folder(os.environ, ROOT))
+    code = _run_or_report(name, action)
+    seconds = round(time.monotonic() - begun, 3)
+    run_log.LOGGER.info("run ended", extra=run_log.facts(exit_code=code, seconds=seconds))
+    return code
+
+
+def _run_or_report(name: str, action: Callable[[], int]) -> int:
     """Return the exit code of `action`. Every failure becomes one sentence on stderr; details go to the log folder.
 
     An error that follows an interrupt is treated as part of it: the JVM ends too, so that cleaning up fails.
     """
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, _raise_interrupt)
     try:
         preflight.check()
         return action()
     except PipelineError as error:
         sys.stderr.write(f"{name}: {error}\n")
+        run_log.LOGGER.error(str(error))
         outcome.write({"job": name} | error.summary | {"sentence": str(error)}, error.outcome, error.exit_code)
         return error.exit_code
     except SystemExit as error:  # from the parser, which has printed its message to stderr
         if error.code == SettingsError.exit_code:
+            run_log.LOGGER.error("wrong arguments")
             outcome.write({"job": name, "sentence": "wrong arguments"}, outcome.Outcome.ERROR, error.code)
         raise
     except KeyboardInterrupt:
@@ -135,6 +157,7 @@ def run_guarded(name: str, action: Callable[[], int]) -> int:
             return _report_interrupt(name)
         message = describe_error(error)
         sys.stderr.write(f"{name}: {message}\n")
+        run_log.LOGGER.exception(message)
         outcome.write({"job": name, "sentence": message}, outcome.Outcome.ERROR, 1)
         return 1
 
@@ -143,6 +166,7 @@ def _report_interrupt(name: str) -> int:
     sys.stderr.write(
         f"{name}: interrupted; finished hours and days are committed, run the same command again to continue.\n"
     )
+    run_log.LOGGER.warning("interrupted")
     for signum in (signal.SIGINT, signal.SIGTERM):  # a second signal would print a trace at the interpreter's end
         signal.signal(signum, lambda *_: os._exit(INTERRUPTED))
     return INTERRUPTED

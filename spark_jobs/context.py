@@ -14,6 +14,7 @@ from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import PipelineError
 from spark_jobs.flow import Job, Writer
 from spark_jobs.ledger.ledger import Ledger, LedgerStorage
+from spark_jobs.observability import run_log
 from spark_jobs.settings import Settings
 from spark_jobs.tables import Table
 from spark_jobs.windows import Window
@@ -23,6 +24,7 @@ Summary = dict[str, Any]
 
 def _print_to_stderr(line: str) -> None:
     sys.stderr.write(line + "\n")
+    run_log.record_line(line)
 
 
 class LedgerContext(Protocol):

@@ -7,19 +7,20 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from spark_jobs import command_line
-from spark_jobs.command_line import create_parser, run_guarded
+from spark_jobs.command_line import create_parser, load_settings, run_guarded
 from spark_jobs.context import Context, Summary, context
 from spark_jobs.coordination import lease, lock
 from spark_jobs.errors import QualityError
 from spark_jobs.flow import DAILY, EXTRACT_EVENTS, HOURLY, Job, Writer
 from spark_jobs.jobs.extract_events import landed_hours
+from spark_jobs.measured_run import run_measured
 from spark_jobs.observability import metrics
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres.database import check_address
 from spark_jobs.report.run_summary import print_run_summary
 from spark_jobs.sample.feed import may_have_sample
 from spark_jobs.session import spark_session
-from spark_jobs.settings import Settings, load, make_absolute
+from spark_jobs.settings import Settings, make_absolute
 from spark_jobs.sources.listing import list_files
 from spark_jobs.validation import great_expectations
 from spark_jobs.windows import DAY, Window, floor
@@ -44,7 +45,7 @@ def main(
     many rejected rows are admitted. `requeue`: validate again everything with rejected rows.
     """
     of_source = [f"paths.raw={_quote(make_absolute(source, 'INPUT', Path.cwd()))}"] if source else []
-    settings = load([*overrides, *of_source])
+    settings = load_settings([*overrides, *of_source])
     check_address()
     console = Console()
     with ExitStack() as stack:
@@ -71,8 +72,7 @@ def run(ctx: Context, console: Console) -> int:
         begun = time.monotonic()
         with console.step(job.name, ctx.spark):
             try:
-                with command_line.track_failures(ctx.settings.paths.metrics, job.name):
-                    summaries[job.name] = ctx.run(job, window)
+                summaries[job.name] = _run_and_record(ctx, job, window)
             except QualityError as error:
                 stopped.append(f"{job.name}: {error}")
         seconds[job.name] = time.monotonic() - begun
@@ -94,12 +94,19 @@ def run(ctx: Context, console: Console) -> int:
     return QualityError.exit_code if stopped else 0
 
 
+def _run_and_record(ctx: Context, job: Job, window: Window | None) -> Summary:
+    """Run a step, record its metrics, and return its summary."""
+    begun = time.monotonic()
+    with command_line.track_failures(ctx.settings.paths.metrics, job.name):
+        summary, usage = run_measured(ctx, job, window)
+    metrics.record(ctx.settings.paths.metrics, job.name, summary, time.monotonic() - begun, usage)
+    return summary
+
+
 def _publish_results(ctx: Context, console: Console, summaries: dict[str, Summary], seconds: dict[str, float]) -> None:
-    """Write the metrics, one line of JSON, and the report page."""
+    """Write one line of JSON, and the report page."""
     from spark_jobs.report import page  # its plotting library takes a second to import
 
-    for name, summary in summaries.items():
-        metrics.record(ctx.settings.paths.metrics, name, summary, seconds[name])
     command_line.publish_summary({"job": "pipeline", "seconds": seconds, "steps": summaries})
     console.say(f"report of this run: {page.write(ctx, seconds)}")
 

@@ -40,7 +40,7 @@ def report(
     overrides: Overrides = None,
 ) -> int:
     """Write the charts of the latest run: one page that opens from disk."""
+    from spark_jobs.command_line import load_settings
     from spark_jobs.jobs import write_report
-    from spark_jobs.settings import load
 
-    return write_report.write(load(overrides or []), opens=open)
+    return write_report.write(load_settings(overrides or []), opens=open)

@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from spark_jobs.command_line import load_settings
 from spark_jobs.errors import PipelineError, SettingsError
-from spark_jobs.settings import load
 
 DATASET = "mkechinov/ecommerce-behavior-data-from-multi-category-store"
 
@@ -20,7 +20,7 @@ def main(overrides: Sequence[str], month: str) -> int:
     """
     if not re.fullmatch(r"20\d\d-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)", month):
         raise SettingsError(f"MONTH={month}: write it as 2019-Oct.")
-    folder = Path(load(overrides).paths.raw)
+    folder = Path(load_settings(overrides).paths.raw)
     credentials = bool(os.environ.get("KAGGLE_USERNAME")) or (Path.home() / ".kaggle" / "kaggle.json").exists()
     client = shutil.which("kaggle")
     if not (client and credentials):

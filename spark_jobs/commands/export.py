@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spark_jobs import matrix, tables
+from spark_jobs.command_line import load_settings
 from spark_jobs.context import Context, context
 from spark_jobs.delta.log import NOTHING
 from spark_jobs.errors import PipelineError
 from spark_jobs.exports import write_file, write_matrix
 from spark_jobs.observability.console import Console
 from spark_jobs.session import spark_session
-from spark_jobs.settings import load
 
 OUTPUTS = (
     tables.DEDUPED_EVENTS,
@@ -27,7 +27,7 @@ OUTPUTS = (
 
 def main(overrides: Sequence[str], kind: str) -> int:
     """Export every output and print one line for each file."""
-    ctx, console = context(load(overrides), spark_session("export")), Console()
+    ctx, console = context(load_settings(overrides), spark_session("export")), Console()
     if ctx.ledger.version(tables.USER_FEATURES) == NOTHING:
         raise PipelineError(f"{ctx.settings.paths.warehouse}: there is nothing to export yet; make run first.")
     for path in export(ctx, kind):

@@ -13,7 +13,7 @@ from pyspark.sql import Column
 
 from spark_jobs import tables, windows
 from spark_jobs.builds.assigned_numbers import write_assigned
-from spark_jobs.command_line import hold_leases
+from spark_jobs.command_line import hold_leases, load_settings
 from spark_jobs.context import Context
 from spark_jobs.delta.files import vacuum
 from spark_jobs.delta.predicates import in_days
@@ -36,7 +36,6 @@ from spark_jobs.observability.wording import name_first
 from spark_jobs.postgres.database import open_database
 from spark_jobs.report.run_summary import describe_identities
 from spark_jobs.session import now, spark_session
-from spark_jobs.settings import load
 from spark_jobs.tables import Table
 from spark_jobs.transforms import user_rows
 from spark_jobs.validation.hours import commit_hours, judge_hours
@@ -55,7 +54,7 @@ def main(overrides: Sequence[str], user: str | None, lifts: bool) -> int:
     """Print what was removed, the proof, and what the pipeline cannot remove."""
     if user is None or not user.isdecimal() or not 0 < int(user) <= LARGEST:
         raise SettingsError("USER must be a user_id, a whole number above 0: make forget USER=541312140.")
-    settings, console = load(overrides), Console()
+    settings, console = load_settings(overrides), Console()
     with hold_leases(settings, spark_session("forget"), Writer) as ctx:
         if not ctx.storage.exists(tables.RAW_EVENTS):
             raise PipelineError(f"{settings.paths.warehouse}: there is nothing to forget yet; make run first.")

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from spark_jobs.command_line import hold_leases
+from spark_jobs.command_line import hold_leases, load_settings
 from spark_jobs.context import Context
 from spark_jobs.flow import Writer
 from spark_jobs.observability.console import Console
@@ -17,13 +17,12 @@ from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.postgres.ownership import Owner
 from spark_jobs.session import spark_session
-from spark_jobs.settings import load
 from spark_jobs.windows import HOUR, name
 
 
 def main(overrides: Sequence[str] = ()) -> int:
     """Ask, then hand the database over; print what was removed and how to fill it."""
-    settings, console = load(overrides), Console()
+    settings, console = load_settings(overrides), Console()
     with hold_leases(settings, spark_session("handover"), [Writer.COLLECTION]) as ctx:
         for line in hand_over(ctx, confirm):
             console.say(line)

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from spark_jobs import settings
+from spark_jobs.command_line import load_settings
 from spark_jobs.errors import DatabaseError
 from spark_jobs.observability.answers import print_answer
 from spark_jobs.postgres.connection import prepare_for_psql
@@ -18,7 +18,7 @@ SERVICE = "pipeline"
 
 def main(overrides: Sequence[str], query: str | None, layout: str) -> int:
     """Run psql in the database that the settings name; with a query, print its answer as `layout`."""
-    url = choose_address(settings.load(overrides).paths.database, "local")
+    url = choose_address(load_settings(overrides).paths.database, "local")
     if query and layout == "json":
         print_answer(*answer(url, query), layout)
         return 0

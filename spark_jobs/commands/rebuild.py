@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs import tables
 from spark_jobs.builds.planning import day_settings, plan_snapshot, settings_digest
-from spark_jobs.command_line import hold_leases
+from spark_jobs.command_line import hold_leases, load_settings
 from spark_jobs.context import Context
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError, PipelineError, SettingsError
@@ -24,7 +24,6 @@ from spark_jobs.ledger_rows import BuildRow
 from spark_jobs.observability.console import Console
 from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.session import now, spark_session
-from spark_jobs.settings import load
 from spark_jobs.snapshots.features import FEATURES
 from spark_jobs.snapshots.scheme import Scheme
 from spark_jobs.snapshots.user_item_matrix import MATRIX
@@ -43,7 +42,7 @@ def main(overrides: Sequence[str], day: str | None) -> int:
     """Print one line for each table of the day."""
     if not day:
         raise SettingsError("DAY is missing: make rebuild DAY=2019-10-01; make status lists the days.")
-    first, settings, console = parse(day, None, DAY, now()).start, load(overrides), Console()
+    first, settings, console = parse(day, None, DAY, now()).start, load_settings(overrides), Console()
     with hold_leases(settings, spark_session("rebuild"), Writer) as ctx:
         for line in rebuild(ctx, first):
             console.say(line)

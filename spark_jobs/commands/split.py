@@ -13,13 +13,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
+from spark_jobs.command_line import load_settings
 from spark_jobs.context import Context, context
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.exports import write_file, write_matrix
 from spark_jobs.matrix import UserItemMatrix
 from spark_jobs.observability.console import Console
 from spark_jobs.session import spark_session
-from spark_jobs.settings import load
 from spark_jobs.snapshots import user_item_matrix
 from spark_jobs.snapshots.features import FEATURES
 from spark_jobs.snapshots.type_counts import complete_counts
@@ -45,7 +45,7 @@ def main(overrides: Sequence[str], first_day: str | None) -> int:
             f"AT {first_day}: a split must be at midnight (UTC), because prices are repaired from their whole day; "
             f"write {name(at, DAY)} or another day."
         )
-    for line in split(context(load(overrides), spark_session("split")), at):
+    for line in split(context(load_settings(overrides), spark_session("split")), at):
         console.say(line)
     return 0
 

@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import settings, tables
+from spark_jobs.command_line import load_settings
 from spark_jobs.errors import PipelineError
 from spark_jobs.observability.answers import print_answer
 from spark_jobs.runtime import environment
@@ -31,7 +32,7 @@ def main(overrides: Sequence[str], query: str | None, layout: str) -> int:
 
     Every table that exists has a view. Raises PipelineError where there are no tables yet, or the query fails.
     """
-    warehouse = settings.load(overrides).paths.warehouse
+    warehouse = load_settings(overrides).paths.warehouse
     query = find_query(query) if query and re.fullmatch(r"\w+", query) else query
     if "://" not in warehouse and not Path(warehouse).is_dir():
         raise PipelineError(f"{warehouse}: no tables yet; make run first.")

@@ -8,13 +8,13 @@ from rich import box
 from rich.table import Table
 
 from spark_jobs import tables, windows
+from spark_jobs.command_line import load_settings
 from spark_jobs.context import LedgerContext
 from spark_jobs.erasure.suppressed_users import count_unfinished
 from spark_jobs.inspection.ledger_reader import read_ledger
 from spark_jobs.inspection.outdated import describe_outdated
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres.embedded import find_separate_folder
-from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR
 
 SUBMIT = "spark-submit spark_jobs/jobs"
@@ -22,7 +22,7 @@ SUBMIT = "spark-submit spark_jobs/jobs"
 
 def main(overrides: Sequence[str] = ()) -> int:
     """Read the ledger and print it; change nothing."""
-    settings = load(overrides)
+    settings = load_settings(overrides)
     console = Console()
     show(read_ledger(settings, "status", console.say), console)
     if place := find_separate_folder(Path(settings.paths.database)):

@@ -12,6 +12,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
+from spark_jobs.command_line import load_settings
 from spark_jobs.context import Context, context
 from spark_jobs.coordination import lease, lock
 from spark_jobs.delta.files import find_last_note
@@ -23,7 +24,6 @@ from spark_jobs.flow import CREATE_USER_ITEM_MATRIX, FEATURE_ENGINEERING, Writer
 from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.observability.console import Console
 from spark_jobs.session import spark_session
-from spark_jobs.settings import load
 from spark_jobs.tables import Table
 
 NOTED = {  # tables whose commits had a digest, up to layout 3
@@ -35,7 +35,7 @@ WIDER = "'delta.enableTypeWidening' = 'true'"  # set only where needed: not ever
 
 def main(overrides: Sequence[str] = ()) -> int:
     """Print one line for each change, then the layout version."""
-    settings, console = load(overrides), Console()
+    settings, console = load_settings(overrides), Console()
     with ExitStack() as stack:
         holds = [stack.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in Writer]
         ctx = context(settings, spark_session("upgrade"))

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 
-from spark_jobs.command_line import hold_leases
+from spark_jobs.command_line import hold_leases, load_settings
 from spark_jobs.context import context
 from spark_jobs.errors import BusyError
 from spark_jobs.maintenance import compaction, removal, sizes
 from spark_jobs.observability.console import Console
 from spark_jobs.session import spark_session
-from spark_jobs.settings import load
 
 
 def main(overrides: Sequence[str] = ()) -> int:
     """Run all maintenance; print the table sizes before and after. A writer that is busy in another run is skipped."""
-    settings, console = load(overrides), Console()
+    settings, console = load_settings(overrides), Console()
     ctx = context(settings, spark_session("upkeep"))
     before = sizes.measure_tables(ctx)
     for writer in compaction.WRITERS:

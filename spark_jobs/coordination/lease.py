@@ -21,6 +21,7 @@ from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, LayoutError, SupersededError
 from spark_jobs.flow import Writer, list_written_tables
 from spark_jobs.ledger_rows import LeaseRow
+from spark_jobs.observability import run_log
 from spark_jobs.session import now
 from spark_jobs.windows import HOUR
 
@@ -88,6 +89,7 @@ def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False
         if hold.unclean:
             _seal_tables(storage, leases[hold.writer])
         hold.unclean = False
+        run_log.LOGGER.info("lease taken", extra=run_log.facts(writer=hold.writer, number=leases[hold.writer].epoch))
     return leases
 
 

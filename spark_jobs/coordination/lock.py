@@ -20,6 +20,7 @@ from typing import TextIO
 import psutil
 
 from spark_jobs.errors import BusyError, PipelineError
+from spark_jobs.observability import run_log
 
 BEAT_SECONDS = 2.0
 SILENT_SECONDS = 60.0
@@ -113,7 +114,9 @@ def _take_over(path: Path, warehouse: str, writer: str) -> TextIO:
         fcntl.flock(file, fcntl.LOCK_EX)
         _write_holder(file, holder)
         Path(file.name).replace(path)
-        sys.stderr.write(f"{writer}: {holder} has given no sign of life for {silent:.0f} s; this run replaces it.\n")
+        line = f"{writer}: {holder} has given no sign of life for {silent:.0f} s; this run replaces it."
+        sys.stderr.write(f"{line}\n")
+        run_log.LOGGER.warning(line)
         return file
 
 

@@ -45,6 +45,20 @@ class DeltaLog:
         checksum = self._load_snapshot(version).computeChecksum()
         return checksum.numFiles(), checksum.tableSizeBytes()
 
+    def known_size(self) -> tuple[int, int] | None:
+        """Return the number of data files of the latest version and their bytes; None where no checksum file has them.
+
+        Runs no Spark job.
+        """
+        checksum = self._load_snapshot().checksumOpt()
+        return (checksum.get().numFiles(), checksum.get().tableSizeBytes()) if checksum.isDefined() else None
+
+    def added_bytes(self, version: int) -> int:
+        """Return the bytes of the data files that a commit added, from its entry in the log. Runs no Spark job."""
+        entry = self._jvm.org.apache.hadoop.fs.Path(f"{self.address}/_delta_log/{version:020}.json")
+        lines = self._log.store().read(entry, self._log.newDeltaHadoopConf()).mkString("\n").splitlines()
+        return sum(json.loads(line)["add"]["size"] for line in lines if line.startswith('{"add":'))
+
     def known_files(self, version: int | None = None) -> list[Action] | None:
         """Return the data files of a version from its checksum file; None where that file does not list them.
 

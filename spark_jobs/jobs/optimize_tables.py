@@ -6,11 +6,17 @@ tables meanwhile.
 
 import sys
 
-from spark_jobs.command_line import create_parser, hold_leases, publish_summary, run_guarded, track_failures
+from spark_jobs.command_line import (
+    create_parser,
+    hold_leases,
+    load_settings,
+    publish_summary,
+    run_guarded,
+    track_failures,
+)
 from spark_jobs.flow import Writer, list_daily_tables
 from spark_jobs.maintenance import compaction, sizes
 from spark_jobs.session import spark_session
-from spark_jobs.settings import load
 
 
 def main() -> int:
@@ -21,7 +27,7 @@ def main() -> int:
     )
     arguments = options.parse_args()
     tables_of_writer = list_daily_tables(arguments.part)
-    settings, name = load(arguments.set), f"optimize_{arguments.part}"
+    settings, name = load_settings(arguments.set), f"optimize_{arguments.part}"
     with (
         track_failures(settings.paths.metrics, name),
         hold_leases(settings, spark_session(name), [arguments.part]) as ctx,

@@ -8,18 +8,18 @@ import sys
 import webbrowser
 
 from spark_jobs import tables
-from spark_jobs.command_line import create_parser, publish_summary, run_guarded, track_failures
+from spark_jobs.command_line import create_parser, load_settings, publish_summary, run_guarded, track_failures
 from spark_jobs.context import context
 from spark_jobs.errors import PipelineError
 from spark_jobs.report import page
 from spark_jobs.session import spark_session
-from spark_jobs.settings import Settings, load
+from spark_jobs.settings import Settings
 
 
 def main() -> int:
     """Write the page and print its path, as a submitted job."""
     arguments = create_parser("spark-submit spark_jobs/jobs/write_report.py", __doc__).parse_args()
-    return write(load(arguments.set), opens=False)
+    return write(load_settings(arguments.set), opens=False)
 
 
 def write(settings: Settings, opens: bool) -> int:

@@ -1,1 +1,1 @@
-"""What a run shows to people, schedulers and Prometheus, without passwords."""
+"""What a run shows to people, schedulers, Prometheus and collectors of logs, without passwords."""

@@ -11,6 +11,8 @@ from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 from rich.status import Status
 
+from spark_jobs.observability import run_log
+
 REFRESH_SECONDS = 0.5
 FILE_WIDTH = 120
 
@@ -24,12 +26,14 @@ class Console:
             self.out.width = FILE_WIDTH
 
     def say(self, line: str) -> None:
-        """Print a note between steps."""
+        """Print a note between steps, and log it."""
         self.out.print(f"  {line}", markup=False)
+        run_log.record_line(line)
 
     def error(self, line: str) -> None:
-        """Print a sentence on stderr."""
+        """Print a sentence on stderr, and log it."""
         sys.stderr.write(line + "\n")
+        run_log.LOGGER.error(line)
 
     @contextmanager
     def step(self, name: str, spark: SparkSession | None = None) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,39 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 from prometheus_client.parser import text_string_to_metric_families
 
+from spark_jobs.observability import run_log
 from spark_jobs.observability.outcome import Outcome
 
 SECONDS = "pipeline_job_seconds"
 FINISHED = "pipeline_job_finished_timestamp_seconds"
 COUNTED = "pipeline_job_counted"
+WRITTEN = "pipeline_job_written_bytes"
+WARNINGS = "pipeline_job_warnings"
+TABLE_BYTES = "pipeline_table_bytes"
+TABLE_FILES = "pipeline_table_files"
 FAILURES = "pipeline_job_failures_in_a_row"
 FAILED_SECONDS = "pipeline_job_failed_seconds"
 FAILED = "pipeline_job_failed_timestamp_seconds"
 LATEST = "latest_hour"  # a key of summaries: the start of an hour; as a metric, in seconds since 1970
 
 
-def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float) -> None:
-    """Write `<folder>/<job>.prom` atomically: the job's duration, when it ended, and each number of its summary.
+@dataclass(frozen=True)
+class Usage:
+    """What a run wrote into Delta tables, in bytes, and the number of its warnings.
+
+    `tables`: the number of data files and their bytes in the latest version of each table that the job writes.
+    """
+
+    written_bytes: int = 0
+    warnings: int = 0
+    tables: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+NO_USAGE = Usage()
+
+
+def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float, usage: Usage = NO_USAGE) -> None:
+    """Write `<folder>/<job>.prom` atomically: the job's duration, when it ended, its usage, the numbers of its summary.
 
     The label `count` is the name of the number; `kind` is the kind in a count by kind, else empty.
     """
@@ -33,9 +54,23 @@ def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float) ->
     counted = Gauge(COUNTED, "What that run counted: rows, hours, days.", ["job", "count", "kind"], registry=registry)
     for name, kind, number in _list_numbers(summary):
         counted.labels(job, name, kind).set(number)
+    _set_usage(registry, job, usage)
     with _tolerate_errors(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         write_to_textfile(str(Path(folder) / f"{job}.prom"), registry)
+
+
+def _set_usage(registry: CollectorRegistry, job: str, usage: Usage) -> None:
+    written = Gauge(WRITTEN, "Bytes of the data files that this run added to Delta tables.", ["job"], registry=registry)
+    written.labels(job).set(usage.written_bytes)
+    warnings = Gauge(WARNINGS, "Warnings that this run has printed.", ["job"], registry=registry)
+    warnings.labels(job).set(usage.warnings)
+    labels = ["job", "table"]
+    files = Gauge(TABLE_FILES, "Data files in the latest version of the table.", labels, registry=registry)
+    sizes = Gauge(TABLE_BYTES, "Bytes of these files.", labels, registry=registry)
+    for table, (count, size) in usage.tables.items():
+        files.labels(job, table).set(count)
+        sizes.labels(job, table).set(size)
 
 
 def record_failure(folder: str, job: str, outcome: Outcome, seconds: float) -> None:
@@ -74,7 +109,9 @@ def _tolerate_errors(folder: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"note: metrics could not be written to {folder} ({error}).\n")
+        line = f"note: metrics could not be written to {folder} ({error})."
+        sys.stderr.write(f"{line}\n")
+        run_log.record_line(line)
 
 
 def _read_samples(path: Path) -> Iterator[tuple[str, str, float]]:

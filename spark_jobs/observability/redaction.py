@@ -1,4 +1,7 @@
-"""Redaction of passwords, for all text that may quote the address of a database before it is shown or logged."""
+"""Redaction of passwords, for all text that may quote the address of a database before it is shown or logged.
+
+The ids of forgotten users are hidden too.
+"""
 
 import os
 import re
@@ -12,7 +15,7 @@ VALUE = r"""'(?:\\.|[^'\\])*'|"[^"\n]*"|(?:\\.|[^\s\\])+"""
 PAIR = re.compile(rf"""\b((?:PG|ssl)?password)(["']?\s*[=:]\s*)({VALUE})""", re.IGNORECASE)
 
 _addresses: set[str] = set()
-_remembered_passwords: set[str] = set()
+_remembered: set[str] = set()
 
 
 def hide(address: str) -> None:
@@ -23,17 +26,22 @@ def hide(address: str) -> None:
 def hide_password(password: str) -> None:
     """Remember a password separately, because an address may encode it in a way that only libpq's parser knows."""
     if password:
-        _remembered_passwords.add(password)
+        _remembered.add(password)
+
+
+def hide_user(user: int) -> None:
+    """Remember the id of a user who is to be forgotten, so that the log does not name the user."""
+    _remembered.add(str(user))
 
 
 def redact(text: str) -> str:
-    """Return the text without passwords.
+    """Return the text without secrets.
 
     It hides the passwords of DATABASE_URL, of PGPASSWORD, of remembered addresses, and of anything that looks like an
-    address.
+    address. It also hides the ids of remembered users.
     """
     addresses = {*_addresses, os.environ.get("DATABASE_URL", "").strip()}
-    passwords = {os.environ.get("PGPASSWORD", "")}.union(_remembered_passwords, *map(_find_passwords, addresses))
+    passwords = {os.environ.get("PGPASSWORD", "")}.union(_remembered, *map(_find_passwords, addresses))
     secrets = addresses.union(*map(_list_spellings, passwords)) - {""}
     for secret in sorted(secrets, key=len, reverse=True):
         pattern = re.escape(secret)

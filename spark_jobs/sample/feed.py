@@ -9,10 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from spark_jobs.addresses import is_remote
-from spark_jobs.command_line import run_guarded
+from spark_jobs.command_line import load_settings, run_guarded
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.session import now
-from spark_jobs.settings import Settings, is_default_raw, load
+from spark_jobs.settings import Settings, is_default_raw
 from spark_jobs.sources.listing import Listing, list_files
 from spark_jobs.tables import LANDED_FILES
 from spark_jobs.windows import HOUR, floor
@@ -54,7 +54,7 @@ def is_fed(settings: Settings) -> bool:
 
 def main() -> int:
     """Feed paths.raw until interrupted. Hours that passed while the feed was off are skipped."""
-    settings = load()
+    settings = load_settings([])
     raw = Path(settings.paths.raw)
     generate_first_sample(settings)
     hour = floor(now(), HOUR)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from spark_jobs.observability import run_log
 from spark_jobs.settings.event_types import Events
 from spark_jobs.settings.rules import Address, OneOf, Range
 from spark_jobs.settings.section import Count, NameList, Section
@@ -149,6 +150,12 @@ class Retention(Section):
     log_days: Days
 
 
+class Logging(Section):
+    """The format of `pipeline.log`."""
+
+    format: Annotated[str, OneOf(run_log.FORMATS)]
+
+
 class Privacy(Section):
     """The address of the key for the list of erased users; empty: next to the warehouse."""
 
@@ -169,6 +176,7 @@ class Settings(Section):
     schedule: Schedule
     export: Export
     retention: Retention
+    logging: Logging
     privacy: Privacy
 
     @model_validator(mode="after")

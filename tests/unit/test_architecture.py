@@ -25,8 +25,9 @@ HOMES = {
 ORDER = (
     *("observability", "errors", "windows", "addresses", "settings", "runtime", "session", "ledger_rows"),
     *("sources", "tables", "flow", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
-    *("recovery", "validation", "builds", "command_line", "inspection", "matrix", "erasure", "postgres"),
-    *("maintenance", "report", "ingest", "snapshots", "jobs", "exports", "commands", "sample", "pipeline", "cli"),
+    *("measured_run", "recovery", "validation", "builds", "command_line", "inspection", "matrix", "erasure"),
+    *("postgres", "maintenance", "report", "ingest", "snapshots", "jobs", "exports", "commands", "sample", "pipeline"),
+    "cli",
 )
 LONGEST_FUNCTION, LONGEST_FILE, MOST_PARAMETERS, LONGEST_SNAPSHOT_JOB = 30, 250, 6, 40
 
