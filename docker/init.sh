@@ -8,7 +8,7 @@ esac
 if [ "$AIRFLOW_ADMIN_PASSWORD" = change-me ] && [ "$AIRFLOW_BIND" != 127.0.0.1 ]; then
   stop "AIRFLOW_ADMIN_PASSWORD is that of .env.example and the UI is open to the network; set another one in .env."
 fi
-mkdir -p data/lineage
+mkdir -p data/lineage data/metrics
 airflow db migrate >/tmp/init.log 2>&1 || { tail -n 5 /tmp/init.log >&2; stop "airflow db migrate failed."; }
 airflow pools import conf/pools.json >>/tmp/init.log 2>&1 || { tail -n 5 /tmp/init.log >&2; stop "the pools could not be imported."; }
 airflow users create --role Admin --username admin --password "$AIRFLOW_ADMIN_PASSWORD" --email admin@localhost \
