@@ -18,6 +18,7 @@ from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError
 from spark_jobs.flow import Writer
 from spark_jobs.maintenance import compaction, removal, sizes
+from spark_jobs.observability import run_log
 from spark_jobs.settings import ROOT
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD
@@ -127,7 +128,7 @@ def test_old_logs_are_removed_and_new_ones_stay(pipeline, monkeypatch):
     others = [
         tasks / f"dag_id={name}" / task for name in ("other", "run_report_of_others", "data_collection_pipeline_2")
     ]
-    paths.append(lineage / "spark-1.ndjson")
+    paths += [lineage / "spark-1.ndjson", logs / "pipeline-1.log"]
     old = (time.time() - timedelta(days=31).total_seconds(),) * 2
     for path in paths + others:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -147,13 +148,16 @@ def test_the_dags_whose_logs_are_removed_are_those_of_the_project():
     assert sorted(found) == sorted(removal.DAGS)
 
 
-def test_the_lineage_file_that_airflow_appends_to_is_renamed_and_keeps_its_content(pipeline):
-    growing = Path(pipeline.settings.paths.lineage) / removal.GROWING
-    growing.parent.mkdir()
-    growing.write_text("{}\n")
+def test_files_to_which_airflow_and_runs_append_are_renamed_and_keep_their_content(pipeline):
+    paths = pipeline.settings.paths
+    growing = (Path(paths.lineage) / removal.GROWING, Path(paths.logs) / run_log.FILE)
+    for path in growing:
+        path.parent.mkdir()
+        path.write_text("{}\n")
     removal.remove_unneeded(pipeline.ctx())
-    (aside,) = growing.parent.iterdir()
-    assert (aside != growing, aside.read_text()) == (True, "{}\n")
+    for path in growing:
+        (aside,) = path.parent.iterdir()
+        assert (aside != path, aside.read_text()) == (True, "{}\n")
 
 
 def test_the_table_of_sizes_shows_each_value_before_and_after(seeded):

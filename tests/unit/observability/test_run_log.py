@@ -20,15 +20,13 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 @pytest.fixture
 def log(tmp_path, monkeypatch):
-    """Start the log of a run in a folder that does not exist yet; return the file. Ends it after the test."""
+    """Start the log of a run in a folder that does not exist yet, for the time of the test; return the file."""
+    monkeypatch.setattr(run_log.LOGGER, "handlers", [])
     monkeypatch.setattr(redaction, "_remembered", set())
     monkeypatch.setenv("AIRFLOW_CTX_DAG_RUN_ID", "manual__1")
     monkeypatch.setenv("AIRFLOW_CTX_TRY_NUMBER", "2")
     run_log.start("extract_events", tmp_path / "logs")
-    yield tmp_path / "logs" / run_log.FILE
-    for handler in run_log._list_files():
-        run_log.LOGGER.removeHandler(handler)
-        handler.close()
+    return tmp_path / "logs" / run_log.FILE
 
 
 def read_objects(log) -> list[dict]:
@@ -97,7 +95,8 @@ def test_a_renamed_log_is_continued_in_a_new_file(log):
     assert log.with_stem("pipeline-1").read_text().endswith("before\n") and log.read_text().endswith("after\n")
 
 
-def test_a_log_that_cannot_be_written_is_reported_in_one_line_and_stops_nothing(tmp_path, capsys):
+def test_a_log_that_cannot_be_written_is_reported_in_one_line_and_stops_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(run_log.LOGGER, "handlers", [])
     (tmp_path / "file").touch()
     run_log.start("extract_events", tmp_path / "file")
     run_log.record_line("first")
