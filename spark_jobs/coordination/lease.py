@@ -73,8 +73,8 @@ def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False
     leases = {each.writer: Lease(each.writer, _choose_epoch(last.get(each.writer, 0)), warehouse) for each in holds}
     host, remote = socket.gethostname(), "://" in storage.warehouse  # there the lock covers this machine only
     _require_one_machine(storage, before.values(), host)
-    rows = [each.row(host, taken_at) for taken_at in [now()] for each in leases.values()]
-    epochs = {writer: lease.epoch for writer, lease in leases.items()}
+    taken_at, epochs = now(), {writer: lease.epoch for writer, lease in leases.items()}
+    rows = [each.row(host, taken_at) for each in leases.values()]
     # No other writer may take the very first lease at the same time: the warehouse gets its random id with it.
     seen = {name: last.get(name, NOTHING) for name in (leases if before else Writer)}
     hosts = {name: row["host"] for name, row in before.items()}
