@@ -100,6 +100,14 @@ def describe_windows(found: Sequence[Window], duration: timedelta, most: int = 3
     return ", ".join(texts) + (f" and {left} more" if left else "")
 
 
+def describe_gap(before: date, after: date) -> str | None:
+    """Return the days without rows between two days with rows, as one range; None where there are none."""
+    first, days = before + DAY, (after - before).days - 1
+    if days < 1:
+        return None
+    return f"{first}: no rows" if days == 1 else f"{first} to {after - DAY}: no rows ({days:,} days)"
+
+
 def parse_instant(option: str, text: str) -> datetime:
     """Return the time that an option's text means. Raises SettingsError, naming the option, where it is not a time."""
     match = _FORM.match(text.strip())

@@ -1,7 +1,6 @@
 """`make status`: show the hours and days that are loaded, empty, stopped, dirty or incomplete, and how to fix them."""
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 from rich import box
@@ -40,7 +39,7 @@ def show(ctx: LedgerContext, console: Console) -> None:
         table.add_column(name, justify="right" if name in ("loaded", "empty", "stopped", "missing") else "left")
     before = None
     for row in ctx.ledger.days():
-        if before is not None and (gap := describe_gap(before, row["day"])):
+        if before is not None and (gap := windows.describe_gap(before, row["day"])):
             table.add_row(gap, style="dim")
         before = row["day"]
         counts = (str(row[name]) for name in ("hours_loaded", "hours_empty", "hours_stopped", "hours_missing"))
@@ -52,14 +51,6 @@ def show(ctx: LedgerContext, console: Console) -> None:
         lines.append(f"not erased from all tables yet: {count:,} users; run make forget USER=… again for each of them")
     for line in [*lines, *list_waiting(ctx), *describe_outdated(ctx)]:
         console.say(line)
-
-
-def describe_gap(before: date, after: date) -> str | None:
-    """Return the days without rows between two days with rows, as one range; None where there are none."""
-    first, days = before + DAY, (after - before).days - 1
-    if days < 1:
-        return None
-    return f"{first}: no rows" if days == 1 else f"{first} to {after - DAY}: no rows ({days:,} days)"
 
 
 def list_fixes(ctx: LedgerContext) -> list[str]:

@@ -4,16 +4,27 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from spark_jobs.flow import LAST_DAY_STEP
 from spark_jobs.ledger_rows import BuildRow, DayRow, FileHour, FileRow, HourRow
-from spark_jobs.windows import HOUR, Window, gaps, name
+from spark_jobs.windows import HOUR, Window, gaps, name, parse_day
 
 HOURS_A_DAY = 24
 UNDATED = "undated"
 NO_CONTENT = "0:0:0"
 NO_DAY = "nothing"  # the source of a day that was built from no content
+
+
+class HourKind(StrEnum):
+    """What an hour of a day is: exactly one of these."""
+
+    LOADED = "loaded"  # PostgreSQL has the rows that landed
+    EMPTY = "empty"  # no rows, and a later hour has landed
+    STOPPED = "stopped"  # the hour failed its verdict
+    LATE = "late"  # rows landed or changed, and PostgreSQL does not have them yet
+    MISSING = "missing"  # no rows, and no later hour has landed
 
 
 @dataclass(frozen=True)
@@ -131,6 +142,38 @@ def missing_hours(found: Iterable[HourState], hours: Window, latest: datetime | 
     return gaps(Window(begin, hours.end, HOUR), taken) if begin < hours.end else []
 
 
+def classify_days(found: Iterable[HourState], latest: datetime | None) -> dict[date, list[HourKind]]:
+    """Return, for each day with an hour that has, or had, rows, what its 24 hours are, in order.
+
+    `latest`: the last hour that landed.
+    """
+    return {
+        day: [_classify_hour(hour, by_hour.get(hour), latest) for hour in _list_hours(day)]
+        for day, by_hour in sorted(_group_by_day(found).items())
+    }
+
+
+def _group_by_day(found: Iterable[HourState]) -> dict[date, dict[datetime, HourState]]:
+    by_day: dict[date, dict[datetime, HourState]] = {}
+    for state in found:
+        if state.hour:
+            by_day.setdefault(state.hour.date(), {})[state.hour] = state
+    return by_day
+
+
+def _list_hours(day: date) -> list[datetime]:
+    start = parse_day(day)
+    return [start + number * HOUR for number in range(HOURS_A_DAY)]
+
+
+def _classify_hour(hour: datetime, state: HourState | None, latest: datetime | None) -> HourKind:
+    if state is not None and state.status == "stopped":
+        return HourKind.STOPPED
+    if state is not None and (state.has_rows or state.dirty):
+        return HourKind.LOADED if state.status == "loaded" and not state.dirty else HourKind.LATE
+    return HourKind.EMPTY if latest is not None and hour < latest else HourKind.MISSING
+
+
 def day_status(found: Iterable[HourState], builds: Iterable[BuildRow], latest: datetime | None) -> list[DayRow]:
     """Return the rows of day_status, one for each day with an hour that has, or had, rows.
 
@@ -139,33 +182,27 @@ def day_status(found: Iterable[HourState], builds: Iterable[BuildRow], latest: d
     from other content.
     """
     found = list(found)
-    by_day: dict[date, list[HourState]] = {}
-    for state in found:
-        if state.hour:
-            by_day.setdefault(state.hour.date(), []).append(state)
     inputs = day_inputs(found)
     last = [row for row in builds if row["step"] == LAST_DAY_STEP.name and row["status"] == "built"]
     built_from = {row["day"]: row["counts"]["source"] for row in last}
-    return [_derive_day(day, by_day[day], latest, inputs.get(day), built_from.get(day)) for day in sorted(by_day)]
+    dirty = {state.hour.date() for state in found if state.hour and state.dirty}
+    return [
+        _derive_day(day, kinds, day in dirty, inputs.get(day), built_from.get(day))
+        for day, kinds in classify_days(found, latest).items()
+    ]
 
 
-def _derive_day(
-    day: date, hours: list[HourState], latest: datetime | None, content: str | None, built_from: str | None
-) -> DayRow:
-    taken = {hour.hour for hour in hours if hour.has_rows or hour.dirty}
-    start = datetime(day.year, day.month, day.day)
-    all_hours = (start + number * HOUR for number in range(HOURS_A_DAY))
-    empty = sum(hour not in taken and latest is not None and hour < latest for hour in all_hours)
-    loaded = sum(hour.status == "loaded" and hour.has_rows and not hour.dirty for hour in hours)
+def _derive_day(day: date, hours: list[HourKind], dirty: bool, content: str | None, built_from: str | None) -> DayRow:
+    loaded, empty = hours.count(HourKind.LOADED), hours.count(HourKind.EMPTY)
     missing = HOURS_A_DAY - loaded - empty
     built = built_from is not None
     return {
         "day": day,
         "hours_loaded": loaded,
         "hours_empty": empty,
-        "hours_stopped": sum(hour.status == "stopped" for hour in hours),
+        "hours_stopped": hours.count(HourKind.STOPPED),
         "hours_missing": missing,
         "complete": missing == 0,
-        "dirty": built and (any(hour.dirty for hour in hours) or (content or NO_DAY) != built_from),
+        "dirty": built and (dirty or (content or NO_DAY) != built_from),
         "built": built,
     }

@@ -8,12 +8,11 @@ import pytest
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.commands.status import describe_gap
 from spark_jobs.errors import SettingsError, SourceError
 from spark_jobs.report import charts, facts
 from spark_jobs.settings import ROOT, is_default_raw, load
 from spark_jobs.sources.listing import list_files
-from spark_jobs.windows import DAY, HOUR, Window
+from spark_jobs.windows import DAY, HOUR, Window, describe_gap
 from tests.conftest import HEAD
 from tests.unfenced import unfenced_writer
 

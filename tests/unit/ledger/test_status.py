@@ -5,7 +5,9 @@ from datetime import date, datetime
 from spark_jobs.flow import LAST_DAY_STEP
 from spark_jobs.ledger.status import (
     NO_CONTENT,
+    HourKind,
     HourState,
+    classify_days,
     day_inputs,
     day_status,
     latest_hour,
@@ -100,6 +102,20 @@ def test_a_committed_or_stopped_hour_is_missing_and_a_stopped_one_is_also_counte
     rows.append(hour_row(window_key(hour(2)), hour(2), "stopped", "1:2:0", valid=0))
     status = day_status(states(files, rows), [], None)[0]
     assert (status["hours_loaded"], status["hours_stopped"], status["hours_missing"]) == (0, 1, 24)
+
+
+def test_each_hour_of_a_day_is_of_exactly_one_kind():
+    files = [file_row(1, *((hour(n), 1, n) for n in range(1, 6)))]
+    rows = [
+        hour_row(window_key(hour(1)), hour(1), "loaded", "1:1:0"),
+        hour_row(window_key(hour(2)), hour(2), "stopped", "1:2:0", valid=0),
+        hour_row(window_key(hour(3)), hour(3), "committed", "1:3:0"),
+        hour_row(window_key(hour(4)), hour(4), "loaded", "another digest"),  # rows landed after it was loaded
+    ]
+    kinds = classify_days(states(files, rows), hour(5))[DAY]
+    assert kinds[:3] == [HourKind.EMPTY, HourKind.LOADED, HourKind.STOPPED]
+    assert kinds[3:6] == [HourKind.LATE] * 3  # not in PostgreSQL, changed, never validated
+    assert kinds[6:] == [HourKind.MISSING] * 18
 
 
 def test_a_built_day_is_dirty_if_an_hour_changed_or_the_day_was_built_from_other_content():
