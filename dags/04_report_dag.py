@@ -1,8 +1,9 @@
 """
 ### Run report: after each update of matrix and features, one page with charts of the run
 
-**What it does.** `write_report` writes `latest.html` below `paths.reports` (`data/reports`): where each row went, gaps,
-funnel, long tails, verdicts, sizes, and changes since the previous report. The page is one file that opens from disk.
+**What it does.** `write_report` writes `latest.html` below `paths.reports` (`data/reports`): a calendar of hours,
+trends of the last runs, where each row went, funnel, long tails, verdicts, sizes, and changes since the previous
+report. The page is one file that opens from disk.
 
 **Who needs it.** Anyone who checks in the morning whether the night's runs succeeded.
 

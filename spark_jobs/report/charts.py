@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import matplotlib
@@ -16,9 +16,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch, Rectangle
-from matplotlib.path import Path as Outline
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from matplotlib.typing import RcKeyType
 
 from spark_jobs.report.facts import BINS_A_DECADE
@@ -34,7 +32,7 @@ VARIABLES |= {
     "#101010": "--four",
 }
 COLOUR = {name.removeprefix("--"): value for value, name in VARIABLES.items()}
-SERIES = ("one", "two", "three", "four")
+SERIES = (("one", "-"), ("two", "--"), ("three", "-."), ("four", ":"))  # colour and style of each line
 STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
@@ -50,43 +48,8 @@ STYLE: dict[RcKeyType, Any] = {
     "axes.spines.right": False,
 }
 LONGEST_GAP, MOST_TICKS = 24, 8  # chart of hours: width of the longest gap, in hours; number of labels
-BAR, THINNEST, LINE, GAP = 0.06, 0.008, 0.16, 0.06  # flow: a bar's width; heights of a segment, its label, the space
-WIDTH = 5.2  # inches; at this width the text is still readable on a phone
-
-
-def draw_flow(stages: Sequence[Sequence[tuple[str, int, str]]]) -> str:
-    """Draw the flow of rows through the stages.
-
-    A stage lists its segments (name, rows, colour) from top to bottom. They split the first one of the stage before.
-    """
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(WIDTH * 1.9, 3.2))
-        total = sum(rows for _, rows, _ in stages[0]) or 1
-        lowest = 1.0
-        for x, stage in enumerate(stages):
-            source = place = 1.0  # upper edges: of the rest of the segment before, and of the next segment
-            for name, rows, colour in stage:
-                height = max(rows / total, THINNEST) if rows else 0
-                axes.add_patch(Rectangle((x, place - height), BAR, height, color=COLOUR[colour], lw=0))
-                if x:
-                    _draw_ribbon(axes, (x - 1 + BAR, source), (x, place), height, colour)
-                room = max(height, LINE)  # a label needs its line, even where the segment is thinner
-                axes.text(x + BAR + 0.02, place - room / 2, f"{name}\n{rows:,}", va="center", fontsize=11)
-                source, place = source - rows / total, place - room - GAP
-                lowest = min(lowest, place + GAP)
-        axes.set_xlim(0, len(stages) - 0.45)
-        axes.set_ylim(lowest - GAP, 1 + GAP)
-        axes.axis("off")
-        return _render_svg(figure, "flow")
-
-
-def _draw_ribbon(axes: Axes, start: tuple[float, float], end: tuple[float, float], height: float, colour: str) -> None:
-    """Draw a band between the upper corners `start` and `end`."""
-    middle = (start[0] + end[0]) / 2
-    upper_edge = [start, (middle, start[1]), (middle, end[1]), end]
-    lower_edge = [(x, y - height) for x, y in reversed(upper_edge)]
-    codes = [Outline.MOVETO, *[Outline.CURVE4] * 3, Outline.LINETO, *[Outline.CURVE4] * 3]
-    axes.add_patch(PathPatch(Outline(upper_edge + lower_edge, codes), color=COLOUR[colour], alpha=0.3, lw=0))
+MOST_TIMES = 10  # trends: a value that is more times as large as another one gets a logarithmic axis
+WIDTH, WIDE = 4.6, 9.9  # inches; at the first one, the text is still readable on a phone
 
 
 def draw_lines(at: Sequence[str], counts: Mapping[str, Sequence[int]]) -> str:
@@ -98,9 +61,10 @@ def draw_lines(at: Sequence[str], counts: Mapping[str, Sequence[int]]) -> str:
     hours = [datetime.strptime(text, "%Y-%m-%dT%H") for text in at]
     places = _place_hours(hours)
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(WIDTH * 1.9, 3.2))
-        for name, series in zip(counts, SERIES, strict=False):
-            axes.step(*_compute_steps(places, counts[name]), where="post", color=COLOUR[series], label=name, lw=1.4)
+        figure, axes = plt.subplots(figsize=(WIDE, 3.2))
+        for name, (colour, style) in zip(counts, cycle(SERIES), strict=False):
+            points = _compute_steps(places, counts[name])
+            axes.step(*points, where="post", color=COLOUR[colour], linestyle=style, label=name, lw=1.4)
         empty = [(place + 1, after - place - 1) for place, after in pairwise(places) if after > place + 1]
         area = axes.get_xaxis_transform()
         axes.broken_barh(empty, (0, 1), transform=area, color=COLOUR["bad"], alpha=0.3, lw=0)
@@ -149,12 +113,46 @@ def _choose_ticks(hours: Sequence[datetime], places: Sequence[int]) -> tuple[lis
     return list(labels), list(labels.values())
 
 
-def draw_bars(name: str, values: Mapping[str, float], colour: str = "one", form: str = ",.0f") -> str:
-    """Draw a horizontal bar for each value, the first on top, with the value next to its bar."""
+def draw_trends(at: Sequence[str], trends: Mapping[str, Sequence[float | None]]) -> str:
+    """Draw the trends below each other, with a point for each run, the oldest on the left. None: there is no value."""
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(WIDTH, 0.5 + 0.32 * len(values)))
+        size = WIDTH, 1.3 * len(trends)
+        figure, grid = plt.subplots(len(trends), figsize=size, sharex=True, squeeze=False, layout="constrained")
+        for axes, (title, values) in zip(grid[:, 0], trends.items(), strict=True):
+            axes.plot([math.nan if value is None else value for value in values], marker=".", color=COLOUR["one"])
+            last = "" if values[-1] is None else f", last: {round(values[-1], 2):,.10g}"
+            axes.set_title(title + last, loc="left", fontsize=10)
+            _scale_trend(axes, [value for value in values if value is not None])
+            axes.grid(axis="y", lw=0.6)
+        axes.set_xticks(*zip(*{0: at[0], len(at) - 1: at[-1]}.items(), strict=True))
+        for label, side in zip(axes.get_xticklabels(), ("left", "right"), strict=False):
+            label.set_horizontalalignment(side)
+        return _render_svg(figure, "runs")
+
+
+def _scale_trend(axes: Axes, values: Sequence[float]) -> None:
+    """Begin the axis at 0, or make it logarithmic where one value would hide the others, as a first run often does."""
+    if values and 0 < MOST_TIMES * min(values) < max(values):
+        axes.set_yscale("log")
+        axes.set_ylabel("log")
+        axes.set_ylim(_widen_to_decades(*axes.get_ylim()))
+        _label_axis(axes.yaxis)
+    else:
+        axes.set_ylim(0, 1.1 * max(values, default=0) or 1)
+        axes.yaxis.set_major_locator(MaxNLocator(3))
+        axes.yaxis.set_major_formatter("{x:,.10g}")
+
+
+def draw_bars(name: str, values: Mapping[str, float], colour: str | Sequence[str] = "one", form: str = ",.0f") -> str:
+    """Draw a horizontal bar for each value, the first on top, with the value next to its bar.
+
+    `colour`: of all bars, or of each bar.
+    """
+    colours = [COLOUR[each] for each in ([colour] if isinstance(colour, str) else colour)]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(WIDTH, 0.5 + 0.32 * len(values)), layout="constrained")
         places = range(len(values))
-        bar_container = axes.barh(places, list(values.values()), color=COLOUR[colour], height=0.7)
+        bar_container = axes.barh(places, list(values.values()), color=colours, height=0.7)
         axes.bar_label(bar_container, [f"{value:{form}}" for value in values.values()], padding=4, color=COLOUR["ink"])
         axes.set_yticks(places, [label if len(label) < 32 else label[:30] + "…" for label in values])
         axes.tick_params(axis="y", length=0, labelcolor=COLOUR["ink"])
@@ -168,7 +166,7 @@ def draw_bars(name: str, values: Mapping[str, float], colour: str = "one", form:
 def draw_distribution(name: str, bins: Mapping[int, int], what: str, of: str) -> str:
     """Draw counts in logarithmic bins. Both axes are logarithmic, so that a long tail is a falling line."""
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(WIDTH, 2.8))
+        figure, axes = plt.subplots(figsize=(WIDTH, 2.8), layout="constrained")
         places = sorted(bins)
         edges = [10 ** (place / BINS_A_DECADE) for place in (*places, places[-1] + 1)]
         axes.stairs([bins[place] or 0.5 for place in places], edges, fill=True, color=COLOUR["one"], baseline=0.5)

@@ -17,6 +17,7 @@ from spark_jobs.delta.predicates import in_days
 from spark_jobs.inspection import reconciliation
 from spark_jobs.ledger.day_counts import dropped_by_type
 from spark_jobs.ledger.status import window_key
+from spark_jobs.report import history
 from spark_jobs.report.verdicts import read_verdicts
 from spark_jobs.session import now
 from spark_jobs.tables import Table
@@ -50,6 +51,8 @@ def gather_facts(ctx: Context, seconds: Mapping[str, float], before: Facts | Non
         "warehouse": ctx.settings.paths.warehouse,
         "versions": versions,
         "seconds": dict(seconds),
+        "calendar": history.build_calendar(ctx.ledger.states()),
+        "runs": history.add_run(ctx.ledger.hours(), seconds, (before or {}).get("runs", [])),
         "flow": count_flow(ctx),
         "verdicts": read_verdicts(Path(ctx.settings.paths.quality)),
         "tables": [measure_table(ctx, table) for table in tables.ALL if ctx.ledger.version(table) != NOTHING],

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from spark_jobs.context import Context
+from spark_jobs.ledger.status import HourKind
 from spark_jobs.observability import metrics
-from spark_jobs.report import charts
 from spark_jobs.report.facts import Facts, gather_facts
+from spark_jobs.report.figures import collect_figures
 from spark_jobs.session import now
 from spark_jobs.settings import ROOT
 
@@ -46,51 +46,13 @@ def render(facts: Facts, before: Facts | None, folder: Path) -> str:
     """Return the page as text. All text from the data is escaped; links are relative to `folder`."""
     loader = FileSystemLoader(ROOT / "spark_jobs" / "report")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["size"] = format_size
+    environment.filters |= {"size": format_size, "number": format_number}
     links = {verdict["suite"]: _make_link(verdict["page"], folder) for verdict in facts["verdicts"]}
     changes = compare_runs(facts, before) if before else []
     template = environment.get_template("page.html.jinja")
-    return template.render(facts=facts, before=before, changes=changes, links=links, charts=draw_charts(facts))
-
-
-def draw_charts(facts: Facts) -> dict[str, Markup]:
-    """Draw each chart that has data, and return the charts by name."""
-    flow = facts["flow"]
-    stages = [
-        [("landed", flow["raw"], "one")],
-        [("valid", flow["valid"], "good"), ("rejected", flow["rejected"], "bad")],
-        [("deduplicated, cleaned", flow["kept"], "good"), ("duplicates dropped", flow["dropped"], "set-aside")],
-    ]
-    if flow["waiting"]:
-        stages[1].append(("not yet committed", flow["waiting"], "set-aside"))
-    found = {"flow": charts.draw_flow(stages)}
-    if facts["hours"]["counts"]:
-        found["hours"] = charts.draw_lines(facts["hours"]["at"], facts["hours"]["counts"])
-    if facts["seconds"]:
-        found["seconds"] = charts.draw_bars("seconds", facts["seconds"], "four", ".1f")
-    if facts["rejected"]:
-        found["rejected"] = charts.draw_bars(
-            "rejected", {row["reason"]: row["rows"] for row in facts["rejected"]}, "bad"
-        )
-    if "users" in facts:
-        found |= _draw_feature_charts(facts)
-    return {name: Markup(svg) for name, svg in found.items()}  # their text was escaped when they were drawn
-
-
-def _draw_feature_charts(facts: Facts) -> dict[str, str]:
-    users, items, prices = facts["users"], facts["items"], facts["prices"]
-    found = {
-        "funnel": charts.draw_bars("funnel", {name: n for name, n in users["reach"].items() if n}, "two"),
-        "dropped": charts.draw_bars("dropped", facts["dropped"], "set-aside"),
-        "sources": charts.draw_bars("sources", prices["sources"], "three"),
-        "categories": charts.draw_bars("categories", items["categories"]),
-        "brands": charts.draw_bars("brands", items["brands"]),
-        "users": charts.draw_distribution("users", users["bins"], "events of a user", "users"),
-        "items": charts.draw_distribution("items", items["bins"], "events of an item", "items"),
-    }
-    if prices["bins"]:
-        found["prices"] = charts.draw_distribution("prices", prices["bins"], "price", "events")
-    return found
+    return template.render(
+        facts=facts, before=before, changes=changes, links=links, figures=collect_figures(facts), kinds=list(HourKind)
+    )
 
 
 def compare_runs(facts: Facts, before: Facts) -> list[dict[str, Any]]:
@@ -118,3 +80,10 @@ def format_size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.2f} GB"
+
+
+def format_number(value: float | None) -> str:
+    """Format a number for a person: a whole number in full, others to two decimals; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

@@ -93,7 +93,7 @@ def test_the_page_is_complete_and_loads_nothing_from_elsewhere(reports):
 
     reader = Reader()
     reader.feed(text)
-    assert reader.charts == 12
+    assert reader.charts == 13
     outside = [address for address in reader.addresses if not address.startswith(("#", "../quality/docs/"))]
     assert outside == []
     assert all((reports / address).exists() for address in reader.addresses if address.startswith("../"))
@@ -101,6 +101,54 @@ def test_the_page_is_complete_and_loads_nothing_from_elsewhere(reports):
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids))
     assert not re.search(r"#0[1-9a-f]0[1-9a-f]0[1-9a-f]|#101010", text)  # every placeholder colour is replaced
+
+
+def test_each_chart_has_a_table_with_its_figures(reports, facts):
+    text = (reports / page.LATEST).read_text()
+    found = re.findall(r'<figure role="img".*?</figure>\s*(?:<dl.*?</dl>\s*)?<details>(.*?)</details>', text, re.DOTALL)
+    assert len(found) == text.count("<figure") == 14
+    rows = {}
+    for table in found:
+        assert table.count("<caption>") == 1
+        caption = re.search("<caption>(.*?)</caption>", table)[1]
+        cells = [
+            re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall("<tr>(.*?)</tr>", table, re.DOTALL)
+        ]
+        rows[caption] = cells[1:]
+    assert rows["Users by event type"] == [[name, f"{n:,}"] for name, n in facts["users"]["reach"].items() if n]
+    assert [int(row[1].replace(",", "")) for row in rows["Users by number of events, logarithmic"]] == list(
+        facts["users"]["bins"].values()
+    )
+    hours = [[int(cell.replace(",", "")) for cell in row[1:]] for row in rows["Events per hour by type"]]
+    assert [list(of) for of in zip(*hours, strict=True)] == list(facts["hours"]["counts"].values())
+    days = facts["calendar"]["days"]
+    assert [row[0] for row in rows["Hours of each day"]] == [day["day"] for day in days]
+    assert all(sum(map(int, row[2:7])) == 24 for row in rows["Hours of each day"])
+    assert sum(int(row[1].replace(",", "")) for row in rows["Hours of each day"]) <= facts["flow"]["raw"]
+
+
+def test_each_heading_of_a_table_says_what_it_belongs_to(reports):
+    text = (reports / page.LATEST).read_text()
+    tables_for_readers = re.findall(r"<table>.*?</table>", text, re.DOTALL)  # the calendar is drawn as a picture
+    assert len(tables_for_readers) == 18
+    for table in tables_for_readers:
+        assert "<caption>" in table
+        assert all('scope="' in heading for heading in re.findall(r"<th[ >][^>]*", table))
+
+
+def test_the_calendar_and_the_run_match_the_ledger(seeded, facts):
+    days = seeded.ctx().ledger.days()
+    assert [day["day"] for day in facts["calendar"]["days"]] == [str(row["day"]) for row in days]
+    for day, row in zip(facts["calendar"]["days"], days, strict=True):
+        assert len(day["hours"]) == 24
+        for kind in ("loaded", "empty", "stopped"):
+            assert day["hours"].count(kind) == row[f"hours_{kind}"]
+    (run,) = facts["runs"]
+    flow = facts["flow"]
+    assert (run["rows"], run["rejected"]) == (flow["valid"] + flow["rejected"], flow["rejected"])
+    assert run["seconds"] == sum(SECONDS.values())
+    prices = seeded.read(tables.USER_EVENTS).where("price > 0").toPandas().price.astype(float)
+    assert run["mean_price"] == pytest.approx(prices.mean(), rel=0.02)
 
 
 def test_a_report_compares_with_the_previous_one_and_shows_the_last_duration_of_each_job(reports):
@@ -134,11 +182,24 @@ def test_a_logarithmic_axis_has_plain_numbers_only(bins, labels):
 
 
 def test_the_label_of_a_stage_without_rows_is_inside_the_picture():
-    svg = charts.draw_flow([[("raw", 3, "one")], [("valid", 3, "good"), ("rejected", 0, "bad")]])
+    svg = charts.draw_bars("flow", {"raw": 3, "valid": 3, "rejected": 0}, ["one", "good", "bad"])
     _, _, _, height = map(float, re.search(r'viewBox="([^"]+)"', svg)[1].split())
     places = [float(y) for y in re.findall(r'<text[^>]* y="([\d.]+)"', svg)]
     places += [float(y) for y in re.findall(r"translate\([\d.]+ ([\d.]+)\)", svg)]
     assert "rejected" in svg and places and max(places) < height - 5
+
+
+def test_lines_differ_in_style_and_not_only_in_colour():
+    svg = charts.draw_lines(["2019-10-01T00", "2019-10-01T01"], {name: [9, 5] for name in ("view", "cart", "rating")})
+    dashes = re.findall(r"stroke-dasharray: ([^;]+)", svg)  # in the chart and in the legend; the first line is solid
+    assert len(dashes) == 4 and len(set(dashes)) == 2
+
+
+def test_a_trend_has_a_point_for_each_run_with_a_value_and_names_the_first_and_the_last_run():
+    svg = charts.draw_trends(["first", "second", "third"], {"rows": [5, 70_000, 6], "mean price": [1.5, 2.5, None]})
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", svg)
+    assert {"rows, last: 6", "mean price", "first", "third"} <= set(texts) and "second" not in texts
+    assert len(re.findall(r'<use [^>]*style="fill: var\(--one\)', svg)) == 5
 
 
 def test_a_warehouse_without_a_processed_day_gets_a_report_too(pipeline):
