@@ -6,10 +6,12 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
-from spark_jobs.ledger.status import HourState, Row, classify_days, latest_hour
+from spark_jobs.ledger.status import HourState, classify_days, latest_hour
+from spark_jobs.ledger_rows import HourRow
 from spark_jobs.session import now
 from spark_jobs.windows import describe_gap
 
+Run = dict[str, Any]  # a point of the trends, as JSON keeps it
 MOST_DAYS = 62  # rows of the calendar
 MOST_RUNS = 30  # points of a trend
 
@@ -30,7 +32,7 @@ def build_calendar(states: Sequence[HourState]) -> dict[str, Any]:
     return {"days": listed, "earlier": len(days) - len(shown)}
 
 
-def add_run(hours: Iterable[Row], seconds: Mapping[str, float], earlier: Sequence[Row]) -> list[Row]:
+def add_run(hours: Iterable[HourRow], seconds: Mapping[str, float], earlier: Sequence[Run]) -> list[Run]:
     """Return the last runs, oldest first: the `earlier` ones, and what happened since, from the rows of hour_status.
 
     A run has the hours that were validated or loaded since the run before; the first one has all hours. If there are
@@ -53,7 +55,7 @@ def add_run(hours: Iterable[Row], seconds: Mapping[str, float], earlier: Sequenc
     return [*earlier, run][-MOST_RUNS:]
 
 
-def _compute_mean_price(hours: Iterable[Row]) -> float | None:
+def _compute_mean_price(hours: Iterable[HourRow]) -> float | None:
     priced = [(row["mean_price"], row["valid_rows"]) for row in hours if row["mean_price"] is not None]
     rows = sum(rows for _, rows in priced)
     return round(float(sum(price * rows for price, rows in priced) / rows), 2) if rows else None
