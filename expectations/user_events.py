@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from expectations import Rule, Suite, expect_rules, structure
 from spark_jobs.tables import USER_EVENTS
+from spark_jobs.tables.events import EVENT
 
+TEXTS = [column.name for column in EVENT if column.type == "STRING" and not column.trimmed]
 RULES = {
     "id_not_positive": Rule("ids are positive", broken="user_id <= 0 OR item_id <= 0"),
     "price_negative": Rule("prices are not negative", broken="price < 0"),
@@ -12,7 +14,7 @@ RULES = {
     "date_not_of_timestamp": Rule("event_date is the day of timestamp", broken="event_date <> to_date(timestamp)"),
     "blank_text": Rule(
         "missing text is null, never blank",
-        broken="trim(session_id) = '' OR trim(category_code) = '' OR trim(brand) = ''",
+        broken=" OR ".join(f"trim({name}) = ''" for name in TEXTS),
     ),
 }
 

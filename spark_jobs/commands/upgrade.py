@@ -84,7 +84,7 @@ def conform(storage: Storage, table: Table) -> Iterator[str]:
 
     Raises PipelineError where a declared type is not wider than the existing one.
     """
-    existing = {field.name: field for field in storage.read(table).schema.fields}
+    existing = {field.name: field for field in storage.stored_schema(table).fields}
     declared = schema(table)
     if new := [field for field in table.fields if field.name not in existing]:
         columns = ", ".join(f"`{field.name}` {field.type} COMMENT {_quote_literal(field.comment)}" for field in new)

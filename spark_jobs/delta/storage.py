@@ -11,7 +11,9 @@ from urllib.parse import unquote
 import pyarrow as pa
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
 
 from spark_jobs.delta import log as delta_log
 from spark_jobs.delta.log import NOTHING, DeltaLog, file_system
@@ -60,12 +62,22 @@ class Storage:
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """Return the table at a version (None: the latest).
 
-        Version -1 and a table that does not exist yet are empty.
+        Version -1 and a table that does not exist yet are empty. A nullable column that was declared after the version
+        was written is null.
         """
         if version == NOTHING or not self.exists(table):
             return self.frame(table, [])
+        stored = self._load(table, version)
+        new = [field for field in table.fields if field.nullable and field.name not in stored.columns]
+        return stored.withColumns({field.name: F.lit(None).cast(field.type) for field in new}) if new else stored
+
+    def _load(self, table: Table, version: int | None = None) -> DataFrame:
         reader = self.spark.read.format("delta")
         return (reader if version is None else reader.option("versionAsOf", version)).load(self.path(table))
+
+    def stored_schema(self, table: Table, version: int | None = None) -> StructType:
+        """Return the columns that a version (None: the latest) of an existing table was written with."""
+        return self._load(table, version).schema
 
     def read_earlier(self, table: Table, version: int, where: str) -> DataFrame | None:
         """Return the rows of a version that `where` selects; None where its log or its files are gone."""
@@ -82,8 +94,9 @@ class Storage:
         """Return whether a version can replace the latest one: its log and files exist, and it has the same columns."""
         if version == self.version(table):
             return True
-        rows = self.read_earlier(table, version, "true")
-        return rows is not None and rows.columns == self.read(table).columns
+        if self.read_earlier(table, version, "true") is None:
+            return False
+        return self.stored_schema(table, version).names == self.stored_schema(table).names
 
     def read_every_file(self, table: Table) -> DataFrame:
         """Return the rows of all files in the table's folder, also of earlier versions.

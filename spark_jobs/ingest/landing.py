@@ -30,7 +30,7 @@ from spark_jobs.sources.change_detection import READS, Action, Decision, split_f
 from spark_jobs.sources.listing import list_files
 from spark_jobs.sources.records import FileSplit, Header
 from spark_jobs.sources.suppression import Suppression
-from spark_jobs.transforms.digest import digest_sums
+from spark_jobs.transforms.digest import digest_events
 from spark_jobs.transforms.parse import parse
 from spark_jobs.windows import HOUR, ranges
 
@@ -159,12 +159,10 @@ def _digest_landed_hours(ctx: Context, reading: list[Decision]) -> dict[int, lis
 def digest_by_hour(ctx: Context, where: str) -> dict[int, list[FileHour]]:
     """Return rows and digest by file and hour of the rows of raw_events that match `where`. One scan of those rows."""
     hour = F.when(F.col("event_date").isNotNull(), F.date_trunc("hour", "timestamp")).alias("hour")
-    columns = [*tables.USER_EVENTS.columns[:10], "faults", "raw_text"]
     rows = ctx.storage.read(tables.RAW_EVENTS).where(where)
     found: dict[int, list[FileHour]] = {}
-    for row in (
-        rows.groupBy("file_id", hour, "unfinished").agg(F.count("*").alias("rows"), *digest_sums(columns)).collect()
-    ):
+    aggregates = (F.count("*").alias("rows"), *digest_events("faults", "raw_text"))
+    for row in rows.groupBy("file_id", hour, "unfinished").agg(*aggregates).collect():
         entry = FileHour(hour=row.hour, rows=row.rows, low=row.low, high=row.high, unfinished=row.unfinished)
         found.setdefault(row.file_id, []).append(entry)
     return found

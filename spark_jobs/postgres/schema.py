@@ -1,15 +1,25 @@
 """The SQL of PostgreSQL: the two tables that it serves, the load's own ledger, staging, and how items are computed."""
 
-SCHEMA = """
+from spark_jobs.tables.events import ADDED, EVENT, REQUIRED
+from spark_jobs.tables.model import SourceColumn
+
+
+def _define(column: SourceColumn) -> str:
+    """Return the definition of a column of user_events. Apart from text, PostgreSQL's types have the same names."""
+    text = f"VARCHAR({column.length})" if column.length else "TEXT"
+    return f"{column.name} {text if column.type == 'STRING' else column.type}"
+
+
+SERVED = tuple(column for column in EVENT if column.served)
+ADDED_LATER = tuple(column for column in ADDED if column.served)
+EVENTS = tuple(column.name for column in SERVED)
+OPTIONAL = tuple(column.name for column in SERVED if column.optional)
+ITEMS = ("item_id", "category", "brand", "price")
+
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS user_events (
     event_id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    user_id BIGINT NOT NULL,
-    item_id BIGINT NOT NULL,
-    event_type VARCHAR(20) NOT NULL,
-    timestamp TIMESTAMP NOT NULL,
-    session_id VARCHAR(50),
-    rating NUMERIC(10, 2),
-    price NUMERIC(10, 2),
+    {", ".join(_define(column) + ("" if column.optional else " NOT NULL") for column in SERVED)},
     created_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'));
 CREATE TABLE IF NOT EXISTS items (
     item_id BIGINT PRIMARY KEY,
@@ -45,6 +55,15 @@ CREATE TABLE IF NOT EXISTS pipeline.owner (
     warehouse TEXT NOT NULL, path TEXT, released_at TIMESTAMPTZ);
 """
 SCHEMA += OWNER
+# For a database that is older than the column.
+ADD_COLUMN = """
+DO $$ BEGIN  -- IF NOT EXISTS would wait for any reader and writer, even where the column exists
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'user_events'::regclass AND attname = '{name}') THEN
+        ALTER TABLE user_events ADD COLUMN {definition};
+    END IF;
+END $$;
+"""
+SCHEMA += "".join(ADD_COLUMN.format(name=column.name, definition=_define(column)) for column in ADDED_LATER)
 # Created after the rows of the first load are written: building an index over existing rows is cheaper than growing it
 # row by row. Loading itself needs only the index by time, which grows at its end.
 INDEXES = """
@@ -57,8 +76,7 @@ CREATE INDEX IF NOT EXISTS idx_items_price ON items (price);
 # Each day has its own staging tables, so that executors fill many days at the same time and a day is one short
 # transaction. Each table has a further first column, `attempt`: the task that sent the row.
 STAGED = {
-    "staging_events": "user_id BIGINT, item_id BIGINT, event_type VARCHAR(20), timestamp TIMESTAMP, "
-    "session_id VARCHAR(50), rating NUMERIC(10, 2), price NUMERIC(10, 2)",
+    "staging_events": ", ".join(map(_define, SERVED)),
     "staging_items": "item_id BIGINT, category VARCHAR(50), brand VARCHAR(100), price NUMERIC(10, 2)",
 }
 LEFT_OVER = """
@@ -103,15 +121,14 @@ FROM (
         CROSS JOIN LATERAL (
             SELECT coalesce(reverse(split_part(reverse(i.category), '.', 1)), '') AS part) AS spelled) AS compared
 """
-# `transforms.digest.digest_hours` in SQL: rows and digest of each hour in these windows.
-HOURS = """
+# `transforms.digest.digest_hours` in SQL: rows and digest of each hour in these windows. concat_ws skips a null.
+HOURS = f"""
 SELECT date_trunc('hour', timestamp), count(*), sum(('x' || substr(md5(concat_ws('|', user_id, item_id, event_type,
     (extract(epoch FROM timestamp) * 1000000)::bigint, coalesce(rating::text, ''), coalesce(price::text, ''),
-    coalesce(session_id, ''))), 1, 8))::bit(32)::bigint)::bigint
-FROM user_events WHERE {where} GROUP BY 1
+    coalesce(session_id, ''){"".join(f", '{column.name}=' || {column.name}" for column in ADDED_LATER)})), 1, 8))
+    ::bit(32)::bigint)::bigint
+FROM user_events WHERE {{where}} GROUP BY 1
 """
-EVENTS = ("user_id", "item_id", "event_type", "timestamp", "session_id", "rating", "price")
-ITEMS = ("item_id", "category", "brand", "price")
 # Only differences are written: an existing row that is staged unchanged keeps its event_id. `more`: staged rows that do
 # not exist yet. `fewer`: existing rows that are not staged. Both count equal rows.
 DIFFERENCE = """
@@ -120,16 +137,16 @@ CREATE TEMP TABLE more ON COMMIT DROP AS
 CREATE TEMP TABLE fewer ON COMMIT DROP AS
     SELECT {names} FROM user_events WHERE {where} EXCEPT ALL SELECT {names} FROM staged_events;
 """
-TAKE_OUT = """
+TAKE_OUT = f"""
 DELETE FROM user_events WHERE event_id IN (
     SELECT event_id FROM (
         SELECT event_id, times, row_number() OVER (
-            PARTITION BY user_id, item_id, event_type, timestamp, e.session_id, e.rating, e.price
-            ORDER BY event_id DESC) AS place
+            PARTITION BY {", ".join(f"e.{name}" for name in EVENTS)} ORDER BY event_id DESC) AS place
         FROM user_events e
-        JOIN (SELECT {names}, count(*) AS times FROM fewer GROUP BY {names}) AS f
-            USING (user_id, item_id, event_type, timestamp)
-        WHERE (e.session_id, e.rating, e.price) IS NOT DISTINCT FROM (f.session_id, f.rating, f.price)) AS equal
+        JOIN (SELECT {{names}}, count(*) AS times FROM fewer GROUP BY {{names}}) AS f
+            USING ({", ".join(REQUIRED)})
+        WHERE ({", ".join(f"e.{name}" for name in OPTIONAL)})
+            IS NOT DISTINCT FROM ({", ".join(f"f.{name}" for name in OPTIONAL)})) AS equal
     WHERE place <= times)
 """
 # The items whose values of this day have changed, or that the day no longer has. These are all staged items if one of

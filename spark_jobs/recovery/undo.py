@@ -36,8 +36,7 @@ def undo_after(writer: TableWriter, table: Table, version: int) -> bool:
         return False
     where, earlier = _read_before(storage, table, first)
     failpoints.reach("undo.decided")
-    all_columns = storage.frame(table, []).unionByName(earlier, allowMissingColumns=True)  # a column may be new
-    writer.replace(table, all_columns, where, note=UNDONE)
+    writer.replace(table, earlier, where, note=UNDONE)
     return True
 
 

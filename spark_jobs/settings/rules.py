@@ -6,7 +6,7 @@ the type.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -98,6 +98,21 @@ class Name(Rule):
             f"have a name of at most {self.longest} lower-case letters, digits and _, beginning with a letter, "
             "because columns are named after it"
         )
+
+
+@dataclass(frozen=True)
+class Keys(Rule):
+    """The keys of a section whose values are all of one type: those that it may have, and those that it must have."""
+
+    known: Sequence[str]
+    required: Sequence[str]
+
+    def explain_fault(self, value: Mapping[str, Any]) -> str | None:
+        """Return the first rule that the keys break."""
+        if unknown := [name for name in value if name not in self.known]:
+            return f"have no {unknown[0]} (known here: {', '.join(sorted(self.known))})"
+        missing = [name for name in self.required if name not in value]
+        return f"have a value for {missing[0]}" if missing else None
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ from pydantic import Field, model_validator
 
 from spark_jobs.observability import run_log
 from spark_jobs.settings.event_types import Events
-from spark_jobs.settings.rules import Address, OneOf, Range
+from spark_jobs.settings.rules import Address, Keys, OneOf, Range
 from spark_jobs.settings.section import Count, NameList, Section
+from spark_jobs.tables.events import OPTIONAL
 
 HIGHEST_PRICE = 99_999_999.99
+DEFAULT = "default"  # the key of the limit for columns without their own
 Share = Annotated[float, Range(0, 1)]
 Days = Annotated[int, Range(0, 36_500)]
 Weeks = Annotated[int, Range(0, 52)]  # 0: no hour is compared
@@ -43,24 +45,19 @@ class Schema(Section):
     lost_column: Annotated[str, OneOf(("accept", "refuse"))]
 
 
-class MaxNullShare(Section):
-    """The highest share (0-1) of missing values in a column; a higher share is a warning."""
-
-    default: Share
-    category_code: Share
-    brand: Share
-
-    def of(self, column: str) -> float:
-        """Return the limit of `column`, or the default where no limit is set for it."""
-        return getattr(self, column, self.default)
-
-
 class Quality(Section):
-    """Limits for the verdicts of the validation; shares are 0-1."""
+    """Limits for the verdicts of the validation; shares are 0-1.
+
+    `max_null_share`: the highest share of missing values by optional column, and the default for the other ones.
+    """
 
     max_reject_share: Share
     docs_days: Days
-    max_null_share: MaxNullShare
+    max_null_share: Annotated[dict[str, Share], Keys((DEFAULT, *OPTIONAL), required=(DEFAULT,))]
+
+    def find_max_null_share(self, column: str) -> float:
+        """Return the limit of the column, or the default where no limit is set for it."""
+        return self.max_null_share.get(column, self.max_null_share[DEFAULT])
 
 
 class Usual(Section):

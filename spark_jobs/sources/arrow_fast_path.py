@@ -2,6 +2,10 @@
 
 A record is plain where every value, formatted again, gives its original text. `parse` would give the same values for
 it, with no fault and no raw text. All other records keep their text, and `parse` types them.
+
+The patterns here describe the plain form of each type. They are not the grammars of `parse`, which accept more:
+blanks, leading zeros, any number of decimals, other forms of a time. Arrow cannot use the test of `parse` either,
+because its cast has no result for a column with one text that does not fit.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.sources.records import BLANKS
+from spark_jobs.tables.events import EVENT
+from spark_jobs.tables.model import PRICE
 
 Typed = tuple[pa.Array, pa.Array]  # which texts are plain (null: no text), and their values
 
@@ -83,12 +89,12 @@ def _is_trimmed(text: pa.Array) -> pa.Array:
     return pc.and_(_begins_with_text(text), pc.invert(pc.or_(*last)))
 
 
-TYPES = {
-    "user_id": (pa.int64(), _make_converter(pa.int64(), INTEGER)),
-    "item_id": (pa.int64(), _make_converter(pa.int64(), INTEGER)),
-    "category_id": (pa.int64(), _make_converter(pa.int64(), INTEGER)),
-    "price": (pa.decimal128(10, 2), _make_converter(pa.decimal128(10, 2), NUMBER)),
-    "rating": (pa.decimal128(10, 2), _make_converter(pa.decimal128(10, 2), NUMBER)),
-    "timestamp": (pa.timestamp("us", "UTC"), _convert_time),
+_CONVERTERS = {
+    "BIGINT": (pa.int64(), _make_converter(pa.int64(), INTEGER)),
+    PRICE: (pa.decimal128(10, 2), _make_converter(pa.decimal128(10, 2), NUMBER)),
+    "TIMESTAMP": (pa.timestamp("us", "UTC"), _convert_time),
 }
-_TEXTS = {"event_type": _is_trimmed} | dict.fromkeys(("session_id", "category_code", "brand"), _begins_with_text)
+TYPES = {column.name: _CONVERTERS[column.type] for column in EVENT if column.type != "STRING"}
+_TEXTS = {
+    column.name: _is_trimmed if column.trimmed else _begins_with_text for column in EVENT if column.type == "STRING"
+}

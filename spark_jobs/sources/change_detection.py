@@ -13,9 +13,10 @@ from spark_jobs.errors import SourceError
 from spark_jobs.ledger_rows import FileRow
 from spark_jobs.sources.file_rows import has_grown, has_landed_content, is_same, landed_bytes
 from spark_jobs.sources.files import ExaminedFile, is_packed
-from spark_jobs.sources.header import OPTIONAL, find_ignored, map_columns
+from spark_jobs.sources.header import find_ignored, map_columns
 from spark_jobs.sources.listing import ListedFile
 from spark_jobs.sources.records import BLANKS, FileSplit
+from spark_jobs.tables.events import OPTIONAL
 
 
 class Action(StrEnum):
@@ -155,10 +156,11 @@ def _draft_decision(
     except SourceError as error:
         return replace(draft, sentence=f"{file.name}: {error}")
     draft = replace(draft, sentence=_describe_header(file, examined, names))
-    if is_same(row, examined):
+    has_same_columns = row is not None and list(row["header"] or ()) == list(draft.columns)
+    if is_same(row, examined) and has_same_columns:  # a column may be known now that was not when the file landed
         return replace(draft, action=Action.SAME)
     revision = draft.revision + 1
-    if row and has_grown(row, examined) and row["header"] == list(draft.columns):
+    if row and has_grown(row, examined) and has_same_columns:
         begin = landed_bytes(row) if row["unfinished_from"] is None else row["unfinished_from"]
         return replace(draft, action=Action.GREW, revision=revision, read_from=begin)
     action = Action.CHANGED if row is not None and row["digest"] is not None else Action.NEW

@@ -3,10 +3,9 @@
 from collections import Counter
 
 from spark_jobs.errors import SourceError
+from spark_jobs.tables.events import EVENT, OPTIONAL, REQUIRED
 
-KAGGLE_NAMES = {"event_time": "timestamp", "product_id": "item_id", "user_session": "session_id"}
-REQUIRED = ("user_id", "item_id", "event_type", "timestamp")
-OPTIONAL = ("session_id", "rating", "price", "category_id", "category_code", "brand")
+KAGGLE_NAMES = {column.kaggle: column.name for column in EVENT if column.kaggle}
 UNKNOWN = "unknown_"
 
 

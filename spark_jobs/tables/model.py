@@ -1,10 +1,10 @@
-"""The types that declare a table and a column. Imports pyspark and the types of ledger rows only."""
+"""The types that declare a table and a column: plain values. Only the methods that build expressions need pyspark."""
 
 from dataclasses import dataclass, replace
-from typing import Generic, cast
+from typing import TYPE_CHECKING, Generic, cast
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
 
 from spark_jobs.ledger_rows import Row, RowT
 
@@ -25,6 +25,22 @@ class Field:
     comment: str
     nullable: bool = True
     length: int | None = None
+
+
+@dataclass(frozen=True)
+class SourceColumn(Field):
+    """A column of the source's files. Its type decides how its text is parsed (`transforms/parse.py`).
+
+    `optional`: a file may be without it. `kaggle`: its name in Kaggle's files, where that is another one. `served`:
+    PostgreSQL's `user_events` has it. `trimmed`: a word of a closed list, without the blanks around it. `bounds`: the
+    lowest and the highest valid number; any other is `<name>_out_of_range`.
+    """
+
+    optional: bool = True
+    kaggle: str | None = None
+    served: bool = False
+    trimmed: bool = False
+    bounds: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,16 +68,20 @@ class Table:
         """Return the names of the columns that are never null."""
         return [field.name for field in self.fields if not field.nullable]
 
-    def key_columns(self) -> list[Column]:
+    def key_columns(self) -> "list[Column]":
         """Return the key as expressions; `event_minute` is derived from the timestamp."""
+        from pyspark.sql import functions as F
+
         return [F.date_trunc("minute", "timestamp") if name == "event_minute" else F.col(name) for name in self.key]
 
-    def named_key(self) -> list[Column]:
+    def named_key(self) -> "list[Column]":
         """Return the key's expressions under the key's names, to group by."""
         return [column.alias(name) for name, column in zip(self.key, self.key_columns(), strict=True)]
 
-    def conform(self, frame: DataFrame) -> DataFrame:
+    def conform(self, frame: "DataFrame") -> "DataFrame":
         """Return exactly this table's columns, in order and type. Raises AnalysisException where one is missing."""
+        from pyspark.sql import functions as F
+
         return frame.select([F.col(field.name).cast(field.type).alias(field.name) for field in self.fields])
 
 

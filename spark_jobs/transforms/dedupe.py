@@ -6,10 +6,11 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from spark_jobs.tables.events import ADDED
 from spark_jobs.transforms.money import hundredths, money
 from spark_jobs.transforms.partitioning import repartition_by_bucket
 
-TIE_BREAKERS = ("session_id", "category_id", "category_code", "brand", "rating")
+TIE_BREAKERS = ("session_id", "category_id", "category_code", "brand", "rating", *(column.name for column in ADDED))
 
 
 def latest_first() -> list[Column]:

@@ -5,21 +5,33 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from spark_jobs.tables.events import ADDED, ORIGINAL
 
-def digest_sums(columns: Sequence[str | Column], where: Column | None = None, prefix: str = "") -> list[Column]:
+
+def digest_sums(
+    columns: Sequence[str | Column], where: Column | None = None, prefix: str = "", added: Sequence[str] = ()
+) -> list[Column]:
     """Return the aggregates `low` and `high` (after `prefix`): sums of the halves of each row's xxHash64 (`xxhash64`).
 
     Two sums of 32-bit halves cannot overflow below 2^31 rows. A repeated row counts twice, unlike with XOR. Spark's
-    hash skips nulls, so the set of null columns is hashed too.
+    hash skips nulls, so the set of null columns is hashed too. Of the `added` columns, it is the set of those that are
+    not null: a row without any of them has the hash that it had before they were added.
     """
-    nulls = F.lit(0)
-    for position, column in enumerate(columns):
-        value = F.col(column) if isinstance(column, str) else column
-        nulls = nulls + F.when(value.isNull(), F.lit(2**position)).otherwise(F.lit(0))
-    row = F.xxhash64(nulls, *columns)
+    marked = [(F.col(column) if isinstance(column, str) else column).isNull() for column in columns]
+    marked += [F.col(name).isNotNull() for name in added]
+    marks = F.lit(0)
+    for position, condition in enumerate(marked):
+        marks = marks + F.when(condition, F.lit(2**position)).otherwise(F.lit(0))
+    row = F.xxhash64(marks, *columns, *added)
     halves = {"low": row.bitwiseAND(F.lit(0xFFFFFFFF)), "high": F.shiftrightunsigned(row, 32)}
     selected = {name: half if where is None else F.when(where, half) for name, half in halves.items()}
     return [F.coalesce(F.sum(half), F.lit(0)).alias(prefix + name) for name, half in selected.items()]
+
+
+def digest_events(*further: str, where: Column | None = None) -> list[Column]:
+    """Return the aggregates of `digest_sums` over the columns of the source and the `further` ones."""
+    columns = [*(column.name for column in ORIGINAL), *further]
+    return digest_sums(columns, where=where, added=[column.name for column in ADDED])
 
 
 def digest_hours(events: DataFrame) -> DataFrame:
@@ -27,9 +39,11 @@ def digest_hours(events: DataFrame) -> DataFrame:
 
     PostgreSQL computes the same from its own rows (`postgres/schema.py`, HOURS), so that both can be compared.
     """
+    added = [column.name for column in ADDED if column.served]
     values: list[str | Column] = [
         *("user_id", "item_id", "event_type", F.unix_micros("timestamp")),
         *(F.coalesce(F.col(name).cast("string"), F.lit("")) for name in ("rating", "price", "session_id")),
+        *(F.concat(F.lit(f"{name}="), F.col(name).cast("string")) for name in added),  # concat_ws skips a null
     ]
     hour = F.date_trunc("hour", "timestamp").alias("hour")
     return events.groupBy(hour).agg(F.count("*").alias("rows"), F.sum(_digest_text(values)).alias("digest"))

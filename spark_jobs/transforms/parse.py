@@ -10,7 +10,8 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.tables import RAW_EVENTS
+from spark_jobs.tables.events import EVENT, RAW_EVENTS
+from spark_jobs.tables.model import PRICE, SourceColumn
 from spark_jobs.transforms.reasons import Reason
 
 BLANKS = " \t"
@@ -44,7 +45,7 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
     lost). If it also has `typed`, the records where that is true are plain, and their values are in `typed_<name>`.
     """
     known = F.col("typed") if "typed" in records.columns else F.lit(False)
-    fields = {name: _PARSERS.get(name, _parse_text)(F.col(name) if name in header else None) for name in _FIELDS}
+    fields = {column.name: _parse_field(column, column.name in header) for column in EVENT}
     present = [field for name, field in fields.items() if name in header]
     reasons = [(Reason.MALFORMED_RECORD, F.col("malformed")), *(fault for field in present for fault in field.faults)]
     plain = F.col("line").isNull()
@@ -65,6 +66,13 @@ def parse(records: DataFrame, header: Sequence[str]) -> DataFrame:
         "unfinished",
     )
     return RAW_EVENTS.conform(typed.withColumn("event_date", F.when(usable, F.to_date("timestamp"))))
+
+
+def _parse_field(column: SourceColumn, is_given: bool) -> ParsedField:
+    """Parse a column by its type; null where the file does not have the column."""
+    if is_given:
+        return _PARSERS[column.type](column, F.col(column.name))
+    return ParsedField(F.lit(None).cast(column.type), (), F.lit(True))
 
 
 def _choose_value(records: DataFrame, header: Sequence[str], name: str, field: ParsedField) -> Column:
@@ -94,23 +102,15 @@ def _is_given(raw: Column) -> Column:
     return raw.isNotNull() & (_trim(raw) != "")
 
 
-def _parse_text(raw: Column | None) -> ParsedField:
-    """Keep text as it is; text of blanks only is missing."""
-    if raw is None:
-        return ParsedField(F.lit(None).cast("string"), (), F.lit(True))
-    value = F.when(_is_given(raw), raw)
-    return ParsedField(value, (), raw.isNull() | value.isNotNull())
-
-
-def _parse_event_type(raw: Column) -> ParsedField:
-    value = F.when(_is_given(raw), _trim(raw))
+def _parse_text(column: SourceColumn, raw: Column) -> ParsedField:
+    """Keep text as it is, or a word without the blanks around it. Text of blanks only is missing."""
+    value = F.when(_is_given(raw), _trim(raw) if column.trimmed else raw)
     return ParsedField(value, (), raw.eqNullSafe(value))
 
 
-def _parse_integer(reason: Reason, raw: Column | None) -> ParsedField:
+def _parse_integer(column: SourceColumn, raw: Column) -> ParsedField:
     """`-?[0-9]+` within 64 bits."""
-    if raw is None:
-        return ParsedField(F.lit(None).cast("bigint"), (), F.lit(True))
+    reason = Reason(f"{column.name}_not_an_integer")
     quick = raw.try_cast("bigint")
     plain = quick.cast("string") == raw
     trimmed = _trim(raw)
@@ -118,10 +118,10 @@ def _parse_integer(reason: Reason, raw: Column | None) -> ParsedField:
     return ParsedField(value, ((reason, _is_given(raw) & value.isNull()),), raw.isNull() | plain)
 
 
-def _parse_number(not_a_number: Reason, negative: Reason, too_large: Reason, raw: Column | None) -> ParsedField:
+def _parse_number(column: SourceColumn, raw: Column) -> ParsedField:
     """Parse `-?[0-9]+(.[0-9]+)?`, half up to two decimals. The sign is checked before rounding, the limit after."""
-    if raw is None:
-        return ParsedField(F.lit(None).cast("decimal(10,2)"), (), F.lit(True))
+    faults = ("not_a_number", *(("out_of_range", "out_of_range") if column.bounds else ("negative", "too_large")))
+    not_a_number, negative, too_large = (Reason(f"{column.name}_{fault}") for fault in faults)
     quick = raw.try_cast("decimal(10,2)")
     plain = (quick.cast("string") == raw) & (quick >= 0)
     trimmed = _trim(raw)
@@ -133,15 +133,15 @@ def _parse_number(not_a_number: Reason, negative: Reason, too_large: Reason, raw
     fits = rounded.between(F.lit("-" + _LIMIT).cast("decimal(10,2)"), F.lit(_LIMIT).cast("decimal(10,2)"))
     value = F.when(plain, quick).when(grammatical & ~below & fits, rounded.try_cast("decimal(10,2)"))
     odd = _is_given(raw) & ~F.coalesce(plain, F.lit(False))
-    faults = (
+    found = (
         (not_a_number, odd & ~grammatical),
         (negative, odd & grammatical & below),
         (too_large, odd & grammatical & ~below & ~F.coalesce(fits, F.lit(False))),
     )
-    return ParsedField(value, faults, raw.isNull() | plain)
+    return ParsedField(value, found, raw.isNull() | plain)
 
 
-def _parse_timestamp(raw: Column) -> ParsedField:
+def _parse_timestamp(column: SourceColumn, raw: Column) -> ParsedField:
     """Parse `YYYY-MM-DD`, blank or T, `HH:MM:SS`, a fraction and a zone: ` UTC`, Z, an offset or nothing (UTC).
 
     The fraction is cut to microseconds. A text in the plain form is plain only if its value, formatted again, gives the
@@ -157,29 +157,13 @@ def _parse_timestamp(raw: Column) -> ParsedField:
         trimmed.rlike(_TIME), iso_text.try_cast("timestamp")
     )
     plain = has_plain_form & F.coalesce(F.date_format(value, PLAIN_TIME_FORMAT) == raw, F.lit(False))
-    return ParsedField(value, ((Reason.TIMESTAMP_NOT_A_TIME, _is_given(raw) & value.isNull()),), raw.isNull() | plain)
+    reason = Reason(f"{column.name}_not_a_time")
+    return ParsedField(value, ((reason, _is_given(raw) & value.isNull()),), raw.isNull() | plain)
 
 
-_FIELDS = [
-    "user_id",
-    "item_id",
-    "event_type",
-    "timestamp",
-    "session_id",
-    "rating",
-    "price",
-    "category_id",
-    "category_code",
-    "brand",
-]
-_PARSERS: dict[str, Callable[..., ParsedField]] = {
-    "user_id": lambda raw: _parse_integer(Reason.USER_ID_NOT_AN_INTEGER, raw),
-    "item_id": lambda raw: _parse_integer(Reason.ITEM_ID_NOT_AN_INTEGER, raw),
-    "category_id": lambda raw: _parse_integer(Reason.CATEGORY_ID_NOT_AN_INTEGER, raw),
-    "event_type": _parse_event_type,
-    "timestamp": _parse_timestamp,
-    "price": lambda raw: _parse_number(Reason.PRICE_NOT_A_NUMBER, Reason.PRICE_NEGATIVE, Reason.PRICE_TOO_LARGE, raw),
-    "rating": lambda raw: _parse_number(
-        Reason.RATING_NOT_A_NUMBER, Reason.RATING_OUT_OF_RANGE, Reason.RATING_OUT_OF_RANGE, raw
-    ),
+_PARSERS: dict[str, Callable[[SourceColumn, Column], ParsedField]] = {
+    "STRING": _parse_text,
+    "BIGINT": _parse_integer,
+    PRICE: _parse_number,
+    "TIMESTAMP": _parse_timestamp,
 }

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.tables import RAW_EVENTS, USER_EVENTS
-from spark_jobs.transforms.digest import digest_sums
+from spark_jobs.tables.events import EVENT
+from spark_jobs.tables.model import SourceColumn
+from spark_jobs.transforms.digest import digest_events
 from spark_jobs.transforms.parse import PLAIN_TIME_FORMAT, any_of, name_reasons
 from spark_jobs.transforms.reasons import Reason
 
-LOWEST_RATING, HIGHEST_RATING = 1, 5
+COLUMNS = {column.name: column for column in EVENT}
 
 
 def add_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str]) -> DataFrame:
@@ -23,16 +24,16 @@ def add_reasons(raw: DataFrame, allowed: Sequence[str], ignored: Sequence[str]) 
            null  view        [user_id_missing]
              -1  click       [user_id_not_positive, event_type_unknown]
     """
-    event_type, rating = F.col("event_type"), F.col("rating")
+    event_type = F.col("event_type")
     rules = {
         **_build_id_rules("user_id"),
         **_build_id_rules("item_id"),
+        **_build_range_rules(),
         Reason.EVENT_TYPE_MISSING: event_type.isNull(),
         Reason.EVENT_TYPE_UNKNOWN: ~event_type.isin(*allowed, *ignored),
         Reason.EVENT_TYPE_IGNORED: event_type.isin(*ignored) & ~event_type.isin(*allowed),
         Reason.TIMESTAMP_MISSING: F.col("timestamp").isNull() & ~_has_fault(Reason.TIMESTAMP_NOT_A_TIME),
         Reason.TIMESTAMP_IMPLAUSIBLE: F.col("timestamp").isNotNull() & F.col("event_date").isNull(),
-        Reason.RATING_OUT_OF_RANGE: ~rating.between(LOWEST_RATING, HIGHEST_RATING),
         Reason.TEXT_NOT_STORABLE: _is_not_storable(),
     }
     none = F.array().cast("array<string>")
@@ -70,7 +71,7 @@ def profile_hours(
         F.count_if(~rejected & (F.col("price") > 0)).alias("priced_rows"),
         F.coalesce(F.sum(F.when(~rejected, F.col("price"))).cast("double"), F.lit(0.0)).alias("price_sum"),
         *further,
-        *digest_sums(USER_EVENTS.columns[:10], where=~rejected),
+        *digest_events(where=~rejected),
     )
 
 
@@ -86,7 +87,7 @@ def format_rejected(
         texts.setdefault(tuple(header), []).append(file_id)
     text = F.lit(None).cast("string")
     for header, files in texts.items():
-        fields = (_format_plain(name) if name in USER_EVENTS.columns else F.lit("") for name in header)
+        fields = (_format_plain(COLUMNS[name]) if name in COLUMNS else F.lit("") for name in header)
         text = F.when(F.col("file_id").isin(files), F.concat_ws(",", *fields)).otherwise(text)
     name = F.lit(None).cast("string")
     if file_names:
@@ -102,10 +103,10 @@ def format_rejected(
     )
 
 
-def _format_plain(name: str) -> Column:
+def _format_plain(column: SourceColumn) -> Column:
     """Return the plain text of a typed column, as `parse` recognises it."""
-    text = F.date_format(name, PLAIN_TIME_FORMAT) if name == "timestamp" else F.col(name).cast("string")
-    return F.coalesce(text, F.lit(""))
+    is_time, value = column.type == "TIMESTAMP", F.col(column.name)
+    return F.coalesce(F.date_format(value, PLAIN_TIME_FORMAT) if is_time else value.cast("string"), F.lit(""))
 
 
 def _has_fault(reason: Reason) -> Column:
@@ -120,11 +121,23 @@ def _build_id_rules(name: str) -> dict[Reason, Column]:
     }
 
 
+def _build_range_rules() -> dict[Reason, Column]:
+    return {
+        Reason(f"{column.name}_out_of_range"): ~F.col(column.name).between(*column.bounds)
+        for column in EVENT
+        if column.bounds
+    }
+
+
 def _is_not_storable() -> Column:
-    """Return whether PostgreSQL cannot store a text: it has a NUL, or more code points than its column allows."""
+    """Return whether PostgreSQL cannot store a text: it has a NUL, or more code points than its column allows.
+
+    A word of a closed list has its own reasons.
+    """
     bad = F.lit(False)
-    for field in RAW_EVENTS.fields:
-        if field.length:
-            column = F.col(field.name)
-            bad = bad | F.coalesce((F.char_length(column) > field.length) | column.contains("\0"), F.lit(False))
+    for column in EVENT:
+        if column.type == "STRING" and not column.trimmed:
+            text = F.col(column.name)
+            is_long = F.char_length(text) > column.length if column.length else F.lit(False)
+            bad = bad | F.coalesce(is_long | text.contains("\0"), F.lit(False))
     return bad

@@ -17,8 +17,8 @@ from spark_jobs.ledger.rule_versions import VERSIONS
 from spark_jobs.ledger.status import NO_CONTENT, HourState
 from spark_jobs.ledger_rows import HourRow
 from spark_jobs.recovery.unrecorded import undo_unrecorded
-from spark_jobs.sources.header import OPTIONAL
 from spark_jobs.tables import Table
+from spark_jobs.tables.events import OPTIONAL
 from spark_jobs.transforms.digest import format_digest
 from spark_jobs.transforms.hour_measures import format_window_key, hour_measures
 from spark_jobs.transforms.measures import broken_rows

@@ -2,7 +2,7 @@
 
 from expectations.raw_events import Limits
 from spark_jobs.settings import Settings
-from spark_jobs.sources.header import OPTIONAL
+from spark_jobs.tables.events import OPTIONAL
 
 
 def select_limits(settings: Settings) -> Limits:
@@ -10,7 +10,7 @@ def select_limits(settings: Settings) -> Limits:
     quality, usual = settings.quality, settings.usual
     return Limits(
         max_reject_share=quality.max_reject_share,
-        max_null_share={name: quality.max_null_share.of(name) for name in OPTIONAL},
+        max_null_share={name: quality.find_max_null_share(name) for name in OPTIONAL},
         expected_types=settings.events.expected_types,
         expected_from_rows=settings.events.expected_from_rows,
         weeks=usual.weeks,

@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from spark_jobs import tables
+from spark_jobs.tables.events import EVENT
 from spark_jobs.transforms import aggregates, features, indexing, interactions, items, key_filters, scores
 from spark_jobs.transforms.dedupe import count_dropped, keep_latest, rank_duplicates
 from spark_jobs.transforms.impute import Fills, find_fills, repair
@@ -23,7 +24,7 @@ WEIGHTS = {"view": 1.0, "cart": 3.0, "rating": 4.0, "purchase": 5.0}
 LIMITS = {"budget": 30.0, "mid": 100.0, "premium": 300.0}
 POPULARITY = {"views": 0.3, "purchases": 0.7}
 DAYS_AND_ROWS = [datetime(2019, 10, 1)], 10 * ROWS_OF_A_BUCKET
-NAMES = tables.USER_EVENTS.columns[:10]
+NAMES = [column.name for column in EVENT]
 
 
 @pytest.fixture(scope="module")

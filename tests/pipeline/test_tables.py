@@ -16,17 +16,19 @@ from spark_jobs.builds.planning import BuildPlan
 from spark_jobs.delta.files import compact
 from spark_jobs.matrix import read_matrix
 from spark_jobs.sample import Span, generate
+from spark_jobs.tables.events import ORIGINAL
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import CASES, Pipeline
 from tests.oracle_duckdb import Oracle, compute
 
 AWKWARD = {"view": "0.3", "cart": "0.1", "rating": "0.000001", "purchase": "12345.678901"}
 YEAR = Window(datetime(2019, 1, 1), datetime(2020, 1, 1), HOUR)
+EVENT = [column.name for column in ORIGINAL]
 COMPARED_COLUMNS = {
-    tables.USER_EVENTS: tables.USER_EVENTS.columns[:10],
+    tables.USER_EVENTS: EVENT,
     tables.REJECTED_EVENTS: ["hour", "reasons", "raw_text", "file_name"],
-    tables.DEDUPED_EVENTS: tables.DEDUPED_EVENTS.columns[:10],
-    tables.CLEANED_EVENTS: tables.CLEANED_EVENTS.columns[:12],
+    tables.DEDUPED_EVENTS: EVENT,
+    tables.CLEANED_EVENTS: [*EVENT, "price_source", "rating_source"],
     tables.USER_ITEM_MATRIX: ["user_id", "item_id", "score"],
     tables.USER_FEATURES: [name for name in tables.USER_FEATURES.columns if name != "built_at"],
     tables.ITEM_FEATURES: [name for name in tables.ITEM_FEATURES.columns if name != "built_at"],
@@ -64,7 +66,7 @@ def assert_tables_equal_oracle(pipeline, postgres, oracle: Oracle) -> None:
     columns = ["item_id", "name", "category", "brand", "price"]
     items = [dict(zip(columns, row, strict=True)) for row in postgres(f"SELECT {', '.join(columns)} FROM items")]
     assert to_sorted_tuples(items, columns) == to_sorted_tuples(oracle.items.to_pylist(), columns)
-    columns = tables.USER_EVENTS.columns[:7]
+    columns = [column.name for column in ORIGINAL if column.served]
     rows = [dict(zip(columns, row, strict=True)) for row in postgres(f"SELECT {', '.join(columns)} FROM user_events")]
     assert to_sorted_tuples(rows, columns) == to_sorted_tuples(oracle.user_events.to_pylist(), columns)
 

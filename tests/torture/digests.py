@@ -14,10 +14,11 @@ from spark_jobs.delta.storage import Storage
 from spark_jobs.flow import SNAPSHOTS
 from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.session import spark_session
+from spark_jobs.tables.events import EVENT
 
 Query = Callable[[str], list[tuple]]
 Hours = dict[str, tuple]
-EVENTS = tables.USER_EVENTS.columns[:10]
+EVENTS = [column.name for column in EVENT]
 THERE = "SELECT 1 FROM pg_tables WHERE tablename = 'user_events'"
 WHEN = {"raw_version"}  # and every column with the comment "outside every comparison"
 POSTGRES = {

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import generated
@@ -23,8 +25,8 @@ HOMES = {
 }
 # From the bottom up: a place (a folder, or a module next to the folders) imports only from places before it.
 ORDER = (
-    *("observability", "errors", "windows", "addresses", "settings", "runtime", "session", "ledger_rows"),
-    *("sources", "tables", "flow", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
+    *("ledger_rows", "tables", "observability", "errors", "windows", "addresses", "settings", "runtime", "session"),
+    *("sources", "flow", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
     *("measured_run", "recovery", "validation", "builds", "command_line", "inspection", "matrix", "erasure"),
     *("postgres", "maintenance", "report", "ingest", "snapshots", "jobs", "exports", "commands", "sample", "pipeline"),
     "cli",
@@ -100,7 +102,7 @@ def test_only_the_session_module_builds_a_spark_session():
 @pytest.mark.parametrize("path", files_below("spark_jobs/transforms/"), ids=relative_name)
 def test_transforms_import_only_tables_and_each_other(path):
     ours = {module for module in find_imports(path) if module.startswith(("spark_jobs", "expectations"))}
-    allowed = ("spark_jobs.tables", "spark_jobs.transforms", "spark_jobs.sources.header")
+    allowed = ("spark_jobs.tables", "spark_jobs.transforms")
     assert not [module for module in ours if not module.startswith(allowed)]
     calls = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
     assert not calls & {"collect", "toPandas", "write", "persist", "cache", "first"}
@@ -108,9 +110,14 @@ def test_transforms_import_only_tables_and_each_other(path):
 
 @pytest.mark.parametrize("path", files_below("spark_jobs/tables/"), ids=relative_name)
 def test_tables_import_only_pyspark_and_the_types_of_ledger_rows(path):
-    assert top_packages(find_imports(path)) <= {"pyspark", "spark_jobs", "collections", "dataclasses", "sys", "typing"}
+    assert top_packages(find_imports(path)) <= {"pyspark", "spark_jobs", "collections", "dataclasses", "enum", "typing"}
     allowed = ("spark_jobs.tables", "spark_jobs.ledger_rows")
     assert all(m.startswith(allowed) for m in find_imports(path) if m.startswith("spark_jobs"))
+
+
+def test_importing_tables_and_settings_does_not_import_pyspark():
+    code = "import sys, spark_jobs.settings, spark_jobs.tables; sys.exit('pyspark' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize("path", files_below("spark_jobs/sources/"), ids=relative_name)

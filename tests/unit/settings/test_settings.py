@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -11,7 +12,7 @@ from spark_jobs.errors import SettingsError
 from spark_jobs.settings import ROOT, load, load_with_origins
 from spark_jobs.settings.event_types import BASE_TYPES, EventType
 from spark_jobs.settings.rules import Range, Rule
-from spark_jobs.settings.types import Settings
+from spark_jobs.settings.types import Quality, Settings
 from spark_jobs.tables.recommender import COUNTS
 from spark_jobs.windows import DAY, HOUR, Window, describe, parse, ranges
 
@@ -22,6 +23,9 @@ NOW = datetime(2026, 11, 25, 5, 42)
     ("override", "says"),
     [
         ("paths.rwa=x", "unknown setting paths.rwa; did you mean paths.raw?"),
+        ("quality.max_null_share.user_id=0.1", r"must have no user_id \(known here: brand, category_code, "),
+        ("quality.max_null_share=0.1", "quality.max_null_share must be a section"),
+        ("quality.max_null_share={brand=0.1}", "must have a value for default"),
         ("quality.max_reject_share='much'", "quality.max_reject_share must be float"),
         ("quality.max_reject_share=2", "between 0 and 1"),
         ("events.types.view.weight='1'", "events.types.view.weight must be float"),
@@ -44,6 +48,9 @@ def test_a_wrong_setting_is_refused_by_name(override, says):
         load([override])
 
 
+NULL_SHARES = ("default", "category_code", "brand")  # the keys that conf/settings.toml has
+
+
 def declared_types(cls: type[BaseModel], prefix: str = "") -> dict[str, FieldInfo]:
     """Return the declaration of each setting, by its full name."""
     found = {}
@@ -55,7 +62,10 @@ def declared_types(cls: type[BaseModel], prefix: str = "") -> dict[str, FieldInf
 
 
 OF_VIEWS = {f"events.types.view.{name}": field for name, field in EventType.model_fields.items()}
-SETTINGS = {name: field for name, field in declared_types(Settings).items() if name != "events.types"} | OF_VIEWS
+OF_NULLS = FieldInfo.from_annotation(get_args(Quality.model_fields["max_null_share"].annotation)[1])
+SECTIONS = {"events.types", "quality.max_null_share"}  # their keys are names of types and of columns
+SETTINGS = {name: field for name, field in declared_types(Settings).items() if name not in SECTIONS} | OF_VIEWS
+SETTINGS |= {f"quality.max_null_share.{name}": OF_NULLS for name in NULL_SHARES}
 NUMBERS = [name for name, field in SETTINGS.items() if field.annotation in (int, float)]
 
 
@@ -203,6 +213,14 @@ def test_a_missing_key_is_refused_by_name(tmp_path):
     file.write_text("[paths]\nraw = 'x'\n")
     with pytest.raises(SettingsError, match="setting schema is missing"):
         load(file=file)
+    file.write_text((ROOT / "conf" / "settings.toml").read_text().replace("\ndefault = 0.10", ""))
+    with pytest.raises(SettingsError, match=r"setting quality\.max_null_share\.default is missing"):
+        load(file=file)
+
+
+def test_each_optional_column_has_a_limit_for_missing_values():
+    quality = load(["quality.max_null_share.rating=0.5"]).quality
+    assert [quality.find_max_null_share(name) for name in ("rating", "brand", "price")] == [0.5, 0.25, 0.1]
 
 
 @pytest.mark.parametrize(
