@@ -137,7 +137,7 @@ def test_a_variable_overrides_the_file_and_an_argument_overrides_both(monkeypatc
     monkeypatch.setenv("PIPELINE_MATRIX__TRAILING_DAYS", "30")
     monkeypatch.setenv("PIPELINE_LOGS", "/tmp/x")  # not a setting
     settings, origins = load_with_origins(["matrix.trailing_days=7"])
-    assert (settings.quality.max_null_share.brand, settings.matrix.trailing_days) == (0.5, 7)
+    assert (settings.quality.max_null_share["brand"], settings.matrix.trailing_days) == (0.5, 7)
     assert origins == {
         "quality.max_null_share.brand": "PIPELINE_QUALITY__MAX_NULL_SHARE__BRAND",
         "matrix.trailing_days": "--set matrix.trailing_days=7",
@@ -214,7 +214,7 @@ def test_a_missing_key_is_refused_by_name(tmp_path):
     with pytest.raises(SettingsError, match="setting schema is missing"):
         load(file=file)
     file.write_text((ROOT / "conf" / "settings.toml").read_text().replace("\ndefault = 0.10", ""))
-    with pytest.raises(SettingsError, match=r"setting quality\.max_null_share\.default is missing"):
+    with pytest.raises(SettingsError, match=r"setting quality\.max_null_share must have a value for default"):
         load(file=file)
 
 
