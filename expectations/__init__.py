@@ -101,6 +101,13 @@ def no_rows(measure: str, says: str, of: str = "rows") -> Expectation:
     return at_most(measure, 0, says, rows=measure, of=of)
 
 
+def one_of(column: str, words: Iterable[str]) -> Rule:
+    """Return the rule that the column has one of the words of a closed list."""
+    *others, last = words
+    quoted = ", ".join(f"'{word}'" for word in (*others, last))
+    return Rule(f"{column} is {', '.join(others)} or {last}", broken=f"{column} NOT IN ({quoted})")
+
+
 def structure(table: Table, keys: bool = True, of: str = "rows") -> list[Expectation]:
     """Expect what `tables` declares for a table: no null in its required columns, no repeated key.
 

@@ -4,18 +4,15 @@ from expectations import WARNING, Rule, Suite, at_most, expect_rules, structure
 from spark_jobs.tables import CLEANED_EVENTS
 
 RULES = {
-    "price_source_unknown": Rule(
-        "price_source is given, item, category, day or none",
-        broken="price_source NOT IN ('given', 'item', 'category', 'day', 'none')",
-    ),
-    "rating_source_unknown": Rule(
-        "rating_source is given, item, day or none", broken="rating_source NOT IN ('given', 'item', 'day', 'none')"
-    ),
+    "price_source_unknown": one_of("price_source", PriceSource),
+    "rating_source_unknown": one_of("rating_source", RatingSource),
     "price_without_source": Rule(
-        "price is null exactly where price_source is none", broken="(price IS NULL) <> (price_source = 'none')"
+        f"price is null exactly where price_source is {PriceSource.NONE}",
+        broken=f"(price IS NULL) <> (price_source = '{PriceSource.NONE}')",
     ),
     "rating_without_source": Rule(
-        "rating is null exactly where rating_source is none", broken="(rating IS NULL) <> (rating_source = 'none')"
+        f"rating is null exactly where rating_source is {RatingSource.NONE}",
+        broken=f"(rating IS NULL) <> (rating_source = '{RatingSource.NONE}')",
     ),
     "price_not_positive": Rule("prices are positive", broken="price <= 0"),
     "rating_out_of_range": Rule("ratings lie between 1 and 5", broken="rating NOT BETWEEN 1 AND 5"),

@@ -127,7 +127,7 @@ def plan_snapshot(ctx: Context, step: str, bases: Sequence[Table], *settings: An
         raise PipelineError("no day of cleaned_events is built yet; run handle_missing_values first.")
     digest = build_digest(step, sorted((str(day), output) for day, output in built.items()), settings)
     last = ctx.ledger.last_build(step)
-    last = last if last is not None and last["status"] == "built" else None
+    last = last if last is not None and last["status"] == BuildStatus.BUILT else None
     chosen_settings_digest = settings_digest(step, *settings)
     added = _find_added_days(built, chosen_settings_digest, last["counts"]) if last else None
     unchanged = last is not None and last["input_digest"] == digest

@@ -14,7 +14,7 @@ from spark_jobs.ledger.rule_versions import versions_of
 from spark_jobs.ledger.status import NO_DAY, fingerprint
 from spark_jobs.ledger_rows import BuildRow
 from spark_jobs.session import now
-from spark_jobs.tables import Table
+from spark_jobs.tables import BuildStatus, Table
 from spark_jobs.validation import great_expectations
 from spark_jobs.windows import DAY
 
@@ -46,7 +46,7 @@ def record_days(
         texts = {key: str(value) for key, value in counted.items()} | {"source": plan.sources[day]}
         rows.append(
             row
-            | {"status": "built", "output_digest": fingerprint(plan.step, plan.digests[day]), "counts": texts}
+            | {"status": BuildStatus.BUILT, "output_digest": fingerprint(plan.step, plan.digests[day]), "counts": texts}
             | {"rows_in": int(counted["rows_in"]), "rows_out": int(counted["rows_out"]), "reads": dict(plan.reads)}
         )
     failpoints.reach("build.written")

@@ -110,10 +110,10 @@ def lift(ctx: Context, user: int) -> Iterator[str]:
     ctx.ledger.record_files(row | {"rule_version": READ_AGAIN} for row in files)  # first: reading again is harmless
     suppressed_users.lift(ctx, user)
     yield f"lifted: user {user} is no longer suppressed"
-    existing = [row["path"] for row in files if row["status"] != "vanished"]
+    existing = [row["path"] for row in files if row["status"] != FileStatus.VANISHED]
     if existing:
         yield f"the next landing (make run) reads these files again: {name_first(existing)}"
-    if gone := [row["path"] for row in files if row["status"] == "vanished"]:
+    if gone := [row["path"] for row in files if row["status"] == FileStatus.VANISHED]:
         yield f"not restored: records that only these files had, because the files are gone: {name_first(gone)}"
 
 
@@ -176,8 +176,8 @@ def _validate_dirty_hours(ctx: Context) -> None:
     """
     dirty = ctx.ledger.states(lambda state: state.dirty)
     for states, accepted in (
-        ([state for state in dirty if state.status in ("committed", "loaded", "rejected")], REASON),
-        ([state for state in dirty if state.status in (None, "stopped")], None),
+        ([state for state in dirty if state.status not in (None, HourStatus.STOPPED)], REASON),
+        ([state for state in dirty if state.status in (None, HourStatus.STOPPED)], None),
     ):
         commit_hours(ctx, judge_hours(ctx, states, accepted), accepted=accepted)
     ctx.ledger.refresh_days()

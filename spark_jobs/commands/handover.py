@@ -62,7 +62,7 @@ def hand_over(ctx: Context, agrees: Callable[[str], bool] = confirm) -> list[str
 
 def _describe_next_step(ctx: Context) -> str:
     """Return how to fill the database. A scheduled run does not: it loads its own hour only."""
-    hours = [state.hour for state in ctx.ledger.states(lambda state: state.status == "loaded") if state.hour]
+    hours = [state.hour for state in ctx.ledger.states(lambda state: state.status == HourStatus.LOADED) if state.hour]
     if not hours:
         return "the next load fills it"
     span = f"--start {name(min(hours), HOUR)} --end {name(max(hours) + HOUR, HOUR)}"

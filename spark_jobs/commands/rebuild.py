@@ -27,7 +27,7 @@ from spark_jobs.session import now, spark_session
 from spark_jobs.snapshots.features import FEATURES
 from spark_jobs.snapshots.scheme import Scheme
 from spark_jobs.snapshots.user_item_matrix import MATRIX
-from spark_jobs.tables import Table
+from spark_jobs.tables import BuildStatus, Table
 from spark_jobs.transforms.dedupe import keep_latest, rank_duplicates
 from spark_jobs.transforms.digest import digest_sums
 from spark_jobs.transforms.impute import find_fills, repair
@@ -94,7 +94,7 @@ def _rebuild_events(ctx: Context, day: datetime) -> Iterator[str]:
 def _rebuild_snapshot(ctx: Context, scheme: Scheme, build: BuildRow) -> Iterator[str]:
     ctx, step, settings = ctx.write_as(scheme.job.writer), scheme.job.name, scheme.settings(ctx.settings)
     as_of = parse_day(build["day"])
-    if build["status"] != "built":
+    if build["status"] != BuildStatus.BUILT:
         raise PipelineError(f"{step} of {build['day']} was stopped, so there is no build to repeat.")
     _require_same_settings(as_of, build["counts"]["settings"] == settings_digest(step, *settings))
     days = [parse_day(date.fromisoformat(key)) for key in build["counts"] if key != "settings"]

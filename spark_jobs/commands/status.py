@@ -56,10 +56,10 @@ def show(ctx: LedgerContext, console: Console) -> None:
 def list_fixes(ctx: LedgerContext) -> list[str]:
     """List what is wrong, each problem with the command that fixes it."""
     lines = []
-    for row in (row for row in ctx.ledger.files() if row["status"] == "refused"):
+    for row in (row for row in ctx.ledger.files() if row["status"] == FileStatus.REFUSED):
         lines.append(f"refused file: {row['sentence']} Fix the file, then run {SUBMIT}/extract_events.py")
-    states = ctx.ledger.states(lambda state: state.dirty or state.status in ("stopped", "committed"))
-    stopped = [state for state in states if state.status == "stopped" and not state.dirty]
+    states = ctx.ledger.states(lambda state: state.dirty or state.status in (HourStatus.STOPPED, HourStatus.COMMITTED))
+    stopped = [state for state in states if state.status == HourStatus.STOPPED and not state.dirty]
     for state in stopped[:5]:
         command = f"{SUBMIT}/validate_data_quality.py --start {state.window_key} --accept-rejects 'why'"
         lines.append(f"stopped: {state.window_key}; see {ctx.settings.paths.quality}; fix the source, or run {command}")
@@ -70,7 +70,9 @@ def list_fixes(ctx: LedgerContext) -> list[str]:
         lines.append(
             f"dirty: {windows.describe(dirty, HOUR)}; run {SUBMIT}/validate_data_quality.py, then load_to_database.py"
         )
-    waiting = [state.hour for state in states if state.status == "committed" and not state.dirty and state.hour]
+    waiting = [
+        state.hour for state in states if state.status == HourStatus.COMMITTED and not state.dirty and state.hour
+    ]
     if waiting:
         lines.append(f"not in PostgreSQL yet: {windows.describe(waiting, HOUR)}; run {SUBMIT}/load_to_database.py")
     inputs = ctx.ledger.day_inputs()

@@ -74,7 +74,7 @@ def drop_empty_hours(writer: TableWriter) -> int:
     count = empty.where(~had_rows).count()
     if empty.count():
         kept = hours.where((F.col("status") != "empty") | had_rows)
-        status = F.when(F.col("status") == "empty", F.lit("loaded")).otherwise(F.col("status"))
+        status = F.when(F.col("status") == "empty", F.lit(HourStatus.LOADED)).otherwise(F.col("status"))
         writer.replace(tables.HOUR_STATUS, kept.withColumn("status", status), None)
     return count
 
@@ -114,7 +114,7 @@ def name_versions(storage: Storage, ledger: Ledger) -> Iterator[str]:
     """
     for step, noted in NOTED.items():
         last = ledger.last_build(step)
-        if last is None or last["status"] != "built" or last["writes"] is not None:
+        if last is None or last["status"] != BuildStatus.BUILT or last["writes"] is not None:
             continue
         notes = [each for table in noted if (each := find_last_note(storage, table))]
         if len(notes) == len(noted) and {note for _, note in notes} == {last["input_digest"]}:

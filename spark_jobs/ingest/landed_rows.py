@@ -52,7 +52,7 @@ def ledger_rows(plan: Plan, ledger: KnownFiles, readings: Mapping[int, Reading])
 def vanished_row(row: FileRow) -> FileRow:
     """Return the row of a file that no longer exists. Its rows are kept, unless they moved with it."""
     sentence = "the file has vanished; its rows are kept." if row["rows"] else "the file has vanished."
-    return row | {"status": "vanished", "sentence": row["sentence"] if row["digest"] is None else sentence}
+    return row | {"status": FileStatus.VANISHED, "sentence": row["sentence"] if row["digest"] is None else sentence}
 
 
 def landed_row(decision: Decision, old: FileRow | None, reading: Reading) -> FileRow:
@@ -61,7 +61,7 @@ def landed_row(decision: Decision, old: FileRow | None, reading: Reading) -> Fil
     observed: FileRow = {"path": file.path, "size": file.size, "modified": file.modified, "sentence": decision.sentence}
     empty: FileRow = {"file_id": decision.file_id, "part": decision.revision, "rows": 0, "hours": [], "name": file.name}
     if decision.action is Action.REFUSED:
-        return empty | (old or {}) | observed | {"status": "refused"}
+        return empty | (old or {}) | observed | {"status": FileStatus.REFUSED}
     if decision.action is Action.SAME:
         return (old or {}) | observed | {"status": "landed"}
     read: FileRow = {
@@ -71,8 +71,8 @@ def landed_row(decision: Decision, old: FileRow | None, reading: Reading) -> Fil
         "unfinished_from": examined.unfinished_from,
     }
     if decision.action is Action.DUPLICATE:
-        return empty | observed | read | {"status": "duplicate"}
-    return empty | observed | read | _compute_contribution(decision, old, reading) | {"status": "landed"}
+        return empty | observed | read | {"status": FileStatus.DUPLICATE}
+    return empty | observed | read | _compute_contribution(decision, old, reading) | {"status": FileStatus.LANDED}
 
 
 def _compute_contribution(decision: Decision, old: FileRow | None, reading: Reading) -> FileRow:

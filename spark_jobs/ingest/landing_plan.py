@@ -28,6 +28,7 @@ from spark_jobs.sources.renamed_files import (
     match_whole,
     move_rows,
 )
+from spark_jobs.tables import FileStatus
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def plan_landing(
     strict = Strict(new_column=rules.new_column == "refuse", lost_column=rules.lost_column == "refuse")
     decisions = decide(pairs, known, next_id, strict, to_read_again(known, again))
     inside = resolve_address(folder).rstrip("/") + "/"
-    gone = {path for path in missing if path.startswith(inside) and known[path]["status"] != "vanished"}
+    gone = {path for path in missing if path.startswith(inside) and known[path]["status"] != FileStatus.VANISHED}
     gone = {*gone, *moved.values()} - {decision.file.path for decision in decisions}
     replaced += [row["file_id"] for row in ledger.repeated if row["rows"]]
     return Plan([_mention_move(each, moved) for each in decisions], known, sorted(gone), replaced)

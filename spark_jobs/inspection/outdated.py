@@ -8,6 +8,7 @@ from spark_jobs.ledger import rule_versions
 from spark_jobs.ledger.known_files import is_parsed_by_older_rules
 from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
 from spark_jobs.observability.wording import MOST_NAMED, name_first
+from spark_jobs.tables import FileStatus
 from spark_jobs.windows import DAY, HOUR, Window
 
 SUBMIT = "spark-submit spark_jobs/jobs"
@@ -23,8 +24,9 @@ def describe_outdated(ctx: LedgerContext) -> Iterator[str]:
 
 def _describe_outdated_files(ctx: LedgerContext) -> Iterator[str]:
     files = [row for row in ctx.ledger.files() if is_parsed_by_older_rules(row)]
-    gone = [row["path"] for row in files if row["status"] == "vanished"]
-    hours = [entry["hour"] for row in files if row["status"] != "vanished" for entry in row["hours"] if entry["hour"]]
+    gone = [row["path"] for row in files if row["status"] == FileStatus.VANISHED]
+    existing = [row for row in files if row["status"] != FileStatus.VANISHED]
+    hours = [entry["hour"] for row in existing for entry in row["hours"] if entry["hour"]]
     if len(files) > len(gone):
         yield (
             f"parsed by older rules: {windows.describe(hours, HOUR) or 'undated rows'}; to land them again: "

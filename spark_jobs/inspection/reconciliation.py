@@ -6,6 +6,7 @@ The counting identities are checked against the tables on every run, also next t
 from spark_jobs import tables
 from spark_jobs.context import Context, Summary
 from spark_jobs.errors import IdentityError
+from spark_jobs.tables import HourStatus
 
 COMMITTED = (tables.USER_EVENTS, tables.REJECTED_EVENTS)
 
@@ -18,7 +19,7 @@ def reconcile_events(ctx: Context) -> Summary:
     """
     ctx = ctx.pin()
     states = ctx.ledger.states()
-    current = [state for state in states if not state.dirty and state.status != "stopped"]
+    current = [state for state in states if not state.dirty and state.status != HourStatus.STOPPED]
     for state in current:
         if state.landed_rows != (judged := state.valid_rows + state.rejected_rows):
             raise IdentityError(f"{state.window_key}: {state.landed_rows:,} rows landed, but {judged:,} are committed.")

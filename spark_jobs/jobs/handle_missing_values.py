@@ -125,8 +125,8 @@ def _summarize(found: pd.DataFrame) -> Summary:
     return {
         "deduped_events": int(total["rows_in"]),
         "cleaned_events": int(total["rows"]),
-        "prices": {name: int(total[f"price_{name}"]) for name in PRICE_SOURCES},
-        "ratings": {name: int(total[f"rating_{name}"]) for name in RATING_SOURCES},
+        "prices": {name: int(total[f"price_{name}"]) for name in PriceSource},
+        "ratings": {name: int(total[f"rating_{name}"]) for name in RatingSource},
     }
 
 

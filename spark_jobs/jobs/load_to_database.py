@@ -26,6 +26,7 @@ from spark_jobs.postgres.schema import EVENTS, ITEMS
 from spark_jobs.postgres.staging import StagedRows
 from spark_jobs.sources import files
 from spark_jobs.sources.listing import CATALOG, find_catalog
+from spark_jobs.tables import HourStatus
 from spark_jobs.transforms.digest import digest_hours, digest_item
 from spark_jobs.transforms.items import find_latest_of_items, format_for_copy
 from spark_jobs.windows import DAY, HOUR, Window, floor, name, ranges
@@ -49,7 +50,7 @@ def run(ctx: Context, hours: Window) -> Summary:
         database.unstage()  # this also removes what a killed load left
         database.create_indexes()
         failpoints.reach("load.committed")
-        ctx.ledger.mark_loaded(state.window_key for state in states if state.status == "committed")
+        ctx.ledger.mark_loaded(state.window_key for state in states if state.status == HourStatus.COMMITTED)
         failpoints.reach("load.recorded")
         ctx.ledger.refresh_days()
         events, items = database.count_rows()
@@ -65,8 +66,8 @@ def run(ctx: Context, hours: Window) -> Summary:
 def _summarize_hours(ctx: Context) -> Summary:
     """Return the latest loaded hour and the number of stopped hours; alerts use both."""
     states = ctx.ledger.states(lambda state: state.hour is not None)
-    loaded = [state.hour for state in states if state.hour and state.status == "loaded"]
-    stopped = {"hours_stopped": sum(state.status == "stopped" for state in states)}
+    loaded = [state.hour for state in states if state.hour and state.status == HourStatus.LOADED]
+    stopped = {"hours_stopped": sum(state.status == HourStatus.STOPPED for state in states)}
     return stopped | ({"latest_hour": name(max(loaded), HOUR)} if loaded else {})
 
 
@@ -126,9 +127,9 @@ def _replace_hours(
 
 def _is_to_compare(state: HourState, hours: Window) -> bool:
     """Return whether PostgreSQL may differ from user_events, which has the earlier content of a stopped hour."""
-    if state.status == "stopped":
+    if state.status == HourStatus.STOPPED:
         return state.valid_rows > 0
-    return state.status == "committed" or (state.status == "loaded" and state.within(hours))
+    return state.status == HourStatus.COMMITTED or (state.status == HourStatus.LOADED and state.within(hours))
 
 
 def _select_touched_events(

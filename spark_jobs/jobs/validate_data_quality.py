@@ -12,6 +12,7 @@ from spark_jobs.errors import QualityError
 from spark_jobs.inspection import reconciliation
 from spark_jobs.ledger.status import HourState
 from spark_jobs.observability.wording import name_first
+from spark_jobs.tables import HourStatus
 from spark_jobs.validation.hours import commit_hours, judge_hours
 from spark_jobs.windows import Window
 
@@ -29,7 +30,7 @@ def run(ctx: Context, hours: Window) -> Summary:
     states = ctx.ledger.states(
         lambda state: (
             state.dirty
-            or (state.within(hours) and (again or state.status == "stopped"))
+            or (state.within(hours) and (again or state.status == HourStatus.STOPPED))
             or (again and state.hour is None)
             or (requeue and state.rejected_rows > 0)
         )

@@ -157,7 +157,9 @@ class Ledger:
         """Record that PostgreSQL has these committed hours too."""
         keys = set(states)
         rows = [row for row in self._read_rows(tables.HOUR_STATUS) if row["unit"] in keys]
-        self._replace_rows(tables.HOUR_STATUS, (row | {"status": "loaded", "updated_at": now()} for row in rows))
+        self._replace_rows(
+            tables.HOUR_STATUS, (row | {"status": HourStatus.LOADED, "updated_at": now()} for row in rows)
+        )
 
     def day_inputs(self) -> dict[datetime, str]:
         """Return each day (midnight, UTC) with committed content, and the digest of the input of its build."""

@@ -183,7 +183,7 @@ def day_status(found: Iterable[HourState], builds: Iterable[BuildRow], latest: d
     """
     found = list(found)
     inputs = day_inputs(found)
-    last = [row for row in builds if row["step"] == LAST_DAY_STEP.name and row["status"] == "built"]
+    last = [row for row in builds if row["step"] == LAST_DAY_STEP.name and row["status"] == BuildStatus.BUILT]
     built_from = {row["day"]: row["counts"]["source"] for row in last}
     dirty = {state.hour.date() for state in found if state.hour and state.dirty}
     return [

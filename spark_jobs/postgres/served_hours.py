@@ -11,6 +11,7 @@ from spark_jobs.errors import IdentityError
 from spark_jobs.ledger.status import NO_CONTENT, HourState
 from spark_jobs.postgres.comparison import assert_equal
 from spark_jobs.postgres.database import open_database
+from spark_jobs.tables import HourStatus
 from spark_jobs.transforms.digest import digest_hours
 from spark_jobs.windows import HOUR, name, ranges
 
@@ -48,7 +49,7 @@ def compare_served_hours(ctx: Context) -> ServedHours:
     events = reader.read(tables.USER_EVENTS).where(in_windows(ranges(equal_hours & states.keys(), HOUR)))
     expected = {row.hour: (row.rows, row.digest) for row in digest_hours(events).collect()}
     assert_equal({hour: of for hour, of in found.items() if hour in equal_hours}, expected)
-    loaded = sum(hour in equal_hours and state.status == "loaded" for hour, state in states.items())
+    loaded = sum(hour in equal_hours and state.status == HourStatus.LOADED for hour, state in states.items())
     return ServedHours(loaded, sum(rows for rows, _ in expected.values()), len(all_hours - equal_hours))
 
 
@@ -56,7 +57,7 @@ def _check_settled(
     ctx: Context, states: Mapping[datetime, HourState], digests: Mapping[datetime, str], different_hours: set[datetime]
 ) -> None:
     """Raise IdentityError where Delta's ledger has such an hour as loaded, or not at all, and no writer changes it."""
-    settled = {hour for hour in different_hours if hour not in states or states[hour].status == "loaded"}
+    settled = {hour for hour in different_hours if hour not in states or states[hour].status == HourStatus.LOADED}
     now = _find_dated_hours(ctx) if settled else {}
     wrong = sorted(
         hour for hour in settled if _get_content_digest(now.get(hour)) == _get_content_digest(states.get(hour))

@@ -152,7 +152,7 @@ def count_prices(ctx: Context) -> dict[str, Any]:
         sources[row.price_source] += row["count"]
         if row.bin is not None:
             bins[row.bin] += row["count"]
-    return {"sources": {name: sources[name] for name in PRICE_SOURCES}, "bins": _add_empty_bins(bins)}
+    return {"sources": {name: sources[name] for name in PriceSource}, "bins": _add_empty_bins(bins)}
 
 
 def count_users(ctx: Context) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from spark_jobs.sources.files import ExaminedFile, is_packed
 from spark_jobs.sources.header import find_ignored, map_columns
 from spark_jobs.sources.listing import ListedFile
 from spark_jobs.sources.records import BLANKS, FileSplit
+from spark_jobs.tables import FileStatus
 from spark_jobs.tables.events import OPTIONAL
 
 
@@ -83,14 +84,16 @@ def find_copies_to_examine(
     """Return the copies of content that an examined file may no longer have: one of them may have to give the rows."""
     examined = {file.path for file, _ in pairs}
     given_up = {known[path]["digest"] for path in examined if path in known and has_landed_content(known[path])}
-    copies = {path for path, row in known.items() if row["status"] == "duplicate" and row["digest"] in given_up}
-    return [file for file in found if file.path in copies - examined]
+    copies = [path for path, row in known.items() if row["status"] == FileStatus.DUPLICATE]
+    wanted = {path for path in copies if known[path]["digest"] in given_up} - examined
+    return [file for file in found if file.path in wanted]
 
 
 def _looks_changed(file: ListedFile, row: FileRow | None, available: set[str | None]) -> bool:
     if row is None or (row["size"], row["modified"]) != (file.size, file.modified) or row["status"] == "vanished":
         return True
-    return row["status"] == "duplicate" and row["digest"] not in available
+    is_lost_copy = row["status"] == FileStatus.DUPLICATE and row["digest"] not in available
+    return is_lost_copy or (row["size"], row["modified"]) != (file.size, file.modified)
 
 
 def decide(

@@ -2,6 +2,7 @@
 
 from spark_jobs.ledger_rows import FileRow
 from spark_jobs.sources.files import ExaminedFile
+from spark_jobs.tables import FileStatus
 
 
 def has_landed_content(row: FileRow) -> bool:

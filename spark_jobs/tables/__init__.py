@@ -4,6 +4,7 @@ The deduplication window, the write and the uniqueness expectation all use the k
 pyspark and the types of ledger rows only.
 """
 
+from spark_jobs.tables.closed_lists import BuildStatus, FileStatus, HourStatus, PriceSource, RatingSource
 from spark_jobs.tables.events import CLEANED_EVENTS, DEDUPED_EVENTS, RAW_EVENTS, REJECTED_EVENTS, USER_EVENTS
 from spark_jobs.tables.ledger import DAY_BUILDS, DAY_STATUS, HOUR_STATUS, LANDED_FILES, LEASES, SUPPRESSED_USERS
 from spark_jobs.tables.model import Field as Field
@@ -44,6 +45,7 @@ __all__ = [
     "USER_FEATURES",
     "USER_INDEX",
     "USER_ITEM_MATRIX",
+    "BuildStatus",
     "Field",
     "LedgerTable",
     "Table",

@@ -6,11 +6,9 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.tables import CLEANED_EVENTS
+from spark_jobs.tables import CLEANED_EVENTS, PriceSource, RatingSource
 from spark_jobs.tables.model import PRICE
 
-PRICE_SOURCES = ("given", "item", "category", "day", "none")
-RATING_SOURCES = ("given", "item", "day", "none")
 PRICE_KEY = ("event_date", "item_id", "category_id")
 RATING_KEY = ("event_date", "item_id")
 COLUMNS = ("price", "rating")
@@ -79,7 +77,7 @@ def repair(events: DataFrame, found: Fills, rated: Sequence[str]) -> DataFrame:
         _join_fills(priced, found.ratings, RATING_KEY, "rating")
         .withColumn("rating_source", F.coalesce(given, F.when(no_rating, F.col("rating_from")), F.lit("none")))
         .withColumn("rating", F.coalesce("rating", F.when(no_rating, F.col("rating_fill"))))
-        .withColumn("price_source", F.when(no_price, F.coalesce("price_from", F.lit("none"))).otherwise("given"))
+        .withColumn("price_source", F.when(no_price, price_from).otherwise(PriceSource.GIVEN))
         .withColumn("price", F.when(no_price, F.col("price_fill")).otherwise(F.col("price")))
     )
 

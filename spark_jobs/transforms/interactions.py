@@ -22,7 +22,7 @@ def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int, 
     about as many as the events.
     """
     purchase = F.col("event_type") == "purchase"
-    is_given = F.col("rating_source") == "given"
+    is_given = F.col("rating_source") == RatingSource.GIVEN
     hour, price = F.hour("timestamp"), hundredths("price")
     together = repartition_by_bucket(cleaned, days, rows)
     summed = together.groupBy("bucket", "event_date", "user_id", "item_id", "category_id").agg(

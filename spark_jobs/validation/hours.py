@@ -17,7 +17,7 @@ from spark_jobs.ledger.rule_versions import VERSIONS
 from spark_jobs.ledger.status import NO_CONTENT, HourState
 from spark_jobs.ledger_rows import HourRow
 from spark_jobs.recovery.unrecorded import undo_unrecorded
-from spark_jobs.tables import Table
+from spark_jobs.tables import HourStatus, Table
 from spark_jobs.tables.events import OPTIONAL
 from spark_jobs.transforms.digest import format_digest
 from spark_jobs.transforms.hour_measures import format_window_key, hour_measures
@@ -162,9 +162,9 @@ def _build_ledger_row(judged: JudgedHours, state: HourState, reasons: dict[str, 
     rejected = _get_count(judged, state, "rejected_rows")
     valid = _get_count(judged, state, "raw_rows") - rejected
     digest = format_digest(valid, _get_count(judged, state, "low"), _get_count(judged, state, "high"))
-    same = state.status == "loaded" and digest == state.content_digest
+    same = state.status == HourStatus.LOADED and digest == state.content_digest
     return row | {
-        "status": "rejected" if state.hour is None else "loaded" if same else "committed",
+        "status": HourStatus.REJECTED if state.hour is None else HourStatus.LOADED if same else HourStatus.COMMITTED,
         "valid_rows": valid,
         "rejected_rows": rejected,
         "reasons": reasons,
