@@ -5,7 +5,7 @@ rule, computed in one pass over the events. A `critical` failure keeps the windo
 reported; these are Great Expectations' own severities. A measure that is null for a window is not validated there.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 

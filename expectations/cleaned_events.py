@@ -1,7 +1,7 @@
 """Cleaned events, validated for each UTC day: as many rows as before, and no repair without its source."""
 
-from expectations import WARNING, Rule, Suite, at_most, expect_rules, structure
-from spark_jobs.tables import CLEANED_EVENTS
+from expectations import WARNING, Rule, Suite, at_most, expect_rules, one_of, structure
+from spark_jobs.tables import CLEANED_EVENTS, PriceSource, RatingSource
 
 RULES = {
     "price_source_unknown": one_of("price_source", PriceSource),

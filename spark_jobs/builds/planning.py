@@ -16,7 +16,7 @@ from spark_jobs.ledger.rule_versions import build_digest, list_marks, versions_o
 from spark_jobs.ledger.status import NO_DAY, fingerprint
 from spark_jobs.ledger_rows import BuildRow
 from spark_jobs.settings import Settings
-from spark_jobs.tables import Table
+from spark_jobs.tables import BuildStatus, Table
 from spark_jobs.windows import DAY, Window
 
 FIRST_RATED = ("rating",)
@@ -68,7 +68,7 @@ def find_stale_days(
         if day not in old:
             return inside
         if inside:
-            return old[day]["input_digest"] != new_digests[day] or old[day]["status"] == "stopped"
+            return old[day]["input_digest"] != new_digests[day] or old[day]["status"] == BuildStatus.STOPPED
         return old[day]["input_digest"] != digest(day, old[day]["rule_versions"] or {})
 
     new_digests = {day: digest(day) for day in set(inputs) | set(old)}

@@ -39,7 +39,7 @@ def record_days(
         row: BuildRow = {"day": day.date(), "input_digest": plan.digests[day], "verdict": None, "writes": writes}
         row["rule_versions"] = versions_of(plan.step)
         if name in verdict.failed:
-            stopped: BuildRow = {"status": "stopped", "verdict": "; ".join(verdict.failed[name])}
+            stopped: BuildRow = {"status": BuildStatus.STOPPED, "verdict": "; ".join(verdict.failed[name])}
             rows.append(row | _describe_existing_rows(old) | stopped)
             continue
         counted = counts.get(name, {"rows_in": 0, "rows_out": 0})
@@ -87,7 +87,7 @@ def record_snapshot(
     failed = "; ".join(text for verdict in verdicts for texts in verdict.failed.values() for text in texts)
     row: BuildRow = {
         "day": plan.as_of.date(),
-        "status": "stopped" if failed else "built",
+        "status": BuildStatus.STOPPED if failed else BuildStatus.BUILT,
         "input_digest": plan.digest,
         "output_digest": fingerprint(plan.step, plan.digest),
         "rows_in": rows_in,

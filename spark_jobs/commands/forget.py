@@ -36,7 +36,7 @@ from spark_jobs.observability.wording import name_first
 from spark_jobs.postgres.database import open_database
 from spark_jobs.report.run_summary import describe_identities
 from spark_jobs.session import now, spark_session
-from spark_jobs.tables import Table
+from spark_jobs.tables import FileStatus, HourStatus, Table
 from spark_jobs.transforms import user_rows
 from spark_jobs.validation.hours import commit_hours, judge_hours
 from spark_jobs.windows import Window, parse_day

@@ -17,6 +17,7 @@ from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.postgres.ownership import Owner
 from spark_jobs.session import spark_session
+from spark_jobs.tables import HourStatus
 from spark_jobs.windows import HOUR, name
 
 

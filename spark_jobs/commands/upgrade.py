@@ -24,7 +24,7 @@ from spark_jobs.flow import CREATE_USER_ITEM_MATRIX, FEATURE_ENGINEERING, Writer
 from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.observability.console import Console
 from spark_jobs.session import spark_session
-from spark_jobs.tables import Table
+from spark_jobs.tables import BuildStatus, HourStatus, Table
 
 NOTED = {  # tables whose commits had a digest, up to layout 3
     CREATE_USER_ITEM_MATRIX.name: (tables.USER_ITEM_MATRIX,),

@@ -9,8 +9,9 @@ from spark_jobs.ledger.known_files import KnownFiles
 from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
 from spark_jobs.ledger_rows import FileHour, FileRow
 from spark_jobs.sources.change_detection import Action, Decision
+from spark_jobs.tables import FileStatus
 
-REPEATED: FileRow = {"status": "duplicate", "rows": 0, "hours": [], "records": None, "suppressed": None}
+REPEATED: FileRow = {"status": FileStatus.DUPLICATE, "rows": 0, "hours": [], "records": None, "suppressed": None}
 REPEATED |= {"sentence": "landed earlier under another path; its rows were removed."}
 
 
@@ -63,7 +64,7 @@ def landed_row(decision: Decision, old: FileRow | None, reading: Reading) -> Fil
     if decision.action is Action.REFUSED:
         return empty | (old or {}) | observed | {"status": FileStatus.REFUSED}
     if decision.action is Action.SAME:
-        return (old or {}) | observed | {"status": "landed"}
+        return (old or {}) | observed | {"status": FileStatus.LANDED}
     read: FileRow = {
         "digest": examined.digest,
         "content_bytes": examined.content_bytes,

@@ -99,7 +99,9 @@ def _follow_moves(
     """
     lost = find_lost_rows(known, pairs, missing)
     moved = match_whole(pairs, known, lost)
-    lost_rows = {path: row for path, row in lost.items() if row["status"] == "landed" and path not in {*moved.values()}}
+    lost_rows = {
+        path: row for path, row in lost.items() if row["status"] == FileStatus.LANDED and path not in {*moved.values()}
+    }
     sizes = sorted({landed_bytes(row) for row in lost_rows.values()})
     prefixes = {
         file: [size for size in sizes if size < found.content_bytes]

@@ -27,7 +27,8 @@ from spark_jobs.errors import IdentityError
 from spark_jobs.ledger.day_counts import columns_to_fill
 from spark_jobs.ledger_rows import BuildRow
 from spark_jobs.recovery.unrecorded import undo_unrecorded
-from spark_jobs.transforms.impute import COLUMNS, PRICE_SOURCES, RATING_SOURCES, find_fills, repair
+from spark_jobs.tables import PriceSource, RatingSource
+from spark_jobs.transforms.impute import COLUMNS, find_fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items
 from spark_jobs.transforms.measures import format_key_digests, key_sums, measures
 from spark_jobs.windows import Window
@@ -103,8 +104,8 @@ def _count_by_day(found: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def _compute_measures(cleaned: DataFrame, built: dict[datetime, BuildRow], rated: Sequence[str]) -> pd.DataFrame:
     has_rating = F.col("rating").isNotNull() | F.col("event_type").isin(*rated)  # other events normally have none
     by_source = [
-        *(F.count_if(F.col("price_source") == name).alias(f"price_{name}") for name in PRICE_SOURCES),
-        *(F.count_if(has_rating & (F.col("rating_source") == name)).alias(f"rating_{name}") for name in RATING_SOURCES),
+        *(F.count_if(F.col("price_source") == name).alias(f"price_{name}") for name in PriceSource),
+        *(F.count_if(has_rating & (F.col("rating_source") == name)).alias(f"rating_{name}") for name in RatingSource),
     ]
     table = tables.CLEANED_EVENTS
     further = [*by_source, *key_sums(table)]

@@ -16,7 +16,7 @@ from spark_jobs.ledger import status, table_versions
 from spark_jobs.ledger.status import HourState
 from spark_jobs.ledger_rows import BuildRow, DayRow, FileRow, HourRow, Row, RowT
 from spark_jobs.session import now
-from spark_jobs.tables import LedgerTable, Table
+from spark_jobs.tables import HourStatus, LedgerTable, Table
 from spark_jobs.windows import Window
 
 ATTEMPTS = 5

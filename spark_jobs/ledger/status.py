@@ -9,6 +9,7 @@ from typing import Any
 
 from spark_jobs.flow import LAST_DAY_STEP
 from spark_jobs.ledger_rows import BuildRow, DayRow, FileHour, FileRow, HourRow
+from spark_jobs.tables import BuildStatus, HourStatus
 from spark_jobs.windows import HOUR, Window, gaps, name, parse_day
 
 HOURS_A_DAY = 24
@@ -167,10 +168,10 @@ def _list_hours(day: date) -> list[datetime]:
 
 
 def _classify_hour(hour: datetime, state: HourState | None, latest: datetime | None) -> HourKind:
-    if state is not None and state.status == "stopped":
+    if state is not None and state.status == HourStatus.STOPPED:
         return HourKind.STOPPED
     if state is not None and (state.has_rows or state.dirty):
-        return HourKind.LOADED if state.status == "loaded" and not state.dirty else HourKind.LATE
+        return HourKind.LOADED if state.status == HourStatus.LOADED and not state.dirty else HourKind.LATE
     return HourKind.EMPTY if latest is not None and hour < latest else HourKind.MISSING
 
 

@@ -20,8 +20,7 @@ from spark_jobs.ledger.status import window_key
 from spark_jobs.report import history
 from spark_jobs.report.verdicts import read_verdicts
 from spark_jobs.session import now
-from spark_jobs.tables import Table
-from spark_jobs.transforms.impute import PRICE_SOURCES
+from spark_jobs.tables import PriceSource, Table
 from spark_jobs.transforms.interactions import COUNT
 from spark_jobs.windows import HOUR, Window, describe_windows, gaps
 

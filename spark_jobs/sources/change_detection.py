@@ -90,7 +90,11 @@ def find_copies_to_examine(
 
 
 def _looks_changed(file: ListedFile, row: FileRow | None, available: set[str | None]) -> bool:
-    if row is None or (row["size"], row["modified"]) != (file.size, file.modified) or row["status"] == "vanished":
+    if (
+        row is None
+        or (row["size"], row["modified"]) != (file.size, file.modified)
+        or row["status"] == FileStatus.VANISHED
+    ):
         return True
     is_lost_copy = row["status"] == FileStatus.DUPLICATE and row["digest"] not in available
     return is_lost_copy or (row["size"], row["modified"]) != (file.size, file.modified)
@@ -186,7 +190,7 @@ def _find_last_header(known: Mapping[str, FileRow], path: str) -> list[str]:
     headers = {
         row["file_id"]: row["header"]
         for key, row in known.items()
-        if row["status"] == "landed" and row["header"] and key != path
+        if row["status"] == FileStatus.LANDED and row["header"] and key != path
     }
     return headers[max(headers)] if headers else []
 

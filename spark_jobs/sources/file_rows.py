@@ -7,7 +7,7 @@ from spark_jobs.tables import FileStatus
 
 def has_landed_content(row: FileRow) -> bool:
     """Return whether raw_events has the rows of the content that the row's digest identifies."""
-    return row["status"] == "landed" or row["rows"] > 0
+    return row["status"] == FileStatus.LANDED or row["rows"] > 0
 
 
 def is_same(row: FileRow | None, found: ExaminedFile) -> bool:
@@ -33,4 +33,4 @@ def empty_row(file_id: int, like: FileRow) -> FileRow:
     """Return the ledger row of a file without rows, with the size and the time of another file's row."""
     unread: FileRow = {"digest": None, "content_bytes": None, "header": None, "unfinished_from": None, "name": None}
     unread |= {"records": None, "suppressed": None, "suppressed_unfinished": None, "rule_version": None}
-    return like | unread | {"file_id": file_id, "part": 0, "status": "vanished", "rows": 0, "hours": []}
+    return like | unread | {"file_id": file_id, "part": 0, "status": FileStatus.VANISHED, "rows": 0, "hours": []}

@@ -47,7 +47,11 @@ __all__ = [
     "USER_ITEM_MATRIX",
     "BuildStatus",
     "Field",
+    "FileStatus",
+    "HourStatus",
     "LedgerTable",
+    "PriceSource",
+    "RatingSource",
     "Table",
     "add_type_counts",
 ]

@@ -48,16 +48,14 @@ def find_fills(events: DataFrame, rated: Sequence[str], columns: Collection[str]
 def _find_price_fills(events: DataFrame, missing: str) -> DataFrame:
     known = events.where("price > 0").withColumn("cents", (F.col("price") * 100).cast("bigint"))
     to_fill = events.where(missing).select(*PRICE_KEY).distinct()
-    return _fill_by_level(
-        to_fill, known, _compute_median(), "price", (("item", "item_id"), ("category", "category_id"), ("day",))
-    )
+    levels = ((PriceSource.ITEM, "item_id"), (PriceSource.CATEGORY, "category_id"), (PriceSource.DAY,))
+    return _fill_by_level(to_fill, known, _compute_median(), "price", levels)
 
 
 def _find_rating_fills(events: DataFrame, missing: str) -> DataFrame:
     to_fill = events.where(missing).select(*RATING_KEY).distinct()
-    return _fill_by_level(
-        to_fill, events.where("rating IS NOT NULL"), _compute_mean(), "rating", (("item", "item_id"), ("day",))
-    )
+    levels = ((RatingSource.ITEM, "item_id"), (RatingSource.DAY,))
+    return _fill_by_level(to_fill, events.where("rating IS NOT NULL"), _compute_mean(), "rating", levels)
 
 
 def repair(events: DataFrame, found: Fills, rated: Sequence[str]) -> DataFrame:
@@ -71,11 +69,13 @@ def repair(events: DataFrame, found: Fills, rated: Sequence[str]) -> DataFrame:
          0.00          15.00  item
     """
     no_price, no_rating = (F.expr(condition) for condition in missing_values(rated).values())
-    given = F.when(F.col("rating").isNotNull(), F.lit("given"))
+    given = F.when(F.col("rating").isNotNull(), F.lit(RatingSource.GIVEN))
+    rating_from = F.when(no_rating, F.col("rating_from"))
+    price_from = F.coalesce("price_from", F.lit(PriceSource.NONE))
     priced = _join_fills(events, found.prices, PRICE_KEY, "price")
     return CLEANED_EVENTS.conform(
         _join_fills(priced, found.ratings, RATING_KEY, "rating")
-        .withColumn("rating_source", F.coalesce(given, F.when(no_rating, F.col("rating_from")), F.lit("none")))
+        .withColumn("rating_source", F.coalesce(given, rating_from, F.lit(RatingSource.NONE)))
         .withColumn("rating", F.coalesce("rating", F.when(no_rating, F.col("rating_fill"))))
         .withColumn("price_source", F.when(no_price, price_from).otherwise(PriceSource.GIVEN))
         .withColumn("price", F.when(no_price, F.col("price_fill")).otherwise(F.col("price")))

@@ -6,7 +6,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.tables import INTERACTIONS, ITEM_DAYS, add_type_counts
+from spark_jobs.tables import INTERACTIONS, ITEM_DAYS, RatingSource, add_type_counts
 from spark_jobs.transforms.latest_attributes import find_latest_known
 from spark_jobs.transforms.money import hundredths, money
 from spark_jobs.transforms.partitioning import repartition_by_bucket

@@ -158,7 +158,7 @@ def _build_ledger_row(judged: JudgedHours, state: HourState, reasons: dict[str, 
     }
     if state.window_key in judged.failures and state.window_key not in judged.accepted:
         existing: HourRow = {"valid_rows": state.valid_rows, "rejected_rows": state.rejected_rows}
-        return row | existing | {"status": "stopped", "content_digest": state.content_digest or NO_CONTENT}
+        return row | existing | {"status": HourStatus.STOPPED, "content_digest": state.content_digest or NO_CONTENT}
     rejected = _get_count(judged, state, "rejected_rows")
     valid = _get_count(judged, state, "raw_rows") - rejected
     digest = format_digest(valid, _get_count(judged, state, "low"), _get_count(judged, state, "high"))
