@@ -1,10 +1,12 @@
 """Monitoring: the alert rules, the dashboard and the compose profile fit the metrics that the jobs write."""
 
+import atexit
 import json
 import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.parse
 import urllib.request
@@ -115,9 +117,11 @@ def test_the_profile_adds_services_with_pinned_images_and_changes_no_other_servi
 
 
 @pytest.fixture(scope="module")
-def run_metrics(spark, tmp_path_factory, database) -> Path:
+def run_metrics(spark, tmp_path_factory) -> Path:
     """Run all steps on a small sample with a rejected row and a repeated one; return the folder of their metrics."""
-    small = Pipeline(spark, tmp_path_factory.mktemp("monitoring"), database)
+    folder = tempfile.mkdtemp(prefix="pipeline-postgres-")  # an empty database, outside of pytest's private folder
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    small = Pipeline(spark, tmp_path_factory.mktemp("monitoring"), folder)
     path = generate(Span(1_000, 3, datetime(2019, 10, 1)), small.raw, seed=11)[0]
     header, first = path.read_text().splitlines(keepends=True)[:2]
     small.put("more.csv", f"{header}{first}{first.replace('2019', 'once', 1)}")
