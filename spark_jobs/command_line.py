@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import signal
 import sys
@@ -142,7 +143,8 @@ def _run_or_report(name: str, action: Callable[[], int]) -> int:
         return action()
     except PipelineError as error:
         sys.stderr.write(f"{name}: {error}\n")
-        run_log.LOGGER.error(str(error))
+        is_missing = error.outcome is outcome.Outcome.MISSING  # a scheduler asks again; nothing has failed
+        run_log.LOGGER.log(logging.WARNING if is_missing else logging.ERROR, str(error))
         outcome.write({"job": name} | error.summary | {"sentence": str(error)}, error.outcome, error.exit_code)
         return error.exit_code
     except SystemExit as error:  # from the parser, which has printed its message to stderr

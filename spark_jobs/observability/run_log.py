@@ -4,6 +4,7 @@ Each record names the run, the job, the window and the attempt. It has no passwo
 depend on the log: they are for people.
 """
 
+import errno
 import json
 import logging
 import os
@@ -101,10 +102,12 @@ class _LogFile(WatchedFileHandler):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Print one note, and log nothing further."""
+        """Print one note, and log nothing further. A full disk needs no note: the run itself reports it."""
         LOGGER.removeHandler(self)
-        reason = redact(str(sys.exc_info()[1]))
-        sys.stderr.write(f"note: the log could not be written to {self.baseFilename} ({reason}).\n")
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError) or error.errno != errno.ENOSPC:
+            line = f"note: the log could not be written to {self.baseFilename} ({redact(str(error))})."
+            sys.stderr.write(f"{line}\n")
 
 
 class _TextFormatter(logging.Formatter):
@@ -130,7 +133,7 @@ class _JsonFormatter(_TextFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON, without secrets."""
-        found: dict[str, Any] = {"time": self.formatTime(record), "level": record.levelname, "logger": record.name}
+        found: dict[str, Any] = {"time": self.formatTime(record), "level": record.levelname}
         found |= {name: getattr(record, name) for name in _fields} | {"message": record.getMessage()}
         found |= _get_facts(record)
         if record.exc_info:

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from spark_jobs import command_line
-from spark_jobs.errors import QualityError
+from spark_jobs.errors import NotArrivedError, QualityError
 from spark_jobs.observability import redaction, run_log
 from spark_jobs.observability.console import Console
 from spark_jobs.settings import ROOT
@@ -52,7 +52,6 @@ def test_a_json_line_has_the_same_as_fields(log):
     assert re.fullmatch(TIME, found.pop("time"))
     assert found == {
         "level": "INFO",
-        "logger": "spark_jobs",
         "run_id": "manual__1",
         "job": "extract_events",
         "window": "2019-10-01 to 2019-10-02",
@@ -105,6 +104,14 @@ def test_a_log_that_cannot_be_written_is_reported_in_one_line_and_stops_nothing(
     assert line.startswith(f"note: the log could not be written to {tmp_path}/file/pipeline.log (")
 
 
+def test_a_full_disk_ends_the_log_without_a_word(log, capsys):
+    log.parent.mkdir()
+    log.symlink_to("/dev/full")
+    run_log.record_line("first")
+    run_log.record_line("second")
+    assert capsys.readouterr().err == "" and run_log._list_files() == []
+
+
 def test_without_a_started_log_nothing_is_printed():
     code = "from spark_jobs.observability import run_log; run_log.LOGGER.error('not shown')"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -112,13 +119,16 @@ def test_without_a_started_log_nothing_is_printed():
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "sentence"),
+    ("error", "code", "level", "sentence"),
     [
-        (QualityError("stopped 1 hour."), 3, "stopped 1 hour."),
-        (ValueError("odd"), 1, "unforeseen ValueError: odd (details: "),
+        (QualityError("stopped 1 hour."), 3, "ERROR", "stopped 1 hour."),
+        (NotArrivedError("not arrived yet."), 4, "WARNING", "not arrived yet."),
+        (ValueError("odd"), 1, "ERROR", "unforeseen ValueError: odd (details: "),
     ],
 )
-def test_a_failure_is_the_same_sentence_on_stderr_and_in_the_log(log, error, code, sentence, monkeypatch, capsys):
+def test_a_failure_is_the_same_sentence_on_stderr_and_in_the_log(
+    log, error, code, level, sentence, monkeypatch, capsys
+):
     monkeypatch.setenv("PIPELINE_LOGS", str(log.parent))
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # the handlers of the tests stay
 
@@ -130,7 +140,7 @@ def test_a_failure_is_the_same_sentence_on_stderr_and_in_the_log(log, error, cod
     (line,) = capsys.readouterr().err.splitlines()
     failed, ended = read_objects(log)
     assert line.startswith(f"extract_events: {sentence}") and line == f"extract_events: {failed['message']}"
-    assert failed["level"] == "ERROR" and ("exception" in failed) is (code == 1)
+    assert failed["level"] == level and ("exception" in failed) is (code == 1)
     assert (ended["message"], ended["exit_code"]) == ("run ended", code)
 
 
