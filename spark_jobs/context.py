@@ -13,7 +13,8 @@ from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import PipelineError
 from spark_jobs.flow import Job, Writer
-from spark_jobs.ledger.ledger import Ledger, LedgerStorage
+from spark_jobs.ledger.ledger import Ledger
+from spark_jobs.ledger.ledger_storage import LedgerStorage
 from spark_jobs.observability import run_log
 from spark_jobs.settings import Settings
 from spark_jobs.tables import Table

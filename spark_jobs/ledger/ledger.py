@@ -6,13 +6,14 @@ The tables are small. Their rows are cached in memory until the version of the t
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from spark_jobs import tables
 from spark_jobs.delta.log import CONFLICTS, NOTHING
 from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, PipelineError
 from spark_jobs.ledger import status, table_versions
+from spark_jobs.ledger.ledger_storage import LedgerStorage
 from spark_jobs.ledger.status import HourState
 from spark_jobs.ledger_rows import BuildRow, DayRow, FileRow, HourRow, Row, RowT
 from spark_jobs.session import now
@@ -21,22 +22,6 @@ from spark_jobs.windows import Window
 
 ATTEMPTS = 5
 PINNED: tuple[LedgerTable[Any], ...] = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY_STATUS)
-
-
-class LedgerStorage(Protocol):
-    """What a ledger, and whoever reads one, asks of a `Storage`."""
-
-    def exists(self, table: Table) -> bool:
-        """Whether the table was ever created."""
-
-    def version(self, table: Table) -> int:
-        """The latest version; -1 where the table does not exist."""
-
-    def rows(self, table: LedgerTable[RowT]) -> list[RowT]:
-        """All rows of a table of the ledger."""
-
-    def is_readable(self, table: Table, version: int) -> bool:
-        """Whether a version can take the place of the latest."""
 
 
 class Ledger:

@@ -62,7 +62,7 @@ class Shop:
     def plan(self):
         schema = SimpleNamespace(new_column="leave_out", lost_column="accept")
         paths = SimpleNamespace(raw=str(self.raw))
-        ctx = SimpleNamespace(spark=None, settings=SimpleNamespace(schema=schema, paths=paths))
+        ctx = SimpleNamespace(spark=None, settings=SimpleNamespace(source_schema=schema, paths=paths))
         known = known_files(self.ledger.values())
         return plan_landing(ctx, list_files(str(self.raw)).files, known, rehash=False), known
 
