@@ -1,5 +1,9 @@
-"""The recommender example, as a script and as a notebook: ALS clearly beats popularity where users have a taste."""
+"""The examples: the recommender, as a script and as a notebook, and the tour of the warehouse, a notebook.
 
+ALS clearly beats popularity where users have a taste.
+"""
+
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +23,19 @@ from tests.conftest import CASES, Pipeline
 
 DAYS = Window(datetime(2019, 10, 1), datetime(2019, 10, 8), DAY)
 SPLIT_TIME = datetime(2019, 10, 6)
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
+# Cells before and after those of a notebook: the user's own session, and what has become of it.
+BEFORE = """
+from pyspark.sql import SparkSession
+users_own = SparkSession.builder.appName("the user's").config("spark.sql.session.timeZone", "Asia/Seoul").getOrCreate()
+users_own.range(3).createOrReplaceTempView("of_the_user")
+"""
+AFTER = """
+import json, time
+views = [view.name for view in users_own.catalog.listTables()]
+settings_after = [users_own.conf.get("spark.sql.session.timeZone"), time.tzname[0], spark.conf.get("spark.app.name")]
+print(json.dumps([users_own.table("of_the_user").count(), views, *settings_after]))
+"""
 
 
 def preprocess(pipeline: Pipeline, days: Window) -> Path:
@@ -68,24 +85,56 @@ def test_recommendations_are_new_items_with_brand_and_category(taste):
     assert list(recommendations.brand) == list(features.brand[recommendations.item_id].fillna("-"))
 
 
-@pytest.mark.long
-def test_the_notebook_runs_from_its_folder(taste, monkeypatch):
-    paths = taste.settings.paths
-    monkeypatch.setenv("SPLIT", f"{paths.processed}/split-2019-10-06")
-    monkeypatch.setenv("SETTINGS", f"paths.warehouse={paths.warehouse}")
-    monkeypatch.setenv("PIPELINE_LOGS", str(Path(paths.logs)))
-    notebook = nbformat.read(ROOT / "examples" / "recommend.ipynb", as_version=4)
+def run_notebook(name: str, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, result: str) -> tuple[list, list]:
+    """Run a notebook in its folder, on this warehouse, in a process in Seoul that already has a Spark session.
+
+    Return the outputs of each of its code cells, and the value of the expression `result` after them. Asserts that the
+    user's session is used, keeps its settings and views, and still runs.
+    """
+    paths = pipeline.settings.paths
+    variables = {"TZ": "Asia/Seoul", "PIPELINE_LOGS": str(paths.logs)}
+    variables |= {"SETTINGS": f"paths.warehouse={paths.warehouse}", "SPLIT": f"{paths.processed}/split-2019-10-06"}
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    notebook = nbformat.read(ROOT / "examples" / name, as_version=4)
+    added = BEFORE, AFTER, f"print(json.dumps({result}))"
+    before, *after = map(nbformat.v4.new_code_cell, added)
+    notebook.cells = [before, *notebook.cells, *after]
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "examples")}}).execute()
-    texts = [
-        output.text
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        if "text" in output
-    ]
-    assert any("new cells after" in text for text in texts)
-    tables_shown = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs if "data" in o]
-    assert len(tables_shown) == 2
+    _, *outputs, session, value = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
+    assert json.loads(session[0].text) == [3, ["of_the_user"], "Asia/Seoul", "KST", "the user's"]
+    return outputs, json.loads(value[0].text)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_is_kept_without_its_outputs(path):
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert cells and all(cell.outputs == [] and cell.execution_count is None for cell in cells)
+
+
+@pytest.mark.long
+def test_the_notebook_of_the_recommender_runs_in_the_session_of_the_user(taste, monkeypatch):
+    outputs, models = run_notebook("recommend.ipynb", taste, monkeypatch, "list(compared(spark, split).index)")
+    assert models == ["popularity", "ALS, implicit", "ALS, Spark"]
+    assert any("new cells after" in output.get("text", "") for cell in outputs for output in cell)
+    assert sum("data" in output for cell in outputs for output in cell) == 2  # the comparison and the recommendations
+
+
+def test_the_notebook_that_explores_runs_in_the_session_of_the_user(seeded, monkeypatch):
+    """Its figures are those of the warehouse, and each cell after the first shows a table or a plot."""
+    result = "[rows.to_dict(), places.to_dict(), str(day), int(events.events.sum()), csr.shape, csr.nnz]"
+    outputs, found = run_notebook("explore.ipynb", seeded, monkeypatch, result)
+    rows, places, day, events, shape, cells = found
+    first, *others = outputs
+    assert not first and [any("data" in output for output in cell) for cell in others] == [True] * len(others)
+    assert sum("image/png" in output.get("data", {}) for cell in others for output in cell) == 7
+    assert rows == {table.name: seeded.read(table).count() for table in tables.ALL}
+    repeated = rows["user_events"] - rows["deduped_events"]
+    kept = {"kept": rows["deduped_events"], "duplicate": repeated, "rejected": rows["rejected_events"], "waiting": 0}
+    assert places == kept and min(places["duplicate"], places["rejected"]) > 0
+    by_day = seeded.read(tables.CLEANED_EVENTS).groupBy("event_date").count().collect()
+    assert (events, day) == max((row["count"], str(row.event_date)) for row in by_day)
+    assert [*shape, cells] == [rows["user_index"], rows["item_index"], rows["user_item_matrix"]]
 
 
 @pytest.mark.long
