@@ -114,7 +114,7 @@ export: .venv/.ready ## export the five outputs to data/processed: FORMAT=csv or
 split: .venv/.ready ## AT=2019-10-25: split into training data from before and test data from after, in data/processed
 	@$(PIPELINE) split $(call given,AT,at) $(sets)
 
-bench: .venv/.dev ## compare time and memory with DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=overhead, hour, day, skew, year, growth
+bench: .venv/.dev ## compare time and memory with DuckDB and psql's COPY: ROWS= ROUNDS= NAIVE=1, or WHAT=overhead, hour, day, skew, growth
 	@$(PIPELINE) bench $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
 
 doctor: ## check this machine for everything that the pipeline needs, and print what to do about problems

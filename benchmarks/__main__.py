@@ -1,9 +1,9 @@
 """`make bench ROWS=…`: compare the pipeline with the alternatives that a user would consider, on generated files.
 
 WHAT=rows (default): with DuckDB and psql's COPY. WHAT=hour: an hour's jobs with an empty session. WHAT=day: one more
-day with the thirty days before it. WHAT=skew: an uneven file with an even one. WHAT=year: the log entries and files
-after a year of hourly runs. WHAT=overhead: the fixed costs of a small run, by step. WHAT=growth: each step at 1, 10
-and 42 million rows, up to ROWS, and for one more day after the largest size.
+day with the thirty days before it. WHAT=skew: an uneven file with an even one. WHAT=overhead: the fixed costs of a
+small run, by step. WHAT=growth: each step at 1, 10 and 42 million rows, up to ROWS, and for one more day after the
+largest size.
 Prints ratios together with machine, versions and input, and writes them to data/bench. Nothing else should run on the
 machine at the same time.
 """
@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from benchmarks import day, first_drafts, growth, hour, overhead, process, rows, skew, year
+from benchmarks import day, first_drafts, growth, hour, overhead, process, rows, skew
 from benchmarks.chart import draw
 from benchmarks.table import build_profile
 from spark_jobs.command_line import run_guarded
@@ -150,13 +150,6 @@ def _format_line(facts: dict[str, Any]) -> str:
     return " · ".join(f"{name} {value}" for name, value in facts.items())
 
 
-def _measure_year(arguments: argparse.Namespace, scratch: Path, console: Console) -> dict[str, Any]:
-    console.print(_format_line(_collect_facts()))
-    found = year.measure(scratch)
-    console.print(year.build_table(found))
-    return {"found": {name: {day: vars(usage) for day, usage in days.items()} for name, days in found.items()}}
-
-
 def _measure_overhead(arguments: argparse.Namespace, scratch: Path, console: Console) -> dict[str, Any]:
     console.print(_format_line(_collect_facts()))
     found = overhead.measure(scratch)
@@ -170,7 +163,6 @@ MEASURES = {
     "hour": _measure_hour,
     "day": _measure_day,
     "skew": _measure_skew,
-    "year": _measure_year,
     "growth": _measure_growth,
     "overhead": _measure_overhead,
 }

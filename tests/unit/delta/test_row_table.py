@@ -1,8 +1,10 @@
 """Small tables: Spark reads what the driver writes, and vice versa; neither runs a query."""
 
 import dataclasses
+import os
 import shutil
 import threading
+import time
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +15,7 @@ from pyspark.errors import AnalysisException
 from spark_jobs import tables
 from spark_jobs.coordination import lease, lock
 from spark_jobs.delta.log import CONFLICTS, DeltaLog
+from spark_jobs.delta.schema import PROPERTIES
 from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, SupersededError
@@ -236,3 +239,26 @@ def test_a_row_outside_the_replaced_range_is_refused_unless_the_commit_also_appe
     assert read_ids() == [1, 2, 3]
     with pytest.raises(AnalysisException, match="DELTA_REPLACE_WHERE_MISMATCH"):  # the check is on again
         writer.replace(table, create_rows(4), "file_id = 1")
+
+
+def test_a_checkpoint_removes_the_log_entries_of_more_than_a_month_ago(storage, monkeypatch):
+    """The log of an hourly warehouse therefore stays bounded."""
+    monkeypatch.setitem(PROPERTIES, "delta.checkpointInterval", "4")
+    log = Path(storage.path(tables.HOUR_STATUS)) / "_delta_log"
+
+    def date_log(days_ago: int) -> None:
+        for number, path in enumerate(sorted(log.glob("0*"))):
+            then = time.time() - days_ago * 86_400 + number
+            os.utime(path, (then, then))
+
+    def commit(times: int) -> list[int]:
+        for _ in range(times):
+            unfenced_writer(storage).put_rows(tables.HOUR_STATUS, [HOUR])
+        return sorted(int(path.stem) for path in log.glob("*.json"))
+
+    assert commit(7) == [*range(7)]
+    date_log(days_ago=29)
+    assert commit(4) == [*range(11)]
+    date_log(days_ago=40)
+    assert commit(4) == [*range(8, 15)]  # from the last checkpoint of that time on
+    assert storage.rows(tables.HOUR_STATUS) == [HOUR]
