@@ -46,10 +46,6 @@ class Verdict:
     broken: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     outcomes: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
-    def list_passed(self, units: list[str]) -> list[str]:
-        """Return the windows without a critical failure."""
-        return [unit for unit in units if unit not in self.failed]
-
 
 def judge(suite: Suite, measures: pd.DataFrame, folder: str, docs_days: int) -> Verdict:
     """Validate `measures` with `suite` and return the verdict. Columns: `unit` (the window), `rows`, the counts.
