@@ -28,7 +28,6 @@ FAILPOINTS = {
     "features.written": ("feature_engineering", "item_features committed, the ledger not"),
 }
 EVERYWHERE = tuple(FAILPOINTS)
-LOADS = tuple(name for name in FAILPOINTS if name.startswith("load."))
 SNAPSHOTS = tuple(name for name in FAILPOINTS if name.startswith(("matrix.", "features.")))
 SNAPSHOTS_VALIDATED = ("matrix.judged", "features.judged")
 WHERE = {
