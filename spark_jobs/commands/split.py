@@ -59,7 +59,7 @@ def split(ctx: Context, at: datetime) -> Iterator[str]:
     interactions, items = map(ctx.read, BASES)
     interactions = complete_counts(interactions, ctx.settings)
     before, after = (F.col("event_date") < F.lit(at.date())), (F.col("event_date") >= F.lit(at.date()))
-    as_of = _find_last_train_day(ctx, interactions, before, at)
+    as_of = _find_last_train_day(interactions, before, at)
     train, known = interactions.where(before), items.where(before)
     folder = Path(ctx.settings.paths.processed) / f"split-{name(at, DAY)}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def split(ctx: Context, at: datetime) -> Iterator[str]:
             frame.unpersist()
 
 
-def _find_last_train_day(ctx: Context, interactions: DataFrame, before: Column, at: datetime) -> datetime:
+def _find_last_train_day(interactions: DataFrame, before: Column, at: datetime) -> datetime:
     """Return the last day of the train side. Raises PipelineError where a side has no events."""
     found = interactions.agg(
         F.max(F.when(before, F.col("event_date"))).alias("last"), F.count_if(~before).alias("after")
