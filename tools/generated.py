@@ -14,7 +14,7 @@ from spark_jobs.tables import ALL, Table
 from spark_jobs.windows import DAY
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKED = ("requirements.txt", "tests/requirements.txt")  # the inputs of the locks
+LOCKED = ("requirements.txt", "examples/requirements.txt", "tests/requirements.txt")  # the inputs of the locks
 
 
 def main() -> int:
