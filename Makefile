@@ -89,7 +89,7 @@ cluster-check: .venv/.dev ## run the pipeline on a standalone cluster that loses
 package: .venv/.ready ## write the code to data/pipeline.zip, for spark-submit --py-files
 	@$(PIPELINE) package
 
-sample: .venv/.ready ## generate events in data/raw: ROWS= DAYS= (or HOURS=) SEED= START= OUT= RATINGS=1
+sample: .venv/.ready ## generate events in data/raw: ROWS= DAYS= (or HOURS=) SEED= START= OUT= RATINGS=1 TASTE=
 	@$(PIPELINE) sample $(call given,ROWS,rows) $(call given,DAYS,days) $(call given,HOURS,hours) $(call given,SEED,seed) \
 	  $(call given,START,start) $(call given,OUT,out) $(if $(RATINGS),--ratings) $(call given,TASTE,taste)
 
