@@ -44,9 +44,7 @@ def test(
 
 @command(PANEL, "pipeline bench --what overhead")
 def bench(
-    what: Annotated[
-        str | None, typer.Option(help="rows (the default), hour, day, skew, overhead or growth.")
-    ] = None,
+    what: Annotated[str | None, typer.Option(help="rows (the default), hour, day, skew, overhead or growth.")] = None,
     rows: Annotated[int | None, typer.Option(help="Number of events; default: a million.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Number of measurements; default: 3.")] = None,
     naive: Annotated[bool, typer.Option("--naive", help="Once, next to first drafts in PySpark and pandas.")] = False,
