@@ -72,7 +72,7 @@ def mark_locks() -> str:
 
 
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
-    "docs": {"docs/tables.md": describe_tables, "docs/jobs.md": describe_jobs},
+    "docs": {"docs/reference/tables.md": describe_tables, "docs/reference/jobs.md": describe_jobs},
     "lock": {"requirements.sha256": mark_locks},
 }
 

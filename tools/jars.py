@@ -3,7 +3,7 @@
 Spark's resolver downloads them once. Hadoop's client replaces the older version that Spark includes, which does not run
 on Java 25. Five jars of Delta are enough, because Spark includes ANTLR; resolving the dependencies that they declare
 would add second copies of Hadoop, Parquet and Log4j. OpenLineage's listener does nothing until a run names it
-(docs/lineage.md); it must be in the same folder as Delta's jars, because it looks for their classes. Each jar is
+(docs/how-to/lineage.md); it must be in the same folder as Delta's jars, because it looks for their classes. Each jar is
 checked against its SHA-256. With `--s3 FOLDER`, the jars for s3a:// are put into that folder, and their addresses are
 printed in the form that `spark-submit --jars` takes.
 """

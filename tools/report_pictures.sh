@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the pictures of docs/report.md again: runs the pipeline on a generated month, one run for each of the last days,
+# Makes the pictures of docs/reference/report.md again: runs the pipeline on a generated month, one run for each of the last days,
 # and photographs the report. Needs chromium. Everything else stays below data/pictures, which may be removed then.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -121,7 +121,7 @@ def _require_one_machine(storage: Storage, before: Iterable[LeaseRow], host: str
             raise BusyError(
                 f"{storage.warehouse}: {row['host']} wrote here at {row['taken_at']:%Y-%m-%d %H:%M} UTC, and on S3 "
                 f"only one machine may write: run this on that machine, wait {AWAY // HOUR} hours, or set a log store "
-                "for several writers (docs/cluster.md)."
+                "for several writers (docs/how-to/s3.md)."
             )
 
 

@@ -91,7 +91,7 @@ def _run_all(folder: Path, rows: int, console: Console) -> int:
 
 
 def build_submit_options(master: str, code: Path) -> list[str]:
-    """Return the options of spark-submit for a cluster, as in docs/cluster.md."""
+    """Return the options of spark-submit for a cluster, as in docs/how-to/cluster.md."""
     return [
         *("--master", master, "--py-files", str(code)),
         *("--conf", f"spark.driver.host={HERE}", "--conf", f"spark.executor.memory={MEMORY}"),

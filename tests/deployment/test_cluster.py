@@ -1,4 +1,4 @@
-"""Clusters: the commands in docs/cluster.md, the package for the executors, and a real cluster that loses a worker."""
+"""Clusters: the commands of the how-to page, the package for the executors, and a real cluster that loses a worker."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError
 from spark_jobs.settings import ROOT, load
 
-PAGE = (ROOT / "docs" / "cluster.md").read_text().replace("\\\n", " ")
+PAGE = (ROOT / "docs" / "how-to" / "cluster.md").read_text().replace("\\\n", " ")
 COMMANDS = re.findall(r"^spark-submit (--master.*)$", PAGE, re.MULTILINE)
 MASTERS = ["spark://master:7077", "yarn", "k8s://https://api:6443"]
 
