@@ -30,7 +30,7 @@ from airflow.sdk.log import mask_secret
 JOBS = Path(__file__).resolve().parents[1] / "spark_jobs" / "jobs"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FORMATS = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
-WRONG_SETTING, NOT_ARRIVED = 2, 4  # exit codes of the jobs; README
+WRONG_SETTING, NOT_ARRIVED = 2, 4  # exit codes of the jobs; docs/reference/exit-codes.md
 DONE, MISSING, STOPPED = "done", "missing", "stopped"  # outcomes of the jobs; spark_jobs/observability/outcome.py
 POKE, POKE_MOST, PATIENCE = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=6)
 SETTLING = timedelta(minutes=2)  # after its start, Airflow creates the runs that are due within this time

@@ -176,9 +176,10 @@ def render_command(pipeline_job, job: str, window: str, params: dict[str, str]) 
     return command[command.index(task.application) :]
 
 
-def test_the_submitted_commands_match_the_readme(pipeline_job, dag_summary, monkeypatch):
+def test_the_submitted_commands_match_the_how_to_page(pipeline_job, dag_summary, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "local[*]"}')
-    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("spark-submit ")]
+    page = (ROOT / "docs" / "how-to" / "run-one-job.md").read_text()
+    lines = [line for line in page.splitlines() if line.startswith("spark-submit ")]
     documented = {Path(line.split()[1]).stem: line.split()[1:] for line in lines}
     jobs = [(job, "hours") for job in dag_summary["dags"]["data_collection_pipeline"]["applications"]]
     jobs += [(job, "days") for job in dag_summary["dags"]["data_preprocessing_pipeline"]["applications"]]
