@@ -123,7 +123,7 @@ doctor: ## check this machine for everything that the pipeline needs, and print 
 clean: ## remove the warehouse, the database, verdicts, exports and samples (asks first; not with YES=1)
 	@bash tools/clean.sh
 
-docs: .venv/.ready ## write the pages that are generated from the code: docs/reference/tables.md, docs/reference/jobs.md
+docs: .venv/.ready ## write the pages that are generated from the code: docs/reference
 	@$(PIPELINE) docs
 
 audit: .venv/.ready ## look up known vulnerabilities of the pinned packages with pip-audit; fails where a package cannot be looked up

@@ -54,7 +54,10 @@ def export(
     file_format: Annotated[FileFormat, typer.Option("--format", help="The format of the files.")] = FileFormat.CSV,
     overrides: Overrides = None,
 ) -> int:
-    """Export the five outputs, and the matrix as triples and as scipy.sparse CSR, to paths.processed."""
+    """Export the five outputs, and the matrix as triples and as scipy.sparse CSR, to paths.processed.
+
+    The triples are Parquet; the index tables of the matrix are exported as CSV and as Parquet.
+    """
     from spark_jobs.commands import export as export_command
 
     return export_command.main(overrides or [], file_format.value)
@@ -65,7 +68,10 @@ def split(
     at: Annotated[str | None, typer.Option(help="The first day, UTC, of the test side.")] = None,
     overrides: Overrides = None,
 ) -> int:
-    """Split into training data from before a midnight, and test data from after it, in paths.processed."""
+    """Split into training data from before a midnight, and test data from after it, in paths.processed.
+
+    Training: matrix and features. Test: interactions. No byte of the training side depends on a later event.
+    """
     from spark_jobs.commands import split as split_command
 
     return split_command.main(overrides or [], at)

@@ -12,7 +12,12 @@ PANEL = "Operate"
 
 @command(PANEL, "pipeline upkeep")
 def upkeep(overrides: Overrides = None) -> int:
-    """Once a week: compact small files, remove files and logs that are no longer needed, print sizes."""
+    """Once a week: compact small files, remove files and logs that are no longer needed, print sizes.
+
+    Compacts the small files of closed days.
+    Removes files that no table and no possible rebuild needs, and old logs, lineage and verdicts.
+    Prints the sizes before and after.
+    """
     from spark_jobs.commands import upkeep as upkeep_command
 
     return upkeep_command.main(overrides or [])
@@ -20,7 +25,10 @@ def upkeep(overrides: Overrides = None) -> int:
 
 @command(PANEL, "pipeline upgrade")
 def upgrade(overrides: Overrides = None) -> int:
-    """After an update of this project: convert the tables of the older version."""
+    """After an update of this project: convert the tables of the older version.
+
+    Until then runs refuse, with a message that gives the reason.
+    """
     from spark_jobs.commands import upgrade as upgrade_command
 
     return upgrade_command.main(overrides or [])
@@ -41,11 +49,17 @@ def airflow(
 
 @command(PANEL, "pipeline doctor")
 def doctor() -> int:
-    """Check this machine for everything that the pipeline needs, and print what to do about problems."""
+    """Check this machine for everything that the pipeline needs, and print what to do about problems.
+
+    Checks Java, Python, packages, jars, memory, disk, database and port.
+    """
     return run_in_checkout("doctor", *python("tools/doctor.py"))
 
 
 @command(PANEL, "pipeline clean")
 def clean() -> int:
-    """Remove the warehouse, the database, verdicts, exports and samples (asks first; not with YES=1)."""
+    """Remove the warehouse, the database, verdicts, exports and samples (asks first; not with YES=1).
+
+    Releases the database at DATABASE_URL. Your own files in data/raw are kept.
+    """
     return run_in_checkout("clean", "bash", "tools/clean.sh")

@@ -24,7 +24,10 @@ AsLayout = Annotated[Layout, typer.Option("--format", help="How the answer is pr
 
 @command(PANEL, "pipeline status")
 def status(overrides: Overrides = None) -> int:
-    """Show the hours and days that are loaded, empty, stopped or missing, and how to fix each."""
+    """Show the hours and days that are loaded, empty, stopped or missing, and how to fix each.
+
+    Needs no Spark if the warehouse is on this machine or on S3.
+    """
     from spark_jobs.commands import status as status_command
 
     return status_command.main(overrides or [])
@@ -32,7 +35,10 @@ def status(overrides: Overrides = None) -> int:
 
 @command(PANEL, "pipeline check")
 def check(overrides: Overrides = None) -> int:
-    """Prove the counts, and compare PostgreSQL with Delta hour by hour."""
+    """Prove the counts, and compare PostgreSQL with Delta hour by hour.
+
+    May run while another run is at work.
+    """
     from spark_jobs.commands import check as check_command
 
     return check_command.main(overrides or [])

@@ -13,7 +13,10 @@ PANEL = "Repair"
 def rebuild(
     day: Annotated[str | None, typer.Option(help="A UTC day that has been built.")] = None, overrides: Overrides = None
 ) -> int:
-    """Build a day's outputs again, from the table versions that they were built from."""
+    """Build a day's outputs again, from the table versions that they were built from.
+
+    Restores tables that no longer contain them. Works for at least retention.rebuild_days days.
+    """
     from spark_jobs.commands import rebuild as rebuild_command
 
     return rebuild_command.main(overrides or [], day)
@@ -25,7 +28,11 @@ def forget(
     lift: Annotated[bool, typer.Option("--lift", help="Take the user off the list of erased users.")] = False,
     overrides: Overrides = None,
 ) -> int:
-    """Erase a user from every table, its history and the database, and skip new records of the user."""
+    """Erase a user from every table, its history and the database, and skip new records of the user.
+
+    The erasure is proven. Earlier versions of the tables cannot be read afterwards.
+    No file brings the user back until --lift allows it.
+    """
     from spark_jobs.commands import forget as forget_command
 
     return forget_command.main(overrides or [], user, lift)
@@ -33,7 +40,10 @@ def forget(
 
 @command(PANEL, "pipeline handover")
 def handover(overrides: Overrides = None) -> int:
-    """Take the database of another warehouse, and remove that warehouse's events (asks first; not with YES=1)."""
+    """Take the database of another warehouse, and remove that warehouse's events (asks first; not with YES=1).
+
+    A database serves one warehouse. The next load fills the database with the events of this warehouse.
+    """
     from spark_jobs.commands import handover as handover_command
 
     return handover_command.main(overrides or [])

@@ -39,7 +39,11 @@ def report(
     open: Annotated[bool, typer.Option("--open", help="Open the page in a browser if there is a screen.")] = False,
     overrides: Overrides = None,
 ) -> int:
-    """Write the charts of the latest run: one page that opens from disk."""
+    """Write the charts of the latest run: one page that opens from disk.
+
+    It shows a calendar of hours, trends, where each row went, funnel, long tails, verdicts, sizes, and changes.
+    pipeline run writes the page too; on a schedule, the DAG run_report writes it after each day.
+    """
     from spark_jobs.command_line import load_settings
     from spark_jobs.jobs import write_report
 

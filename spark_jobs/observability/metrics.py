@@ -51,7 +51,8 @@ def record(folder: str, job: str, summary: Mapping[str, Any], seconds: float, us
     Gauge(SECONDS, "How long the job's latest run took, seconds.", ["job"], registry=registry).labels(job).set(seconds)
     finished = Gauge(FINISHED, "When that run ended, seconds since 1970.", ["job"], registry=registry)
     finished.labels(job).set_to_current_time()
-    counted = Gauge(COUNTED, "What that run counted: rows, hours, days.", ["job", "count", "kind"], registry=registry)
+    meaning = "Each number of that run's summary; kind: where it is counted by kind, for example by event type."
+    counted = Gauge(COUNTED, meaning, ["job", "count", "kind"], registry=registry)
     for name, kind, number in _list_numbers(summary):
         counted.labels(job, name, kind).set(number)
     _set_usage(registry, job, usage)
@@ -66,7 +67,9 @@ def _set_usage(registry: CollectorRegistry, job: str, usage: Usage) -> None:
     warnings = Gauge(WARNINGS, "Warnings that this run has printed.", ["job"], registry=registry)
     warnings.labels(job).set(usage.warnings)
     labels = ["job", "table"]
-    files = Gauge(TABLE_FILES, "Data files in the latest version of the table.", labels, registry=registry)
+    files = Gauge(
+        TABLE_FILES, "Data files in the latest version of a table that the job writes.", labels, registry=registry
+    )
     sizes = Gauge(TABLE_BYTES, "Bytes of these files.", labels, registry=registry)
     for table, (count, size) in usage.tables.items():
         files.labels(job, table).set(count)
@@ -80,11 +83,17 @@ def record_failure(folder: str, job: str, outcome: Outcome, seconds: float) -> N
     A run that reports a missing hour does not count as failed. The metrics of the last success do not change.
     """
     registry, labels = CollectorRegistry(), ["job", "outcome"]
-    took = Gauge(FAILED_SECONDS, "How long the latest failed run took, seconds.", labels, registry=registry)
+    took = Gauge(
+        FAILED_SECONDS,
+        "How long the latest run took that failed or missed an hour, seconds.",
+        labels,
+        registry=registry,
+    )
     took.labels(job, outcome).set(seconds)
     failed = Gauge(FAILED, "When that run ended, seconds since 1970.", labels, registry=registry)
     failed.labels(job, outcome).set_to_current_time()
-    counted = Gauge(FAILURES, "Runs in a row that failed.", ["job"], registry=registry)
+    meaning = "Runs in a row that failed; no series after a success. A missing hour is no failure."
+    counted = Gauge(FAILURES, meaning, ["job"], registry=registry)
     with _tolerate_errors(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         path = _locate_failures(folder, job)

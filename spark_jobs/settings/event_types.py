@@ -28,7 +28,7 @@ class EventType(Section):
 class Events(Section):
     """The event types, and which of them are accepted, are expected in a busy hour, or are ignored.
 
-    `allowed_types` is optional: all of `types`.
+    `allowed_types`: the accepted types; without it, all of them. `types`: one section for each type.
     """
 
     types: dict[Annotated[str, Name(LONGEST_NAME)], EventType]

@@ -48,7 +48,7 @@ class Range(Rule):
         if self.least <= value <= self.most and (self.decimals is None or _count_decimals(value) <= self.decimals):
             return None
         fine = "" if self.decimals is None else f", with at most {self.decimals} decimals"
-        return f"lie between {_format_plain(self.least)} and {_format_plain(self.most)}{fine}"
+        return f"lie between {format_plain(self.least)} and {format_plain(self.most)}{fine}"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return how pydantic checks a number: first this rule, because an integer may be too large for a float."""
@@ -144,6 +144,6 @@ def _count_decimals(value: float) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-def _format_plain(number: float) -> str:
+def format_plain(number: float) -> str:
     """Return a bound as text without an exponent: 0.000001, 1,000,000."""
     return f"{Decimal(str(number)):,f}"
