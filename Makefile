@@ -1,6 +1,6 @@
 # Short names for the commands of `pipeline` (spark_jobs/cli); `make help` lists them. Each runs the set-up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup run report test test-quick test-all requeue rebuild forget upgrade handover upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs audit check-code lock settings
+.PHONY: help setup run report test test-quick test-all requeue rebuild forget upgrade handover upkeep status check torture cluster-check package doctor sample download airflow compose-check sql psql export split bench clean docs docs-site audit check-code lock settings
 SHELL := bash
 MAKEFLAGS += --no-print-directory
 # Python ignores variables of other software (-E), and text is UTF-8 in every language.
@@ -125,6 +125,9 @@ clean: ## remove the warehouse, the database, verdicts, exports and samples (ask
 
 docs: .venv/.ready ## write the pages that are generated from the code: docs/reference
 	@$(PIPELINE) docs
+
+docs-site: .venv/.dev ## build the documentation as a site with a search, in data/site
+	@$(PIPELINE) docs-site
 
 audit: .venv/.ready ## look up known vulnerabilities of the pinned packages with pip-audit; fails where a package cannot be looked up
 	@$(PIPELINE) audit

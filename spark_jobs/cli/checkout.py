@@ -12,6 +12,7 @@ PANEL = "Develop (in a checkout)"
 PYTEST = ("-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 QUICK = ("tests/unit", "tests/dags/test_dags.py")
 CHECKS = (("-m", "ruff", "check", "."), ("-m", "ruff", "format", "--check", "."), ("-m", "mypy"))
+SITE = ("-m", "sphinx", "-c", "docs", "--builder", "html", "--fail-on-warning", "--keep-going", "--quiet", ".")
 GENERATED = ("tools/generated.py", "--check")
 LOCKED_FOR = ("--quiet", "--universal", "--generate-hashes", "--no-header", "--python-version", "3.11")
 AUDIT = ("--strict", "--disable-pip", "--require-hashes", "--progress-spinner", "off", "-r", "requirements-dev.lock")
@@ -94,6 +95,17 @@ def compose_check() -> int:
 def docs() -> int:
     """Write the pages of docs/reference that are generated from the code."""
     return run_in_checkout("docs", *python("tools/generated.py", "docs"))
+
+
+@command(PANEL, "pipeline docs-site")
+def docs_site(
+    out: Annotated[str, typer.Option(help="The folder of the site.")] = "data/site",
+) -> int:
+    """Build the documentation as a site with a search. A link that leads nowhere is an error."""
+    code = run_in_checkout("docs-site", *python(*SITE, out))
+    if code == 0:
+        sys.stdout.write(f"docs-site: open {out}/index.html\n")
+    return code
 
 
 @command(PANEL, "pipeline audit")

@@ -13,9 +13,9 @@ from spark_jobs.cli.application import app
 
 HEAD = """# The commands
 
-Generated from `spark_jobs/cli` and the Makefile by `make docs`. `pipeline` is in `.venv/bin`; `pipeline COMMAND --help`
-prints the same. The short name for `make` also runs the set-up where it is needed. An option in `make` is a variable:
-`make export FORMAT=parquet` runs `pipeline export --format parquet`.
+Generated from `spark_jobs/cli` and the Makefile by `make docs`. `pipeline` is in `.venv/bin`, and its option
+`--help` prints the same. The short name for `make` also runs the set-up where it is needed. An option in `make` is a
+variable: `make export FORMAT=parquet` runs `pipeline export --format parquet`.
 
 {epilog}
 """

@@ -75,7 +75,8 @@ def test_settings_prints_each_value_and_where_it_comes_from(monkeypatch):
 
 def test_a_command_that_needs_the_checkout_says_so_in_an_installed_package(monkeypatch, tmp_path):
     monkeypatch.setattr(application, "ROOT", tmp_path)
-    for name in ("test", "bench", "torture", "cluster-check", "compose-check", "docs", "lock", "check-code"):
+    checks = ("test", "bench", "torture", "cluster-check", "compose-check", "check-code")
+    for name in (*checks, "docs", "docs-site", "lock"):
         result = invoke(name)
         sentence = f"{name}: {name} needs a checkout of the project; this is an installed package.\n"
         assert (result.exit_code, result.stderr) == (1, sentence)
