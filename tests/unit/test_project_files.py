@@ -1,4 +1,4 @@
-"""The files for contributors agree with the project: changelog, workflows, hooks, links and targets of make."""
+"""The files for contributors agree with the project: changelog, workflows, hooks and targets of make."""
 
 import re
 import tomllib
@@ -15,7 +15,6 @@ from spark_jobs.settings import ROOT
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
-PAGES = ("README.md", "README.ko.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/contributing.md")
 RELEASE = re.compile(r"## (?P<version>\d+\.\d+\.\d+) - (?P<date>\d{4}-\d{2}-\d{2})")
 KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}  # those of Keep a Changelog
 
@@ -81,20 +80,6 @@ def test_each_version_says_what_users_get_and_names_each_layout_that_needs_an_up
         int(layout) for _, text in changelog() for layout in re.findall(r"`make upgrade` once \(layout (\d+)\)", text)
     ]
     assert upgrades == list(range(tables.LAYOUT, 1, -1))
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_each_link_of_a_page_leads_to_a_file(page):
-    links = [link for link in re.findall(r"\]\(([^)#]+)", read(page)) if "://" not in link]
-    assert links
-    assert not [link for link in links if not ((ROOT / page).parent / link).exists()]
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_each_target_that_a_page_names_exists(page):
-    former = {"lint", "vacuum"} if page == "CHANGELOG.md" else set()
-    named = set(re.findall(r"(?:^|[`\n])make ([a-z-]+)", read(page)))
-    assert named and named <= make_targets() | former
 
 
 def test_contributing_describes_every_folder_of_tests_and_every_size_of_a_test_run():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from reference.markdown import as_code, format_table
+from spark_jobs import errors
 from spark_jobs.command_line import EXIT_CODES, INTERRUPTED
 from spark_jobs.errors import PipelineError
 
@@ -28,13 +29,13 @@ def describe_exit_codes() -> str:
     codes = format_table(("code", "meaning"), meanings)
     rows = (
         (as_code(error.__name__), str(error.exit_code), str(error.outcome), str(error.__doc__).split("\n\n")[0])
-        for error in _list_errors(PipelineError)
+        for error in _list_errors()
     )
     return HEAD + codes + ERRORS + format_table(("error", "code", "outcome", "meaning"), rows)
 
 
-def _list_errors(error: type[PipelineError]) -> Iterator[type[PipelineError]]:
-    """Return the error and all errors that are a kind of it."""
-    yield error
-    for kind in error.__subclasses__():
-        yield from _list_errors(kind)
+def _list_errors() -> Iterator[type[PipelineError]]:
+    """Return the errors in the order of their module. Those of other modules are kinds of these."""
+    for each in vars(errors).values():
+        if isinstance(each, type) and issubclass(each, PipelineError):
+            yield each

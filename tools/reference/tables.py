@@ -5,11 +5,22 @@ from spark_jobs.flow import JOBS, Job
 from spark_jobs.tables import ALL, Table
 from spark_jobs.windows import DAY
 
+TABLES_HEAD = """# The tables
+
+Generated from `spark_jobs/tables/` by `make docs`; Delta has the same texts as comments.
+"""
+JOBS_HEAD = """# The jobs
+
+Generated from `spark_jobs/flow.py` by `make docs`. Each is submitted by its name, such as
+`spark-submit spark_jobs/jobs/extract_events.py --start … --end …`; its range is of whole hours or days. One attempt at
+a time writes under each lease.
+
+"""
+
 
 def describe_tables() -> str:
     """Describe all tables: what each holds, its key and partition, every column with its comment."""
-    head = "# The tables\n\nGenerated from `spark_jobs/tables/` by `make docs`; Delta has the same texts as comments.\n"
-    return head + "".join(map(_describe_table, ALL))
+    return TABLES_HEAD + "".join(map(_describe_table, ALL))
 
 
 def _describe_table(table: Table) -> str:
@@ -21,13 +32,8 @@ def _describe_table(table: Table) -> str:
 
 def describe_jobs() -> str:
     """Describe all jobs, in the order in which they run: what each reads and writes, and its lease."""
-    head = (
-        "# The jobs\n\nGenerated from `spark_jobs/flow.py` by `make docs`. Each is submitted as `spark-submit "
-        "spark_jobs/jobs/NAME.py --start … --end …`; its range is of whole hours or days. One attempt at a time writes "
-        "under each lease.\n\n"
-    )
     headings = ("job", "range of", "lease", "reads", "writes", "records in")
-    return head + format_table(headings, map(_describe_job, JOBS))
+    return JOBS_HEAD + format_table(headings, map(_describe_job, JOBS))
 
 
 def _describe_job(job: Job) -> tuple[str, ...]:
