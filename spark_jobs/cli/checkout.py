@@ -55,7 +55,6 @@ def bench(
     Results are in data/bench.
     overhead: what a small run costs by step, in executions, jobs, commits and core-seconds.
     hour, day, skew: next to an empty session, thirty days, an evenly distributed file.
-    year: what a year of hourly runs leaves in Delta's logs.
     growth: each step at 1, 10 and 42 million rows, and for the day after.
     """
     options = _format_options(what=what, rows=rows, rounds=rounds)
