@@ -79,6 +79,11 @@ class DeltaLog:
         found: dict[str, str] = (_read_metadata(self._load_snapshot()) or {}).get("configuration", {})
         return found
 
+    def columns(self) -> list[str]:
+        """Return the column names of the latest version; empty where there is no table."""
+        metadata = _read_metadata(self._load_snapshot())
+        return [field["name"] for field in json.loads(metadata["schemaString"])["fields"]] if metadata else []
+
     def begin(self, reads_all: bool = False) -> "Transaction":
         """Begin a transaction on the latest version.
 

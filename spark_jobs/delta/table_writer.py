@@ -35,9 +35,14 @@ class TableWriter:
         return cls(storage, "", None)
 
     def create(self, table: Table) -> None:
-        """Create the table, with comments and properties, where it does not exist."""
+        """Create the table, with comments and properties, where it does not exist.
+
+        An existing table gets the columns that were declared after it was created, with their comments.
+        """
         if not self.storage.exists(table):
             self.storage.row_table(table).commit({}, [], ())
+        elif set(table.columns) - set(self.storage.log(table).columns()):
+            self.storage.row_table(table).commit(self._take_next_number(), [], ())
 
     def replace(self, table: Table, frame: DataFrame, where: str | None, note: str | None = None) -> None:
         """Replace all rows that `where` selects (None: all rows) by `frame` in one commit.
@@ -110,7 +115,6 @@ class TableWriter:
         just wrote.
         """
         writer = writer.mode("append" if appends else "overwrite")
-        writer = writer.option("mergeSchema", "true")  # for a column that this version of the project added
         if self._epoch is None:
             writer.save(self.storage.path(table))
             return

@@ -3,9 +3,9 @@
 A record is plain where every value, formatted again, gives its original text. `parse` would give the same values for
 it, with no fault and no raw text. All other records keep their text, and `parse` types them.
 
-The patterns here describe the plain form of each type. They are not the grammars of `parse`, which accept more:
-blanks, leading zeros, any number of decimals, other forms of a time. Arrow cannot use the test of `parse` either,
-because its cast has no result for a column with one text that does not fit.
+Why each type has a pattern here, although `parse` has its grammar: this is only the plain form. The grammar accepts
+more (blanks, leading zeros, other forms of a time), and must do so in Spark. Arrow needs the pattern before it converts
+a text, because its conversion fails for the whole column where one text does not fit.
 """
 
 from collections.abc import Callable, Sequence

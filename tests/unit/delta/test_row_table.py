@@ -112,6 +112,22 @@ def test_a_new_column_is_added_to_an_existing_table_and_is_null_in_older_rows(st
     }
 
 
+def test_earlier_versions_are_read_with_null_in_a_new_column_and_cannot_replace_the_latest(storage):
+    older = dataclasses.replace(tables.REJECTED_EVENTS, fields=tables.REJECTED_EVENTS.fields[:-1])
+    added = dataclasses.replace(tables.REJECTED_EVENTS.fields[-1], nullable=True)
+    table = dataclasses.replace(older, fields=(*older.fields, added))
+    row = {"event_date": date(2019, 10, 1), "hour": None, "reasons": ["x"], "raw_text": "r", "file_name": "f"}
+    unfenced_writer(storage).append(older, storage.frame(older, [row]))
+    version = storage.version(table)
+    assert storage.read(table).select(*table.columns).collect() == [(*row.values(), None)]
+    assert storage.stored_schema(table).names == older.columns
+    unfenced_writer(storage).append(table, storage.frame(table, [row | {"file_id": 7}]))
+    assert sorted(storage.read(table).collect(), key=str)[0].file_id == 7
+    assert storage.read(table, version).collect() == [(*row.values(), None)]
+    assert storage.is_readable(table, version + 1) and not storage.is_readable(table, version)
+    assert storage.stored_schema(table)["file_id"].metadata == {"comment": added.comment}
+
+
 def test_only_the_latest_attempt_can_write_rows(spark, storage):
     def start_attempt() -> TableWriter:
         other = Storage(spark, storage.warehouse)

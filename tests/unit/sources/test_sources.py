@@ -210,6 +210,17 @@ def test_changed_columns_are_reported_or_refused_as_the_settings_require(header,
     assert decide_second_file(header, strict) == expected
 
 
+def test_an_unchanged_file_is_read_again_when_one_of_its_columns_has_become_known():
+    columns = map_columns(list(KAGGLE))
+    row = {"path": "/raw/a.csv", "status": "landed", "file_id": 1, "part": 1, "rows": 1, "digest": "a"}
+    row |= {"content_bytes": 100, "unfinished_from": None}
+    examined = files.ExaminedFile("/raw/a.csv", digest="a", content_bytes=100, header=KAGGLE, body_from=50)
+    for landed, action in ((columns, "same"), ([*columns[:-1], "unknown_8"], "changed")):
+        pair = (ListedFile("/raw/a.csv", "a.csv", 100, 0), examined)
+        (decision,) = decide([pair], {"/raw/a.csv": row | {"header": landed}}, 2)
+        assert (decision.action, decision.revision) == (action, 1 if action == "same" else 2)
+
+
 def test_the_second_header_of_a_concatenated_file_is_malformed_and_its_byte_order_mark_is_kept(tmp_path):
     path = tmp_path / "f.csv"
     path.write_text(HEAD + "\ufeff" + HEAD + ROW + "\ufeff" + ROW + ROW.replace("acme", "a\ufeffb"))
