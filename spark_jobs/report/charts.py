@@ -124,7 +124,8 @@ def draw_trends(at: Sequence[str], trends: Mapping[str, Sequence[float | None]])
             axes.set_title(title + last, loc="left", fontsize=10)
             _scale_trend(axes, [value for value in values if value is not None])
             axes.grid(axis="y", lw=0.6)
-        axes.set_xticks(*zip(*{0: at[0], len(at) - 1: at[-1]}.items(), strict=True))
+        ends = {0: at[0], len(at) - 1: at[-1]}
+        axes.set_xticks(list(ends), list(ends.values()))
         for label, side in zip(axes.get_xticklabels(), ("left", "right"), strict=False):
             label.set_horizontalalignment(side)
         return _render_svg(figure, "runs")
@@ -150,7 +151,7 @@ def draw_bars(name: str, values: Mapping[str, float], colour: str | Sequence[str
     """
     colours = [COLOUR[each] for each in ([colour] if isinstance(colour, str) else colour)]
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(WIDTH, 0.5 + 0.32 * len(values)), layout="constrained")
+        figure, axes = plt.subplots(figsize=(WIDTH, 0.1 + 0.32 * len(values)), layout="constrained")
         places = range(len(values))
         bar_container = axes.barh(places, list(values.values()), color=colours, height=0.7)
         axes.bar_label(bar_container, [f"{value:{form}}" for value in values.values()], padding=4, color=COLOUR["ink"])
