@@ -175,13 +175,13 @@ def decide_second_file(header: tuple[str, ...], strict: Strict):
     ("header", "strict", "expected"),
     [
         (KAGGLE, Strict(True, True), ("new", None)),
-        ((*KAGGLE, "discount"), Strict(), ("new", "b.csv: columns ignored: discount.")),
+        ((*KAGGLE, "colour"), Strict(), ("new", "b.csv: columns ignored: colour.")),
         (
-            (*KAGGLE, "discount"),
+            (*KAGGLE, "colour"),
             Strict(new_column=True),
             (
                 "refused",
-                "b.csv: unknown columns: discount; remove them, or set schema.new_column = 'leave_out'.",
+                "b.csv: unknown columns: colour; remove them, or set schema.new_column = 'leave_out'.",
             ),
         ),
         (
