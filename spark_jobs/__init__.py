@@ -3,19 +3,18 @@
 from __future__ import annotations  # so that the version check can refuse an older Python
 
 import os
+import signal
 import sys
-from types import TracebackType
 
 
-def _say_interrupted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if issubclass(kind, KeyboardInterrupt):
-        sys.stderr.write("interrupted; nothing was started, run the same command again.\n")
-    else:
-        sys.__excepthook__(kind, error, trace)
+def _end_imports(signum: int, frame: object) -> None:
+    """End at once: an exception could be lost in a callback of the import system."""
+    os.write(2, b"interrupted; nothing was started, run the same command again.\n")
+    os._exit(130)
 
 
-if sys.argv[:1] == ["-m"]:  # while a command imports its modules, Ctrl-C must not show a trace
-    sys.excepthook = _say_interrupted
+if sys.argv[:1] == ["-m"]:  # while a command imports its modules; run_guarded replaces it
+    signal.signal(signal.SIGINT, _end_imports)
 
 if "PYSPARK_GATEWAY_PORT" in os.environ and os.path.join("spark_jobs", "jobs") in sys.argv[0]:  # noqa: PTH118
     from spark_jobs.runtime import preflight

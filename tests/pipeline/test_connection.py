@@ -90,7 +90,8 @@ def test_doctor_and_psql_refuse_an_unreadable_address_without_quoting_it(tmp_pat
         result = subprocess.run(module, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
         assert result.returncode == code and expected in result.stderr
         assert PASSWORD not in result.stdout + result.stderr
-    assert not list(tmp_path.iterdir())
+    (log,) = tmp_path.iterdir()  # no trace of an error
+    assert log.name == "pipeline.log" and PASSWORD not in log.read_text()
 
 
 def test_an_error_on_an_executor_contains_no_password(spark, database):

@@ -64,7 +64,7 @@ def test_make_sql_prints_only_a_header_and_the_rows_of_the_named_query(seeded, r
 
 
 ANSWERS = {
-    "table": " name   count  \n───────────────\n a, b   1      \n NULL   2      \n\n2 rows\n",
+    "table": " name   count  \n──────────────\n a, b   1      \n NULL   2      \n\n2 rows\n",
     "csv": 'name,count\n"a, b",1\n,2\n',
     "json": '{"name": "a, b", "count": 1}\n{"name": null, "count": 2}\n',
 }
