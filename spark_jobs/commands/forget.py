@@ -12,7 +12,7 @@ from pathlib import Path
 from pyspark.sql import Column
 
 from spark_jobs import tables, windows
-from spark_jobs.builds.assigned_numbers import write_assigned
+from spark_jobs.builds.number_counts import write_assigned
 from spark_jobs.command_line import hold_leases, load_settings
 from spark_jobs.context import Context
 from spark_jobs.delta.files import vacuum

@@ -1,4 +1,4 @@
-"""Undo of commits: what a killed attempt did to a table without an entry in the ledger."""
+"""How a table gets back the rows that it had at an earlier version. `unrecorded` decides which tables need it."""
 
 from collections.abc import Iterable
 from datetime import date

@@ -1,4 +1,4 @@
-"""Undo of commits without a row in the ledger: what a killed attempt did to tables.
+"""What a killed attempt left behind: commits later than the version that the ledger names. `undo` takes them back.
 
 This happens before the next attempt begins. Otherwise the next commit to the table would publish these rows too,
 because they would be part of the version that the ledger then names.

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from expectations import user_item_matrix
 from spark_jobs import flow, tables
-from spark_jobs.builds.assigned_numbers import count_assigned
+from spark_jobs.builds.number_counts import count_assigned
 from spark_jobs.builds.recording import stamp_rows
 from spark_jobs.context import Context
 from spark_jobs.coordination.concurrency import run_concurrently

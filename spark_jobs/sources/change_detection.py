@@ -97,7 +97,7 @@ def _looks_changed(file: ListedFile, row: FileRow | None, available: set[str | N
     ):
         return True
     is_lost_copy = row["status"] == FileStatus.DUPLICATE and row["digest"] not in available
-    return is_lost_copy or (row["size"], row["modified"]) != (file.size, file.modified)
+    return is_lost_copy
 
 
 def decide(

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.builds.assigned_numbers import count_assigned, read_assigned, write_assigned
+from spark_jobs.builds.number_counts import count_assigned, read_assigned, write_assigned
 from spark_jobs.coordination import lease
 from spark_jobs.coordination.lock import Hold
 from spark_jobs.delta.storage import Storage
