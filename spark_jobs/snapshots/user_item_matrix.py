@@ -12,7 +12,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from expectations import user_item_matrix
+from expectations import Suite, user_item_matrix
 from spark_jobs import flow, tables
 from spark_jobs.builds.number_counts import count_assigned
 from spark_jobs.builds.recording import stamp_rows
@@ -28,7 +28,7 @@ from spark_jobs.transforms.millionths import from_score, sum_millionths
 from spark_jobs.transforms.scores import merge_cells, score, score_pairs
 from spark_jobs.windows import DAY
 
-TABLE, SUITE = tables.USER_ITEM_MATRIX, user_item_matrix.suite()
+TABLE = tables.USER_ITEM_MATRIX
 
 
 class ExpectedTotals(NamedTuple):
@@ -86,12 +86,13 @@ def compute(change: Change) -> BuiltSnapshot:
     )
     computed = change.keep(stamp_rows(TABLE, _compute_cells(new_rows, earlier, weights, users, items), plan))
     cells = computed if kept is None else computed.unionByName(stamp_rows(TABLE, kept, plan))
-    cell_measures = _measure_cells(computed, users, items, expected)
+    suite = user_item_matrix.suite()
+    cell_measures = _measure_cells(computed, suite, users, items, expected)
     indexes = zip((users, items), ("users", "items"), strict=True)
     outputs = [Output(index.table, index.new if index.count else None, name, appends=True) for index, name in indexes]
     numbers = {"users": users.free, "items": items.free, "cells": int(cell_measures["rows"].iloc[0])}
     return BuiltSnapshot(
-        [*outputs, Output(TABLE, cells, "written", suite=SUITE, measures=cell_measures)],
+        [*outputs, Output(TABLE, cells, "written", suite=suite, measures=cell_measures)],
         expected.rows_in,
         numbers | {"new_users": users.count, "new_items": items.count},
     )
@@ -161,14 +162,16 @@ def score_cells(interactions: DataFrame, weights: dict[str, float], users: DataF
     return score_pairs(interactions, weights).join(of_user, "user_id", "left").join(of_item, "item_id", "left")
 
 
-def _measure_cells(computed: DataFrame, users: Index, items: Index, expected: ExpectedTotals) -> pd.DataFrame:
+def _measure_cells(
+    computed: DataFrame, suite: Suite, users: Index, items: Index, expected: ExpectedTotals
+) -> pd.DataFrame:
     """Measure the cells computed now: all cells of the users concerned.
 
     The cells of other users were validated when they were built; they only count in `rows`.
     """
     summed = sum_millionths(from_score("score")).alias("score_sum")
     largest = [F.max("user_index").alias("last_user"), F.max("item_index").alias("last_item")]
-    found = measures(computed, TABLE, SUITE.rules, further=[summed, *largest]).toPandas()
+    found = measures(computed, TABLE, suite.rules, further=[summed, *largest]).toPandas()
     is_beyond = (found["last_user"] >= users.free) | (found["last_item"] >= items.free)
     found["numbers_beyond_index"] = is_beyond.astype(int)
     lost = found["score_sum"] - expected.score  # type: ignore[operator]  # the stubs know no Decimal
