@@ -102,7 +102,7 @@ def test_a_failed_verdict_writes_no_table_and_is_recorded(base_pipeline, tmp_pat
     versions = [storage.version(table) for table in job.JOB.writes]
     last = item_features if job is feature_engineering else user_item_matrix
     with monkeypatch.context() as patched:
-        patched.setattr(last, "suite", lambda settings: Suite("never", [at_most("rows", 0, "no row at all")]))
+        patched.setattr(last, "suite", lambda *of: Suite("never", [at_most("rows", 0, "no row at all")]))
         with pytest.raises(QualityError, match="no row at all"):
             job.run(pipeline.ctx(), ALL)
     assert [storage.version(table) for table in job.JOB.writes] == versions
