@@ -1,14 +1,13 @@
 """`pipeline settings`: print each setting, its value, and where the value comes from."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.table import Table
 
 from spark_jobs.observability.console import Console
-from spark_jobs.settings import find_file, load_with_origins
+from spark_jobs.settings import find_file, list_values, load_with_origins
 
 
 def main(overrides: Sequence[str] = ()) -> int:
@@ -22,15 +21,6 @@ def main(overrides: Sequence[str] = ()) -> int:
         table.add_row(name, json.dumps(value, ensure_ascii=False), find_origin(name, origins) or file)
     Console().out.print(table)
     return 0
-
-
-def list_values(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Return the full name and the value of each setting."""
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from list_values(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def find_origin(name: str, origins: Mapping[str, str]) -> str | None:

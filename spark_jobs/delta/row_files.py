@@ -27,7 +27,7 @@ def from_parquet(table: LedgerTable[RowT], content: bytes, partition: Mapping[st
 
 
 def to_rows(table: LedgerTable[RowT], found: pa.Table, partition: Mapping[str, str]) -> list[RowT]:
-    """Return Arrow rows as plain values. Times are naive and in UTC. `partition`: values that `found` lacks."""
+    """Return Arrow rows as plain values. Times are naive and in UTC. `partition`: values that `found` does not have."""
     naive = pa.schema(_make_field_naive(field) for field in found.schema)
     rows = found.cast(naive).to_pylist(maps_as_pydicts="strict")
     return [table.complete({**row, **partition}) for row in rows]

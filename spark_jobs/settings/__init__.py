@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,15 @@ def find_file() -> Path:
     """Return the settings file: the one that PIPELINE_SETTINGS names, else that of the project."""
     path = os.environ.get("PIPELINE_SETTINGS")
     return Path(expand(path, "PIPELINE_SETTINGS")) if path else ROOT / "conf" / "settings.toml"
+
+
+def list_values(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Return the full name and the value of each setting in a tree of sections."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from list_values(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 MAKEFILE = Path(__file__).resolve().parents[2] / "Makefile"
 RULE = re.compile(r"^(?P<target>[a-z-]+):[^#\n]*## (?P<help>.*)\n(?P<recipe>(?:\t.*\n?)*)", re.MULTILINE)
-# The ways in which a recipe gives an option to `pipeline`; NAME stands for the option, the group is the variable.
+# The ways in which a recipe gives an option to `pipeline`; NAME is the option, the group is the variable.
 USES = (
     r"given,(\w+),NAME\)",
     r"\$\(if \$\((\w+)\),--NAME\b",

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 
 from reference.markdown import as_code, format_table
+from spark_jobs.settings import list_values
 from spark_jobs.settings.rules import Address, Keys, OneOf, Range, Rule, format_plain
 from spark_jobs.settings.types import Settings
 
@@ -22,7 +23,7 @@ TYPES = {bool: "true or false", int: "whole number", float: "number", str: "text
 HEAD = """# The settings
 
 Generated from `spark_jobs/settings` and `conf/settings.toml` by `make docs`. The default is the value in the file.
-`NAME` stands for any name. [Change settings](../how-to/change-settings.md) shows how to set a value for one run.
+`NAME` is any name. [Change settings](../how-to/change-settings.md) shows how to set a value for one run.
 """
 
 
@@ -40,7 +41,7 @@ class Setting:
 def describe_settings() -> str:
     """Describe each section of the file: its comment, and a row for each setting."""
     file = FILE.read_text(encoding="utf-8")
-    text, comments, values = HEAD, _read_comments(file), dict(_flatten(tomllib.loads(file)))
+    text, comments, values = HEAD, _read_comments(file), dict(list_values(tomllib.loads(file)))
     for key, field in Settings.model_fields.items():
         section = field.alias or key
         settings = _list_settings(Setting(section, field.annotation, ()))
@@ -111,15 +112,6 @@ def _describe_rule(rule: Rule) -> str:
         case Address():
             return "a folder or an address"
     return ""
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Return the full name and the value of each setting in the file."""
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _read_comments(text: str) -> dict[str, str]:
