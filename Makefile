@@ -33,7 +33,7 @@ endif
 endif
 
 setup: .venv/.ready ## create the environment in .venv: pinned packages, jars (every other target does it too)
-.venv/.ready: requirements.lock tools/setup.sh tools/jars.py tools/spark-tool.sh
+.venv/.ready: requirements.lock tools/setup.sh spark_jobs/runtime/installation.py spark_jobs/runtime/jars.py
 	@bash tools/setup.sh
 .venv/.dev: requirements-dev.lock .venv/.ready
 	@bash tools/setup.sh dev
@@ -118,10 +118,10 @@ bench: .venv/.dev ## compare time and memory with DuckDB and psql's COPY: ROWS= 
 	@$(PIPELINE) bench $(call given,WHAT,what) $(call given,ROWS,rows) $(call given,ROUNDS,rounds) $(if $(NAIVE),--naive)
 
 doctor: ## check this machine for everything that the pipeline needs, and print what to do about problems
-	@$$([ -f .venv/.ready ] && echo $(PY) || echo python3) tools/doctor.py
+	@$$([ -f .venv/.ready ] && echo $(PY) || echo python3) -m spark_jobs.commands.doctor
 
 clean: ## remove the warehouse, the database, verdicts, exports and samples (asks first; not with YES=1)
-	@bash tools/clean.sh
+	@bash spark_jobs/commands/clean.sh $${PIPELINE_HOME:+"$$PIPELINE_HOME"}
 
 docs: .venv/.ready ## write the pages that are generated from the code: docs/reference
 	@$(PIPELINE) docs

@@ -23,9 +23,10 @@ from spark_jobs.flow import Job, Writer
 from spark_jobs.measured_run import run_measured
 from spark_jobs.observability import metrics, outcome, run_log
 from spark_jobs.observability.redaction import redact
+from spark_jobs.project import PROJECT
 from spark_jobs.runtime import environment, preflight
 from spark_jobs.session import now, spark_session
-from spark_jobs.settings import ROOT, Settings, load
+from spark_jobs.settings import Settings, load
 from spark_jobs.validation import great_expectations
 
 INTERRUPTED = 130  # as shells report an interrupt
@@ -126,7 +127,7 @@ def run_guarded(name: str, action: Callable[[], int]) -> int:
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _raise_interrupt)
     begun = time.monotonic()
-    run_log.start(name, environment.find_log_folder(os.environ, ROOT))
+    run_log.start(name, environment.find_log_folder(os.environ, PROJECT))
     code = _run_or_report(name, action)
     seconds = round(time.monotonic() - begun, 3)
     run_log.LOGGER.info("run ended", extra=run_log.facts(exit_code=code, seconds=seconds))
@@ -185,7 +186,7 @@ def describe_error(error: Exception) -> str:
     text = redact(str(error))
     if "No space left on device" in text:
         return "the disk is full; free some space and run this again: existing data is unharmed."
-    logs = environment.find_log_folder(os.environ, ROOT).resolve()
+    logs = environment.find_log_folder(os.environ, PROJECT).resolve()
     if isinstance(error, Py4JNetworkError | ConnectionRefusedError):
         return f"Spark's JVM has ended (killed? out of memory? see {logs / 'jvm.log'}); run this again."
     path = logs / f"error-{now():%Y%m%dT%H%M%S}.txt"

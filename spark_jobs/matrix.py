@@ -24,6 +24,7 @@ from spark_jobs.builds.number_counts import read_assigned
 from spark_jobs.context import Context, context
 from spark_jobs.delta.log import NOTHING
 from spark_jobs.errors import PipelineError
+from spark_jobs.project import typed
 from spark_jobs.session import find_session, preserve_process, set_utc, spark_session
 from spark_jobs.settings import load
 
@@ -118,7 +119,7 @@ def read_matrix(ctx: Context) -> UserItemMatrix:
     """
     ctx = ctx.pin()
     if ctx.ledger.version(tables.USER_ITEM_MATRIX) == NOTHING:
-        raise PipelineError(f"{ctx.settings.paths.warehouse}: there is no matrix yet; make run first.")
+        raise PipelineError(f"{ctx.settings.paths.warehouse}: there is no matrix yet; {typed('run')} first.")
     indexes = tables.USER_INDEX, tables.ITEM_INDEX
     cells, users, items = map(ctx.read, (tables.USER_ITEM_MATRIX, *indexes))
     given = read_assigned(ctx.storage, tables.USER_INDEX), read_assigned(ctx.storage, tables.ITEM_INDEX)

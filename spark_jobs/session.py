@@ -15,8 +15,8 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from spark_jobs.errors import PipelineError
-from spark_jobs.runtime import environment
-from spark_jobs.settings import ROOT
+from spark_jobs.project import PROJECT
+from spark_jobs.runtime import environment, installation
 
 # Settings that the rules need for correct results; speed and size are set in conf/spark-defaults.conf.
 REQUIRED = {
@@ -38,9 +38,10 @@ def spark_session(name: str, **options: str) -> SparkSession:
     logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs traces of errors that it also raises
     logging.getLogger().addFilter(_is_not_of_py4j)
     if not _has_jvm():
+        installation.complete_package()
         environment.prepare()
     set_utc()
-    os.environ.setdefault("PIPELINE_LOGS", str(environment.find_log_folder(os.environ, ROOT)))
+    os.environ.setdefault("PIPELINE_LOGS", str(environment.find_log_folder(os.environ, PROJECT)))
     with _redirect_jvm_output(), _keep_interrupt_handler():
         try:
             SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(options.items())))

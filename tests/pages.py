@@ -10,7 +10,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 PARSER = MarkdownIt("commonmark").enable("table")
 NAMES = ("*.md", "conf/*.md", "tools/*.md", "docs/**/*.md")

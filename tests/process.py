@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 SUBMIT = Path(sys.executable).parent / "spark-submit"
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # spark-submit needs it if no venv is activated

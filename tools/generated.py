@@ -5,7 +5,9 @@ named, with the command that renews it.
 """
 
 import hashlib
+import json
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +18,6 @@ from reference.settings import describe_settings
 from reference.tables import describe_jobs, describe_tables
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKED = ("requirements.txt", "examples/requirements.txt", "tests/requirements.txt")  # the inputs of the locks
 
 
 def main() -> int:
@@ -36,8 +37,10 @@ def main() -> int:
 
 
 def mark_locks() -> str:
-    """The SHA-256 of each file that the locks were made from, as `sha256sum` writes it."""
-    return "".join(f"{hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}  {name}\n" for name in LOCKED)
+    """The SHA-256 of the dependencies in pyproject.toml, from which the locks are made."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    inputs = {name: project[name] for name in ("requires-python", "dependencies", "optional-dependencies")}
+    return f"{hashlib.sha256(json.dumps(inputs).encode()).hexdigest()}  pyproject.toml: dependencies\n"
 
 
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {

@@ -6,6 +6,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$root"
 log=$root/data/logs/setup.log
+uv=uv==0.13.9
 packages() { quietly env VIRTUAL_ENV="$root/.venv" .venv/bin/uv pip sync --quiet --link-mode=copy --require-hashes "$1"; }
 stop() { echo "setup: $*" >&2; exit 1; }
 quietly() { "$@" >>"$log" 2>&1 || { tail -n 3 "$log" >&2; stop "failed at: $1 ${2:-} ${3:-}; the full log is $log."; }; }
@@ -52,18 +53,14 @@ present=$(version_of .venv/bin/python)
 if [ -z "$present" ] || { [ -n "${PYTHON:-}" ] && [ "$present" != "$version" ]; } || [ "${before:-$root}" != "$root" ]; then
   quietly "$python" -E -m venv --clear .venv
 fi
-quietly .venv/bin/python -E -m pip install --quiet --disable-pip-version-check uv
+quietly .venv/bin/python -E -m pip install --quiet --disable-pip-version-check "$uv"
 packages requirements.lock
 site=$(.venv/bin/python -E -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 echo ../../../.. > "$site/pipeline.pth" # the checkout, relative: Python cannot read every full path in every language
-ln -sfn "$root/conf" "$site/pyspark/conf"
-# Spark does not quote the path of spark-env.sh, so it would not find the file below a folder with a blank in its name.
-sed -i 's|^\( *\)\. ${SPARK_ENV_SH}$|\1. "${SPARK_ENV_SH}"|' "$site/pyspark/bin/load-spark-env.sh"
 printf '#!/bin/sh\nexec "%s/.venv/bin/python" -E -X utf8 -m spark_jobs.cli "$@"\n' "$root" > .venv/bin/pipeline
 chmod +x .venv/bin/pipeline
-for tool in spark-submit spark-sql; do ln -sf "$root/tools/spark-tool.sh" ".venv/bin/$tool"; done
 echo "setup: fetching the jars …"
-quietly .venv/bin/python -E -X utf8 tools/jars.py
+quietly .venv/bin/python -E -X utf8 -m spark_jobs.runtime.installation
 echo "setup: creating an archive of Java's classes, for faster starts (one or two minutes) …"
 .venv/bin/python -E -X utf8 tools/make_class_archive.py >>"$log" 2>&1 ||
   echo "setup: the archive could not be created (see $log); everything works without it, but starts more slowly."

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spark_jobs.settings import ROOT
+from spark_jobs.project import PROJECT
 
 EPILOG = (
     "Exit codes: 0 done, 1 error, 2 wrong setting or argument, 3 hours or days stopped, 4 data has not arrived yet, "
@@ -56,9 +56,9 @@ def run_in_checkout(purpose: str, *arguments: str) -> int:
     """
     from spark_jobs.errors import PipelineError
 
-    if not (ROOT / "Makefile").exists():
+    if not PROJECT.is_checkout:
         raise PipelineError(f"{purpose} needs a checkout of the project; this is an installed package.")
-    return subprocess.run(arguments, cwd=ROOT, check=False).returncode
+    return subprocess.run(arguments, cwd=PROJECT.files, check=False).returncode
 
 
 def python(*arguments: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ CHECKS = (("-m", "ruff", "check", "."), ("-m", "ruff", "format", "--check", ".")
 SITE = ("-m", "sphinx", "-c", "docs", "--builder", "html", "--fail-on-warning", "--keep-going", "--quiet", ".")
 GENERATED = ("tools/generated.py", "--check")
 LOCKED_FOR = ("--quiet", "--universal", "--generate-hashes", "--no-header", "--python-version", "3.11")
+PIP_AUDIT = "pip-audit==2.10.1"
 AUDIT = ("--strict", "--disable-pip", "--require-hashes", "--progress-spinner", "off", "-r", "requirements-dev.lock")
 
 
@@ -110,7 +111,7 @@ def docs_site(
 @command(PANEL, "pipeline audit")
 def audit() -> int:
     """Look up known vulnerabilities of the pinned packages; fails where a package cannot be looked up."""
-    return run_in_checkout("audit", _uv(), "tool", "run", "--quiet", "pip-audit", *AUDIT)
+    return run_in_checkout("audit", _uv(), "tool", "run", "--quiet", PIP_AUDIT, *AUDIT)
 
 
 @command(PANEL, "pipeline lock")
@@ -119,8 +120,8 @@ def lock() -> int:
     compile_lock = (_uv(), "pip", "compile", *LOCKED_FOR)
     return _run_all(
         "lock",
-        (*compile_lock, "requirements.txt", "-o", "requirements.lock"),
-        (*compile_lock, "-c", "requirements.lock", "tests/requirements.txt", "-o", "requirements-dev.lock"),
+        (*compile_lock, "--extra", "airflow", "pyproject.toml", "-o", "requirements.lock"),
+        (*compile_lock, "--all-extras", "-c", "requirements.lock", "pyproject.toml", "-o", "requirements-dev.lock"),
         python("tools/generated.py", "lock"),
     )
 

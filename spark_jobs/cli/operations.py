@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spark_jobs.cli.application import Overrides, command, python, run_in_checkout
+from spark_jobs.cli.application import Overrides, command
 
 PANEL = "Operate"
 
@@ -44,7 +44,9 @@ def airflow(
     """Start a local Airflow with all DAGs on, a live feed of events and a login; no Docker."""
     variables = {"AIRFLOW_PORT": port, "AIRFLOW_BIND": bind}
     os.environ.update({name: str(value) for name, value in variables.items() if value is not None})
-    return run_in_checkout("airflow", *python("tools/local_airflow.py"))
+    from spark_jobs.commands import airflow as airflow_command
+
+    return airflow_command.main()
 
 
 @command(PANEL, "pipeline doctor")
@@ -53,7 +55,9 @@ def doctor() -> int:
 
     Checks Java, Python, packages, jars, memory, disk, database and port.
     """
-    return run_in_checkout("doctor", *python("tools/doctor.py"))
+    from spark_jobs.commands import doctor as doctor_command
+
+    return doctor_command.main()
 
 
 @command(PANEL, "pipeline clean")
@@ -62,4 +66,6 @@ def clean() -> int:
 
     Releases the database at DATABASE_URL. Your own files in data/raw are kept.
     """
-    return run_in_checkout("clean", "bash", "tools/clean.sh")
+    from spark_jobs.commands import clean as clean_command
+
+    return clean_command.main()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from spark_jobs.command_line import load_settings
 from spark_jobs.errors import PipelineError, SettingsError
+from spark_jobs.project import typed
 
 DATASET = "mkechinov/ecommerce-behavior-data-from-multi-category-store"
 
@@ -26,8 +27,8 @@ def main(overrides: Sequence[str], month: str) -> int:
     if not (client and credentials):
         missing = "Kaggle's client `kaggle` is not installed" if credentials else "no Kaggle credentials are set"
         raise PipelineError(
-            f"{missing}: get {month}.csv from Kaggle's data set {DATASET}, put it into {folder}, then run make run "
-            f"(or make run INPUT=path/{month}.csv). Please cite Kaggle and REES46."
+            f"{missing}: get {month}.csv from Kaggle's data set {DATASET}, put it into {folder}, then run "
+            f"{typed('run')} (or {typed('run', input=f'path/{month}.csv')}). Please cite Kaggle and REES46."
         )
     folder.mkdir(parents=True, exist_ok=True)
     command = [client, "datasets", "download", DATASET, "--file", f"{month}.csv", "--path", str(folder), "--unzip"]

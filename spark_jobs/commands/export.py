@@ -14,6 +14,7 @@ from spark_jobs.delta.log import NOTHING
 from spark_jobs.errors import PipelineError
 from spark_jobs.exports import write_file, write_matrix
 from spark_jobs.observability.console import Console
+from spark_jobs.project import typed
 from spark_jobs.session import spark_session
 
 OUTPUTS = (
@@ -29,7 +30,7 @@ def main(overrides: Sequence[str], kind: str) -> int:
     """Export every output and print one line for each file."""
     ctx, console = context(load_settings(overrides), spark_session("export")), Console()
     if ctx.ledger.version(tables.USER_FEATURES) == NOTHING:
-        raise PipelineError(f"{ctx.settings.paths.warehouse}: there is nothing to export yet; make run first.")
+        raise PipelineError(f"{ctx.settings.paths.warehouse}: there is nothing to export yet; {typed('run')} first.")
     for path in export(ctx, kind):
         console.say(str(path))
     return 0

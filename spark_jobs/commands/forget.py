@@ -34,6 +34,7 @@ from spark_jobs.ledger_rows import FileHour, FileRow
 from spark_jobs.observability.console import Console
 from spark_jobs.observability.wording import name_first
 from spark_jobs.postgres.database import open_database
+from spark_jobs.project import typed
 from spark_jobs.report.run_summary import describe_identities
 from spark_jobs.session import now, spark_session
 from spark_jobs.tables import FileStatus, HourStatus, Table
@@ -53,11 +54,11 @@ LARGEST = 2**63 - 1
 def main(overrides: Sequence[str], user: str | None, lifts: bool) -> int:
     """Print what was removed, the proof, and what the pipeline cannot remove."""
     if user is None or not user.isdecimal() or not 0 < int(user) <= LARGEST:
-        raise SettingsError("USER must be a user_id, a whole number above 0: make forget USER=541312140.")
+        raise SettingsError(f"USER must be a user_id, a whole number above 0: {typed('forget', user=541312140)}.")
     settings, console = load_settings(overrides), Console()
     with hold_leases(settings, spark_session("forget"), Writer) as ctx:
         if not ctx.storage.exists(tables.RAW_EVENTS):
-            raise PipelineError(f"{settings.paths.warehouse}: there is nothing to forget yet; make run first.")
+            raise PipelineError(f"{settings.paths.warehouse}: there is nothing to forget yet; {typed('run')} first.")
         ctx.say, action = console.say, lift if lifts else forget
         for line in action(ctx, int(user)):
             console.say(line)
@@ -84,7 +85,7 @@ def forget(ctx: Context, user: int) -> Iterator[str]:
     if left := {name: count for name, count in after.items() if count}:
         raise PipelineError(
             f"user {user} is not forgotten yet; rows left: {_format_counts(left)}. Stopped hours keep their earlier "
-            "rows: make status names these hours; fix or admit them, then run this again."
+            f"rows: {typed('status')} names these hours; fix or admit them, then run this again."
         )
     removed = {name: count for name, count in before.items() if count}
     yield f"removed rows of user {user}: {_format_counts(removed) or 'none, because there were none'}"
@@ -112,7 +113,7 @@ def lift(ctx: Context, user: int) -> Iterator[str]:
     yield f"lifted: user {user} is no longer suppressed"
     existing = [row["path"] for row in files if row["status"] != FileStatus.VANISHED]
     if existing:
-        yield f"the next landing (make run) reads these files again: {name_first(existing)}"
+        yield f"the next landing ({typed('run')}) reads these files again: {name_first(existing)}"
     if gone := [row["path"] for row in files if row["status"] == FileStatus.VANISHED]:
         yield f"not restored: records that only these files had, because the files are gone: {name_first(gone)}"
 

@@ -4,9 +4,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-from spark_jobs.settings import ROOT
+from spark_jobs.project import PROJECT
 
 NAME, PACKAGES = "pipeline.zip", ("spark_jobs", "expectations")
+CONTENT = (".py", ".jinja")
 
 
 def package(folder: Path) -> Path:
@@ -15,12 +16,13 @@ def package(folder: Path) -> Path:
     path = folder / NAME
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in PACKAGES:
-            for source in sorted((ROOT / name).rglob("*.py")):
-                archive.write(source, source.relative_to(ROOT))
+            for source in sorted((PROJECT.code / name).rglob("*")):
+                if source.suffix in CONTENT:
+                    archive.write(source, source.relative_to(PROJECT.code))
     return path
 
 
 def main() -> int:
     """Write the archive below data, and print its path."""
-    sys.stdout.write(f"{package(ROOT / 'data')}\n")
+    sys.stdout.write(f"{package(PROJECT.home / 'data')}\n")
     return 0

@@ -22,6 +22,7 @@ from spark_jobs.ledger.rule_versions import build_digest
 from spark_jobs.ledger.status import NO_DAY
 from spark_jobs.ledger_rows import BuildRow
 from spark_jobs.observability.console import Console
+from spark_jobs.project import typed
 from spark_jobs.recovery.unrecorded import undo_unrecorded
 from spark_jobs.session import now, spark_session
 from spark_jobs.snapshots.features import FEATURES
@@ -41,7 +42,7 @@ STAMPS = ("as_of", "built_at")
 def main(overrides: Sequence[str], day: str | None) -> int:
     """Print one line for each table of the day."""
     if not day:
-        raise SettingsError("DAY is missing: make rebuild DAY=2019-10-01; make status lists the days.")
+        raise SettingsError(f"DAY is missing: {typed('rebuild', day='2019-10-01')}; {typed('status')} lists the days.")
     first, settings, console = parse(day, None, DAY, now()).start, load_settings(overrides), Console()
     with hold_leases(settings, spark_session("rebuild"), Writer) as ctx:
         for line in rebuild(ctx, first):
@@ -108,7 +109,9 @@ def _rebuild_snapshot(ctx: Context, scheme: Scheme, build: BuildRow) -> Iterator
 def _find_build(ctx: Context, step: str, day: datetime) -> BuildRow:
     build = ctx.ledger.builds(step).get(day)
     if build is None or build["counts"].get("source") == NO_DAY:
-        raise PipelineError(f"{name(day, DAY)}: {step} has not built this day; make status shows which days are built.")
+        raise PipelineError(
+            f"{name(day, DAY)}: {step} has not built this day; {typed('status')} shows which days are built."
+        )
     return build
 
 

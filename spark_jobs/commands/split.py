@@ -19,6 +19,7 @@ from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.exports import write_file, write_matrix
 from spark_jobs.matrix import UserItemMatrix
 from spark_jobs.observability.console import Console
+from spark_jobs.project import typed
 from spark_jobs.session import spark_session
 from spark_jobs.snapshots import user_item_matrix
 from spark_jobs.snapshots.features import FEATURES
@@ -38,7 +39,7 @@ INDEXES = (tables.USER_INDEX, tables.ITEM_INDEX)
 def main(overrides: Sequence[str], first_day: str | None) -> int:
     """Print the folder of the split, then one line for each file."""
     if not first_day:
-        raise SettingsError("AT is missing: make split AT=2019-10-25; make status lists the days.")
+        raise SettingsError(f"AT is missing: {typed('split', at='2019-10-25')}; {typed('status')} lists the days.")
     at, console = parse_instant("AT", first_day), Console()
     if floor(at, DAY) != at:
         raise SettingsError(
@@ -87,7 +88,7 @@ def _find_last_train_day(interactions: DataFrame, before: Column, at: datetime) 
     ).head(1)[0]
     if found.last is None or not found.after:
         side = "before" if found.last is None else "at or after"
-        raise PipelineError(f"{name(at, DAY)}: no preprocessed event lies {side} it; make status lists the days.")
+        raise PipelineError(f"{name(at, DAY)}: no preprocessed event lies {side} it; {typed('status')} lists the days.")
     return datetime(found.last.year, found.last.month, found.last.day)
 
 

@@ -16,14 +16,15 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs import settings, tables
+from spark_jobs import tables
 from spark_jobs.command_line import load_settings
 from spark_jobs.errors import PipelineError
 from spark_jobs.observability.answers import print_answer
-from spark_jobs.runtime import environment
+from spark_jobs.project import PROJECT, typed
+from spark_jobs.runtime import environment, installation
 from spark_jobs.session import spark_session
 
-QUERIES = settings.ROOT / "conf" / "queries"
+QUERIES = PROJECT.conf / "queries"
 ADDRESS = "spark.pipeline.warehouse"  # queries in conf/queries read the tables' address from it
 
 
@@ -35,7 +36,7 @@ def main(overrides: Sequence[str], query: str | None, layout: str) -> int:
     warehouse = load_settings(overrides).paths.warehouse
     query = find_query(query) if query and re.fullmatch(r"\w+", query) else query
     if "://" not in warehouse and not Path(warehouse).is_dir():
-        raise PipelineError(f"{warehouse}: no tables yet; make run first.")
+        raise PipelineError(f"{warehouse}: no tables yet; {typed('run')} first.")
     views = [view for table in tables.ALL if (view := _define_view(warehouse, table))]
     if not query:
         return _open_prompt(warehouse, views)
@@ -76,12 +77,13 @@ def _open_prompt(warehouse: str, views: Sequence[str]) -> int:
             "spark.hadoop.hive.cli.print.header": "true",
             ADDRESS: warehouse,
         }
-        if environment.is_local(settings.ROOT):
+        if environment.is_local(PROJECT):
             options |= environment.LOCAL_FILES
         command = [str(Path(sys.executable).parent / "spark-sql"), "-S", "-i", str(names)]
         for key, value in options.items():
             command += ["--conf", f"{key}={value}"]
         os.environ["SPARK_SUBMIT_OPTS"] = f'-Dderby.system.home="{scratch}" {os.environ.get("SPARK_SUBMIT_OPTS", "")}'
+        installation.complete_package()
         environment.prepare()
         return subprocess.run(command, check=False).returncode
 
@@ -91,7 +93,7 @@ def find_query(name: str) -> str:
     queries = {path.stem: path.read_text(encoding="utf-8") for path in sorted(QUERIES.glob("*.sql"))}
     if name not in queries:
         listed = "".join(f"\n  {known:26}{text.partition(chr(10))[0].lstrip('- ')}" for known, text in queries.items())
-        raise PipelineError(f"QUERY={name}: neither SQL nor a query of {QUERIES.relative_to(settings.ROOT)}:{listed}")
+        raise PipelineError(f"QUERY={name}: neither SQL nor a query of {QUERIES.relative_to(PROJECT.files)}:{listed}")
     return queries[name]
 
 

@@ -14,6 +14,7 @@ from spark_jobs.inspection.ledger_reader import read_ledger
 from spark_jobs.inspection.outdated import describe_outdated
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres.embedded import find_separate_folder
+from spark_jobs.project import typed
 from spark_jobs.tables import FileStatus, HourStatus
 from spark_jobs.windows import DAY, HOUR
 
@@ -33,7 +34,7 @@ def main(overrides: Sequence[str] = ()) -> int:
 def show(ctx: LedgerContext, console: Console) -> None:
     """Print one line for each day, then what must be fixed or awaited."""
     if not ctx.storage.exists(tables.LANDED_FILES):
-        console.say("nothing has landed yet: make run, or put files into the raw folder.")
+        console.say(f"nothing has landed yet: {typed('run')}, or put files into the raw folder.")
         return
     table = Table(title="days", title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("day", "loaded", "empty", "stopped", "missing", "complete", "built", "dirty"):
@@ -49,7 +50,9 @@ def show(ctx: LedgerContext, console: Console) -> None:
     console.out.print(table)
     lines = list_fixes(ctx) or ["everything that landed is loaded and built."]
     if count := count_unfinished(ctx):
-        lines.append(f"not erased from all tables yet: {count:,} users; run make forget USER=… again for each of them")
+        lines.append(
+            f"not erased from all tables yet: {count:,} users; run {typed('forget', user='…')} again for each of them"
+        )
     for line in [*lines, *list_waiting(ctx), *describe_outdated(ctx)]:
         console.say(line)
 
@@ -91,7 +94,7 @@ def list_waiting(ctx: LedgerContext) -> list[str]:
     """List the days with hours that have not arrived, and what to do when their files arrive."""
     days = [windows.parse_day(row["day"]) for row in ctx.ledger.days() if row["hours_missing"]]
     return [
-        f"incomplete: {window}: hours are missing; when their files arrive, use make run, or run "
+        f"incomplete: {window}: hours are missing; when their files arrive, use {typed('run')}, or run "
         f"{SUBMIT}/extract_events.py {_format_options(window)}, then the other jobs"
         for window in windows.ranges(days, DAY)[:5]
     ]

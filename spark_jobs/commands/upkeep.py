@@ -7,6 +7,7 @@ from spark_jobs.context import context
 from spark_jobs.errors import BusyError
 from spark_jobs.maintenance import compaction, removal, sizes
 from spark_jobs.observability.console import Console
+from spark_jobs.project import typed
 from spark_jobs.session import spark_session
 
 
@@ -26,5 +27,7 @@ def main(overrides: Sequence[str] = ()) -> int:
     done = removal.remove_unneeded(ctx)
     console.say(f"old logs removed: {done['logs_removed']:,}")
     console.out.print(sizes.as_table(before, sizes.measure_tables(ctx)))
-    console.say(f"every build of the last {settings.retention.rebuild_days} days can still be repeated (make rebuild)")
+    console.say(
+        f"every build of the last {settings.retention.rebuild_days} days can still be repeated ({typed('rebuild')})"
+    )
     return 0

@@ -22,6 +22,7 @@ from spark_jobs.errors import BusyError, LayoutError, SupersededError
 from spark_jobs.flow import Writer, list_written_tables
 from spark_jobs.ledger_rows import LeaseRow
 from spark_jobs.observability import run_log
+from spark_jobs.project import typed
 from spark_jobs.session import now
 from spark_jobs.windows import HOUR
 
@@ -66,7 +67,7 @@ def take_leases(storage: Storage, holds: Iterable[Hold], upgrading: bool = False
     if (found := find_layout(storage, before.values())) < tables.LAYOUT and not upgrading:
         raise LayoutError(
             f"{storage.warehouse}: its tables are of layout {found}, but this version of the project writes layout "
-            f"{tables.LAYOUT}: run make upgrade once."
+            f"{tables.LAYOUT}: run {typed('upgrade')} once."
         )
     warehouse = next((row["warehouse"] for row in before.values()), uuid.uuid4().hex[:12])
     last = {name: row["epoch"] for name, row in before.items()}

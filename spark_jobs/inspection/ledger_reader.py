@@ -18,8 +18,9 @@ from spark_jobs.delta.row_files import to_rows
 from spark_jobs.errors import PipelineError
 from spark_jobs.ledger.ledger import PINNED, Ledger
 from spark_jobs.ledger_rows import RowT
+from spark_jobs.project import PROJECT
 from spark_jobs.runtime import environment
-from spark_jobs.settings import ROOT, Settings
+from spark_jobs.settings import Settings
 from spark_jobs.tables import LedgerTable, Table
 
 READ = (*PINNED, tables.SUPPRESSED_USERS)
@@ -99,8 +100,8 @@ def read_ledger(settings: Settings, name: str, say: Callable[[str], None]) -> Le
 def _is_at_hand(warehouse: str) -> bool:
     """Return whether a warehouse is a folder of this machine, or on S3 and configured by environment variables."""
     if S3.match(warehouse):
-        return not environment.has_default(ROOT, "spark.hadoop.fs.s3a.")
-    is_local_folder = not is_remote(warehouse) and environment.is_local(ROOT)
+        return not environment.has_default(PROJECT, "spark.hadoop.fs.s3a.")
+    is_local_folder = not is_remote(warehouse) and environment.is_local(PROJECT)
     return is_local_folder and "%" not in warehouse  # deltalake reads %20 in a folder's name as a space
 
 

@@ -11,6 +11,7 @@ from spark_jobs import tables
 from spark_jobs.command_line import create_parser, load_settings, publish_summary, run_guarded, track_failures
 from spark_jobs.context import context
 from spark_jobs.errors import PipelineError
+from spark_jobs.project import typed
 from spark_jobs.report import page
 from spark_jobs.session import spark_session
 from spark_jobs.settings import Settings
@@ -27,7 +28,7 @@ def write(settings: Settings, opens: bool) -> int:
     with track_failures(settings.paths.metrics, "write_report"):
         ctx = context(settings, spark_session("write_report"))
         if not ctx.storage.exists(tables.HOUR_STATUS):
-            raise PipelineError(f"{settings.paths.warehouse}: there is nothing to report yet; make run first.")
+            raise PipelineError(f"{settings.paths.warehouse}: there is nothing to report yet; {typed('run')} first.")
         path = page.write(ctx)
     publish_summary({"job": "write_report", "page": path})
     sys.stdout.write(f"{path}\n")

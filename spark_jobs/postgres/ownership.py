@@ -10,6 +10,7 @@ from typing import Any
 
 from spark_jobs.errors import DatabaseError
 from spark_jobs.postgres import schema
+from spark_jobs.project import typed
 
 ALONE = "SELECT pg_advisory_xact_lock(hashtext('pipeline.schema'))"
 # A database of an older version has no owner row. It belongs to the warehouse with the latest attempt.
@@ -56,8 +57,9 @@ def check(cursor: Any, asking: Owner) -> None:
     owner = find(cursor)
     if owner and owner.warehouse != asking.warehouse and not owner.released:
         raise DatabaseError(
-            f"PostgreSQL contains the events of another warehouse, {owner}; this one is {asking}. Run make handover to "
-            "remove those events and use the database for this warehouse; or give this warehouse its own database "
+            f"PostgreSQL contains the events of another warehouse, {owner}; this one is {asking}. Run "
+            f"{typed('handover')} to remove those events and use the database for this warehouse; or give "
+            "this warehouse its own database "
             "(DATABASE_URL or paths.database)."
         )
 

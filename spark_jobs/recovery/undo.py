@@ -15,6 +15,7 @@ from spark_jobs.delta.predicates import in_days
 from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import PipelineError
+from spark_jobs.project import typed
 from spark_jobs.tables import Table
 from spark_jobs.windows import parse_day
 
@@ -44,7 +45,7 @@ def _read_before(storage: Storage, table: Table, first: int) -> tuple[str, DataF
     """Return SQL that selects the days changed since the commit before `first`, and the rows of that commit there."""
     message = (
         f"{storage.path(table)}: version {first} has no entry in the ledger, and the rows from before it are gone; "
-        "restore the warehouse from a copy, or run make clean and land the files again."
+        f"restore the warehouse from a copy, or run {typed('clean')} and land the files again."
     )
     try:
         before = storage.read(table, first - 1).inputFiles()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spark_jobs.context import Context
 from spark_jobs.ledger.status import HourKind
@@ -14,7 +14,6 @@ from spark_jobs.observability import metrics
 from spark_jobs.report.facts import Facts, gather_facts
 from spark_jobs.report.figures import collect_figures
 from spark_jobs.session import now
-from spark_jobs.settings import ROOT
 
 LATEST = "latest.html"
 KEPT = 50  # latest pages, each with its facts
@@ -44,7 +43,7 @@ def write(ctx: Context, seconds: Mapping[str, float] | None = None) -> Path:
 
 def render(facts: Facts, before: Facts | None, folder: Path) -> str:
     """Return the page as text. All text from the data is escaped; links are relative to `folder`."""
-    loader = FileSystemLoader(ROOT / "spark_jobs" / "report")
+    loader = PackageLoader("spark_jobs.report", "")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {"size": format_size, "number": format_number}
     links = {verdict["suite"]: _make_link(verdict["page"], folder) for verdict in facts["verdicts"]}

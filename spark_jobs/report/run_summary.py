@@ -13,6 +13,7 @@ from spark_jobs.context import Context, Summary
 from spark_jobs.flow import STEPS
 from spark_jobs.inspection import reconciliation
 from spark_jobs.observability.console import Console
+from spark_jobs.project import typed
 
 MOST_NAMED = 5
 
@@ -106,5 +107,6 @@ def _describe_time(ctx: Context) -> Iterator[str]:
 
 
 def _describe_next_steps(ctx: Context) -> Iterator[str]:
-    yield "where to look next: make sql (every table by name), make psql, make status, make export"
+    sql, *others = map(typed, ("sql", "psql", "status", "export"))
+    yield f"where to look next: {sql} (every table by name), {', '.join(others)}"
     yield f"verdicts and Data Docs: {Path(ctx.settings.paths.quality) / 'docs' / 'index.html'}"

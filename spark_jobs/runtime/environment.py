@@ -17,6 +17,7 @@ from pathlib import Path
 
 from spark_jobs.errors import SettingsError
 from spark_jobs.observability import outcome
+from spark_jobs.project import PROJECT, Project
 from spark_jobs.runtime import class_archive, compilation, machine, preflight
 
 # The result of a run must not depend on the language, the encoding or the time zone of a machine.
@@ -62,7 +63,7 @@ def say_unused(names: Sequence[str]) -> None:
         )
 
 
-def decide(environment: Mapping[str, str], root: Path, python: str, spark_home: str | None = None) -> Decision:
+def decide(environment: Mapping[str, str], project: Project, python: str, spark_home: str | None = None) -> Decision:
     """Return the changes to `environment` with which Spark starts as this project needs it.
 
     `python` is the interpreter of the project. `spark_home` is the folder of its Spark; None under a spark-submit,
@@ -72,8 +73,8 @@ def decide(environment: Mapping[str, str], root: Path, python: str, spark_home: 
     variables = decision.variables
     decision.unused += [name for name in FOREIGN if name in environment]
     variables |= {name: None for name in FOREIGN + REMOVED if name in environment}
-    variables |= PINNED | {"PIPELINE_HOME": str(root)}
-    _set_variable("PYTHONPATH", str(root), environment, decision)
+    variables |= PINNED | {"PIPELINE_HOME": str(project.home)}
+    _set_variable("PYTHONPATH", str(project.code), environment, decision)
     for name in JAVA_OPTIONS:
         _filter_java_options(name, environment, decision)
     if spark_home:
@@ -81,13 +82,13 @@ def decide(environment: Mapping[str, str], root: Path, python: str, spark_home: 
         _set_variable(
             "SPARK_CONF_DIR", environment.get("PIPELINE_SPARK_CONF") or f"{spark_home}/conf", environment, decision
         )
-        _set_variable("PYSPARK_SUBMIT_ARGS", _build_submit_arguments(root), environment, decision)
-        if is_local(root):
+        _set_variable("PYSPARK_SUBMIT_ARGS", _build_submit_arguments(project), environment, decision)
+        if is_local(project):
             _set_variable("PYSPARK_PYTHON", python, environment, decision)
     _set_variable("PYSPARK_DRIVER_PYTHON", python, environment, decision)
     defaults = {
         "PYSPARK_PYTHON": python,  # for a cluster's executors; in local mode session.py replaces it
-        "PIPELINE_LOGS": str(find_log_folder(environment, root)),
+        "PIPELINE_LOGS": str(find_log_folder(environment, project)),
         "SPARK_DRIVER_MEMORY": f"{_compute_heap(environment)}m",
     }
     if not _can_resolve(socket.gethostname()):  # Spark resolves the machine's own name; local mode does not need it
@@ -96,18 +97,18 @@ def decide(environment: Mapping[str, str], root: Path, python: str, spark_home: 
     return decision
 
 
-def find_log_folder(environment: Mapping[str, str], root: Path) -> Path:
+def find_log_folder(environment: Mapping[str, str], project: Project) -> Path:
     """Return the folder of the logs: PIPELINE_LOGS, else the one in the settings, else data/logs."""
     if folder := environment.get("PIPELINE_LOGS"):
         return Path(folder)
     import tomllib  # late, so that an older Python reaches the check that refuses it
 
-    file = Path(environment.get("PIPELINE_SETTINGS") or root / "conf" / "settings.toml")
+    file = Path(environment.get("PIPELINE_SETTINGS") or project.settings_file)
     try:
         found = Path(tomllib.loads(file.expanduser().read_text(encoding="utf-8"))["paths"]["logs"])
-        return root / found.expanduser()
+        return project.home / found.expanduser()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # load() of the settings reports it
-        return root / "data" / "logs"
+        return project.home / "data" / "logs"
 
 
 def _set_variable(name: str, value: str, environment: Mapping[str, str], decision: Decision) -> None:
@@ -118,9 +119,9 @@ def _set_variable(name: str, value: str, environment: Mapping[str, str], decisio
         decision.unused.append(name)
 
 
-def _build_submit_arguments(root: Path) -> str:
+def _build_submit_arguments(project: Project) -> str:
     """Return PySpark's arguments for the JVM: the project's defaults, independent of the configuration folder."""
-    return f"--properties-file {shlex.quote(str(root / 'conf' / 'spark-defaults.conf'))} pyspark-shell"
+    return f"--properties-file {shlex.quote(str(project.conf / 'spark-defaults.conf'))} pyspark-shell"
 
 
 def _filter_java_options(name: str, environment: Mapping[str, str], decision: Decision) -> None:
@@ -152,9 +153,7 @@ def _can_resolve(host: str) -> bool:
 
 def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
     """Apply the result of `decide` to the environment of this process, and print which variables are not used."""
-    from spark_jobs.settings import ROOT
-
-    decision = decide(environment, ROOT, sys.executable, str(find_own_spark()))
+    decision = decide(environment, PROJECT, sys.executable, str(find_own_spark()))
     for name, value in decision.variables.items():
         if value is None:
             environment.pop(name, None)
@@ -163,19 +162,19 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
     say_unused(decision.unused)
 
 
-def is_local(root: Path) -> bool:
+def is_local(project: Project) -> bool:
     """Return whether conf/spark-defaults.conf runs Spark on this machine, without a cluster."""
-    found = re.findall(r"^\s*spark\.master[\s=:]+(\S+)", _read_defaults(root), re.MULTILINE)
+    found = re.findall(r"^\s*spark\.master[\s=:]+(\S+)", _read_defaults(project), re.MULTILINE)
     return not found or found[-1].startswith("local")
 
 
-def has_default(root: Path, prefix: str) -> bool:
+def has_default(project: Project, prefix: str) -> bool:
     """Return whether conf/spark-defaults.conf sets an option whose name begins with `prefix`."""
-    return re.search(rf"^\s*{re.escape(prefix)}", _read_defaults(root), re.MULTILINE) is not None
+    return re.search(rf"^\s*{re.escape(prefix)}", _read_defaults(project), re.MULTILINE) is not None
 
 
-def _read_defaults(root: Path) -> str:
-    file = root / "conf" / "spark-defaults.conf"
+def _read_defaults(project: Project) -> str:
+    file = project.conf / "spark-defaults.conf"
     return file.read_text(encoding="utf-8") if file.exists() else ""  # a cluster's driver may have no conf folder
 
 
@@ -190,27 +189,28 @@ def find_own_spark() -> Path:
 def main() -> int:
     """Print the changes as shell commands, for conf/spark-env.sh.
 
-    The arguments are `ROOT PYTHON`, followed by the arguments of the spark-submit that starts a JVM.
+    The arguments are those of the spark-submit that starts a JVM.
     """
-    root, python, *arguments = sys.argv[1:]
+    arguments = sys.argv[1:]
     try:
         preflight.check()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         outcome.write({"sentence": str(error)}, error.outcome, error.exit_code)
         return error.exit_code
-    decision = decide(os.environ, Path(root), python)
-    _add_java_options(decision, Path(root), arguments)
+    decision = decide(os.environ, PROJECT, sys.executable)
+    _add_java_options(decision, arguments)
+    sys.stdout.write(f"runtime={shlex.quote(str(Path(__file__).parent))}\n")
     for name, value in decision.variables.items():
         sys.stdout.write(f"unset {name}\n" if value is None else f"export {name}={shlex.quote(value)}\n")
     say_unused(decision.unused)
     return 0
 
 
-def _add_java_options(decision: Decision, root: Path, arguments: Sequence[str]) -> None:
+def _add_java_options(decision: Decision, arguments: Sequence[str]) -> None:
     """Add Java's options for the archive of classes and the compilers, in front of the user's own options."""
     variables = {name: value for name, value in (os.environ | decision.variables).items() if value}
-    options = class_archive.options_to_use(variables, arguments, _read_defaults(root))
+    options = class_archive.options_to_use(variables, arguments, _read_defaults(PROJECT))
     options += compilation.choose_java_options(arguments)
     if options:
         user_options = variables.get("SPARK_SUBMIT_OPTS", "")

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from spark_jobs.addresses import expand, is_remote
 from spark_jobs.errors import SettingsError
+from spark_jobs.project import PROJECT
 from spark_jobs.settings.faults import explain
 from spark_jobs.settings.overrides import apply, find_variables, rename_earlier_keys, split_argument
 from spark_jobs.settings.types import Settings as Settings
 
-ROOT = Path(os.environ.get("PIPELINE_HOME") or Path(__file__).resolve().parents[2])  # this file may be in an archive
 DEFAULT_RAW = "data/raw"
 
 
@@ -43,9 +43,10 @@ def load_with_origins(overrides: Sequence[str] = (), file: Path | None = None) -
 
 
 def find_file() -> Path:
-    """Return the settings file: the one that PIPELINE_SETTINGS names, else that of the project."""
-    path = os.environ.get("PIPELINE_SETTINGS")
-    return Path(expand(path, "PIPELINE_SETTINGS")) if path else ROOT / "conf" / "settings.toml"
+    """Return the settings file: PIPELINE_SETTINGS, else conf/settings.toml at home, else the project's own."""
+    if path := os.environ.get("PIPELINE_SETTINGS"):
+        return Path(expand(path, "PIPELINE_SETTINGS"))
+    return PROJECT.settings_file
 
 
 def list_values(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -78,7 +79,7 @@ def _expand_addresses(settings: Settings) -> Settings:
     )
 
 
-def make_absolute(address: str, name: str, folder: Path = ROOT) -> str:
+def make_absolute(address: str, name: str, folder: Path = PROJECT.home) -> str:
     """Return the absolute address: `~` is expanded, a relative path starts at `folder`. Errors call it `name`."""
     expanded = expand(address, name)
     return expanded if is_remote(expanded) else str(folder / expanded)
@@ -86,4 +87,4 @@ def make_absolute(address: str, name: str, folder: Path = ROOT) -> str:
 
 def is_default_raw(settings: Settings) -> bool:
     """Return whether the raw folder is the project's own. No sample is ever written to a folder that a user named."""
-    return settings.paths.raw == str(ROOT / DEFAULT_RAW)
+    return settings.paths.raw == str(PROJECT.home / DEFAULT_RAW)

@@ -25,11 +25,11 @@ from spark_jobs.commands.package import package
 from spark_jobs.errors import PipelineError
 from spark_jobs.sample.generate import MOST_ROWS, Span, generate
 from spark_jobs.session import spark_session
-from spark_jobs.settings import ROOT
 from tests.arguments import require_in_range
 from tests.cluster.faults import LostReport, LostWorker
 from tests.cluster.standalone import HERE, Standalone
 from tests.process import SUBMIT, path_options
+from tests.project import ROOT
 from tests.torture.digests import digests
 from tests.torture.server import Server
 

@@ -25,13 +25,13 @@ from spark_jobs import tables
 from spark_jobs.postgres.embedded import data_folder
 from spark_jobs.sample import Span, generate
 from spark_jobs.session import now
-from spark_jobs.settings import ROOT
 from tests.conftest import Pipeline
 from tests.oracle_duckdb import compute
 from tests.pipeline.test_tables import COMPARED_COLUMNS, read_compared_rows, to_sorted_tuples
 from tests.process import run as make_run
+from tests.project import ROOT
 
-START = [sys.executable, ROOT / "tools" / "local_airflow.py"]
+START = [sys.executable, "-m", "spark_jobs.cli", "airflow"]
 COLLECTION, PREPROCESSING, REPORT = "data_collection_pipeline", "data_preprocessing_pipeline", "run_report"
 MINUTES = 20
 ENDED = ("success", "failed", "skipped", "upstream_failed", "up_for_retry")

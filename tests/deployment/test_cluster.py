@@ -16,7 +16,8 @@ from spark_jobs.commands.package import package
 from spark_jobs.coordination import lease
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError
-from spark_jobs.settings import ROOT, load
+from spark_jobs.settings import load
+from tests.project import ROOT
 
 PAGE = (ROOT / "docs" / "how-to" / "cluster.md").read_text().replace("\\\n", " ")
 COMMANDS = re.findall(r"^spark-submit (--master.*)$", PAGE, re.MULTILINE)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 
 @pytest.mark.long

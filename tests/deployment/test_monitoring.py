@@ -24,8 +24,8 @@ from spark_jobs.observability import metrics
 from spark_jobs.observability.console import Console
 from spark_jobs.observability.outcome import Outcome
 from spark_jobs.sample.generate import Span, generate
-from spark_jobs.settings import ROOT
 from tests.conftest import Pipeline
+from tests.project import ROOT
 
 MONITORING = ROOT / "docker" / "monitoring"
 ALERTS, ALERT_TESTS = ROOT / "conf" / "alerts.yml", ROOT / "tests" / "deployment" / "alerts_test.yml"

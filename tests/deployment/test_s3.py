@@ -18,8 +18,8 @@ import pytest
 from pyarrow import fs
 
 from spark_jobs.sample import Span, generate
-from spark_jobs.settings import ROOT
 from tests.process import NAMES, SUBMIT
+from tests.project import ROOT
 
 SERVER = "moto[s3,server]==5.2.5"  # runs in its own environment
 BIN = Path(sys.executable).parent
@@ -72,7 +72,11 @@ def test_the_tables_on_s3_equal_the_tables_in_a_local_folder(store):
     folder = Path(tempfile.mkdtemp(prefix="pipeline-s3-"))
     folder.chmod(0o755)
     jars = subprocess.run(
-        [sys.executable, "tools/jars.py", "--s3", folder / "jars"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "spark_jobs.runtime.jars", "--s3", folder / "jars"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     hadoop = "spark.hadoop.fs.s3a"
     options = ["--jars", jars.stdout.strip().splitlines()[-1], "--conf", f"{hadoop}.endpoint={store}"]

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from spark_jobs.session import _is_not_of_py4j
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 SENTENCE = "tried: interrupted; finished hours and days are committed, run the same command again to continue.\n"
 TRIES = """

@@ -20,7 +20,7 @@ from spark_jobs.errors import BusyError, DatabaseError, PipelineError, Supersede
 from spark_jobs.flow import Writer
 from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 HOLDS = """
 import sys, time

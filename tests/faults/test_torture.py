@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 from tests.torture import cases
 
 

@@ -15,7 +15,6 @@ from spark_jobs import tables
 from spark_jobs.commands import status
 from spark_jobs.observability.console import Console
 from spark_jobs.sample import Span, generate
-from spark_jobs.settings import ROOT
 from tests.conftest import CASES, HEAD
 from tests.oracle_duckdb import compute
 from tests.pipeline.test_tables import (
@@ -25,6 +24,7 @@ from tests.pipeline.test_tables import (
     to_sorted_tuples,
 )
 from tests.process import command, environment, run
+from tests.project import ROOT
 
 ROW = "2019-10-01 {time} UTC,{kind},1001,2053013555631882655,electronics.smartphone,acme,10.00,{user},s-1\n"
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import psycopg2
 import pytest
+from tests.unit.tools.test_doctor import run_doctor
 
 from spark_jobs.command_line import describe_error
 from spark_jobs.commands import psql
@@ -19,8 +20,7 @@ from spark_jobs.postgres.connection import connect, parse_address, prepare_for_p
 from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.errors import translate_errors
 from spark_jobs.postgres.loader import PostgresLoader
-from spark_jobs.settings import ROOT
-from tests.unit.tools.test_doctor import run_doctor
+from tests.project import ROOT
 
 PASSWORD = "s3cr3t-pw"
 NOWHERE = f"postgresql://shop:{PASSWORD}@127.0.0.1:1/shop"

@@ -16,10 +16,10 @@ from spark_jobs.errors import DatabaseError
 from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.report import page
-from spark_jobs.settings import ROOT
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD, Pipeline
 from tests.process import command, environment
+from tests.project import ROOT
 
 HOSTILE = (
     "'); DROP TABLE user_events;--",

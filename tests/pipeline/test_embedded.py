@@ -15,10 +15,11 @@ import pytest
 from spark_jobs.commands import status
 from spark_jobs.errors import DatabaseError
 from spark_jobs.postgres import embedded
-from spark_jobs.settings import ROOT
 from tests.process import path_options
+from tests.project import ROOT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server has a user of its own")
+CLEAN = Path("spark_jobs", "commands", "clean.sh")
 PROGRAM = """
 import sys, time, psycopg2
 from pathlib import Path
@@ -34,11 +35,11 @@ CREATE_TABLE = "CREATE TABLE kept AS SELECT 7 AS value"
 
 @pytest.fixture
 def checkout() -> Iterator[Path]:
-    """Create a checkout with `tools/clean.sh` below a folder that only root may enter."""
+    """Create a checkout with `clean.sh` below a folder that only root may enter."""
     private = Path(tempfile.mkdtemp(prefix="pipeline-private-"))
     folder = private / "my %20 checkout"
-    (folder / "tools").mkdir(parents=True)
-    shutil.copy(ROOT / "tools" / "clean.sh", folder / "tools")
+    (folder / "spark_jobs" / "commands").mkdir(parents=True)
+    shutil.copy(ROOT / CLEAN, folder / CLEAN)
     yield folder
     shutil.rmtree(private)
 
@@ -68,7 +69,7 @@ def read_modes(folder: Path) -> dict[Path, int]:
 
 
 def clean(checkout: Path) -> str:
-    command = ["bash", checkout / "tools" / "clean.sh"]
+    command = ["bash", checkout / CLEAN]
     return subprocess.run(command, env=os.environ | {"YES": "1"}, capture_output=True, text=True, check=True).stdout
 
 

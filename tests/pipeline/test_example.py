@@ -17,9 +17,9 @@ from examples.recommend import Model, Split, compared, judged, recommended
 from spark_jobs import tables
 from spark_jobs.commands.split import split
 from spark_jobs.sample.generate import Span, generate
-from spark_jobs.settings import ROOT
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import CASES, Pipeline
+from tests.project import ROOT
 
 DAYS = Window(datetime(2019, 10, 1), datetime(2019, 10, 8), DAY)
 SPLIT_TIME = datetime(2019, 10, 6)

@@ -10,10 +10,11 @@ from pyspark.sql import functions as F
 from spark_jobs import tables
 from spark_jobs.errors import SettingsError, SourceError
 from spark_jobs.report import charts, facts
-from spark_jobs.settings import ROOT, is_default_raw, load
+from spark_jobs.settings import is_default_raw, load
 from spark_jobs.sources.listing import list_files
 from spark_jobs.windows import DAY, HOUR, Window, describe_gap
 from tests.conftest import HEAD
+from tests.project import ROOT
 from tests.unfenced import unfenced_writer
 
 ROW = "{time} UTC,view,1001,2053013555631882655,electronics.smartphone,acme,10.00,501,{session}\n"

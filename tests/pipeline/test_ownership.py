@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from release_database import warehouse_name
 
 from spark_jobs.command_line import hold_leases
 from spark_jobs.commands import check, handover
+from spark_jobs.commands.clean import warehouse_name
 from spark_jobs.context import Context, context
 from spark_jobs.coordination import lease
 from spark_jobs.errors import DatabaseError
@@ -20,8 +20,11 @@ from spark_jobs.postgres import ownership
 from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.postgres.ownership import Owner
-from spark_jobs.settings import ROOT, Settings
+from spark_jobs.settings import Settings
 from tests.conftest import HEAD, OCTOBER_1, Pipeline
+from tests.project import ROOT
+
+CLEAN = Path("spark_jobs", "commands", "clean.sh")
 
 OURS, THEIRS = Owner("ours", "/data/ours"), Owner("theirs", "/data/theirs")
 EVENT = "INSERT INTO user_events (user_id, item_id, event_type, timestamp) VALUES (1, 2, 'view', '2019-10-01')"
@@ -154,10 +157,9 @@ def move_warehouse(settings: Settings, location: str) -> Settings:
 
 @pytest.fixture
 def checkout(tmp_path, spark) -> Path:
-    """Create a folder with tools/clean.sh and a warehouse that contains only leases."""
-    (tmp_path / "tools").mkdir()
-    for name in ("clean.sh", "release_database.py"):
-        shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
+    """Create a folder with clean.sh and a warehouse that contains only leases."""
+    (tmp_path / "spark_jobs" / "commands").mkdir(parents=True)
+    shutil.copy(ROOT / CLEAN, tmp_path / CLEAN)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     pipeline_settings = Pipeline(spark, tmp_path, str(tmp_path / "none")).settings
     location = str(tmp_path / "data" / "warehouse")
@@ -178,7 +180,7 @@ def test_clean_releases_the_database_and_removes_the_files_even_if_the_release_f
         chosen = {"YES": "1"} | ({"DATABASE_URL": database} if database else {})
         variables = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
         result = subprocess.run(
-            ["bash", checkout / "tools" / "clean.sh"],
+            ["bash", checkout / CLEAN],
             env=variables | chosen,
             capture_output=True,
             text=True,

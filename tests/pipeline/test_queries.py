@@ -12,7 +12,7 @@ from spark_jobs import tables
 from spark_jobs.commands import sql
 from spark_jobs.errors import PipelineError
 from spark_jobs.observability.answers import print_answer
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 NAMES = sorted(path.stem for path in sql.QUERIES.glob("*.sql"))
 KINDS = {"views": "view", "carts": "cart", "purchases": "purchase"}

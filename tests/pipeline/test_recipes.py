@@ -12,9 +12,9 @@ import pytest
 from deltalake import DeltaTable
 
 from spark_jobs.postgres.database import start_embedded
-from spark_jobs.settings import ROOT
 from tests.conftest import HEAD
 from tests.process import command, environment
+from tests.project import ROOT
 
 COLUMNS = """ADDED: tuple[SourceColumn, ...] = (
     SourceColumn("discount", PRICE, "Discount in the shop's currency. Null: not given.", served=True),

@@ -19,10 +19,10 @@ from spark_jobs.errors import BusyError
 from spark_jobs.flow import Writer
 from spark_jobs.maintenance import compaction, removal, sizes
 from spark_jobs.observability import run_log
-from spark_jobs.settings import ROOT
 from spark_jobs.windows import HOUR, Window
 from tests.conftest import HEAD
 from tests.pipeline.test_tables import to_sorted_tuples
+from tests.project import ROOT
 from tests.unfenced import unfenced_writer
 
 DAY = datetime(2019, 10, 1)

@@ -23,8 +23,8 @@ from rich.table import Table
 from spark_jobs.command_line import run_guarded
 from spark_jobs.errors import SettingsError
 from spark_jobs.session import spark_session
-from spark_jobs.settings import ROOT
 from tests.arguments import require_in_range
+from tests.project import ROOT
 from tests.torture import cases
 from tests.torture.attempt import AttemptQueue
 from tests.torture.run import Outcome, run

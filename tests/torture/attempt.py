@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from spark_jobs.runtime.compilation import FIRST_ONLY
-from spark_jobs.settings import ROOT
 from tests.process import SUBMIT
+from tests.project import ROOT
 from tests.torture.ready import BEGUN
 from tests.torture.stage import JOBS, Stage, window
 

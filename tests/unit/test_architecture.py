@@ -12,7 +12,7 @@ import pytest
 from spark_jobs import flow
 from spark_jobs.cli.__main__ import PANELS
 from spark_jobs.cli.application import app
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 SOURCES = sorted(path for folder in ("spark_jobs", "expectations", "dags") for path in (ROOT / folder).rglob("*.py"))
 OURS = [path for path in SOURCES if path.is_relative_to(ROOT / "spark_jobs") or path.parent.name == "expectations"]
@@ -25,10 +25,10 @@ HOMES = {
 }
 # From the bottom up: a place (a folder, or a module next to the folders) imports only from places before it.
 ORDER = (
-    *("ledger_rows", "tables", "observability", "errors", "windows", "addresses", "settings", "runtime", "session"),
-    *("sources", "flow", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
+    *("project", "ledger_rows", "tables", "observability", "errors", "windows", "addresses", "settings", "runtime"),
+    *("session", "sources", "flow", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
     *("measured_run", "recovery", "validation", "builds", "command_line", "inspection", "matrix", "erasure"),
-    *("postgres", "maintenance", "report", "ingest", "snapshots", "jobs", "exports", "commands", "sample", "pipeline"),
+    *("postgres", "maintenance", "report", "ingest", "snapshots", "jobs", "exports", "sample", "commands", "pipeline"),
     "cli",
 )
 LONGEST_FUNCTION, LONGEST_FILE, MOST_PARAMETERS, LONGEST_SNAPSHOT_JOB = 30, 250, 6, 40
@@ -96,7 +96,8 @@ def test_only_a_lease_creates_a_writer():
 
 def test_only_the_session_module_builds_a_spark_session():
     builders = {relative_name(path) for path in SOURCES if "SparkSession.builder" in path.read_text()}
-    assert builders == {"spark_jobs/session.py"}
+    fetches_delta = "spark_jobs/runtime/jars.py"  # which a session needs
+    assert builders == {"spark_jobs/session.py", fetches_delta}
 
 
 @pytest.mark.parametrize("path", files_below("spark_jobs/transforms/"), ids=relative_name)

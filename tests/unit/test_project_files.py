@@ -5,13 +5,13 @@ import tomllib
 from itertools import pairwise
 from pathlib import Path
 
-import doctor
 import pytest
 import yaml
 
 from spark_jobs import tables
 from spark_jobs.cli.checkout import CHECKS, GENERATED
-from spark_jobs.settings import ROOT
+from spark_jobs.commands import doctor
+from tests.project import ROOT
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))

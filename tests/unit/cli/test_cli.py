@@ -12,7 +12,8 @@ from spark_jobs.cli import application
 from spark_jobs.cli.__main__ import PANELS
 from spark_jobs.cli.application import app
 from spark_jobs.errors import QualityError
-from spark_jobs.settings import ROOT
+from spark_jobs.project import SHIPPED, Project
+from tests.project import ROOT
 
 COMMANDS = sorted(str(command.name) for command in app.registered_commands)
 
@@ -74,7 +75,7 @@ def test_settings_prints_each_value_and_where_it_comes_from(monkeypatch):
 
 
 def test_a_command_that_needs_the_checkout_says_so_in_an_installed_package(monkeypatch, tmp_path):
-    monkeypatch.setattr(application, "ROOT", tmp_path)
+    monkeypatch.setattr(application, "PROJECT", Project(tmp_path, tmp_path / SHIPPED, tmp_path))
     checks = ("test", "bench", "torture", "cluster-check", "compose-check", "check-code")
     for name in (*checks, "docs", "docs-site", "lock"):
         result = invoke(name)

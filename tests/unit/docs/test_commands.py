@@ -11,8 +11,8 @@ from reference.makefile import MAKEFILE, find_variable, read_targets
 
 from spark_jobs import command_line, settings
 from spark_jobs.cli.__main__ import app
-from spark_jobs.settings import ROOT
 from tests.pages import PAGES, Page, split_commands
+from tests.project import ROOT
 
 COMMANDS = typer.main.get_group(app).commands
 ONLY_MAKE = {"help", "setup", "test-quick", "test-all"}
@@ -36,8 +36,8 @@ TESTED = {
     "package": ("tests/deployment/test_cluster.py", "package(tmp_path)"),
     "upkeep": ("tests/pipeline/test_upkeep.py", "compact_closed_days("),
     "upgrade": ("tests/pipeline/test_upgrade.py", "commands.upgrade import"),
-    "airflow": ("tests/dags/test_airflow.py", "local_airflow.py"),
-    "doctor": ("tests/unit/tools/test_doctor.py", "doctor.py"),
+    "airflow": ("tests/dags/test_airflow.py", '"spark_jobs.cli", "airflow"'),
+    "doctor": ("tests/unit/commands/test_doctor.py", "commands.doctor"),
     "clean": ("tests/pipeline/test_ownership.py", "clean.sh"),
     "torture": ("tests/faults/test_torture.py", "tests.torture"),
     "cluster-check": ("tests/deployment/test_cluster.py", "tests.cluster"),

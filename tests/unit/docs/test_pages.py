@@ -6,8 +6,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
-from spark_jobs.settings import ROOT
 from tests.pages import PAGES, Page, strip_comments
+from tests.project import ROOT
 
 LONGEST_README = 150
 LANGUAGES = {"sh", "text", "python", "ini"}

@@ -13,8 +13,8 @@ from spark_jobs.commands import status
 from spark_jobs.delta.storage import Storage
 from spark_jobs.inspection.ledger_reader import LedgerReader, read_ledger
 from spark_jobs.observability.console import Console
-from spark_jobs.settings import ROOT
 from tests.conftest import HEAD
+from tests.project import ROOT
 from tests.unfenced import unfenced_writer
 from tests.unit.delta.test_row_table import HOUR
 

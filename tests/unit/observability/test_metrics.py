@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from spark_jobs.observability import metrics
 from spark_jobs.observability.outcome import Outcome
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 SUMMARY = {"rows_loaded": 5, "dropped": {"view": 3, "cart": 0}, "latest_hour": "2019-10-01T05", "as_of": "2019-10-01"}
 

@@ -13,7 +13,7 @@ from spark_jobs import command_line
 from spark_jobs.errors import NotArrivedError, QualityError
 from spark_jobs.observability import redaction, run_log
 from spark_jobs.observability.console import Console
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 

@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks import by_duckdb
 from spark_jobs.sample.generate import Span, generate
-from spark_jobs.settings import ROOT
 from tests.oracle_duckdb import Oracle, compute
 from tests.oracle_duckdb.reader import split_record
 from tests.oracle_duckdb.rows import parse_time, validate_row
+from tests.project import ROOT
 
 CASES = ROOT / "tests" / "cases"
 NINE = datetime(2019, 10, 1, 9)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.runtime import class_archive, environment
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 DEFAULTS = "spark.master local[*]\n"
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.errors import SettingsError
+from spark_jobs.project import PROJECT, Project
 from spark_jobs.runtime import machine, preflight
 from spark_jobs.runtime.environment import LOOPBACK, decide
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 PYTHON = "/project/.venv/bin/python"
-HOME = Path("/project")
+HOME = Project(*[Path("/project")] * 3)
 OWN_SPARK = "/project/.venv/lib/pyspark"
 
 
@@ -89,10 +90,10 @@ def test_variables_that_the_user_has_set_are_kept(monkeypatch):
 
 def test_the_python_of_executors_is_kept_for_a_cluster_and_replaced_without_one(tmp_path):
     chosen = {"PYSPARK_PYTHON": "./environment/bin/python"}
-    assert decide(chosen, tmp_path, PYTHON, OWN_SPARK).unused == ["PYSPARK_PYTHON"]
+    assert decide(chosen, Project(tmp_path, tmp_path, tmp_path), PYTHON, OWN_SPARK).unused == ["PYSPARK_PYTHON"]
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "spark-defaults.conf").write_text("spark.master  yarn\n")
-    decision = decide(chosen, tmp_path, PYTHON, OWN_SPARK)
+    decision = decide(chosen, Project(tmp_path, tmp_path, tmp_path), PYTHON, OWN_SPARK)
     assert decision.unused == [] and "PYSPARK_PYTHON" not in decision.variables
 
 
@@ -110,7 +111,7 @@ def test_spark_submit_gets_the_same_environment_from_the_shell():
     command = ["bash", "-c", '. "$0"; env', str(ROOT / "conf" / "spark-env.sh")]
     result = subprocess.run(command, env=given, capture_output=True, text=True, check=True)
     found = dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
-    expected = decide(given, ROOT, sys.executable).variables
+    expected = decide(given, PROJECT, sys.executable).variables
     assert {name: found.get(name) for name in expected} == expected
     assert result.stderr == "note: set for other software, and not used here: PYTHONPATH (conf/README.md).\n"
 

@@ -9,12 +9,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from spark_jobs.errors import SettingsError
-from spark_jobs.settings import ROOT, load, load_with_origins
+from spark_jobs.settings import load, load_with_origins
 from spark_jobs.settings.event_types import BASE_TYPES, EventType
 from spark_jobs.settings.rules import Range, Rule
 from spark_jobs.settings.types import Quality, Settings
 from spark_jobs.tables.recommender import COUNTS
 from spark_jobs.windows import DAY, HOUR, Window, describe, parse, ranges
+from tests.project import ROOT
 
 NOW = datetime(2026, 11, 25, 5, 42)
 

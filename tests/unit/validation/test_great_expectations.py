@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
 SCRIPT = """
 import sys

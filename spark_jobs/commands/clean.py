@@ -1,7 +1,12 @@
-"""Release the database at DATABASE_URL before `make clean` removes its warehouse. Argument: its folder. No Spark."""
+"""`make clean`: remove what the pipeline has created. clean.sh does it, because it also works without the packages.
+
+As a program, it releases the database at DATABASE_URL before clean.sh removes its warehouse; the argument is the
+warehouse's folder.
+"""
 
 import json
 import os
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -16,19 +21,26 @@ from spark_jobs.errors import DatabaseError, SettingsError
 from spark_jobs.postgres import ownership
 from spark_jobs.postgres.connection import connect
 from spark_jobs.postgres.errors import translate_errors
+from spark_jobs.project import PROJECT, typed
 
 
 def main() -> int:
+    """Remove it; ask first, except with YES=1."""
+    program = Path(__file__).with_suffix(".sh")
+    return subprocess.run(["bash", program, PROJECT.home, sys.executable], check=False).returncode
+
+
+def release_database(warehouse: Path) -> int:
     """Release the database where it belongs to the warehouse in this folder, and print the result."""
-    url, name = os.environ.get("DATABASE_URL", "").strip(), warehouse_name(Path(sys.argv[1]))
+    url, name = os.environ.get("DATABASE_URL", "").strip(), warehouse_name(warehouse)
     if not url or not name:
         return 0
     try:
-        released = _release_database(url, name)
+        released = _release(url, name)
     except (DatabaseError, SettingsError) as error:
         raise DatabaseError(
             f"the database at DATABASE_URL still belongs to this warehouse, {name}. {error} Another warehouse cannot "
-            "use the database until you run make handover for that warehouse."
+            f"use the database until you run {typed('handover')} for that warehouse."
         ) from error
     if released:
         sys.stdout.write(
@@ -38,7 +50,7 @@ def main() -> int:
     return 0
 
 
-def _release_database(url: str, name: str) -> bool:
+def _release(url: str, name: str) -> bool:
     with translate_errors(), closing(connect(url)) as connection, connection, connection.cursor() as cursor:
         return ownership.release(cursor, name)
 
@@ -55,4 +67,4 @@ def warehouse_name(folder: Path) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_guarded("clean", main))
+    sys.exit(run_guarded("clean", lambda: release_database(Path(sys.argv[1]))))

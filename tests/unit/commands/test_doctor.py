@@ -7,14 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from spark_jobs.settings import ROOT
+from tests.project import ROOT
 
-DOCTOR = ROOT / "tools" / "doctor.py"
+BEFORE_SETUP = ("__init__.py", "project.py", "commands/__init__.py", "commands/doctor.py")
 
 
 def run_doctor(python: str = sys.executable, root: Path = ROOT, **environment: str) -> tuple[int, dict[str, str]]:
-    command = [python, str(root / "tools" / "doctor.py")]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
+    command = [python, "-m", "spark_jobs.commands.doctor"]
+    variables = {name: value for name, value in os.environ.items() if name not in ("PIPELINE_HOME", "PYTHONPATH")}
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env=variables | environment)
     assert result.stderr == ""
     lines = [line.split(maxsplit=2) for line in result.stdout.splitlines()[:-1]]
     return result.returncode, {name: f"{state} {text}" for state, name, text in lines}
@@ -47,12 +48,12 @@ def test_each_missing_requirement_is_named_with_what_to_do(tmp_path):
 
 
 def test_before_the_setup_the_doctor_names_the_command_to_run(tmp_path):
-    (tmp_path / "tools").mkdir()
-    for path in (DOCTOR, DOCTOR.with_name("ports.py")):
-        shutil.copy(path, tmp_path / "tools")
-    shutil.copy(ROOT / "requirements.lock", tmp_path)
-    (tmp_path / "spark_jobs" / "runtime").mkdir(parents=True)
-    for name in ("__init__.py", "runtime/__init__.py", "runtime/machine.py"):
+    for name in ("requirements.lock", "Makefile"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "conf").mkdir()
+    for folder in ("runtime", "commands"):
+        (tmp_path / "spark_jobs" / folder).mkdir(parents=True)
+    for name in (*BEFORE_SETUP, "runtime/__init__.py", "runtime/machine.py", "runtime/ports.py"):
         shutil.copy(ROOT / "spark_jobs" / name, tmp_path / "spark_jobs" / name)
     code, checks = run_doctor(root=tmp_path, python="python3")
     assert code == 1

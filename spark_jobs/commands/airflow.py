@@ -18,16 +18,14 @@ from base64 import urlsafe_b64encode
 from contextlib import suppress
 from pathlib import Path
 
-import ports
-
-from spark_jobs.command_line import run_guarded
 from spark_jobs.coordination import lock
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.postgres.connection import connect
 from spark_jobs.postgres.database import start_embedded
-from spark_jobs.runtime import environment, machine
+from spark_jobs.project import PROJECT
+from spark_jobs.runtime import environment, installation, machine, ports
 from spark_jobs.sample.feed import generate_first_sample
-from spark_jobs.settings import ROOT, Settings, load
+from spark_jobs.settings import Settings, load
 
 COMPONENTS = {name: ["airflow", name] for name in ("api-server", "scheduler", "dag-processor")}
 COMPONENTS["scheduler"].append("--skip-serve-logs")  # they listen on every address; the API server reads the files
@@ -41,8 +39,11 @@ BIN = Path(sys.executable).parent
 
 def main() -> int:
     """Prepare and start the components, print the address and the login, and wait."""
+    if not (BIN / "airflow").exists():
+        raise PipelineError("Airflow is not installed; install it: pip install 'shop-events-pipeline[airflow]'.")
     settings = load()
     os.environ["PIPELINE_JOBS_AT_ONCE"] = str(machine.choose_jobs_at_once(os.environ))  # the jobs share the memory
+    installation.complete_package()
     environment.prepare()
     try:
         address = ports.choose_address()
@@ -66,7 +67,7 @@ def _serve(settings: Settings, home: Path, address: str, port: int) -> int:
     own = _configure_airflow(settings, home, address, port) | _bypass_proxy(address)
     shell = _write_shell_file(own, home)
     variables = kept | own | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    for command in (["db", "migrate"], ["pools", "import", str(ROOT / "conf" / "pools.json")]):
+    for command in (["db", "migrate"], ["pools", "import", str(PROJECT.conf / "pools.json")]):
         _run_airflow(command, variables, home)
     running = [_start_component(name, command, variables, home) for name, command in COMPONENTS.items()]
     try:
@@ -109,7 +110,7 @@ def _configure_airflow(settings: Settings, home: Path, address: str, port: int) 
     metadata = _create_database(server, "airflow")
     keys, url = _load_keys(home), ports.format_url(address, port)
     airflow_options = {
-        "CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "CORE__DAGS_FOLDER": str(PROJECT.files / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__EXECUTOR": "LocalExecutor",
@@ -131,12 +132,17 @@ def _configure_airflow(settings: Settings, home: Path, address: str, port: int) 
         "OPENLINEAGE__NAMESPACE": "pipeline",
         "OPENLINEAGE__TRANSPORT": os.environ.get("AIRFLOW__OPENLINEAGE__TRANSPORT") or _configure_lineage(settings),
     }
+    return _configure_jobs(home, server) | {f"AIRFLOW__{name}": value for name, value in airflow_options.items()}
+
+
+def _configure_jobs(home: Path, server: str) -> dict[str, str]:
+    """Return the variables of every process of this Airflow, and so of its jobs."""
     own = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}'}
     own |= {"PIPELINE_JOBS_AT_ONCE": os.environ["PIPELINE_JOBS_AT_ONCE"]}
     own |= {"DATABASE_URL": os.environ.get("DATABASE_URL") or server}
     own |= {"SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP") or ports.LOCAL}  # a job's JVM also listens
     own |= {"PYTHONWARNINGS": "ignore:Could not import graphviz"}  # else every `airflow dags …` prints it
-    return own | {f"AIRFLOW__{name}": value for name, value in airflow_options.items()}
+    return own
 
 
 def _configure_lineage(settings: Settings) -> str:
@@ -209,7 +215,3 @@ def _stop_components(running: list[subprocess.Popen[bytes]]) -> None:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    sys.exit(run_guarded("airflow", main))

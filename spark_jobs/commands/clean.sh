@@ -3,7 +3,9 @@
 # your own files. A database at DATABASE_URL keeps its rows and is released: the next warehouse that uses it empties it
 # first.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# Arguments: the folder that contains data, and the Python of the project; by default those of this checkout.
+cd "${1:-$(dirname "${BASH_SOURCE[0]}")/../..}"
+python=${2:-.venv/bin/python}
 shopt -s nullglob
 places=(data/warehouse data/warehouse.key data/postgres data/.postgres.lock data/quality data/processed data/reports data/metrics data/lineage data/logs data/airflow data/scratch data/raw/sample-*.csv data/raw/feed-*.csv)
 found=()
@@ -27,8 +29,8 @@ if [ "${YES:-}" != 1 ]; then
   [ "${answer:-}" = y ] || [ "${answer:-}" = Y ] || { echo "clean: nothing was removed."; exit 0; }
 fi
 if [ -n "${DATABASE_URL:-}" ] && [ -e data/warehouse/leases ]; then
-  if [ -e .venv/.ready ]; then
-    .venv/bin/python -X utf8 tools/release_database.py data/warehouse || true  # it prints what to do; the files go anyway
+  if [ -x "$python" ]; then
+    "$python" -E -X utf8 -m spark_jobs.commands.clean data/warehouse || true  # it prints what to do; the files go anyway
   else
     echo "clean: without .venv, the database at DATABASE_URL cannot be released; run make handover with the next warehouse that uses it." >&2
   fi

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import ports
 import pytest
 
-from spark_jobs.settings import ROOT
+from spark_jobs.runtime import ports
+from tests.project import ROOT
 
 OTHER = "127.0.0.2"  # also an address of this machine
 
@@ -61,9 +61,14 @@ def test_airflow_and_the_doctor_report_a_wrong_address_in_one_sentence(name, val
     variables = {key: text for key, text in os.environ.items() if not key.startswith("AIRFLOW")} | {name: value}
     outcomes = [
         subprocess.run(
-            [sys.executable, ROOT / "tools" / program], env=variables, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "spark_jobs.cli", command],
+            cwd=ROOT,
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        for program in ("local_airflow.py", "doctor.py")
+        for command in ("airflow", "doctor")
     ]
     airflow, doctor = outcomes
     assert (airflow.returncode, airflow.stdout) == (2, "")

@@ -1,6 +1,5 @@
 # Sourced by spark-env.sh: creates a folder for the temporary files of this run. It sets `lock` to the number of an open
 # file in the folder.
-data=$(dirname "$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)")/data
 # Each run has its own folder for the files that it spills and unpacks. The JVM inherits an open, locked file in it. As
 # long as the lock cannot be taken, the JVM is alive, perhaps in another container that shares this folder. Without
 # flock, nothing is removed.
@@ -12,7 +11,7 @@ can_run() { # succeeds where programs can run from a folder: Java unpacks librar
   return "$result"
 } 2>/dev/null
 places=("${PIPELINE_SCRATCH:-${TMPDIR:-/tmp}/pipeline-$(id -u)}")
-[ -n "${PIPELINE_SCRATCH:-}" ] || places+=("$data/scratch") # used where programs cannot run from the temporary folder
+[ -n "${PIPELINE_SCRATCH:-}" ] || places+=("$PIPELINE_HOME/data/scratch") # used where programs cannot run from the temporary folder
 own=
 for scratch in "${places[@]}"; do
   mkdir -p -m 700 "$scratch" 2>/dev/null
@@ -48,5 +47,5 @@ own=$scratch/.run-${own##*.new-}
 export SPARK_LOCAL_DIRS=${SPARK_LOCAL_DIRS:-$own}
 escaped=${own//\\/\\\\}
 export SPARK_SUBMIT_OPTS="-Djava.io.tmpdir=\"${escaped//\"/\\\"}\" ${SPARK_SUBMIT_OPTS:-}"
-unset data scratch places own old escaped
+unset scratch places own old escaped
 unset -f can_run

@@ -1,14 +1,18 @@
-"""Install the jars of Delta and OpenLineage next to Spark's own, so that a run needs no network.
+"""The jars of Delta and OpenLineage, next to Spark's own, so that a run needs no network.
 
 Spark's resolver downloads them once. Hadoop's client replaces the older version that Spark includes, which does not run
 on Java 25. Five jars of Delta are enough, because Spark includes ANTLR; resolving the dependencies that they declare
 would add second copies of Hadoop, Parquet and Log4j. OpenLineage's listener does nothing until a run names it
 (docs/how-to/lineage.md); it must be in the same folder as Delta's jars, because it looks for their classes. Each jar is
-checked against its SHA-256. With `--s3 FOLDER`, the jars for s3a:// are put into that folder, and their addresses are
-printed in the form that `spark-submit --jars` takes.
+checked against its SHA-256.
+
+As a program with `--s3 FOLDER`, it puts the jars for s3a:// into that folder, and prints their addresses in the form
+that `spark-submit --jars` takes.
 """
 
+import argparse
 import hashlib
+import os
 import re
 import shutil
 import sys
@@ -16,12 +20,10 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-import pyspark
-from pyspark.sql import SparkSession
-
+from spark_jobs.errors import PipelineError
 from spark_jobs.runtime import environment
 
-PLACE = Path(pyspark.__file__).parent / "jars"
+PLACE = environment.find_own_spark() / "jars"
 JARS = {
     "io.delta:delta-spark_4.1_2.13:4.3.1": "ebf35a4383f0a653c3ee3c7882c0edcac2f846be31ac61af4b96ccfaaf36c171",
     "io.delta:delta-storage:4.3.1": "577c12c7e371be4c041714fb48e88ad86e3c3512beea2bdaffbe7a4debf79718",
@@ -45,11 +47,11 @@ SPARKS_OWN = ("io.netty_", "org.slf4j_", "commons-codec_", "commons-logging_")  
 
 
 def main() -> int:
-    """Install the jars, or those for s3a://; return 0 where each one is present and matches its SHA-256."""
-    if sys.argv[1:2] == ["--s3"] and len(sys.argv) == 3:
-        sys.stdout.write(",".join(map(str, install_s3_jars(Path(sys.argv[2]).resolve()))) + "\n")
-        return 0
-    return install_jars()
+    """Install the jars for s3a:// into a folder, and print their addresses."""
+    parser = argparse.ArgumentParser(prog="python -m spark_jobs.runtime.jars", description="Fetch the jars for s3a://.")
+    parser.add_argument("--s3", required=True, metavar="FOLDER", type=Path, help="the folder to put them into")
+    sys.stdout.write(",".join(map(str, install_s3_jars(parser.parse_args().s3.resolve()))) + "\n")
+    return 0
 
 
 def install_s3_jars(folder: Path) -> list[Path]:
@@ -64,28 +66,28 @@ def install_s3_jars(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.jar"))
 
 
-def install_jars() -> int:
-    """Add missing jars and remove outdated ones; return 0 where each jar is present and matches its SHA-256."""
-    wanted = find_missing()
-    if not wanted and not find_outdated():
-        return 0
-    with tempfile.TemporaryDirectory() as cache:
-        if wanted:
-            _resolve(cache, [f"{address}?transitive=false" for address in wanted])
-        for address in wanted:
-            group, file = address.partition(":")[0], _name_file(address)
-            resolved = Path(cache) / "jars" / f"{group}_{file}"
-            if not _is_good(resolved, JARS[address]):
-                sys.stderr.write(f"{file}: not the file that was expected (SHA-256 differs).\n")
-                return 1
-            shutil.copyfile(resolved, PLACE / file)
-    for older in find_outdated():
-        older.unlink()
-    return 0
+def install_jars() -> None:
+    """Add missing jars and remove outdated ones. Raises PipelineError where a jar does not match its SHA-256."""
+    missing = find_missing_jars()
+    if missing:
+        with tempfile.TemporaryDirectory() as cache:
+            _resolve(cache, [f"{address}?transitive=false" for address in missing])
+            for address in missing:
+                group, file = address.partition(":")[0], _name_file(address)
+                resolved = Path(cache) / "jars" / f"{group}_{file}"
+                if not _is_good(resolved, JARS[address]):
+                    raise PipelineError(f"{file}: not the file that was expected (SHA-256 differs).")
+                new = PLACE / f".{file}.{os.getpid()}"
+                shutil.copyfile(resolved, new)
+                new.replace(PLACE / file)  # in one step: another command may start Spark now
+    for older in find_outdated_jars():
+        older.unlink(missing_ok=True)
 
 
 def _resolve(cache: str, addresses: Iterable[str]) -> None:
     """Let Spark's resolver put the jars of these addresses into `cache`/jars."""
+    from pyspark.sql import SparkSession
+
     environment.prepare()
     session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
     spark = session.config("spark.jars.ivy", cache).config("spark.sql.extensions", "").getOrCreate()
@@ -94,12 +96,17 @@ def _resolve(cache: str, addresses: Iterable[str]) -> None:
     spark.stop()
 
 
-def find_missing() -> list[str]:
+def are_present() -> bool:
+    """Return whether there is a jar of each expected name. Quick: their content was checked when they were fetched."""
+    return all((PLACE / _name_file(address)).exists() for address in JARS)
+
+
+def find_missing_jars() -> list[str]:
     """Return the addresses of the jars that are missing next to Spark's own, or that have another SHA-256."""
     return [address for address, digest in JARS.items() if not _is_good(PLACE / _name_file(address), digest)]
 
 
-def find_outdated() -> list[Path]:
+def find_outdated_jars() -> list[Path]:
     """Return the jars in Spark's folder that have another version than the expected one."""
     expected = {_name_file(address) for address in JARS}
     names = "|".join(re.escape(address.split(":")[1]) for address in JARS)

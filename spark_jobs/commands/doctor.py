@@ -1,6 +1,6 @@
 """`make doctor`: check this machine for everything that the pipeline needs, and print what to do about each problem.
 
-Standard library only, and any Python 3: it also runs before the set-up.
+Standard library only, and any Python 3: in a checkout it also runs before the set-up.
 """
 
 import importlib.metadata
@@ -12,8 +12,12 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-READY = ROOT / ".venv" / ".ready"
+from spark_jobs.project import PROJECT, typed
+
+READY = PROJECT.files / ".venv" / ".ready"
+GENERATES = f"{typed('run')} generates"
+DISTRIBUTION = "shop-events-pipeline"
+AGAIN = "run rm .venv/.ready, then make setup" if PROJECT.is_checkout else "install the package again"
 LEAST_FREE_GB = 5  # a sample and its tables
 PYTHONS = ("3.11", "3.12", "3.13")
 WITH_VENV = "import venv, ensurepip, sys; print('%d.%d.%d' % sys.version_info[:3])"
@@ -42,7 +46,9 @@ def python() -> str:
     named = os.environ.get("PYTHON")
     candidates = [named] if named else [*(f"python{version}" for version in PYTHONS), "python3"]
     if READY.exists():
-        candidates = [str(ROOT / ".venv" / "bin" / "python")]
+        candidates = [str(READY.parent / "bin" / "python")]
+    if not PROJECT.is_checkout:
+        candidates = [sys.executable]
     found = [(program, _run_command(program, "-E", "-c", WITH_VENV).strip()) for program in candidates]
     for program, version in found:
         if version.rpartition(".")[0] in PYTHONS:
@@ -70,22 +76,16 @@ def java() -> str:
 
 
 def environment() -> str:
-    """Check that `make setup` has completed."""
-    if not READY.exists():
+    """Check that `make setup` has completed; an installed package needs no set-up."""
+    if PROJECT.is_checkout and not READY.exists():
         raise ProblemError("nothing is set up yet: run make setup")
-    return str(READY.parent)
+    return str(READY.parent) if PROJECT.is_checkout else sys.prefix
 
 
 def packages() -> str:
-    """Check every package against requirements.lock; also both distributions of Spark, which share one folder."""
+    """Check every pinned package; also both distributions of Spark, which share one folder."""
     _require_setup()
-    try:
-        from packaging.markers import Marker
-    except ImportError:
-        raise ProblemError("this is not the Python of .venv: run make doctor") from None
-
-    lines = re.findall(r"^([\w.-]+)==([^ \\;]+)(?: ; ([^\\\n]+))?", (ROOT / "requirements.lock").read_text(), re.M)
-    pinned = {name: version for name, version, marker in lines if not marker or Marker(marker.strip()).evaluate()}
+    pinned = _read_pinned()
     found = {
         re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower(): each.version
         for each in importlib.metadata.distributions()
@@ -96,26 +96,47 @@ def packages() -> str:
         if found.get(name) != version
     ]
     if wrong:
-        raise ProblemError(
-            f"{'; '.join(wrong[:3])}{' and more' if len(wrong) > 3 else ''}: run rm .venv/.ready, then make setup"
-        )
-    return f"{len(pinned)} as pinned; pyspark {found['pyspark']}, pyspark-client {found['pyspark-client']}"
+        raise ProblemError(f"{'; '.join(wrong[:3])}{' and more' if len(wrong) > 3 else ''}: {AGAIN}")
+    spark = [f"{name} {found[name]}" for name in ("pyspark", "pyspark-client") if name in found]
+    return f"{len(pinned)} as pinned; {', '.join(spark)}"
+
+
+def _read_pinned() -> "dict[str, str]":
+    """Return the version of each package: from the lock of the checkout, else from what the package declares."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        raise ProblemError("this is not the Python of .venv: run make doctor") from None
+
+    if PROJECT.is_checkout:
+        lock = (PROJECT.files / "requirements.lock").read_text()
+        lines = re.findall(r"^[\w.-]+==[^\\\n]+", lock, re.M)
+    else:
+        lines = importlib.metadata.requires(DISTRIBUTION) or []
+    pinned = [each for each in map(Requirement, lines) if not each.marker or each.marker.evaluate({"extra": ""})]
+    return {each.name: str(each.specifier).removeprefix("==") for each in pinned}
 
 
 def jars() -> str:
     """Check the jars of Delta and OpenLineage in Spark's folder of jars, by their SHA-256."""
     _require_setup()
-    import jars as own
+    from spark_jobs.errors import PipelineError
+    from spark_jobs.runtime import installation
+    from spark_jobs.runtime import jars as own
 
-    missing = own.find_missing() + [jar.name for jar in own.find_outdated()]
+    if not PROJECT.is_checkout:
+        try:
+            installation.complete()
+        except PipelineError as error:
+            raise ProblemError(str(error)) from None
+    missing = own.find_missing_jars() + [jar.name for jar in own.find_outdated_jars()]
     if missing:
-        raise ProblemError(f"{', '.join(missing)} missing, damaged or outdated: run rm .venv/.ready, then make setup")
+        raise ProblemError(f"{', '.join(missing)} missing, damaged or outdated: {AGAIN}")
     return f"{len(own.JARS)} as expected"
 
 
 def memory() -> str:
     """Check the memory of this machine or container, and compute the heap of a job."""
-    sys.path.append(str(ROOT))
     from spark_jobs.runtime import machine
 
     found = machine.memory()
@@ -132,11 +153,11 @@ def memory() -> str:
 
 def disk() -> str:
     """Check the free space on the disk of the data."""
-    place = ROOT / "data" if (ROOT / "data").exists() else ROOT
+    place = PROJECT.home / "data" if (PROJECT.home / "data").exists() else PROJECT.home
     free = shutil.disk_usage(place).free / 1e9
     if free < LEAST_FREE_GB:
         raise ProblemError(
-            f"{free:.1f} GB free at {place}, less than {LEAST_FREE_GB}: free some space, or run make clean"
+            f"{free:.1f} GB free at {place}, less than {LEAST_FREE_GB}: free some space, or run {typed('clean')}"
         )
     return f"{free:.1f} GB free at {place}"
 
@@ -153,7 +174,7 @@ def raw() -> str:
         count = len(list_files(address).files) if "://" in address or Path(address).exists() else 0
     except PipelineError as error:
         raise ProblemError(str(error)) from error
-    return f"{count} files in {address}" if count else f"no files in {address} yet: make run generates a sample"
+    return f"{count} files in {address}" if count else f"no files in {address} yet: {GENERATES} a sample"
 
 
 def database() -> str:
@@ -179,7 +200,7 @@ def database() -> str:
 
 def port() -> str:
     """Check the address and the port of `make airflow`."""
-    import ports
+    from spark_jobs.runtime import ports
 
     try:
         address, wanted = ports.choose_address(), ports.read_port() or ports.FIRST
@@ -187,12 +208,12 @@ def port() -> str:
     except ports.PortError as error:
         raise ProblemError(str(error)) from error
     if not free:
-        raise ProblemError(f"{wanted} is in use: run make airflow AIRFLOW_PORT={wanted + 10}")
-    return f"{wanted} is free for make airflow"
+        raise ProblemError(f"{wanted} is in use: run {typed('airflow', port=wanted + 10)}")
+    return f"{wanted} is free for {typed('airflow')}"
 
 
 def _require_setup() -> None:
-    if not READY.exists():
+    if PROJECT.is_checkout and not READY.exists():
         raise ProblemError("not installed yet: run make setup")
 
 

@@ -5,6 +5,8 @@ import ipaddress
 import os
 import socket
 
+from spark_jobs.project import typed
+
 LOCAL = "127.0.0.1"
 FIRST, COUNT = 8080, 20
 IN_A_URL = {LOCAL: "localhost", "0.0.0.0": "localhost", "::": "[::1]"}  # "all addresses" is not a host
@@ -27,7 +29,7 @@ def choose_address() -> str:
     except ValueError:
         raise PortError(
             f"AIRFLOW_BIND={asked} is not an IP address; set it to one of this machine's addresses, or to 0.0.0.0 for "
-            "all of them: make airflow AIRFLOW_BIND=0.0.0.0."
+            f"all of them: {typed('airflow', bind='0.0.0.0')}."
         ) from None
     return asked
 
@@ -36,7 +38,7 @@ def read_port() -> "int | None":
     """Return AIRFLOW_PORT; None where it is not set. Raises PortError where it is not a port."""
     asked = os.environ.get("AIRFLOW_PORT")
     if asked and not (asked.isascii() and asked.isdecimal() and 0 < int(asked) < 65536):
-        raise PortError(f"AIRFLOW_PORT={asked} is not a port; choose one: make airflow AIRFLOW_PORT=8090.")
+        raise PortError(f"AIRFLOW_PORT={asked} is not a port; choose one: {typed('airflow', port=8090)}.")
     return int(asked) if asked else None
 
 
@@ -68,7 +70,7 @@ def find_free_port(address: str) -> int:
     for port in [asked] if asked else range(FIRST, FIRST + COUNT):
         if is_free(address, port):
             return port
-    raise InUseError(f"port {asked or FIRST} is in use; choose a free one: make airflow AIRFLOW_PORT=8090.")
+    raise InUseError(f"port {asked or FIRST} is in use; choose a free one: {typed('airflow', port=8090)}.")
 
 
 def format_url(address: str, port: int) -> str:

@@ -1,4 +1,4 @@
-"""tools/scratch.sh: each run has its own folder for temporary files; only the folders of ended runs are removed."""
+"""scratch.sh: each run has its own folder for temporary files; only the folders of ended runs are removed."""
 
 import os
 import shutil
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.settings import ROOT
 from tests.process import path_options
+from tests.project import ROOT
 
 PROGRAMS = ("bash", "chmod", "dirname", "grep", "id", "mkdir", "mktemp", "mv", "readlink", "rm", "sleep", "cat")
 STRANGER = 54321  # a user id without an account
@@ -22,9 +22,9 @@ def shared_folder() -> Iterator[Path]:
     """Yield a folder like /tmp, with a copy of scratch.sh that everybody may read."""
     folder = Path(subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip())
     folder.chmod(0o1777)
-    (folder / "tools").mkdir()
-    (folder / "tools").chmod(0o755)
-    shutil.copy(ROOT / "tools" / "scratch.sh", folder / "tools")
+    (folder / "runtime").mkdir()
+    (folder / "runtime").chmod(0o755)
+    shutil.copy(ROOT / "spark_jobs" / "runtime" / "scratch.sh", folder / "runtime")
     yield folder
     shutil.rmtree(folder)
 
@@ -37,8 +37,8 @@ class Run:
     """A process that has sourced scratch.sh and, like the JVM, runs until it is killed."""
 
     def __init__(self, shared_folder: Path, user: int | None = None, umask: int = 0o022, **variables: str):
-        script = f'. {shared_folder}/tools/scratch.sh; echo "$SPARK_LOCAL_DIRS $SPARK_SUBMIT_OPTS"; exec sleep 600'
-        kept = {"PATH": os.environ["PATH"], "TMPDIR": str(shared_folder)}
+        script = f'. {shared_folder}/runtime/scratch.sh; echo "$SPARK_LOCAL_DIRS $SPARK_SUBMIT_OPTS"; exec sleep 600'
+        kept = {"PATH": os.environ["PATH"], "TMPDIR": str(shared_folder), "PIPELINE_HOME": str(shared_folder)}
         self.process = subprocess.Popen(
             ["bash", "-c", script],
             env=kept | variables,
@@ -89,7 +89,7 @@ def test_each_run_has_its_own_folder_which_a_later_run_removes(shared_folder, st
 def test_the_folder_of_a_run_in_another_container_is_kept(shared_folder, start_run):
     """The process id of that run has no meaning outside its container."""
     unshared = ["unshare", "--pid", "--fork", "--kill-child", "bash", "-c"]
-    script = f". {shared_folder}/tools/scratch.sh; echo $SPARK_LOCAL_DIRS; exec sleep 600"
+    script = f". {shared_folder}/runtime/scratch.sh; echo $SPARK_LOCAL_DIRS; exec sleep 600"
     other = subprocess.Popen(
         [*unshared, script], env=os.environ | {"TMPDIR": str(shared_folder)}, stdout=subprocess.PIPE, text=True
     )
@@ -129,8 +129,8 @@ def test_a_path_that_is_not_a_folder_of_the_user_is_refused_with_one_sentence(sh
     else:
         place.mkdir()
         shutil.chown(place, STRANGER)
-    script = f". {shared_folder}/tools/scratch.sh; echo done"
-    variables = {"PATH": os.environ["PATH"], "TMPDIR": str(shared_folder)}
+    script = f". {shared_folder}/runtime/scratch.sh; echo done"
+    variables = {"PATH": os.environ["PATH"], "TMPDIR": str(shared_folder), "PIPELINE_HOME": str(shared_folder)}
     result = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == (
@@ -168,7 +168,7 @@ def test_a_folder_where_programs_cannot_run_is_replaced_or_refused(shared_folder
     try:
         assert start_run(TMPDIR=str(shared_folder / "noexec")).folder.parent == shared_folder / "data" / "scratch"
         named = {"PATH": os.environ["PATH"], "PIPELINE_SCRATCH": f"{shared_folder / 'noexec'}/my place"}
-        command = ["bash", "-c", f". {shared_folder}/tools/scratch.sh; echo done"]
+        command = ["bash", "-c", f". {shared_folder}/runtime/scratch.sh; echo done"]
         result = subprocess.run(command, env=named, capture_output=True, text=True, check=False)
     finally:
         subprocess.run(["umount", shared_folder / "noexec"], check=True)
