@@ -9,12 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.providers.common.compat.openlineage.utils.spark import (
-    inject_parent_job_information_into_spark_properties as with_parent,
-)
-from airflow.providers.common.compat.openlineage.utils.spark import (
-    inject_transport_information_into_spark_properties as with_transport,
-)
+from airflow.providers.common.compat.openlineage.utils import spark as spark_lineage
 from airflow.providers.openlineage import conf as openlineage
 from airflow.providers.standard.sensors.bash import BashSensor
 from airflow.sdk import Asset, BaseSensorOperator, Context, Param
@@ -27,7 +22,8 @@ from airflow.sdk.exceptions import (
 )
 from airflow.sdk.log import mask_secret
 
-JOBS = Path(__file__).resolve().parents[1] / "spark_jobs" / "jobs"
+FILES = Path(__file__).resolve().parents[1]  # a checkout, or the files in an installed package
+JOBS = next(path / "jobs" for path in (FILES / "spark_jobs", FILES.parent) if (path / "jobs").is_dir())
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FORMATS = {HOUR: "%Y-%m-%dT%H", DAY: "%Y-%m-%d"}
 WRONG_SETTING, NOT_ARRIVED = 2, 4  # exit codes of the jobs; docs/reference/exit-codes.md
@@ -108,13 +104,14 @@ def lineage(context: Context) -> dict[str, str]:
     """
     if openlineage.is_disabled():
         return {}
-    parent, transport = with_parent({}, context), openlineage.transport()
+    parent = spark_lineage.inject_parent_job_information_into_spark_properties({}, context)
+    transport = openlineage.transport()
     if transport.get("type") == "file":
         name = f"spark-{parent['spark.openlineage.parentRunId']}.ndjson"
         path = Path(transport["log_file_path"]).with_name(name)
         sent = {"spark.openlineage.transport.type": "file", "spark.openlineage.transport.location": str(path)}
     else:
-        sent = with_transport({}, context)
+        sent = spark_lineage.inject_transport_information_into_spark_properties({}, context)
         if key := sent.get(API_KEY):
             sent[API_KEY] = key.removeprefix("Bearer ")  # the listener adds the word
         mask_secret([value for key, value in sent.items() if key.endswith("apiKey") or ".headers." in key])

@@ -124,11 +124,10 @@ def jars() -> str:
     from spark_jobs.runtime import installation
     from spark_jobs.runtime import jars as own
 
-    if not PROJECT.is_checkout:
-        try:
-            installation.complete()
-        except PipelineError as error:
-            raise ProblemError(str(error)) from None
+    try:
+        installation.complete_package()
+    except PipelineError as error:
+        raise ProblemError(str(error)) from None
     missing = own.find_missing_jars() + [jar.name for jar in own.find_outdated_jars()]
     if missing:
         raise ProblemError(f"{', '.join(missing)} missing, damaged or outdated: {AGAIN}")

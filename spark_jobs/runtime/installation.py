@@ -6,7 +6,9 @@ Why the folder `conf` of the installed Spark is a link: Spark reads its configur
 that folder. A bare `spark-submit`, a notebook and Airflow's operator start Spark without SPARK_CONF_DIR.
 """
 
+import os
 import re
+import subprocess
 import sys
 from importlib.metadata import files
 from pathlib import Path
@@ -24,36 +26,42 @@ UNQUOTED = re.compile(r"^( *)\. \$\{SPARK_ENV_SH\}$", re.MULTILINE)
 
 def main() -> int:
     """Complete the Spark of this environment; let its spark-submit and spark-sql always run this Spark."""
-    complete()
-    for file in files("pyspark") or []:
-        if file.name in PROGRAMS and file.parent.name == "bin" and "pyspark" not in file.parts:
-            program = Path(str(file.locate()))
-            program.unlink(missing_ok=True)
-            program.symlink_to(TOOL)
-    return 0
-
-
-def complete_package() -> None:
-    """Complete the Spark of an installed package, with a line on stderr; do nothing where it is complete."""
-    if not PROJECT.is_package or (
-        jars.are_present() and CONF.is_symlink() and CONF.resolve() == PROJECT.conf.resolve()
-    ):
-        return
-    if not jars.are_present():
-        sys.stderr.write("fetching the jars of Delta, once …\n")
-    complete()
-
-
-def complete() -> None:
-    """Link the configuration and install the jars. Raises PipelineError where that is not possible."""
     try:
         _link_configuration()
+        _link_programs()
         jars.install_jars()
     except OSError as error:
         raise PipelineError(
             f"{error.filename}: {error.strerror}. The first command completes the installed Spark: run pipeline doctor "
             "once as the user who installed the package."
         ) from error
+    return 0
+
+
+def complete_package() -> None:
+    """Complete the Spark of an installed package, with a line on stderr; do nothing where it is complete.
+
+    A process of its own does it, whose JVM ends with it: the JVM of this process must start with the new jars. Raises
+    PipelineError with the reason.
+    """
+    if not PROJECT.is_package or (jars.are_present() and _is_linked()):
+        return
+    sys.stderr.write("the first command fetches the jars of Delta, once …\n")
+    log = environment.find_log_folder(os.environ, PROJECT) / "setup.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as out:
+        command = [sys.executable, "-P", "-m", "spark_jobs.runtime.installation"]
+        done = subprocess.run(command, stdout=out, stderr=out, check=False)
+    if done.returncode:
+        raise PipelineError(f"{log.read_text(encoding='utf-8').splitlines()[-1]} (all messages: {log})")
+
+
+def _link_programs() -> None:
+    for file in files("pyspark") or []:
+        if file.name in PROGRAMS and file.parent.name == "bin" and "pyspark" not in file.parts:
+            program = Path(str(file.locate()))
+            program.unlink(missing_ok=True)
+            program.symlink_to(TOOL)
 
 
 def _link_configuration() -> None:
