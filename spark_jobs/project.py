@@ -60,6 +60,8 @@ def find_project(code: Path, environment: Mapping[str, str]) -> Project:
 
 VARIABLES = {"port": "AIRFLOW_PORT", "bind": "AIRFLOW_BIND"}  # options whose variable of make has another name
 PROJECT = find_project(CODE, os.environ)
+JOBS = PROJECT.code / "spark_jobs" / "jobs"
+SUBMIT = f"spark-submit {'spark_jobs/jobs' if PROJECT.is_checkout else JOBS}"  # as a user types it, without the job
 
 
 def typed(name: str, **values: object) -> str:

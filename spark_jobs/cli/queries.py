@@ -61,8 +61,8 @@ def psql(query: Query = None, layout: AsLayout = Layout.TABLE, overrides: Overri
 
 
 @command(PANEL, "pipeline settings --set matrix.trailing_days=30")
-def settings(overrides: Overrides = None) -> int:
+def settings(layout: AsLayout = Layout.TABLE, overrides: Overrides = None) -> int:
     """Print each setting, its value, and where the value comes from."""
     from spark_jobs.commands import settings as settings_command
 
-    return settings_command.main(overrides or [])
+    return settings_command.main(overrides or [], layout.value)

@@ -16,7 +16,7 @@ from spark_jobs.postgres import ownership
 from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.postgres.ownership import Owner
-from spark_jobs.project import typed
+from spark_jobs.project import SUBMIT, typed
 from spark_jobs.session import spark_session
 from spark_jobs.tables import HourStatus
 from spark_jobs.windows import HOUR, name
@@ -68,4 +68,4 @@ def _describe_next_step(ctx: Context) -> str:
     if not hours:
         return "the next load fills it"
     span = f"--start {name(min(hours), HOUR)} --end {name(max(hours) + HOUR, HOUR)}"
-    return f"{typed('run')} fills it, or spark-submit spark_jobs/jobs/load_to_database.py {span}"
+    return f"{typed('run')} fills it, or {SUBMIT}/load_to_database.py {span}"

@@ -3,23 +3,19 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from rich import box
-from rich.table import Table
-
-from spark_jobs.observability.console import Console
+from spark_jobs.observability.answers import print_answer
 from spark_jobs.settings import find_file, list_values, load_with_origins
 
 
-def main(overrides: Sequence[str] = ()) -> int:
-    """Print one line for each setting. Reads the settings only."""
+def main(overrides: Sequence[str], layout: str) -> int:
+    """Print one row for each setting as `layout`, with the value as JSON. Reads the settings only."""
     settings, origins = load_with_origins(overrides)
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("setting", "value", "set by"):
-        table.add_column(heading)
     file = str(find_file())
-    for name, value in list_values(settings.model_dump(by_alias=True)):
-        table.add_row(name, json.dumps(value, ensure_ascii=False), find_origin(name, origins) or file)
-    Console().out.print(table)
+    rows = [
+        (name, json.dumps(value, ensure_ascii=False), find_origin(name, origins) or file)
+        for name, value in list_values(settings.model_dump(by_alias=True))
+    ]
+    print_answer(("setting", "value", "set by"), rows, layout)
     return 0
 
 

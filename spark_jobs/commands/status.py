@@ -14,11 +14,9 @@ from spark_jobs.inspection.ledger_reader import read_ledger
 from spark_jobs.inspection.outdated import describe_outdated
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres.embedded import find_separate_folder
-from spark_jobs.project import typed
+from spark_jobs.project import SUBMIT, typed
 from spark_jobs.tables import FileStatus, HourStatus
 from spark_jobs.windows import DAY, HOUR
-
-SUBMIT = "spark-submit spark_jobs/jobs"
 
 
 def main(overrides: Sequence[str] = ()) -> int:

@@ -8,10 +8,10 @@ from spark_jobs.ledger import rule_versions
 from spark_jobs.ledger.known_files import is_parsed_by_older_rules
 from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
 from spark_jobs.observability.wording import MOST_NAMED, name_first
+from spark_jobs.project import SUBMIT
 from spark_jobs.tables import FileStatus
 from spark_jobs.windows import DAY, HOUR, Window
 
-SUBMIT = "spark-submit spark_jobs/jobs"
 SNAPSHOTS = tuple(job.name for job in flow.SNAPSHOTS)
 
 
