@@ -30,7 +30,7 @@ if [ "${YES:-}" != 1 ]; then
 fi
 if [ -n "${DATABASE_URL:-}" ] && [ -e data/warehouse/leases ]; then
   if [ -x "$python" ]; then
-    "$python" -E -X utf8 -m spark_jobs.commands.clean data/warehouse || true  # it prints what to do; the files go anyway
+    "$python" -E -P -X utf8 -m spark_jobs.commands.clean data/warehouse || true  # it prints what to do; the files go anyway
   else
     echo "clean: without .venv, the database at DATABASE_URL cannot be released; run make handover with the next warehouse that uses it." >&2
   fi

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import psycopg2
 import pytest
-from tests.unit.tools.test_doctor import run_doctor
+from tests.unit.commands.test_doctor import run_doctor
 
 from spark_jobs.command_line import describe_error
 from spark_jobs.commands import psql
