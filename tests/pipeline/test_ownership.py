@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -160,7 +161,10 @@ def checkout(tmp_path, spark) -> Path:
     """Create a folder with clean.sh and a warehouse that contains only leases."""
     (tmp_path / "spark_jobs" / "commands").mkdir(parents=True)
     shutil.copy(ROOT / CLEAN, tmp_path / CLEAN)
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     pipeline_settings = Pipeline(spark, tmp_path, str(tmp_path / "none")).settings
     location = str(tmp_path / "data" / "warehouse")
     for _ in range(2):
@@ -197,7 +201,7 @@ def test_clean_releases_the_database_and_removes_the_files_even_if_the_release_f
     assert f"no longer belongs to this warehouse, {name}" in clean(url).stdout
     assert read_owner(postgres) == (name, "/here", True)
     assert clean(url).stdout == "clean: removed.\n"
-    (checkout / ".venv").unlink()
+    shutil.rmtree(checkout / ".venv")
     assert "without .venv" in clean(url).stderr
 
 
