@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 import psycopg2
 import pytest
-from tests.unit.commands.test_doctor import run_doctor
 
 from spark_jobs.command_line import describe_error
 from spark_jobs.commands import psql
@@ -21,6 +20,7 @@ from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.errors import translate_errors
 from spark_jobs.postgres.loader import PostgresLoader
 from tests.project import ROOT
+from tests.unit.commands.test_doctor import run_doctor
 
 PASSWORD = "s3cr3t-pw"
 NOWHERE = f"postgresql://shop:{PASSWORD}@127.0.0.1:1/shop"
