@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from expectations import Rule, Suite, expect_rules, structure
 from spark_jobs.tables import USER_EVENTS
-from spark_jobs.tables.events import EVENT
+from spark_jobs.tables.source_columns import EVENT
 
 TEXTS = [column.name for column in EVENT if column.type == "STRING" and not column.trimmed]
 RULES = {

@@ -20,9 +20,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs import tables
-from spark_jobs.builds.number_counts import read_assigned
 from spark_jobs.context import Context, context
 from spark_jobs.delta.log import NOTHING
+from spark_jobs.erasure.retired_numbers import read_assigned
 from spark_jobs.errors import PipelineError
 from spark_jobs.project import typed
 from spark_jobs.session import find_session, preserve_process, set_utc, spark_session

@@ -12,12 +12,12 @@ from pathlib import Path
 from pyspark.sql import Column
 
 from spark_jobs import tables, windows
-from spark_jobs.builds.number_counts import write_assigned
 from spark_jobs.command_line import hold_leases, load_settings
 from spark_jobs.context import Context
 from spark_jobs.delta.files import vacuum
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.erasure import suppressed_users, user_traces
+from spark_jobs.erasure.retired_numbers import write_assigned
 from spark_jobs.errors import PipelineError, SettingsError
 from spark_jobs.flow import (
     CREATE_USER_ITEM_MATRIX,

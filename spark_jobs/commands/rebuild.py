@@ -23,7 +23,7 @@ from spark_jobs.ledger.status import NO_DAY
 from spark_jobs.ledger_rows import BuildRow
 from spark_jobs.observability.console import Console
 from spark_jobs.project import typed
-from spark_jobs.recovery.unrecorded import undo_unrecorded
+from spark_jobs.recovery.killed_attempts import undo_unrecorded
 from spark_jobs.session import now, spark_session
 from spark_jobs.snapshots.features import FEATURES
 from spark_jobs.snapshots.scheme import Scheme

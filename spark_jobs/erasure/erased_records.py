@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark import Accumulator, AccumulatorParam
 
-from spark_jobs.sources.records import FileSplit
+from spark_jobs.sources.csv_records import FileSplit
 from spark_jobs.sources.suppression import Suppression
 
 # (file_id, first byte of the split): skipped records, and how many of them are the unfinished last line.

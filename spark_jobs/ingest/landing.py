@@ -23,12 +23,12 @@ from spark_jobs.ingest.landed_rows import Reading, ledger_rows
 from spark_jobs.ingest.landing_plan import Plan, plan_landing
 from spark_jobs.ledger.known_files import KnownFiles, known_files
 from spark_jobs.ledger_rows import FileHour, FileRow
-from spark_jobs.recovery.unrecorded import undo_unrecorded
+from spark_jobs.recovery.killed_attempts import undo_unrecorded
 from spark_jobs.session import now
-from spark_jobs.sources import arrow_fast_path, files, records
+from spark_jobs.sources import arrow_fast_path, csv_records, files
 from spark_jobs.sources.change_detection import READS, Action, Decision, split_files
+from spark_jobs.sources.csv_records import FileSplit, Header
 from spark_jobs.sources.listing import list_files
-from spark_jobs.sources.records import FileSplit, Header
 from spark_jobs.sources.suppression import Suppression
 from spark_jobs.transforms.digest import digest_events
 from spark_jobs.transforms.parse import parse
@@ -128,11 +128,11 @@ def _parse_group(
                 with files.open_content(split.path, split.start, split.packed) as stream:
                     typed = (
                         arrow_fast_path.parse_plain(each, header.columns)
-                        for each in records.read_split(split, stream, header)
+                        for each in csv_records.read_split(split, stream, header)
                     )
                     yield from typed if suppression is None else leave_out(suppression, typed, split, erased)
 
-    schema = from_arrow_schema(records.schema(header))
+    schema = from_arrow_schema(csv_records.schema(header))
     for name, kind in arrow_fast_path.list_fields(header.columns).items():
         schema = schema.add(name, from_arrow_type(kind))
     return parse(frame.mapInArrow(read, schema), header.columns)

@@ -18,7 +18,7 @@ from spark_jobs.sources.change_detection import (
     find_copies_to_examine,
     find_files_to_examine,
 )
-from spark_jobs.sources.file_rows import has_grown, landed_bytes
+from spark_jobs.sources.content_comparison import has_grown, landed_bytes
 from spark_jobs.sources.listing import ListedFile
 from spark_jobs.sources.renamed_files import (
     Pairs,

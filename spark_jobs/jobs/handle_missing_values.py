@@ -26,7 +26,7 @@ from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError
 from spark_jobs.ledger.day_counts import columns_to_fill
 from spark_jobs.ledger_rows import BuildRow
-from spark_jobs.recovery.unrecorded import undo_unrecorded
+from spark_jobs.recovery.killed_attempts import undo_unrecorded
 from spark_jobs.tables import PriceSource, RatingSource
 from spark_jobs.transforms.impute import COLUMNS, find_fills, repair
 from spark_jobs.transforms.interactions import daily_interactions, daily_items

@@ -27,7 +27,7 @@ from spark_jobs.delta.files import compact
 from spark_jobs.delta.predicates import in_days
 from spark_jobs.errors import IdentityError
 from spark_jobs.ledger.day_counts import to_counts
-from spark_jobs.recovery.unrecorded import undo_unrecorded
+from spark_jobs.recovery.killed_attempts import undo_unrecorded
 from spark_jobs.transforms.dedupe import count_dropped, keep_latest, rank_duplicates
 from spark_jobs.transforms.impute import COLUMNS, missing_values
 from spark_jobs.transforms.measures import format_key_digests, key_sums, measures

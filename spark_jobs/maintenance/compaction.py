@@ -3,7 +3,7 @@
 from spark_jobs.context import Context, Summary
 from spark_jobs.delta.files import compact
 from spark_jobs.flow import Writer, list_daily_tables
-from spark_jobs.recovery.unrecorded import undo_unrecorded
+from spark_jobs.recovery.killed_attempts import undo_unrecorded
 from spark_jobs.session import now
 from spark_jobs.windows import DAY, floor, parse_day
 

@@ -1,7 +1,7 @@
 """The SQL of PostgreSQL: the two tables that it serves, the load's own ledger, staging, and how items are computed."""
 
-from spark_jobs.tables.events import ADDED, EVENT, REQUIRED
 from spark_jobs.tables.model import SourceColumn
+from spark_jobs.tables.source_columns import ADDED, EVENT, REQUIRED
 
 
 def _define(column: SourceColumn) -> str:

@@ -1,4 +1,4 @@
-"""How a table gets back the rows that it had at an earlier version. `unrecorded` decides which tables need it."""
+"""How a table gets back the rows that it had at an earlier version. `killed_attempts` decides which tables need it."""
 
 from collections.abc import Iterable
 from datetime import date

@@ -9,7 +9,7 @@ from spark_jobs.observability import run_log
 from spark_jobs.settings.event_types import Events
 from spark_jobs.settings.rules import Address, Keys, OneOf, Range
 from spark_jobs.settings.section import Count, NameList, Section
-from spark_jobs.tables.events import OPTIONAL
+from spark_jobs.tables.source_columns import OPTIONAL
 
 HIGHEST_PRICE = 99_999_999.99
 DEFAULT = "default"  # the key of the limit for columns without their own

@@ -14,10 +14,10 @@ from pyspark.sql import functions as F
 
 from expectations import Suite, user_item_matrix
 from spark_jobs import flow, tables
-from spark_jobs.builds.number_counts import count_assigned
 from spark_jobs.builds.recording import stamp_rows
 from spark_jobs.context import Context
 from spark_jobs.coordination.concurrency import run_concurrently
+from spark_jobs.erasure.retired_numbers import count_assigned
 from spark_jobs.settings import Settings
 from spark_jobs.snapshots.scheme import BuiltSnapshot, Change, Output, Scheme
 from spark_jobs.snapshots.type_counts import complete_counts

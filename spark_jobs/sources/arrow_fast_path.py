@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.sources.records import BLANKS
-from spark_jobs.tables.events import EVENT
+from spark_jobs.sources.csv_records import BLANKS
 from spark_jobs.tables.model import PRICE
+from spark_jobs.tables.source_columns import EVENT
 
 Typed = tuple[pa.Array, pa.Array]  # which texts are plain (null: no text), and their values
 
@@ -34,7 +34,7 @@ def list_fields(columns: Sequence[str]) -> dict[str, pa.DataType]:
 
 
 def parse_plain(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
-    """Return a batch of `records.read_split` with `typed` (the record is plain) and the values of plain records.
+    """Return a batch of `csv_records.read_split` with `typed` (the record is plain) and the values of plain records.
 
     The text of a plain record is removed where a value replaces it.
     """

@@ -11,13 +11,13 @@ from enum import StrEnum
 from spark_jobs.addresses import base_name
 from spark_jobs.errors import SourceError
 from spark_jobs.ledger_rows import FileRow
-from spark_jobs.sources.file_rows import has_grown, has_landed_content, is_same, landed_bytes
+from spark_jobs.sources.content_comparison import has_grown, has_landed_content, is_same, landed_bytes
+from spark_jobs.sources.csv_records import BLANKS, FileSplit
 from spark_jobs.sources.files import ExaminedFile, is_packed
 from spark_jobs.sources.header import find_ignored, map_columns
 from spark_jobs.sources.listing import ListedFile
-from spark_jobs.sources.records import BLANKS, FileSplit
 from spark_jobs.tables import FileStatus
-from spark_jobs.tables.events import OPTIONAL
+from spark_jobs.tables.source_columns import OPTIONAL
 
 
 class Action(StrEnum):

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from spark_jobs.addresses import is_remote
 from spark_jobs.errors import SourceError
+from spark_jobs.sources.csv_records import RecordCounter, split_fields
 from spark_jobs.sources.file_systems import file_system
-from spark_jobs.sources.records import RecordCounter, split_fields
 
 BLOCK = 4 << 20
 CUT = 8 << 20

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from spark_jobs.errors import SourceError
-from spark_jobs.tables.events import EVENT, OPTIONAL, REQUIRED
+from spark_jobs.tables.source_columns import EVENT, OPTIONAL, REQUIRED
 
 KAGGLE_NAMES = {column.kaggle: column.name for column in EVENT if column.kaggle}
 UNKNOWN = "unknown_"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from spark_jobs.ledger_rows import FileRow
-from spark_jobs.sources.file_rows import empty_row, has_grown, is_same, landed_bytes
+from spark_jobs.sources.content_comparison import empty_row, has_grown, is_same, landed_bytes
 from spark_jobs.sources.files import ExaminedFile
 from spark_jobs.sources.listing import ListedFile
 

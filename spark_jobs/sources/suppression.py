@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.sources.records import BLANKS
+from spark_jobs.sources.csv_records import BLANKS
 
 _INTEGER = re.compile(r"-?0*[0-9]{1,19}")
 _NUMBER = re.compile(r"(?<![0-9])0*([0-9]{1,19})(?![0-9])")

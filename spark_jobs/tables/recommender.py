@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from spark_jobs.tables.events import DATE, ITEM, USER
+from spark_jobs.tables.events import DATE
 from spark_jobs.tables.model import AVERAGE, MONEY, Field, Table, required
+from spark_jobs.tables.source_columns import ITEM, USER
 
 COUNTS = (
     Field("view_count", "BIGINT", "Number of view events.", False),

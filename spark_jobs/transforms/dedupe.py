@@ -6,7 +6,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_jobs.tables.events import ADDED
+from spark_jobs.tables.source_columns import ADDED
 from spark_jobs.transforms.money import hundredths, money
 from spark_jobs.transforms.partitioning import repartition_by_bucket
 

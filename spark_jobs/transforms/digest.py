@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.tables.events import ADDED, ORIGINAL
+from spark_jobs.tables.source_columns import ADDED, ORIGINAL
 
 
 def digest_sums(

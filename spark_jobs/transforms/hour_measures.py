@@ -6,7 +6,7 @@ import pandas as pd
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from spark_jobs.tables.events import OPTIONAL, REQUIRED
+from spark_jobs.tables.source_columns import OPTIONAL, REQUIRED
 
 
 def format_window_key(hour: Column, file_id: Column) -> Column:

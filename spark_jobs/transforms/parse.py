@@ -10,8 +10,9 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.tables.events import EVENT, RAW_EVENTS
+from spark_jobs.tables.events import RAW_EVENTS
 from spark_jobs.tables.model import PRICE, SourceColumn
+from spark_jobs.tables.source_columns import EVENT
 from spark_jobs.transforms.reasons import Reason
 
 BLANKS = " \t"

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.tables.events import EVENT
 from spark_jobs.tables.model import SourceColumn
+from spark_jobs.tables.source_columns import EVENT
 from spark_jobs.transforms.digest import digest_events
 from spark_jobs.transforms.parse import PLAIN_TIME_FORMAT, any_of, name_reasons
 from spark_jobs.transforms.reasons import Reason

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import Suite, raw_events, user_events
+from expectations.raw_events import Limits
 from spark_jobs import tables, windows
 from spark_jobs.context import Context
 from spark_jobs.coordination import failpoints
@@ -16,16 +17,16 @@ from spark_jobs.ledger.known_files import landed_name
 from spark_jobs.ledger.rule_versions import VERSIONS
 from spark_jobs.ledger.status import NO_CONTENT, HourState
 from spark_jobs.ledger_rows import HourRow
-from spark_jobs.recovery.unrecorded import undo_unrecorded
+from spark_jobs.recovery.killed_attempts import undo_unrecorded
+from spark_jobs.settings import Settings
 from spark_jobs.tables import HourStatus, Table
-from spark_jobs.tables.events import OPTIONAL
+from spark_jobs.tables.source_columns import OPTIONAL
 from spark_jobs.transforms.digest import format_digest
 from spark_jobs.transforms.hour_measures import format_window_key, hour_measures
 from spark_jobs.transforms.measures import broken_rows
 from spark_jobs.transforms.validate import add_reasons, format_rejected, profile_hours
 from spark_jobs.validation import great_expectations, hourly_baseline
 from spark_jobs.validation.judged_hours import JudgedHours
-from spark_jobs.validation.limits import select_limits
 from spark_jobs.windows import HOUR
 
 ACCEPTABLE = "reject_share"
@@ -182,3 +183,18 @@ def _find_examples(judged: JudgedHours) -> None:
     stopped = judged.rows.where(_select_rows(judged.stopped, "timestamp"))
     found = _format_rejected(judged, stopped).limit(3).collect()
     judged.examples = [f"{'+'.join(row.reasons)} in {row.raw_text}" for row in found]
+
+
+def select_limits(settings: Settings) -> Limits:
+    """Return what the settings expect of an hour, as the suite of raw_events takes it."""
+    quality, usual = settings.quality, settings.usual
+    return Limits(
+        max_reject_share=quality.max_reject_share,
+        max_null_share={name: quality.find_max_null_share(name) for name in OPTIONAL},
+        expected_types=settings.events.expected_types,
+        expected_from_rows=settings.events.expected_from_rows,
+        weeks=usual.weeks,
+        least_share=usual.least_share,
+        most_reject_rise=usual.most_reject_rise,
+        most_price_drift=usual.most_price_drift,
+    )

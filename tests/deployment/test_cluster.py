@@ -53,7 +53,7 @@ def test_spark_submit_and_the_job_accept_the_command_of_the_page(command):
 
 def test_the_package_contains_every_module_that_an_executor_imports(tmp_path):
     path = package(tmp_path)
-    assert {"spark_jobs/ingest/landing.py", "spark_jobs/sources/records.py", "expectations/__init__.py"} <= set(
+    assert {"spark_jobs/ingest/landing.py", "spark_jobs/sources/csv_records.py", "expectations/__init__.py"} <= set(
         zipfile.ZipFile(path).namelist()
     )
     program = f"import sys; sys.path.insert(0, {str(path)!r}); import spark_jobs.ingest.landing as m; print(m.__file__)"

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.tables.events import EVENT
+from spark_jobs.tables.source_columns import EVENT
 from spark_jobs.transforms import aggregates, features, indexing, interactions, items, key_filters, scores
 from spark_jobs.transforms.dedupe import count_dropped, keep_latest, rank_duplicates
 from spark_jobs.transforms.impute import Fills, find_fills, repair

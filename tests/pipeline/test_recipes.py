@@ -100,7 +100,7 @@ def add(path: Path, place: str, added: str) -> None:
 
 
 def add_two_source_columns(code: Path) -> None:
-    change(code / "tables/events.py", "ADDED: tuple[SourceColumn, ...] = ()\n", COLUMNS)
+    change(code / "tables/source_columns.py", "ADDED: tuple[SourceColumn, ...] = ()\n", COLUMNS)
     add(code / "transforms/reasons.py", '    PRICE_TOO_LARGE = "price_too_large"\n', REASONS)
     add(code.parent / "conf/settings.toml", "brand = 0.25\n", "discount = 0.96\n")
 

@@ -17,8 +17,8 @@ from spark_jobs.flow import Writer
 from spark_jobs.inspection import reconciliation
 from spark_jobs.settings import load
 from spark_jobs.sources import arrow_fast_path
+from spark_jobs.sources.csv_records import FileSplit, Header, RecordCounter, read_split
 from spark_jobs.sources.header import map_columns
-from spark_jobs.sources.records import FileSplit, Header, RecordCounter, read_split
 from spark_jobs.sources.suppression import Suppression, digest_user, key_id
 from tests.conftest import HEAD
 

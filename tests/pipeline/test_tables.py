@@ -16,7 +16,7 @@ from spark_jobs.builds.planning import BuildPlan
 from spark_jobs.delta.files import compact
 from spark_jobs.matrix import read_matrix
 from spark_jobs.sample import Span, generate
-from spark_jobs.tables.events import ORIGINAL
+from spark_jobs.tables.source_columns import ORIGINAL
 from spark_jobs.windows import DAY, HOUR, Window
 from tests.conftest import CASES, Pipeline
 from tests.oracle_duckdb import Oracle, compute

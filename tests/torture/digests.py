@@ -14,7 +14,7 @@ from spark_jobs.delta.storage import Storage
 from spark_jobs.flow import SNAPSHOTS
 from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.session import spark_session
-from spark_jobs.tables.events import EVENT
+from spark_jobs.tables.source_columns import EVENT
 
 Query = Callable[[str], list[tuple]]
 Hours = dict[str, tuple]

@@ -27,7 +27,7 @@ HOMES = {
 ORDER = (
     *("project", "ledger_rows", "tables", "observability", "errors", "windows", "addresses", "settings", "runtime"),
     *("session", "sources", "flow", "delta", "transforms", "ledger", "expectations", "coordination", "context"),
-    *("measured_run", "recovery", "validation", "builds", "command_line", "inspection", "matrix", "erasure"),
+    *("measured_run", "recovery", "validation", "builds", "command_line", "inspection", "erasure", "matrix"),
     *("postgres", "maintenance", "report", "ingest", "snapshots", "jobs", "exports", "sample", "commands", "pipeline"),
     "cli",
 )

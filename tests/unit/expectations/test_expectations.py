@@ -21,11 +21,11 @@ from expectations import (
 from spark_jobs import settings, tables
 from spark_jobs.builds.verdicts import find_examples
 from spark_jobs.delta.storage import Storage
-from spark_jobs.tables.events import OPTIONAL
+from spark_jobs.tables.source_columns import OPTIONAL
 from spark_jobs.transforms.hour_measures import hour_measures
 from spark_jobs.transforms.measures import measures
 from spark_jobs.validation import great_expectations
-from spark_jobs.validation.limits import select_limits
+from spark_jobs.validation.hours import select_limits
 
 EVENT = {
     "user_id": 1,

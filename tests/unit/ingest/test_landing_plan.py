@@ -22,7 +22,7 @@ from spark_jobs.ingest.landed_rows import Reading, ledger_rows
 from spark_jobs.ingest.landing import _select_replaced_rows
 from spark_jobs.ingest.landing_plan import plan_landing
 from spark_jobs.ledger.known_files import known_files
-from spark_jobs.sources import files, records
+from spark_jobs.sources import csv_records, files
 from spark_jobs.sources.change_detection import READS, Action, split_files
 from spark_jobs.sources.listing import list_files
 from tests.conftest import HEAD
@@ -105,11 +105,11 @@ class Shop:
         return decision.action is not Action.GREW or row[2]
 
     def _read(self, decision) -> list[tuple]:
-        header = records.Header(decision.examined.header, decision.columns)
+        header = csv_records.Header(decision.examined.header, decision.columns)
         found = []
         for part in split_files(decision, 1 << 20):
             with files.open_content(part.path, part.start, part.packed) as stream:
-                for batch in records.read_split(part, stream, header):
+                for batch in csv_records.read_split(part, stream, header):
                     found += [(r["file_id"], r["part"], r["unfinished"], r["session_id"]) for r in batch.to_pylist()]
         return found
 

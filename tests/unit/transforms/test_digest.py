@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from pyspark.sql import functions as F
 
-from spark_jobs.tables.events import ORIGINAL
+from spark_jobs.tables.source_columns import ORIGINAL
 from spark_jobs.transforms.digest import digest_events, digest_sums
 
 

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from spark_jobs.sources import arrow_fast_path
-from spark_jobs.sources.records import Header, schema
+from spark_jobs.sources.csv_records import Header, schema
 from spark_jobs.transforms.parse import parse
 from spark_jobs.transforms.reasons import Reason
 from spark_jobs.transforms.validate import add_reasons

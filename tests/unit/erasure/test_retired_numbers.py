@@ -5,11 +5,11 @@ from datetime import datetime
 import pytest
 
 from spark_jobs import tables
-from spark_jobs.builds.number_counts import count_assigned, read_assigned, write_assigned
 from spark_jobs.coordination import lease
 from spark_jobs.coordination.lock import Hold
 from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.table_writer import TableWriter
+from spark_jobs.erasure.retired_numbers import count_assigned, read_assigned, write_assigned
 from spark_jobs.flow import Writer
 
 DAY = datetime(2019, 10, 1).date()

@@ -1,4 +1,4 @@
-"""How many numbers an index table has assigned, including the numbers of erased users, whose rows are gone."""
+"""The numbers of erased users and items are not assigned again: how many numbers an index table has assigned so far."""
 
 from pyspark.sql import functions as F
 

@@ -1,4 +1,4 @@
-"""What a killed attempt left behind: commits later than the version that the ledger names. `undo` takes them back.
+"""What a killed attempt left behind: commits later than the version that the ledger names. `undo` undoes them.
 
 This happens before the next attempt begins. Otherwise the next commit to the table would publish these rows too,
 because they would be part of the version that the ledger then names.
