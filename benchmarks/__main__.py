@@ -28,8 +28,8 @@ from benchmarks.table import build_profile
 from spark_jobs.command_line import run_guarded
 from spark_jobs.runtime import machine
 from spark_jobs.sample.generate import MOST_ROWS, Span, generate
-from spark_jobs.settings import ROOT
 from tests.arguments import require_in_range
+from tests.project import ROOT
 
 START, DAYS = datetime(2019, 10, 1), 30
 LEAST_ROWS = 1_000  # enough for each day to have some

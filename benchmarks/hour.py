@@ -18,9 +18,9 @@ from benchmarks.table import build_ratio_table
 from spark_jobs.errors import PipelineError
 from spark_jobs.runtime.environment import find_own_spark
 from spark_jobs.sample.generate import Span, generate
-from spark_jobs.settings import ROOT
 from spark_jobs.windows import HOUR
 from tests.process import SUBMIT, environment, path_options
+from tests.project import ROOT
 
 ROWS, FIRST = 60_000, datetime(2019, 10, 1, 5)
 EMPTY = "benchmarks/empty_session.py"

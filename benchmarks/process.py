@@ -10,8 +10,8 @@ from typing import Any
 
 from benchmarks.resources import Watch
 from spark_jobs.errors import PipelineError
-from spark_jobs.settings import ROOT
 from tests.process import command, environment
+from tests.project import ROOT
 
 
 def create_folder(parent: Path) -> Path:
