@@ -117,7 +117,7 @@ def compact(storage: Storage, table: Table, days: Iterable[datetime]) -> int:
 def _find_fragmented_days(storage: Storage, table: Table, days: list[datetime]) -> list[datetime]:
     known = storage.log(table).known_files() if days else []
     if known is None:
-        found = (unquote(file.split("/")[-2]) for file in storage.read(table).where(in_days(days)).inputFiles())
+        found = (unquote(file.split("/")[-2]) for file in storage.list_files(table, where=in_days(days)))
     else:
         found = (f"{table.partition}={file['partitionValues'][table.partition]}" for file in known)
     counts = Counter(found)

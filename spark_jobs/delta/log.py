@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from delta import exceptions
 from delta.exceptions import captured
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.classic import dataframe as classic
 
 NOTHING = -1  # the version of a table without a commit
 ATTEMPTS = 5  # at a commit, while other writers keep committing first
@@ -69,6 +70,18 @@ class DeltaLog:
     def files(self, version: int | None = None) -> list[Action]:
         """Return the data files of a version. Runs a Spark job where the checksum file does not list them."""
         return self._list_files(self._load_snapshot(version))
+
+    def read_known_files(self, version: int | None = None) -> DataFrame | None:
+        """Return the rows of a version whose checksum file lists its data files; None where it does not.
+
+        Costs no query. For any other version, each query first asks Delta's log for the files that it needs.
+        """
+        snapshot = self._load_snapshot(version)
+        checksum = snapshot.checksumOpt() if snapshot.version() >= 0 else self._none
+        files = checksum.get().allFiles() if checksum.isDefined() else checksum
+        if files.isEmpty():
+            return None
+        return classic.DataFrame(self._log.createDataFrame(snapshot, files.get(), False, self._none), self._spark)
 
     def last_number(self, application: str) -> int:
         """Return the number of the application's last commit; -1 where it has not committed."""
@@ -149,15 +162,30 @@ class Transaction:
         """Return the table's schema and properties; None where there is no table."""
         return _read_metadata(self._transaction.snapshot())
 
-    def commit(self, actions: Sequence[Action]) -> None:
-        """Commit lines of the log. Raises one of CONFLICTS where another writer committed first."""
-        companion = getattr(getattr(self._log._delta.actions, "Action$"), "MODULE$")
+    def write(self, rows: DataFrame, metadata: Sequence[Action]) -> Any:
+        """Write the rows into data files and return the lines that add these files, for `commit`.
+
+        `metadata`: the line that creates the table or changes its columns, which becomes part of the commit; or none.
+        """
+        for line in metadata:
+            self._transaction.updateMetadata(self._parse(line), False)
+        return self._log._to_java(self._transaction.writeFiles(cast(Any, rows)._jdf))
+
+    def commit(self, actions: Sequence[Action], written: Any = ()) -> None:
+        """Commit lines of the log, and those that `write` returned.
+
+        Raises one of CONFLICTS where another writer committed first.
+        """
         parsed = self._log._jvm.java.util.ArrayList()
-        for action in actions:
-            parsed.add(companion.fromJson(json.dumps(action)))
+        for line in (*map(self._parse, actions), *written):
+            parsed.add(line)
         lines = self._log._jvm.scala.jdk.javaapi.CollectionConverters.asScala(parsed).toSeq()
         only_creates = [each.keys() for each in actions] == [{"metaData"}]
         self._transaction.commit(lines, self._describe_creation(parsed[0]) if only_creates else self._describe_write())
+
+    def _parse(self, line: Action) -> Any:
+        companion = getattr(getattr(self._log._delta.actions, "Action$"), "MODULE$")
+        return companion.fromJson(json.dumps(line))
 
     def _describe_creation(self, metadata: Any) -> Any:
         """Return the operation that the table's history shows for the commit that creates the table."""

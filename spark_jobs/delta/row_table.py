@@ -67,7 +67,7 @@ class RowTable:
                 raise SupersededError(superseded_error(superseded[0], self._table))
             old = _list_partition_files(transaction, self._table, replaced)
             lines = [
-                *_build_metadata_lines(self._table, transaction, properties or {}),
+                *build_metadata_lines(self._table, transaction, properties or {}),
                 *map(delta_log.remove_file, old),
                 *new,
             ]
@@ -126,7 +126,7 @@ def _list_partition_files(transaction: Transaction, table: Table, partitions: Co
     return [file for file in files if file["partitionValues"][table.partition] in partitions]
 
 
-def _build_metadata_lines(table: Table, transaction: Transaction, further: Mapping[str, str]) -> list[Action]:
+def build_metadata_lines(table: Table, transaction: Transaction, further: Mapping[str, str]) -> list[Action]:
     """Return the line that creates the table, or that adds properties or columns to it; empty where nothing is new.
 
     `further` are the properties to add. The columns to add are those that the table does not have yet because this

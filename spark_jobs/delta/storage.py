@@ -71,7 +71,18 @@ class Storage:
         new = [field for field in table.fields if field.nullable and field.name not in stored.columns]
         return stored.withColumns({field.name: F.lit(None).cast(field.type) for field in new}) if new else stored
 
+    def list_files(self, table: Table, version: int | None = None, where: str = "true") -> set[str]:
+        """Return the addresses of the data files of a version that may contain rows that `where` selects."""
+        if version == NOTHING or not self.exists(table):
+            return set()
+        return set(self._load_by_log(table, version).where(where).inputFiles())
+
     def _load(self, table: Table, version: int | None = None) -> DataFrame:
+        if (found := self.log(table).read_known_files(version)) is not None:
+            return found
+        return self._load_by_log(table, version)
+
+    def _load_by_log(self, table: Table, version: int | None) -> DataFrame:
         reader = self.spark.read.format("delta")
         return (reader if version is None else reader.option("versionAsOf", version)).load(self.path(table))
 
@@ -87,7 +98,7 @@ class Storage:
             if "VERSION" not in (error.getCondition() or ""):
                 raise
             return None
-        replaced = set(rows.inputFiles()) - set(self.read(table).inputFiles())  # those of the latest exist
+        replaced = self.list_files(table, version, where) - self.list_files(table)  # those of the latest exist
         return rows if all(self._has_file(unquote(address)) for address in replaced) else None
 
     def is_readable(self, table: Table, version: int) -> bool:

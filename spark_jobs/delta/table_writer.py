@@ -7,9 +7,9 @@ from datetime import datetime
 from delta.exceptions import captured
 from pyspark.sql import DataFrame, DataFrameWriter
 
-from spark_jobs.delta.log import ATTEMPTS, CONFLICTS
+from spark_jobs.delta.log import ATTEMPTS, CONFLICTS, number_application
 from spark_jobs.delta.predicates import in_days
-from spark_jobs.delta.row_table import conflict_error, superseded_error
+from spark_jobs.delta.row_table import build_metadata_lines, conflict_error, superseded_error
 from spark_jobs.delta.storage import Storage
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.ledger_rows import RowT
@@ -49,14 +49,16 @@ class TableWriter:
 
         Delta refuses a row outside of `where`. A failure leaves the table unchanged. `note` is stored with the commit.
         """
+        if self.storage.log(table).known_files() == [] and note is None:
+            self.append(table, frame)
+            return
         self.create(table)
-        is_empty = self.storage.log(table).known_files() == []
         writer = table.conform(frame).write.format("delta")
-        if not is_empty and where is not None:
+        if where is not None:
             writer = writer.option("replaceWhere", where)
         if note is not None:
             writer = writer.option("userMetadata", note)
-        self._save(writer, table, appends=is_empty)
+        self._save(writer, table)
 
     def replace_days(self, table: Table, frame: DataFrame, days: Collection[datetime]) -> None:
         """Replace all rows of `days` by `frame` in one commit. `days` must not be empty."""
@@ -76,9 +78,32 @@ class TableWriter:
             self.replace(table, frame, where)
 
     def append(self, table: Table, frame: DataFrame) -> None:
-        """Add rows in one commit. Does not read the existing rows of the table."""
-        self.create(table)
-        self._save(table.conform(frame).write.format("delta"), table, appends=True)
+        """Add rows in one commit, which also creates a table that does not exist. Reads no existing rows.
+
+        Delta's own writer would run two queries to find the number of the last commit; the checksum file has it.
+        Raises SupersededError and writes nothing where the lease is not the latest. Raises BusyError where rows would
+        be added next to those that an earlier attempt just wrote, and after ATTEMPTS conflicts with other writers.
+        """
+        log, rows, numbers = self.storage.log(table), table.conform(frame), self._take_next_number()
+        for _ in range(ATTEMPTS):
+            transaction = log.begin()
+            before = {name: transaction.last_number(name) for name in numbers}
+            if any(before[name] >= number for name, number in numbers.items()):
+                raise SupersededError(superseded_error(self.name, table))
+            written = transaction.write(rows, build_metadata_lines(table, transaction, {}))
+            try:
+                transaction.commit([number_application(*each) for each in numbers.items()], written)
+            except CONFLICTS as error:
+                now = {name: log.last_number(name) for name in numbers}
+                if numbers and now == numbers:
+                    return  # it was committed, but the log store's answer was lost
+                if any(now[name] > number for name, number in numbers.items()):
+                    raise SupersededError(superseded_error(self.name, table)) from error
+                if now != before:
+                    raise BusyError(conflict_error(log.address)) from error
+                continue
+            return
+        raise BusyError(conflict_error(log.address))
 
     def put_rows(
         self,
@@ -105,16 +130,15 @@ class TableWriter:
         """
         self.storage.row_table(table).commit(self._take_next_number(), [], (), properties=properties)
 
-    def _save(self, writer: DataFrameWriter, table: Table, appends: bool) -> None:
-        """Commit the rows. Raises SupersededError and writes nothing where the lease is not the latest.
+    def _save(self, writer: DataFrameWriter, table: Table) -> None:
+        """Replace rows. Raises SupersededError and writes nothing where the lease is not the latest.
 
         Delta refuses a commit that began before another commit of the same application id, and skips one whose version
         is not above the table's last. Only the holder of the lease writes these rows. Any other conflict therefore
         means that another writer wrote its own rows, or that files were compacted, and the commit is tried again.
-        Raises BusyError after ATTEMPTS conflicts, and where rows would be added next to those that an earlier attempt
-        just wrote.
+        Raises BusyError after ATTEMPTS conflicts.
         """
-        writer = writer.mode("append" if appends else "overwrite")
+        writer = writer.mode("overwrite")
         if self._epoch is None:
             writer.save(self.storage.path(table))
             return
@@ -128,8 +152,6 @@ class TableWriter:
                     raise SupersededError(superseded_error(self.name, table)) from error
                 if last == number:
                     return  # it was committed, but the log store's answer was lost
-                if appends:
-                    raise BusyError(conflict_error(self.storage.path(table))) from error
                 continue
             except CONFLICTS:
                 continue

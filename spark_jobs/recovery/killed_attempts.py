@@ -8,8 +8,6 @@ from spark_jobs.context import Context
 from spark_jobs.recovery.undo import undo_after
 from spark_jobs.tables import Table
 
-CREATED = 0  # the version of a table without rows
-
 
 def undo_unrecorded(ctx: Context, *tables: Table) -> list[Table]:
     """Undo every change of these tables that is later than the version that the ledger names.
@@ -22,6 +20,6 @@ def undo_unrecorded(ctx: Context, *tables: Table) -> list[Table]:
         version = ctx.ledger.named_version(table)
         if version is None or not ctx.storage.exists(table):
             continue
-        if undo_after(ctx.writer, table, max(version, CREATED)):
+        if undo_after(ctx.writer, table, version):
             undone.append(table)
     return undone

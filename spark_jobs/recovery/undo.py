@@ -48,10 +48,10 @@ def _read_before(storage: Storage, table: Table, first: int) -> tuple[str, DataF
         f"restore the warehouse from a copy, or run {typed('clean')} and land the files again."
     )
     try:
-        before = storage.read(table, first - 1).inputFiles()
+        before = storage.list_files(table, first - 1)
     except AnalysisException as error:
         raise PipelineError(message) from error
-    where = _select_partitions(table, set(before) ^ set(storage.read(table).inputFiles()))
+    where = _select_partitions(table, before ^ storage.list_files(table))
     earlier = storage.read_earlier(table, first - 1, where)
     if earlier is None:
         raise PipelineError(message)

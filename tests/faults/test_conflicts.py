@@ -148,7 +148,8 @@ def test_a_compaction_that_conflicts_with_a_write_compacts_nothing(spark, tmp_pa
     collection = start_attempt(spark, tmp_path)
     for number in range(6):
         collection.append(TABLE, make_rows(collection, number))
-    file = collection.storage.read(TABLE).where("file_id = 1").inputFiles()[0].rpartition("/")[2]
+    (address,) = collection.storage.list_files(TABLE, where="file_id = 1")
+    file = address.rpartition("/")[2]
     remove = {"path": f"event_date=2019-10-01/{file}", "deletionTimestamp": 1_570_000_000_000, "dataChange": True}
     log = Path(collection.storage.path(TABLE)) / "_delta_log" / f"{collection.storage.version(TABLE) + 1:020}.json"
     monkeypatch.setattr(files, "_find_fragmented_days", lambda *_: [DAY])  # the real search needs a core

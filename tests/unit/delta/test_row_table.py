@@ -113,7 +113,7 @@ def test_a_new_column_is_added_to_an_existing_table_and_is_null_in_older_rows(st
 
 
 def test_earlier_versions_are_read_with_null_in_a_new_column_and_cannot_replace_the_latest(storage):
-    older = dataclasses.replace(tables.REJECTED_EVENTS, fields=tables.REJECTED_EVENTS.fields[:-1])
+    older = dataclasses.replace(tables.REJECTED_EVENTS, fields=tables.REJECTED_EVENTS.fields[:-1], statistics=())
     added = dataclasses.replace(tables.REJECTED_EVENTS.fields[-1], nullable=True)
     table = dataclasses.replace(older, fields=(*older.fields, added))
     row = {"event_date": date(2019, 10, 1), "hour": None, "reasons": ["x"], "raw_text": "r", "file_name": "f"}
