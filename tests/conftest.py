@@ -26,10 +26,10 @@ from spark_jobs.sample.generate import Span, generate
 from spark_jobs.session import spark_session
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR, Window
+from tests.events import HEAD
 from tests.unfenced import unfenced_context
 
 CASES = Path(__file__).parent / "cases"
-HEAD = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
 OCTOBER_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), HOUR)
 DAY_1 = Window(datetime(2019, 10, 1), datetime(2019, 10, 2), DAY)
 

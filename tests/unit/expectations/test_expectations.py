@@ -26,20 +26,9 @@ from spark_jobs.transforms.hour_measures import hour_measures
 from spark_jobs.transforms.measures import measures
 from spark_jobs.validation import great_expectations
 from spark_jobs.validation.hours import select_limits
+from tests.events import event_row
 
-EVENT = {
-    "user_id": 1,
-    "item_id": 2,
-    "event_type": "view",
-    "timestamp": datetime(2019, 10, 1, 9),
-    "session_id": "s-1",
-    "rating": None,
-    "price": Decimal("1.00"),
-    "category_id": 7,
-    "category_code": "a.b",
-    "brand": "acme",
-    "event_date": date(2019, 10, 1),
-}
+EVENT = event_row(item_id=2, session_id="s-1", price="1.00", category_id=7, category_code="a.b", brand="acme")
 STAMP = {"as_of": date(2019, 10, 1), "built_at": datetime(2019, 10, 2)}
 SEEN = {"first_seen": datetime(2019, 10, 1, 9), "last_seen": datetime(2019, 10, 1, 10)}
 COUNTS = {"total_events": 2, "view_count": 2, "cart_count": 0, "purchase_count": 0, "rating_count": 0}

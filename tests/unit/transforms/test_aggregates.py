@@ -16,6 +16,7 @@ from spark_jobs.transforms.aggregates import add_item_sums, item_sums, user_sums
 from spark_jobs.transforms.interactions import find_first_meetings
 from spark_jobs.transforms.key_filters import with_keys_of, without_keys_of
 from spark_jobs.transforms.scores import merge_cells, score, score_pairs
+from tests.frames import assert_frames_equal
 
 WEIGHTS = {"view": 1.0, "cart": 3.25, "rating": 4.0, "purchase": 5.0}
 LAST = date(2019, 10, 3)
@@ -50,37 +51,34 @@ def split_last_day(interactions):
     return interactions.where(f"NOT {NOW}"), interactions.where(NOW)
 
 
-def sorted_rows(frame) -> list:
-    return sorted(map(tuple, frame.collect()))
-
-
 def test_item_sums_extended_by_a_day_equal_those_of_all_days(interactions):
     before, new_rows = split_last_day(interactions)
     theirs = with_keys_of(interactions, new_rows, "user_id")
     day = item_sums(new_rows, find_first_meetings(theirs, F.expr(NOW)))
     extended = add_item_sums(item_sums(before, find_first_meetings(before)), day, new_rows)
-    assert sorted_rows(extended) == sorted_rows(item_sums(interactions, find_first_meetings(interactions)))
+    assert_frames_equal(extended, item_sums(interactions, find_first_meetings(interactions)))
 
 
 def test_users_with_new_rows_get_the_same_sums_as_among_all_users(interactions):
     _, new_rows = split_last_day(interactions)
     theirs = with_keys_of(interactions, new_rows, "user_id")
-    whole = index_by_user(user_sums(interactions, find_first_meetings(interactions)))
-    updated = index_by_user(user_sums(theirs, find_first_meetings(theirs, F.expr(NOW))))
-    assert NEWCOMER in updated and len(updated) < len(whole)
-    assert updated == {user: row for user, row in whole.items() if user in updated}
+    whole = sort_categories(user_sums(interactions, find_first_meetings(interactions)))
+    updated = sort_categories(user_sums(theirs, find_first_meetings(theirs, F.expr(NOW))))
+    users = {row.user_id for row in new_rows.collect()}
+    assert NEWCOMER in users and len(users) < whole.count()
+    assert_frames_equal(updated, whole.where(F.col("user_id").isin(*users)))
 
 
-def index_by_user(sums) -> dict:
-    return {row.user_id: row for row in sums.withColumn("categories", F.sort_array("categories")).collect()}
+def sort_categories(sums):
+    return sums.withColumn("categories", F.sort_array("categories"))
 
 
 def test_first_meetings_and_first_purchases_of_pairs_are_counted_once(interactions):
     before, new_rows = split_last_day(interactions)
     first, whole = find_first_meetings(before), find_first_meetings(interactions)
     then = find_first_meetings(with_keys_of(interactions, new_rows, "user_id"), F.expr(NOW))
-    both = sorted_rows(first.unionByName(then).groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
-    assert both == sorted_rows(whole.groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
+    both = first.unionByName(then).groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"})
+    assert_frames_equal(both, whole.groupBy("user_id", "item_id").agg({"met": "sum", "bought": "sum"}))
     assert {row.met for row in whole.collect()} == {1}
 
 
@@ -99,7 +97,7 @@ def test_scores_extended_by_a_day_equal_those_of_all_days_to_the_last_bit(intera
     extended = touched.select("user_id", "item_id", "score").unionByName(
         without_keys_of(existing, new_rows, "user_id").select("user_id", "item_id", "score")
     )
-    assert sorted_rows(extended) == sorted_rows(score_pairs(interactions, weights))
+    assert_frames_equal(extended, score_pairs(interactions, weights))
 
 
 @pytest.mark.parametrize(
@@ -159,4 +157,7 @@ def test_ranks_and_shares_of_categories_follow_exact_scores(spark):
     found = counted.select(features._rank_categories(AWKWARD).alias("ranked"), "*").select(
         features._compute_category_preference(AWKWARD).alias("shares")
     )
-    assert [tuple(entry) for entry in found.first().shares] == [(3, 0.5), (7, 0.5)]
+    expected = spark.createDataFrame(
+        [([(3, 0.5), (7, 0.5)],)], "shares ARRAY<STRUCT<category_id: BIGINT, share: DOUBLE>>"
+    )
+    assert_frames_equal(found, expected)

@@ -1,35 +1,32 @@
 """The row rules: text is converted to types, and every reason to reject a row is tested."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.sources import arrow_fast_path
 from spark_jobs.sources.csv_records import Header, schema
+from spark_jobs.tables import RAW_EVENTS
+from spark_jobs.tables.model import Field
 from spark_jobs.transforms.parse import parse
 from spark_jobs.transforms.reasons import Reason
 from spark_jobs.transforms.validate import add_reasons
+from tests.events import create_events, event_text
+from tests.frames import assert_frames_equal
 
-GOOD = {
-    "user_id": "501",
-    "item_id": "1001",
-    "event_type": "view",
-    "timestamp": "2019-10-01 09:01:00 UTC",
-    "session_id": "s-1",
-    "rating": None,
-    "price": "10.00",
-    "category_id": "2053013555631882655",
-    "category_code": "electronics.smartphone",
-    "brand": "acme",
-}
+VALUES = {"time": "09:01:00", "item_id": 1001, "session_id": "s-1", "price": "10.00", "brand": "acme"}
+VALUES |= {"category_id": 2053013555631882655, "category_code": "electronics.smartphone"}
+GOOD = event_text(**VALUES)
 ALLOWED, IGNORED = ("view", "cart", "purchase", "rating"), ("remove_from_cart",)
 
 
-def validate_rows(spark, changes: list[dict]) -> list[dict]:
-    """Parse and validate one row for each change of a good record; return the rows in order."""
+def validate(spark, changes: list[dict]) -> DataFrame:
+    """Parse and validate one row for each change of a good record; `file_id` is the number of the change."""
     columns = list(GOOD)
     schema = ", ".join(f"{name} STRING" for name in columns) + ", line STRING, malformed BOOLEAN, file_id INT, part INT"
     rows = []
@@ -40,8 +37,12 @@ def validate_rows(spark, changes: list[dict]) -> list[dict]:
             (*(fields[name] or None for name in columns), change.get("line"), bool(change.get("malformed")), number, 1)
         )
     records = spark.createDataFrame(rows, schema).withColumn("unfinished", F.lit(False))
-    frame = add_reasons(parse(records, columns), ALLOWED, IGNORED)
-    return [row.asDict() for row in sorted(frame.collect(), key=lambda row: row.file_id)]
+    return add_reasons(parse(records, columns), ALLOWED, IGNORED)
+
+
+def validate_rows(spark, changes: list[dict]) -> list[dict]:
+    """Return the validated rows in the order of the changes."""
+    return [row.asDict() for row in sorted(validate(spark, changes).collect(), key=lambda row: row.file_id)]
 
 
 REJECTED = [
@@ -101,10 +102,20 @@ def test_every_reason_is_tested():
 
 
 def test_rejected_and_altered_rows_keep_their_text_and_other_rows_do_not(spark):
-    plain, altered, bad = validate_rows(spark, [{}, {"price": "1.005"}, {"user_id": "x"}])
-    assert plain["raw_text"] is None
-    assert altered["raw_text"].split(",")[6] == "1.005"
-    assert bad["raw_text"].startswith("x,1001,view,2019-10-01 09:01:00 UTC,s-1,,10.00")
+    found = validate(spark, [{}, {"price": "1.005"}, {"user_id": "x"}])
+    text = "{},1001,view,2019-10-01 09:01:00 UTC,s-1,,{},2053013555631882655,electronics.smartphone,acme"
+    good = VALUES | {"part": 1, "unfinished": False, "reasons": []}
+    altered = {"price": "1.01", "raw_text": text.format("501", "1.005")}
+    reasons = ["user_id_not_an_integer"]
+    rejected = {"user_id": None, "raw_text": text.format("x", "10.00"), "faults": reasons, "reasons": reasons}
+    expected = create_events(
+        spark,
+        good | {"file_id": 0},
+        good | {"file_id": 1} | altered,
+        good | {"file_id": 2} | rejected,
+        table=replace(RAW_EVENTS, fields=(*RAW_EVENTS.fields, Field("reasons", "ARRAY<STRING>", ""))),
+    )
+    assert_frames_equal(found, expected)
 
 
 @pytest.mark.parametrize(
