@@ -52,7 +52,13 @@ def item_sums(interactions: DataFrame, pairs: DataFrame) -> DataFrame:
 def add_item_sums(existing: DataFrame, new: DataFrame, new_rows: DataFrame) -> DataFrame:
     """Add `new` to the `existing` item sums.
 
-    Shuffles only the items that occur in `new_rows`. The others stay as they are.
+    Shuffles only the items that occur in `new_rows`. The others stay as they are. `unique_users` of `new` counts only
+    users who have not met the item before, so it can be added too:
+
+        item_id  existing views, users  new views, users  views, users
+              7                   4, 2              3, 1          7, 3
+              8                   1, 1                 -          1, 1
+              9                      -              2, 2          2, 2
     """
     together = with_keys_of(existing, new_rows, "item_id").unionByName(new).groupBy("item_id")
     summed = together.agg(*_sum_columns((*list_counts(new), *OF_ITEM, *MET_BY)))

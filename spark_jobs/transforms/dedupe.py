@@ -43,7 +43,15 @@ def rank_duplicates(events: DataFrame, key: Sequence[Column], days: Sequence[dat
 
 
 def keep_latest(ranked: DataFrame, exempt: Sequence[str] = ()) -> DataFrame:
-    """Keep the first event of each key, and every row of the types in `exempt`. No shuffle."""
+    """Keep the first event of each key, and every row of the types in `exempt`. No shuffle.
+
+    With purchases exempt:
+
+        event_type  place
+        view            1  kept
+        view            2  dropped
+        purchase        2  kept
+    """
     return ranked.where(_is_kept(exempt)).drop("place", "bucket")
 
 
@@ -52,7 +60,12 @@ def count_dropped(ranked: DataFrame, key: Sequence[Column], exempt: Sequence[str
 
     `key`: named columns, the event type among them. `keys_lost`: rows that should have been kept but were not.
     `repeated_keys`: rows that were kept although they should not have been. The keys are grouped again, independently
-    of `place`, so both are 0 unless the choice went wrong. No shuffle of rows.
+    of `place`, so both are 0 unless the choice went wrong. No shuffle of rows. The three rows of `keep_latest`, with
+    prices of 9.00, 12.00 and 2.00 and another purchase of 2.00 in place 1, give:
+
+        event_type  rows  kept  money  kept_money  keys_lost  repeated_keys
+        view           2     1  21.00        9.00          0              0
+        purchase       2     2   4.00        4.00          0              0
     """
     is_kept, price = _is_kept(exempt), hundredths("price")
     by_key = ranked.groupBy("event_date", "bucket", *key).agg(

@@ -45,7 +45,13 @@ def item_features(
 ) -> DataFrame:
     """Compute item features from `item_sums` and `daily_items` (see tables.ITEM_FEATURES).
 
-    Shuffles by item. The two maxima are one row, which is broadcast.
+    Shuffles by item. The two maxima are one row, which is broadcast. Each attribute has its own latest day. These days
+    of one item give tablets, acme:
+
+        event_date  category_code  brand
+        1 October   phones         zeta
+        2 October   phones         acme
+        3 October   tablets        null
     """
     most = sums.agg(F.max("view_count").alias("most_views"), F.max("purchase_count").alias("most_purchases"))
     latest = item_days.groupBy("item_id").agg(
@@ -80,7 +86,12 @@ def _compute_mean(total: str, count: str) -> Column:
 def _compute_category_preference(weights: Mapping[str, float]) -> Column:
     """Return the ranked categories, each with its share of the user's whole score.
 
-    Events without a category count in the whole score.
+    Events without a category count in the whole score. With the weights view 1 and cart 3, this user has the score 8:
+
+        category_id  view_count  cart_count  share
+                  3           0           1  0.375
+                  7           3           0  0.375
+               null           2           0  not listed
     """
     whole = score(weights)
     none = F.array().cast("array<struct<category_id: bigint, share: double>>")
@@ -94,7 +105,15 @@ def _compute_category_preference(weights: Mapping[str, float]) -> Column:
 
 
 def _find_preferred_time() -> Column:
-    """Return the part of the day with the most events; ties go to the earliest."""
+    """Return the part of the day with the most events; ties go to the earliest.
+
+    For three users:
+
+        dawn  morning  afternoon  evening
+           0        1          2        2  afternoon
+           0        3          2        2  morning
+           1        1          1        1  dawn
+    """
     most = F.greatest(*(f"{name}_events" for name in PARTS_OF_DAY))
     return F.coalesce(*(F.when(F.col(f"{name}_events") == most, F.lit(name)) for name in PARTS_OF_DAY))
 

@@ -36,7 +36,13 @@ def find_fills(events: DataFrame, rated: Sequence[str], columns: Collection[str]
     """Compute the medians and means that repair deduplicated events, only for items, categories and days in need.
 
     `rated`: the event types that carry a rating. `columns`: those of price and rating that may be missing. Each level
-    is one pass over the events. It shuffles only the rows of the items, categories or days in need.
+    is one pass over the events. It shuffles only the rows of the items, categories or days in need. If the day has the
+    prices 1.01 and 2.68 of item 1, category 7, and 9.00 of item 4, category 9, these are the `prices`:
+
+        item_id  category_id  price_fill  price_from
+              1            8        1.85  item
+              2            7        1.85  category
+              3         null        2.68  day
     """
     missing = missing_values(rated)
     return Fills(

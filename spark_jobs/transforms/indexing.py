@@ -8,7 +8,15 @@ from pyspark.sql import functions as F
 
 
 def new_ids(interactions: DataFrame, index: DataFrame, name: str) -> DataFrame:
-    """Return ids without a number: `name`, `first_day`, and `place` among the new ids of that day (from 0, by id)."""
+    """Return ids without a number: `name`, `first_day`, and `place` among the new ids of that day (from 0, by id).
+
+    With user 20 in the index, and the users 30 and 10 on 1 October, 10 and 20 on 2 October, 5 on 3 October:
+
+        user_id  first_day  place
+             10  1 October      0
+             30  1 October      1
+              5  3 October      0
+    """
     seen = interactions.groupBy(name).agg(F.min("event_date").alias("first_day"))
     fresh = seen.join(index.select(name), name, "left_anti")
     window = Window.partitionBy("first_day").orderBy(name).rowsBetween(Window.unboundedPreceding, Window.currentRow)
@@ -16,7 +24,10 @@ def new_ids(interactions: DataFrame, index: DataFrame, name: str) -> DataFrame:
 
 
 def first_numbers(new_by_day: Mapping[date, int], first_free: int) -> dict[date, int]:
-    """Return the number of each day's first new id, so that new numbers are ordered by (first day, id)."""
+    """Return the number of each day's first new id, so that new numbers are ordered by (first day, id).
+
+    Two new ids on 1 October and one on 3 October, with 7 as the first free number, give {1 October: 7, 3 October: 9}.
+    """
     result = {}
     for day in sorted(new_by_day):
         result[day] = first_free

@@ -19,7 +19,13 @@ def daily_interactions(cleaned: DataFrame, days: Sequence[datetime], rows: int, 
     """Sum `cleaned_events` of these days, about `rows` rows, to `daily_interactions`. `types`: all event types.
 
     One shuffle, before anything is summed: in a day few events of a user are of the same item, so partial sums would be
-    about as many as the events.
+    about as many as the events. These events of one user, item and category on one day have `price_sum` 32.00,
+    `spent_sum` 12.00, `given_ratings` 1 and `given_rating_sum` 4.00:
+
+        event_type  price  rating  rating_source
+        purchase    12.00    null  none
+        rating      10.00    4.00  given
+        rating      10.00    3.50  day
     """
     purchase = F.col("event_type") == "purchase"
     is_given = F.col("rating_source") == RatingSource.GIVEN
@@ -46,7 +52,15 @@ def daily_items(cleaned: DataFrame) -> DataFrame:
 
 
 def fill_counts(rows: DataFrame, types: Sequence[str]) -> DataFrame:
-    """Return rows with a count for each event type: 0 where a row is older than the type."""
+    """Return rows with a count for each event type: 0 where a row is older than the type.
+
+    The type wishlist was added on 2 October:
+
+        event_date  wishlist_count  after
+        1 October             null      0
+        2 October                0      0
+        2 October                3      3
+    """
     counted, zero = list_counted_types(rows), F.lit(0).cast("bigint")
     added = [name for name in types if f"{name}{COUNT}" not in INTERACTIONS.columns]
     return rows.withColumns(

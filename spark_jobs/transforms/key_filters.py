@@ -1,4 +1,12 @@
-"""Filters of rows by whether their user or item has new rows. The keys of the new rows are broadcast."""
+"""Filters of rows by whether their user or item has new rows. The keys of the new rows are broadcast.
+
+With `key` user_id, and new rows of user 2 only:
+
+    existing user_id  item_id
+                   1        7  without_keys_of
+                   2        7  with_keys_of
+                   2        8  with_keys_of
+"""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F

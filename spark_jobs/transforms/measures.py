@@ -63,6 +63,9 @@ def measures(
 
 
 def repeated_keys(frame: DataFrame, table: Table, by: Sequence[str] = ()) -> DataFrame:
-    """Count `repeated_keys` for each group (`by`): the rows of each key except one."""
+    """Count `repeated_keys` for each group (`by`): the rows of each key except one.
+
+    Three rows with the keys 1, 1 and 2 have 1.
+    """
     by_key = frame.groupBy(*(name for name in by if name not in table.key), *table.named_key()).count()
     return by_key.groupBy(*by).agg(F.coalesce(F.sum(F.col("count") - 1), F.lit(0)).alias("repeated_keys"))

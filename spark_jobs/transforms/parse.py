@@ -120,7 +120,14 @@ def _parse_integer(column: SourceColumn, raw: Column) -> ParsedField:
 
 
 def _parse_number(column: SourceColumn, raw: Column) -> ParsedField:
-    """Parse `-?[0-9]+(.[0-9]+)?`, half up to two decimals. The sign is checked before rounding, the limit after."""
+    """Parse `-?[0-9]+(.[0-9]+)?`, half up to two decimals. The sign is checked before rounding, the limit after.
+
+    For three texts in the column price:
+
+        1.005         1.01
+        -0.004        null  price_negative
+        99999999.995  null  price_too_large
+    """
     faults = ("not_a_number", *(("out_of_range", "out_of_range") if column.bounds else ("negative", "too_large")))
     not_a_number, negative, too_large = (Reason(f"{column.name}_{fault}") for fault in faults)
     quick = raw.try_cast("decimal(10,2)")
@@ -147,6 +154,10 @@ def _parse_timestamp(column: SourceColumn, raw: Column) -> ParsedField:
 
     The fraction is cut to microseconds. A text in the plain form is plain only if its value, formatted again, gives the
     same text: month 13 has no value, and the year 0000 is formatted as another year.
+
+        2019-10-01 00:00:00 UTC    2019-10-01 00:00:00  plain
+        2019-10-01 09:00:00+09:00  2019-10-01 00:00:00  not plain
+        2019-02-30 00:00:00 UTC    null                 timestamp_not_a_time
     """
     has_plain_form = raw.rlike(_PLAIN_TIME)
     trimmed = _trim(raw)

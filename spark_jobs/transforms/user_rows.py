@@ -19,14 +19,28 @@ def match_typed(user: int) -> Column:
 
 
 def match_raw(user: int) -> Column:
-    """Return the condition of a user's row in raw_events: by value, or if malformed by any number in its text."""
+    """Return the condition of a user's row in raw_events: by value, or if malformed by any number in its text.
+
+    For user 7:
+
+        user_id  item_id  faults              raw_text
+              7        1  null                null      true
+              1        7  null                null      false
+           null     null  [malformed_record]  view;07   true
+    """
     return match_typed(user) | (_is_malformed("faults") & _has_number(user))
 
 
 def match_rejected(user: int, headers: Mapping[int, Sequence[str]]) -> Column:
     """Return the condition of a user's row in rejected_events: by the user's field in its text.
 
-    A malformed row is tested by any number in its text. `headers`: the column names of each file.
+    A malformed row is tested by any number in its text. `headers`: the column names of each file. For user 7, with the
+    header user_id,item_id,price:
+
+        reasons             raw_text
+        [price_negative]    " 07,1,-5"  true
+        [price_negative]    "1,7,-5"    false
+        [malformed_record]  "1,7"       true
     """
     return F.when(_is_malformed("reasons"), _has_number(user)).otherwise(_is_in_field(user, headers))
 

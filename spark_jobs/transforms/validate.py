@@ -55,7 +55,12 @@ def profile_hours(
     """Count what the verdict is based on: one row for each UTC hour (null: undated) and file. One small shuffle.
 
     `further`: more aggregates in the same pass. Missing values are counted on rows without faults. A rating is expected
-    on events of the `rated` types only.
+    on events of the `rated` types only. These rows have `missing_price` 1, `missing_rating` 1, `rejected_rows` 1:
+
+        event_type  price  rating  faults
+        view         5.00    null  null
+        rating       null    null  null
+        rating       null    4.00  [price_not_a_number]
     """
     rejected = F.size("reasons") > 0
     ignored = F.array_contains("reasons", Reason.EVENT_TYPE_IGNORED.value)
