@@ -10,13 +10,10 @@ from spark_jobs.tables import USER_EVENTS, Table
 from spark_jobs.tables.source_columns import EVENT
 
 HEAD = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
-IN_ORDER_OF_HEAD = (
-    *("timestamp", "event_type", "item_id", "category_id", "category_code", "brand", "price", "user_id"),
-    "session_id",
-)
+AFTER_TIME = ("event_type", "item_id", "category_id", "category_code", "brand", "price", "user_id", "session_id")
 DATE = "2019-10-01"
 REQUIRED = {"user_id": 501, "item_id": 1, "event_type": "view", "time": "09:00:00"}
-OPTIONAL = {"session_id": "s", "price": "5", "category_id": 77}
+OPTIONAL = {"session_id": "s", "price": "5.00", "category_id": 77, "category_code": "a.b", "brand": "acme"}
 
 
 def event_text(**given: object) -> dict[str, str | None]:
@@ -31,8 +28,9 @@ def event_text(**given: object) -> dict[str, str | None]:
 
 def event_line(*columns: str, **given: object) -> str:
     """Return an event as a line of a file that has HEAD and then these columns."""
+    assert given.keys() <= {"time", *AFTER_TIME, *columns}
     text = event_text(**given)
-    return ",".join(text[name] or "" for name in (*IN_ORDER_OF_HEAD, *columns)) + "\n"
+    return ",".join(text[name] or "" for name in ("timestamp", *AFTER_TIME, *columns)) + "\n"
 
 
 def session_lines(*sessions: str, **given: object) -> str:
@@ -50,6 +48,7 @@ def event_row(**given: object) -> dict:
 
 def create_events(spark: SparkSession, *events: dict, table: Table = USER_EVENTS) -> DataFrame:
     """Create a frame of `user_events`, or of another table of events."""
+    assert {name for event in events for name in event} <= {"time", *table.columns} - {"timestamp", "event_date"}
     return Storage(spark, "").frame(table, [event_row(**event) for event in events])
 
 

@@ -22,7 +22,7 @@ from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import BusyError, SupersededError
 from spark_jobs.flow import Writer
 from spark_jobs.ingest import landing
-from tests.conftest import HEAD
+from tests.events import HEAD, event_line
 from tests.unfenced import unfenced_writer
 
 DAY = datetime(2019, 10, 1)
@@ -115,12 +115,11 @@ def test_a_write_is_repeated_after_a_concurrent_compaction_and_takes_effect_once
 
 
 def test_a_landing_succeeds_although_files_are_compacted_meanwhile(pipeline, gate, monkeypatch):
-    line = "2019-10-01 {hour:02}:00:00 UTC,view,{user},77,,,5,501,s\n"
     for hour in range(6):
-        pipeline.put(f"{hour}.csv", HEAD + line.format(hour=hour, user=hour + 1))
+        pipeline.put(f"{hour}.csv", HEAD + event_line(time=f"{hour:02}:00:00", item_id=hour + 1))
     pipeline.land()
     before = pipeline.values(tables.RAW_EVENTS, "item_id", "timestamp")
-    pipeline.put("2.csv", HEAD + line.format(hour=7, user=70) + line.format(hour=8, user=80))
+    pipeline.put("2.csv", HEAD + event_line(time="07:00:00", item_id=70) + event_line(time="08:00:00", item_id=80))
     parsed = landing._parse_group
     monkeypatch.setattr(landing, "_parse_group", lambda *arguments: gate.hold_tasks(parsed(*arguments)))
     ctx, compacted = pipeline.ctx(), []

@@ -13,9 +13,9 @@ from spark_jobs.jobs import feature_engineering, handle_missing_values, remove_d
 from spark_jobs.ledger.ledger import Ledger
 from spark_jobs.maintenance import compaction
 from spark_jobs.windows import DAY, HOUR, Window
-from tests.conftest import DAY_1, HEAD, OCTOBER_1
+from tests.conftest import DAY_1, OCTOBER_1
+from tests.events import HEAD, event_line
 
-ROW = "2019-10-{day:02} {hour:02}:00:00 UTC,view,1,77,,{brand},5,{user},s\n"
 DAY_2 = Window(datetime(2019, 10, 2), datetime(2019, 10, 3), DAY)
 BOTH = Window(OCTOBER_1.start, OCTOBER_1.end + DAY, HOUR)
 
@@ -33,13 +33,13 @@ def run_until_killed(monkeypatch, method: str, action) -> None:
 
 
 def test_rows_of_a_killed_validation_are_removed_even_if_their_hour_disappears(pipeline, monkeypatch):
-    pipeline.put("a.csv", HEAD + ROW.format(day=1, hour=9, user=501, brand="x"))
+    pipeline.put("a.csv", HEAD + event_line(time="09:00:00", user_id=501))
     pipeline.land()
     pipeline.validate()
-    path = pipeline.put("b.csv", HEAD + ROW.format(day=1, hour=10, user=502, brand="x"))
+    path = pipeline.put("b.csv", HEAD + event_line(time="10:00:00", user_id=502))
     pipeline.land()
     run_until_killed(monkeypatch, "record_hours", pipeline.validate)
-    path.write_text(HEAD + ROW.format(day=1, hour=11, user=503, brand="x"))
+    path.write_text(HEAD + event_line(time="11:00:00", user_id=503))
     pipeline.land()
     pipeline.validate()
     assert pipeline.values(tables.USER_EVENTS, "user_id") == [(501,), (503,)]
@@ -47,7 +47,7 @@ def test_rows_of_a_killed_validation_are_removed_even_if_their_hour_disappears(p
 
 
 def test_a_day_of_a_killed_build_is_in_no_snapshot_until_it_is_rebuilt(pipeline, monkeypatch):
-    text = (ROW.format(day=day, hour=9, user=500 + day, brand="x") for day in (1, 2))
+    text = (event_line(time=f"2019-10-0{day} 09:00:00", user_id=500 + day) for day in (1, 2))
     pipeline.put("a.csv", HEAD + "".join(text))
     pipeline.land()
     pipeline.validate(BOTH)
@@ -62,11 +62,11 @@ def test_a_day_of_a_killed_build_is_in_no_snapshot_until_it_is_rebuilt(pipeline,
 
 
 def test_maintenance_undoes_a_killed_build_before_the_old_files_are_deleted(pipeline, monkeypatch):
-    pipeline.put("a.csv", HEAD + ROW.format(day=1, hour=9, user=501, brand="x"))
+    pipeline.put("a.csv", HEAD + event_line(time="09:00:00", user_id=501))
     pipeline.land()
     pipeline.validate()
     pipeline.run_daily()
-    pipeline.put("b.csv", HEAD + ROW.format(day=1, hour=10, user=502, brand="x"))
+    pipeline.put("b.csv", HEAD + event_line(time="10:00:00", user_id=502))
     pipeline.land()
     pipeline.validate()
     run_until_killed(monkeypatch, "record_builds", lambda: remove_duplicates.run(pipeline.ctx(), DAY_1))
@@ -80,12 +80,12 @@ def test_maintenance_undoes_a_killed_build_before_the_old_files_are_deleted(pipe
 
 
 def test_an_item_keeps_the_attributes_from_an_hour_that_was_stopped_later(pipeline, postgres):
-    path = pipeline.put("a.csv", HEAD + ROW.format(day=1, hour=5, user=501, brand="acme"))
+    path = pipeline.put("a.csv", HEAD + event_line(time="05:00:00", user_id=501))
     pipeline.land()
     pipeline.validate()
     pipeline.load()
-    path.write_text(HEAD + ROW.format(day=1, hour=5, user=501, brand="acme").replace("view", "what"))
-    pipeline.put("b.csv", HEAD + ROW.format(day=1, hour=6, user=502, brand=""))
+    path.write_text(HEAD + event_line(time="05:00:00", user_id=501).replace("view", "what"))
+    pipeline.put("b.csv", HEAD + event_line(time="06:00:00", user_id=502, brand=""))
     pipeline.land()
     assert "stopped 1 hour" in pipeline.expect_refusal(pipeline.validate)
     pipeline.load()

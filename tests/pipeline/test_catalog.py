@@ -1,16 +1,18 @@
 """items.csv in the raw folder supplies the metadata of `items`, and the events supply missing values."""
 
+from decimal import Decimal
+
 import pytest
 
 from spark_jobs.postgres.loader import PostgresLoader
-from tests.conftest import HEAD, Pipeline
+from tests.conftest import Pipeline
+from tests.events import HEAD, event_line
 
-ROW = "2019-10-01 09:0{i}:00 UTC,view,{item},5,{code},{brand},{price},501,s{i}\n"
 EVENTS = HEAD + "".join(
     [
-        ROW.format(i=1, item=1001, code="electronics.smartphone", brand="acme", price="10.00"),
-        ROW.format(i=2, item=1002, code="electronics.audio", brand="", price="20.00"),
-        ROW.format(i=3, item=1003, code="", brand="", price="0.00"),
+        event_line(time="09:01:00", item_id=1001, category_code="electronics.smartphone", brand="acme", price="10.00"),
+        event_line(time="09:02:00", item_id=1002, category_code="electronics.audio", brand="", price="20.00"),
+        event_line(time="09:03:00", item_id=1003, category_code="", brand="", price="0.00"),
     ]
 )
 ITEMS = "SELECT item_id, name, category, brand, price, description, image_url FROM items ORDER BY 1"
@@ -62,14 +64,20 @@ def test_values_from_items_csv_take_precedence_and_the_events_supply_the_rest(lo
 
 def test_later_events_do_not_overwrite_values_from_items_csv(loaded_pipeline, postgres):
     load_catalog(loaded_pipeline, "item_id,name,price\n1001,Phone,1.50\n1004,Lamp,\n")
-    loaded_pipeline.put("b.csv", HEAD + ROW.format(i=5, item=1001, code="a.b", brand="beta", price="99.00"))
-    loaded_pipeline.put("c.csv", HEAD + ROW.format(i=6, item=1004, code="a.lamp", brand="", price="3.00"))
+    loaded_pipeline.put(
+        "b.csv", HEAD + event_line(time="09:05:00", item_id=1001, category_code="a.b", brand="beta", price="99.00")
+    )
+    loaded_pipeline.put(
+        "c.csv", HEAD + event_line(time="09:06:00", item_id=1004, category_code="a.lamp", brand="", price="3.00")
+    )
     loaded_pipeline.land()
     loaded_pipeline.validate()
     loaded_pipeline.load()
-    rows = {row[0]: row[1:5] for row in postgres(ITEMS)}
-    assert [*map(str, rows[1001])] == ["Phone", "a.b", "beta", "1.50"]
-    assert [*map(str, rows[1004])] == ["Lamp", "a.lamp", "None", "3.00"]
+    assert postgres(ITEMS) == [
+        (1001, "Phone", "a.b", "beta", Decimal("1.50"), None, None),
+        *FROM_EVENTS[1:],
+        (1004, "Lamp", "a.lamp", None, 3, None, None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,8 @@ from spark_jobs import tables
 from spark_jobs.errors import NotArrivedError, QualityError
 from spark_jobs.jobs import validate_data_quality
 from spark_jobs.windows import HOUR, Window
-from tests.conftest import HEAD, OCTOBER_1
-
-ROW = "2019-10-01 {time} UTC,{kind},1001,2053013555631882655,electronics.smartphone,acme,10.00,501,{session}\n"
-
-
-def format_rows(*sessions: str, time: str = "09:01:00", kind: str = "view") -> str:
-    return "".join(ROW.format(time=time, session=session, kind=kind) for session in sessions)
+from tests.conftest import OCTOBER_1
+from tests.events import HEAD, session_lines
 
 
 def read_sessions(pipeline) -> list[str]:
@@ -53,7 +48,7 @@ def test_a_growing_file_lands_its_new_rows_and_replaces_its_incomplete_last_line
     pipeline.validate()
     assert read_sessions(pipeline) == ["s-1", "s-12", "s-2"]
     with step1.open("a") as file:
-        file.write("34\n" + format_rows("s-4", time="09:04:00"))
+        file.write("34\n" + session_lines("s-4", time="09:04:00"))
     assert pipeline.land()["files_landed"] == 1
     pipeline.validate()
     assert read_sessions(pipeline) == ["s-1", "s-1234", "s-2", "s-4"]
@@ -62,9 +57,9 @@ def test_a_growing_file_lands_its_new_rows_and_replaces_its_incomplete_last_line
 
 
 def test_a_copied_file_adds_no_rows_a_changed_one_replaces_them_and_a_deleted_one_keeps_them(pipeline):
-    pipeline.put("a.csv", HEAD + format_rows("s-1"))
-    pipeline.put("copy of a \ud55c\uae00.csv", HEAD + format_rows("s-1"))
-    pipeline.put("bad.csv", HEAD.replace("user_id", "who") + format_rows("s-2"))
+    pipeline.put("a.csv", HEAD + session_lines("s-1"))
+    pipeline.put("copy of a \ud55c\uae00.csv", HEAD + session_lines("s-1"))
+    pipeline.put("bad.csv", HEAD.replace("user_id", "who") + session_lines("s-2"))
     pipeline.land()
     assert read_file_statuses(pipeline) == {
         "a.csv": "landed",
@@ -74,8 +69,8 @@ def test_a_copied_file_adds_no_rows_a_changed_one_replaces_them_and_a_deleted_on
     assert any("user_id is missing" in line for line in pipeline.messages)
     pipeline.validate()
     assert read_sessions(pipeline) == ["s-1"]
-    pipeline.put("a.csv", HEAD + format_rows("s-8", "s-9", time="10:01:00"))
-    pipeline.put("bad.csv", HEAD + format_rows("s-2", time="09:30:00"))
+    pipeline.put("a.csv", HEAD + session_lines("s-8", "s-9", time="10:01:00"))
+    pipeline.put("bad.csv", HEAD + session_lines("s-2", time="09:30:00"))
     pipeline.land()
     pipeline.validate()
     # The old content of a.csv was replaced, so its copy is no longer a duplicate.
@@ -89,12 +84,12 @@ def test_a_copied_file_adds_no_rows_a_changed_one_replaces_them_and_a_deleted_on
 
 
 def test_late_rows_are_validated_and_loaded_by_a_run_for_another_hour(pipeline, postgres):
-    pipeline.put("a.csv", HEAD + format_rows("s-1") + format_rows("s-2", time="11:00:00"))
+    pipeline.put("a.csv", HEAD + session_lines("s-1") + session_lines("s-2", time="11:00:00"))
     pipeline.land()
     pipeline.validate()
     pipeline.load()
     first = postgres("SELECT event_id, session_id, created_at FROM user_events ORDER BY 2")
-    pipeline.put("late.csv", HEAD + format_rows("s-3", time="09:05:00"))
+    pipeline.put("late.csv", HEAD + session_lines("s-3", time="09:05:00"))
     other = Window(datetime(2019, 10, 1, 11), datetime(2019, 10, 1, 12), HOUR)
     assert pipeline.land(other)["hours_handed_on"] == 1
     pipeline.validate(other)
@@ -104,7 +99,7 @@ def test_late_rows_are_validated_and_loaded_by_a_run_for_another_hour(pipeline, 
 
 
 def test_running_everything_again_changes_nothing(pipeline, postgres):
-    pipeline.put("a.csv", HEAD + format_rows("s-1", "s-2"))
+    pipeline.put("a.csv", HEAD + session_lines("s-1", "s-2"))
     for _ in range(2):
         pipeline.land()
         pipeline.validate()
@@ -120,7 +115,7 @@ def test_running_everything_again_changes_nothing(pipeline, postgres):
 
 
 def test_an_hour_without_rows_is_missing_until_later_data_lands_and_empty_afterwards(pipeline):
-    pipeline.put("a.csv", HEAD + format_rows("s-1") + format_rows("s-2", time="11:00:00"))
+    pipeline.put("a.csv", HEAD + session_lines("s-1") + session_lines("s-2", time="11:00:00"))
     with pytest.raises(NotArrivedError, match="2019-10-01T12"):
         pipeline.land(Window(datetime(2019, 10, 1, 9), datetime(2019, 10, 1, 13), HOUR))
     assert pipeline.ctx().ledger.hours() == []  # empty hours are derived from the landed rows and not stored
@@ -186,7 +181,7 @@ def test_an_expectation_that_raises_an_error_stops_the_hour(pipeline, monkeypatc
 
 
 def test_an_unreachable_database_is_reported_in_one_line_without_the_address(pipeline, monkeypatch):
-    pipeline.put("a.csv", HEAD + format_rows("s-1"))
+    pipeline.put("a.csv", HEAD + session_lines("s-1"))
     pipeline.land()
     pipeline.validate()
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/shop")
@@ -198,7 +193,7 @@ def test_an_unreachable_database_is_reported_in_one_line_without_the_address(pip
 
 def test_changed_settings_apply_to_hours_that_are_validated_again(pipeline):
 
-    pipeline.put("a.csv", HEAD + format_rows("s-1") + format_rows("s-2", kind="cart"))
+    pipeline.put("a.csv", HEAD + session_lines("s-1") + session_lines("s-2", event_type="cart"))
     pipeline.land()
     pipeline.validate()
     events = pipeline.settings.events.model_copy(update={"allowed_types": ("view",)})
@@ -212,8 +207,10 @@ def test_changed_settings_apply_to_hours_that_are_validated_again(pipeline):
 
 
 def test_rejected_rows_are_accepted_once_after_their_file_or_a_rule_is_fixed(pipeline, postgres):
-    good = format_rows("s-1") + format_rows("s-2") + format_rows("s-3")
-    path = pipeline.put("a.csv", HEAD + good + format_rows("s-4", kind="VIEW") + format_rows("s-5", kind="cart"))
+    good = session_lines("s-1") + session_lines("s-2") + session_lines("s-3")
+    path = pipeline.put(
+        "a.csv", HEAD + good + session_lines("s-4", event_type="VIEW") + session_lines("s-5", event_type="cart")
+    )
     strict = pipeline.settings.events.model_copy(update={"allowed_types": ("view",)})
     accepted, loose = pipeline.settings.quality.model_copy(update={"max_reject_share": 0.5}), pipeline.settings
     pipeline.settings = loose.model_copy(update={"quality": accepted, "events": strict})
@@ -241,7 +238,9 @@ def test_rejected_rows_are_accepted_once_after_their_file_or_a_rule_is_fixed(pip
 
 
 def test_dropped_database_tables_are_loaded_again_from_delta_with_the_same_rows(pipeline, postgres):
-    pipeline.put("a.csv", HEAD + format_rows("s-1", "s-2") + format_rows("s-3", time="11:00:00", kind="purchase"))
+    pipeline.put(
+        "a.csv", HEAD + session_lines("s-1", "s-2") + session_lines("s-3", time="11:00:00", event_type="purchase")
+    )
     pipeline.land()
     pipeline.validate()
     pipeline.load()

@@ -15,7 +15,8 @@ from spark_jobs import tables
 from spark_jobs.commands import status
 from spark_jobs.observability.console import Console
 from spark_jobs.sample import Span, generate
-from tests.conftest import CASES, HEAD
+from tests.conftest import CASES
+from tests.events import HEAD, event_line
 from tests.oracle_duckdb import compute
 from tests.pipeline.test_tables import (
     COMPARED_COLUMNS,
@@ -25,8 +26,6 @@ from tests.pipeline.test_tables import (
 )
 from tests.process import command, environment, run
 from tests.project import ROOT
-
-ROW = "2019-10-01 {time} UTC,{kind},1001,2053013555631882655,electronics.smartphone,acme,10.00,{user},s-1\n"
 
 
 def run_and_capture(pipeline, capsys, action) -> str:
@@ -38,8 +37,8 @@ def run_and_capture(pipeline, capsys, action) -> str:
 
 
 def test_the_run_summary_reconciles_the_counts_and_a_second_run_has_nothing_to_do(pipeline, postgres, capsys):
-    views = "".join(ROW.format(time=f"09:00:{second:02}", kind="view", user=501) for second in range(20))
-    purchases = ROW.format(time="11:30:00", kind="purchase", user=502) * 2
+    views = "".join(event_line(time=f"09:00:{second:02}") for second in range(20))
+    purchases = event_line(time="11:30:00", event_type="purchase", user_id=502, price="10.00") * 2
     pipeline.put("a.csv", HEAD + views + purchases + "no record\n")
     out = run_and_capture(pipeline, capsys, pipeline_module.run)
     assert "checked: raw 23 = user_events 22 + rejected 1 + not yet committed 0" in out
@@ -63,8 +62,8 @@ def test_the_run_summary_reconciles_the_counts_and_a_second_run_has_nothing_to_d
 
 def test_status_lists_each_problem_with_the_command_that_fixes_it(pipeline, postgres, capsys):
     assert "nothing has landed yet" in run_and_capture(pipeline, capsys, status.show)
-    invalid = "".join(ROW.format(time=f"09:00:{second:02}", kind="VIEW", user=501) for second in range(9))
-    pipeline.put("a.csv", HEAD + ROW.format(time="08:00:00", kind="view", user=501) + invalid)
+    invalid = "".join(event_line(time=f"09:00:{second:02}", event_type="VIEW") for second in range(9))
+    pipeline.put("a.csv", HEAD + event_line(time="08:00:00") + invalid)
     pipeline.put("b.csv", "who,what\n1,2\n")
     pipeline.land()
     pipeline.expect_refusal(pipeline.validate)

@@ -17,7 +17,8 @@ from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.report import page
 from spark_jobs.windows import HOUR, Window
-from tests.conftest import HEAD, Pipeline
+from tests.conftest import Pipeline
+from tests.events import HEAD, event_line
 from tests.process import command, environment
 from tests.project import ROOT
 
@@ -32,18 +33,19 @@ HOSTILE = (
 )
 NAME = "x'); DROP TABLE items;--$(touch pwned)`touch pwned`<script>alert(1)<b>.csv"
 IGNORED = "it's ignored'; DROP TABLE items"
-ROW = "2019-10-01 05:{i:02}:00 UTC,{kind},{item},5,{code},{brand},1.00,7,{session}\n"
 PASSWORD = "s3cr3t-pw"
 
 
 def make_lines() -> str:
     rows = [
-        ROW.format(i=i, kind="view", item=100 + i, code=text[:50], brand=text, session=text[:50])
+        event_line(time=f"05:{i:02}:00", item_id=100 + i, category_code=text[:50], brand=text, session_id=text[:50])
         for i, text in enumerate(HOSTILE)
     ]
-    rows += [ROW.format(i=30 + i, kind="view", item=200, code="", brand="", session="s") for i in range(20)]
-    rejected = ROW.format(i=59, kind=HOSTILE[2], item=300, code="", brand=HOSTILE[1], session=HOSTILE[0])
-    ignored = ROW.format(i=58, kind=IGNORED, item=301, code="", brand="", session="")
+    rows += [event_line(time=f"05:{30 + i}:00", item_id=200, category_code="", brand="") for i in range(20)]
+    rejected = event_line(
+        time="05:59:00", event_type=HOSTILE[2], item_id=300, category_code="", brand=HOSTILE[1], session_id=HOSTILE[0]
+    )
+    ignored = event_line(time="05:58:00", event_type=IGNORED, item_id=301, category_code="", brand="", session_id="")
     return HEAD + "".join(rows) + rejected + ignored
 
 

@@ -13,7 +13,8 @@ from spark_jobs.report import facts
 from spark_jobs.sample import Span, generate
 from spark_jobs.settings import load
 from spark_jobs.windows import DAY, HOUR, Window
-from tests.conftest import HEAD, Pipeline
+from tests.conftest import Pipeline
+from tests.events import HEAD, event_line
 
 START = datetime(2019, 10, 1)
 DAYS = [Window(START + n * DAY, START + (n + 1) * DAY, DAY) for n in range(3)]
@@ -23,7 +24,8 @@ USER, ITEM = 77, 1001
 
 
 def wish(day: int, hour: int, item: int = ITEM) -> str:
-    return f"2019-10-0{day} {hour:02}:30:00 UTC,wishlist,{item},501,,,9.99,{USER},s-{hour}\n"
+    time = f"2019-10-0{day} {hour:02}:30:00"
+    return event_line(time=time, event_type="wishlist", item_id=item, category_id=501, user_id=USER)
 
 
 def run_days(pipeline: Pipeline, *days: Window) -> list[dict]:

@@ -12,7 +12,7 @@ from spark_jobs.jobs import feature_engineering
 from spark_jobs.matrix import read_matrix
 from spark_jobs.sample import Span, generate
 from spark_jobs.windows import DAY, HOUR, Window
-from tests.conftest import HEAD
+from tests.events import HEAD, event_line
 from tests.oracle_duckdb import compute
 from tests.pipeline.test_tables import assert_tables_equal_oracle
 
@@ -20,12 +20,11 @@ START = datetime(2019, 10, 1)
 BOTH = Window(START, START + 2 * DAY, DAY)
 HOURS = Window(BOTH.start, BOTH.end, HOUR)
 USER = 900_000_001
-LINE = "2019-10-01 {time} UTC,view,77,5,,,{price},{user},s\n"
-OTHERS = "".join(LINE.format(time=f"05:00:{i:02}", price="1.00", user=300 + i) for i in range(9))
-USER_LINES = "".join(LINE.format(time=f"05:30:{i:02}", price="2.00", user=USER) for i in range(9))
-REJECTED = LINE.format(time="05:31:00", price="-1", user=USER) + LINE.format(time="05:32:00", price="-1", user=300)
+OTHERS = "".join(event_line(time=f"05:00:{i:02}", price="1.00", user_id=300 + i) for i in range(9))
+USER_LINES = "".join(event_line(time=f"05:30:{i:02}", price="2.00", user_id=USER) for i in range(9))
+REJECTED = event_line(time="05:31:00", price="-1", user_id=USER) + event_line(time="05:32:00", price="-1", user_id=300)
 MALFORMED = f"2019-10-01 05:40:00 UTC,view,77,{USER}\n"
-USER_HOUR = LINE.format(time="23:00:00", price="3.00", user=USER)
+USER_HOUR = event_line(time="23:00:00", price="3.00", user_id=USER)
 
 
 def run_pipeline(pipeline) -> None:
@@ -71,7 +70,7 @@ def test_a_forgotten_user_is_in_no_file_and_the_tables_are_as_without_the_user(p
     assert pipeline.ctx().storage.version(tables.USER_EVENTS) == versions
     assert_tables_equal_oracle(pipeline, postgres, compute(paths))
     # The user's index stays unused: a new user gets the next one, and a row of the matrix.
-    pipeline.put("new.csv", HEAD + LINE.format(time="06:00:00", price="1.00", user=USER + 1))
+    pipeline.put("new.csv", HEAD + event_line(time="06:00:00", price="1.00", user_id=USER + 1))
     run_pipeline(pipeline)
     numbers = dict(pipeline.values(tables.USER_INDEX, "user_id", "user_index"))
     assert numbers[USER + 1] == count
@@ -111,7 +110,7 @@ def test_forgetting_the_only_user_leaves_empty_tables(pipeline, postgres):
     emptied = [table for emptied in forget.EMPTIED.values() for table in emptied]
     assert {ctx.ledger.version(table) - ctx.storage.version(table) for table in emptied} == {0}
     assert postgres("SELECT count(*) FROM items") == [(0,)]
-    pipeline.put("new.csv", HEAD + LINE.format(time="06:00:00", price="1.00", user=USER + 1))
+    pipeline.put("new.csv", HEAD + event_line(time="06:00:00", price="1.00", user_id=USER + 1))
     run_pipeline(pipeline)
     # Index 0 is never assigned again.
     assert pipeline.values(tables.USER_INDEX, "user_id", "user_index") == [(USER + 1, 1)]

@@ -13,15 +13,9 @@ from spark_jobs.report import charts, facts
 from spark_jobs.settings import is_default_raw, load
 from spark_jobs.sources.listing import list_files
 from spark_jobs.windows import DAY, HOUR, Window, describe_gap
-from tests.conftest import HEAD
+from tests.events import HEAD, event_line, session_lines
 from tests.project import ROOT
 from tests.unfenced import unfenced_writer
-
-ROW = "{time} UTC,view,1001,2053013555631882655,electronics.smartphone,acme,10.00,501,{session}\n"
-
-
-def format_rows(*sessions: str, time: str = "2019-10-01 09:01:00") -> str:
-    return "".join(ROW.format(time=time, session=session) for session in sessions)
 
 
 def read_raw_sessions(pipeline) -> list[str]:
@@ -38,12 +32,12 @@ def change_paths(pipeline, **changed: str):
 
 
 def test_rotated_files_keep_all_their_rows_and_landing_again_changes_nothing(pipeline):
-    pipeline.put("events.1.csv", HEAD + format_rows("a", "b", time="2019-09-30 09:00:00"))
-    pipeline.put("events.csv", HEAD + format_rows("c", "d", "e"))
+    pipeline.put("events.1.csv", HEAD + session_lines("a", "b", time="2019-09-30 09:00:00"))
+    pipeline.put("events.csv", HEAD + session_lines("c", "d", "e"))
     pipeline.land()
     (pipeline.raw / "events.1.csv").rename(pipeline.raw / "events.2.csv")
     (pipeline.raw / "events.csv").rename(pipeline.raw / "events.1.csv")
-    pipeline.put("events.csv", HEAD + format_rows("f", time="2019-10-02 09:00:00"))
+    pipeline.put("events.csv", HEAD + session_lines("f", time="2019-10-02 09:00:00"))
     pipeline.land()
     assert read_raw_sessions(pipeline) == ["a", "b", "c", "d", "e", "f"]
     before = read_versions(pipeline)
@@ -51,16 +45,16 @@ def test_rotated_files_keep_all_their_rows_and_landing_again_changes_nothing(pip
     assert (read_versions(pipeline), len(read_raw_sessions(pipeline))) == (before, 6)
     (pipeline.raw / "events.csv").rename(pipeline.raw / "today.csv")
     with (pipeline.raw / "today.csv").open("a") as file:
-        file.write(format_rows("g", time="2019-10-02 09:00:00"))
+        file.write(session_lines("g", time="2019-10-02 09:00:00"))
     pipeline.land()  # renamed, and grown
     assert read_raw_sessions(pipeline) == ["a", "b", "c", "d", "e", "f", "g"]
     assert any("today.csv: moved from events.csv" in line for line in pipeline.messages)
 
 
 def test_a_folder_reached_through_a_link_and_by_its_real_path_lands_once(pipeline):
-    pipeline.put("a.csv", HEAD + format_rows("a"))
-    pipeline.put("_late.csv", HEAD + format_rows("x"))
-    pipeline.put(".hidden.csv", HEAD + format_rows("x"))
+    pipeline.put("a.csv", HEAD + session_lines("a"))
+    pipeline.put("_late.csv", HEAD + session_lines("x"))
+    pipeline.put(".hidden.csv", HEAD + session_lines("x"))
     (pipeline.raw / "sub").mkdir()
     link, real = pipeline.folder / "link", str(pipeline.raw)
     link.symlink_to(pipeline.raw)
@@ -93,13 +87,13 @@ def test_a_folder_reached_through_a_link_and_by_its_real_path_lands_once(pipelin
 def test_a_linked_file_keeps_the_name_under_which_it_landed_first(pipeline):
     cache = pipeline.folder / "cache"
     cache.mkdir()
-    (cache / "9c01").write_bytes(gzip.compress((HEAD + format_rows("a", "b")).encode()))
+    (cache / "9c01").write_bytes(gzip.compress((HEAD + session_lines("a", "b")).encode()))
     for name in ("2019-Oct.csv.gz", "other.csv"):
         (pipeline.folder / name).symlink_to(cache / "9c01")
         pipeline.settings = change_paths(pipeline, raw=str(pipeline.folder / name))
         pipeline.land()
         assert read_raw_sessions(pipeline) == ["a", "b"]
-    (cache / "9c01").write_bytes(gzip.compress((HEAD + format_rows("c")).encode()))
+    (cache / "9c01").write_bytes(gzip.compress((HEAD + session_lines("c")).encode()))
     pipeline.land()  # still through the other link
     assert read_raw_sessions(pipeline) == ["c"]
     (row,) = pipeline.ctx().ledger.files()
@@ -109,8 +103,8 @@ def test_a_linked_file_keeps_the_name_under_which_it_landed_first(pipeline):
 def test_the_text_of_a_row_with_an_invalid_time_is_kept(pipeline):
     times = ("2019-13-01 09:00:00", "2019-02-30 09:00:00", "2019-10-01 25:00:00", "0000-01-01 00:00:00")
     times += ("2019-10-01 24:00:00", "9999-12-31 23:59:59", "1999-12-31 23:59:59")
-    lines = [ROW.format(time=time, session=f"s-{i}").strip() for i, time in enumerate(times)]
-    pipeline.put("a.csv", HEAD + "\n".join(lines) + "\n" + format_rows("good"))
+    lines = [event_line(time=time, session_id=f"s-{i}").strip() for i, time in enumerate(times)]
+    pipeline.put("a.csv", HEAD + "\n".join(lines) + "\n" + session_lines("good"))
     pipeline.land()
     pipeline.validate()
     assert sorted(row.raw_text for row in pipeline.read(tables.REJECTED_EVENTS).collect()) == sorted(lines)
@@ -119,9 +113,10 @@ def test_the_text_of_a_row_with_an_invalid_time_is_kept(pipeline):
 @pytest.fixture
 def distant_dates(pipeline, postgres):
     """Put twenty rows of one hour, one row of 2000 and one row of 2087."""
-    pipeline.put("a.csv", HEAD + format_rows(*(f"s-{i}" for i in range(20)), time="2019-10-01 09:01:00"))
+    pipeline.put("a.csv", HEAD + session_lines(*(f"s-{i}" for i in range(20)), time="2019-10-01 09:01:00"))
     pipeline.put(
-        "b.csv", HEAD + format_rows("old", time="2000-01-01 00:21:00") + format_rows("new", time="2087-03-05 04:00:00")
+        "b.csv",
+        HEAD + session_lines("old", time="2000-01-01 00:21:00") + session_lines("new", time="2087-03-05 04:00:00"),
     )
     return pipeline
 

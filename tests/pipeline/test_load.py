@@ -2,17 +2,16 @@
 
 import pytest
 
-from tests.conftest import HEAD, Pipeline
+from tests.conftest import Pipeline
+from tests.events import HEAD, event_line
 
-ROW = "2019-10-01 09:{minute:02}:00 UTC,{kind},{item},5,{code},{brand},{price},501,{session},{rating}\n"
 EVENTS = "SELECT event_id, item_id, event_type, session_id, rating, price, created_at FROM user_events ORDER BY 1"
 ITEMS = "SELECT item_id, name, category, brand, price FROM items ORDER BY 1"
 ITEM_VERSIONS = "SELECT item_id, xmin::text FROM items ORDER BY 1"
 
 
-def row(minute: int, item: int = 1, brand: str = "acme", price: str = "1.00", session: str = "s", **rest: str) -> str:
-    given = {"kind": "view", "code": "", "rating": ""} | rest
-    return ROW.format(minute=minute, item=item, brand=brand, price=price, session=session, **given)
+def row(minute: int, **given: object) -> str:
+    return event_line("rating", time=f"09:{minute:02}:00", **{"price": "1.00"} | given)
 
 
 def load(pipeline: Pipeline, *lines: str) -> int:
@@ -24,7 +23,7 @@ def load(pipeline: Pipeline, *lines: str) -> int:
 
 
 def test_unchanged_rows_are_not_written_again(pipeline, postgres):
-    plain, rated = row(1, session=""), row(2, kind="rating", rating="4.5")
+    plain, rated = row(1, session_id=""), row(2, event_type="rating", rating="4.5")
     equal = [row(3)] * 3
     load(pipeline, plain, rated, *equal, row(4), row(5, price=""))
     before = postgres(EVENTS)
@@ -43,17 +42,17 @@ def test_unchanged_rows_are_not_written_again(pipeline, postgres):
 @pytest.mark.parametrize(
     ("again", "written", "left"),
     [
-        ([row(1), row(2, item=2), row(3, item=2)], [], [1, 2, 3]),
+        ([row(1), row(2, item_id=2), row(3, item_id=2)], [], [1, 2, 3]),
         # user_events has no column for the brand.
-        ([row(1), row(2, item=2, brand="zeta")], [2], [1, 2, 3]),
-        ([row(1), row(2, item=2, price="3.00")], [2], [1, 2, 3]),
+        ([row(1), row(2, item_id=2, brand="zeta")], [2], [1, 2, 3]),
+        ([row(1), row(2, item_id=2, price="3.00")], [2], [1, 2, 3]),
         ([row(1)], [], [1, 3]),
     ],
     ids=["the same once more", "another brand", "another price", "an item gone"],
 )
 def test_only_items_with_other_values_for_the_day_are_written_again(pipeline, postgres, again, written, left):
-    last = row(0, item=3).replace("09:00", "10:00")
-    load(pipeline, row(1), row(2, item=2), last)
+    last = row(0, item_id=3).replace("09:00", "10:00")
+    load(pipeline, row(1), row(2, item_id=2), last)
     before = dict(postgres(ITEM_VERSIONS))
     assert load(pipeline, *again, last) == 1
     assert [item for item, mark in postgres(ITEM_VERSIONS) if mark != before[item]] == written
@@ -62,7 +61,7 @@ def test_only_items_with_other_values_for_the_day_are_written_again(pipeline, po
 
 
 def test_an_hour_without_an_entry_in_the_load_ledger_is_repaired_together_with_its_items(pipeline, postgres):
-    load(pipeline, row(1), row(2, item=2))
+    load(pipeline, row(1), row(2, item_id=2))
     events, items = postgres(EVENTS), postgres(ITEMS)
     postgres("UPDATE items SET price = 7 WHERE item_id = 1")
     postgres("DELETE FROM items WHERE item_id = 2")

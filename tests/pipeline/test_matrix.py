@@ -20,7 +20,8 @@ from spark_jobs.delta.schema import schema
 from spark_jobs.errors import PipelineError
 from spark_jobs.exports import write_matrix
 from spark_jobs.windows import DAY, HOUR, Window
-from tests.conftest import HEAD, Pipeline
+from tests.conftest import Pipeline
+from tests.events import HEAD
 from tests.project import ROOT
 
 SPLIT_TIME = datetime(2019, 10, 7)

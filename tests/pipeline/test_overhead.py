@@ -15,7 +15,8 @@ from spark_jobs.observability.console import Console
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.windows import HOUR
 from tests import counting
-from tests.conftest import HEAD, Pipeline
+from tests.conftest import Pipeline
+from tests.events import HEAD
 
 FIRST, HOURS, ROWS = datetime(2019, 10, 1), 3, 3_000
 Costs = dict[str, dict[str, int]]

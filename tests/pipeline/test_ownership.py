@@ -22,14 +22,14 @@ from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader
 from spark_jobs.postgres.ownership import Owner
 from spark_jobs.settings import Settings
-from tests.conftest import HEAD, OCTOBER_1, Pipeline
+from tests.conftest import OCTOBER_1, Pipeline
+from tests.events import HEAD, event_line
 from tests.project import ROOT
 
 CLEAN = Path("spark_jobs", "commands", "clean.sh")
 
 OURS, THEIRS = Owner("ours", "/data/ours"), Owner("theirs", "/data/theirs")
 EVENT = "INSERT INTO user_events (user_id, item_id, event_type, timestamp) VALUES (1, 2, 'view', '2019-10-01')"
-ROW = "2019-10-01 {hour:02}:00:00 UTC,view,{item},77,,,5,501,s\n"
 
 
 @pytest.fixture
@@ -216,7 +216,9 @@ def test_only_the_owner_can_load_and_check_before_and_after_a_move_and_a_handove
     for number, name in enumerate(("first", "second"), 1):
         (tmp_path / name).mkdir()
         pipeline = Pipeline(spark, tmp_path / name, database)
-        pipeline.put("a.csv", HEAD + "".join(ROW.format(hour=hour, item=number) for hour in range(number)))
+        pipeline.put(
+            "a.csv", HEAD + "".join(event_line(time=f"{hour:02}:00:00", item_id=number) for hour in range(number))
+        )
         pipeline.land()
         pipeline.validate()
         all_settings.append(pipeline.settings)

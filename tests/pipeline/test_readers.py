@@ -11,13 +11,13 @@ from spark_jobs.jobs import create_user_item_matrix, feature_engineering, handle
 from spark_jobs.postgres import served_hours
 from spark_jobs.report.facts import gather_facts
 from spark_jobs.report.run_summary import describe_identities
-from tests.conftest import DAY_1, HEAD
+from tests.conftest import DAY_1
 from tests.counting import count_jobs
+from tests.events import HEAD, event_line
 from tests.pipeline.test_snapshots import interrupt_at
 from tests.unfenced import unfenced_writer
 
-ROW = "2019-10-01 {time}:00 UTC,{kind},1001,7,a.b,acme,10.00,{user},s\n"
-DAY_ROWS = [ROW.format(time=f"0{hour}:0{user}", kind="view", user=user) for hour in range(3) for user in range(1, 5)]
+DAY_ROWS = [event_line(time=f"0{hour}:0{user}:00", user_id=user) for hour in range(3) for user in range(1, 5)]
 
 
 def read_flow(pipeline) -> dict:
@@ -65,7 +65,7 @@ def test_a_reader_between_the_commits_of_each_writer_shows_the_state_of_the_ledg
     assert (pipeline.facts["users"]["count"], pipeline.facts["matrix"]["cells"]) == (4, 4)
     rows = {table["name"]: table["rows"] for table in pipeline.facts["tables"]}
 
-    pipeline.put("late.csv", HEAD + ROW.format(time="01:30", kind="purchase", user=9))
+    pipeline.put("late.csv", HEAD + event_line(time="01:30:00", event_type="purchase", user_id=9))
     pipeline.land()
     interrupt_at(monkeypatch, "validation.written", pipeline.validate)
     assert read_flow(pipeline)["waiting"] == 5  # the hour of the late row
@@ -102,7 +102,7 @@ def test_a_manual_change_in_postgresql_is_found(loaded_pipeline, postgres):
     postgres("UPDATE user_events SET price = 11 WHERE timestamp < '2019-10-01 01:00'")
     with pytest.raises(IdentityError, match="2019-10-01T00: PostgreSQL has 4 rows"):
         served_hours.compare_served_hours(loaded_pipeline.ctx())
-    postgres("UPDATE user_events SET price = 10")
+    postgres("UPDATE user_events SET price = 5")
     postgres("INSERT INTO user_events (user_id, item_id, event_type, timestamp) VALUES (1, 1, 'view', '2019-10-05')")
     with pytest.raises(IdentityError, match="2019-10-05T00: PostgreSQL has 1 rows"):
         served_hours.compare_served_hours(loaded_pipeline.ctx())
@@ -113,7 +113,7 @@ def test_a_manual_change_in_postgresql_is_found(loaded_pipeline, postgres):
 
 
 def test_an_hour_that_is_loaded_during_the_comparison_is_not_compared(loaded_pipeline, monkeypatch):
-    loaded_pipeline.put("late.csv", HEAD + ROW.format(time="01:30", kind="purchase", user=9))
+    loaded_pipeline.put("late.csv", HEAD + event_line(time="01:30:00", event_type="purchase", user_id=9))
     open_original = served_hours.open_database
 
     def load_then_open(ctx):

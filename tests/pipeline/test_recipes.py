@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 
 from spark_jobs.postgres.database import start_embedded
-from tests.conftest import HEAD
+from tests.events import HEAD, event_line
 from tests.process import command, environment
 from tests.project import ROOT
 
@@ -25,8 +25,7 @@ REASONS = """    DISCOUNT_NOT_A_NUMBER = "discount_not_a_number"
     DISCOUNT_NEGATIVE = "discount_negative"
     DISCOUNT_TOO_LARGE = "discount_too_large"
 """
-DISCOUNTED = "2019-10-01 01:00:00 UTC,view,{item},77,,,5,{user},s,{discount},{channel}\n"
-GIVEN_COLUMNS = ("item", "user", "discount", "channel")
+GIVEN_COLUMNS = ("item_id", "user_id", "discount", "channel")
 GIVEN = (
     (11, 501, "2.50", "web"),
     (12, 501, "1.005", ""),
@@ -39,7 +38,6 @@ OLDER = [(item, None, None) for item in range(1, 11)]
 LATEST = [(11, Decimal("2.50"), "web"), (12, Decimal("1.01"), None), (13, Decimal("0.00"), "app")]
 VALID = [*LATEST, (13, None, " app")]
 LARGEST = 10**12
-LINE = "2019-10-01 0{hour}:00:00 UTC,view,{item},77,,,5,501,s\n"
 TABLE = """
 
 POPULAR_ITEMS = Table(
@@ -160,13 +158,14 @@ def read(folder: Path, table: str, *columns: str) -> list[tuple]:
 
 @pytest.mark.long
 def test_the_recipe_adds_source_columns_to_an_existing_warehouse(project, tmp_path):
-    put(tmp_path, "a.csv", HEAD, [LINE.format(hour=0, item=item) for item in range(1, 11)])
+    put(tmp_path, "a.csv", HEAD, [event_line(time="00:00:00", item_id=item) for item in range(1, 11)])
     run(project, tmp_path)
     hours = ("unit", "raw_digest", "content_digest", "updated_at")
     before = read(tmp_path, "hour_status", *hours)
     add_two_source_columns(project / "spark_jobs")
     others = [(item, 501, "", "web" if item % 2 else "") for item in range(16, 70)]
-    lines = [DISCOUNTED.format(**dict(zip(GIVEN_COLUMNS, row, strict=True))) for row in (*GIVEN, *others)]
+    events = [dict(zip(GIVEN_COLUMNS, row, strict=True)) for row in (*GIVEN, *others)]
+    lines = [event_line("discount", "channel", time="01:00:00", **event) for event in events]
     put(tmp_path, "b.csv", HEAD.strip() + ",discount,channel\n", lines)
     output, steps = run(project, tmp_path)
 
@@ -196,7 +195,8 @@ def test_the_recipes_add_a_row_rule_an_output_table_and_a_job(project, tmp_path)
     for recipe in (add_a_row_rule, add_an_output_table, add_a_job):
         recipe(project / "spark_jobs")
     items = [*range(1, 31), LARGEST + 1]
-    put(tmp_path, "a.csv", HEAD, [LINE.format(hour=number % 3, item=item) for number, item in enumerate(items)])
+    lines = [event_line(time=f"0{number % 3}:00:00", item_id=item) for number, item in enumerate(items)]
+    put(tmp_path, "a.csv", HEAD, lines)
     output, steps = run(project, tmp_path)
     assert steps["count_items"] == {"items_with_a_score": 30}
     assert "rejected by reason: item_id_too_large 1" in output

@@ -15,7 +15,8 @@ from spark_jobs.ledger import rule_versions
 from spark_jobs.ledger.rule_versions import VERSIONS, build_digest
 from spark_jobs.ledger.status import fingerprint
 from spark_jobs.windows import DAY, HOUR, Window
-from tests.conftest import DAY_1, HEAD, OCTOBER_1
+from tests.conftest import DAY_1, OCTOBER_1
+from tests.events import HEAD, event_line
 
 # Digests of what each version produces from the fixed input below. A corrected rule gets a line with a new version.
 OUTPUT_DIGESTS = {
@@ -109,7 +110,7 @@ def test_a_first_rule_version_does_not_change_the_digest_of_a_build(monkeypatch)
 def two_days(pipeline):
     """Validate and build two days by the current rules."""
     for day in (1, 2):
-        pipeline.put(f"{day}.csv", HEAD + f"2019-10-0{day} 09:00:00 UTC,view,1,77,,,5,501,s\n")
+        pipeline.put(f"{day}.csv", HEAD + event_line(time=f"2019-10-0{day} 09:00:00"))
     pipeline.land()
     pipeline.validate(Window(OCTOBER_1.start, OCTOBER_1.end + DAY, HOUR))
     pipeline.run_daily(Window(DAY_1.start, DAY_1.end + DAY, DAY))

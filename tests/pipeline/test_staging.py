@@ -14,7 +14,8 @@ from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader, StagedDay
 from spark_jobs.postgres.staging import StagedRows
 from spark_jobs.windows import HOUR, Window
-from tests.conftest import HEAD, Pipeline
+from tests.conftest import Pipeline
+from tests.events import HEAD, event_line
 
 DAY = datetime(2019, 10, 1)
 NINE = DAY + timedelta(hours=9)
@@ -80,9 +81,11 @@ def test_a_missing_or_surplus_attempt_report_is_an_identity_error(database, post
 
 
 def land_and_validate(pipeline: Pipeline, brand: str = "café 삼성") -> Pipeline:
-    row = "2019-10-01 09:0{i}:00 UTC,view,{item},5,{code},{brand},{price},501,s\n"
     given = (("electronics.audio", brand, "1.50"), ("", "", "0.00"), ("a.", "", ""), ("", "plain", "2.00"))
-    rows = (row.format(i=i, item=i, code=code, brand=b, price=price) for i, (code, b, price) in enumerate(given, 1))
+    rows = (
+        event_line(time=f"09:0{item}:00", item_id=item, category_code=code, brand=of_item, price=price)
+        for item, (code, of_item, price) in enumerate(given, 1)
+    )
     pipeline.put("a.csv", HEAD + "".join(rows))
     pipeline.land()
     pipeline.validate()

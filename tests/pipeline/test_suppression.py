@@ -20,17 +20,16 @@ from spark_jobs.sources import arrow_fast_path
 from spark_jobs.sources.csv_records import FileSplit, Header, RecordCounter, read_split
 from spark_jobs.sources.header import map_columns
 from spark_jobs.sources.suppression import Suppression, digest_user, key_id
-from tests.conftest import HEAD
+from tests.events import HEAD, event_line
 
 USER, OTHER = 900_000_001, 541_312_140
 NAMES = tuple(HEAD.strip().split(","))
 HEADER = Header(NAMES, tuple(map_columns(list(NAMES))))
-ROW = "2019-10-01 09:00:00 UTC,view,1,77,,,5.00,{user},{session}\n"
 KEY = b"k" * 32
 
 
 def format_line(user: object, session: str = "s") -> str:
-    return ROW.format(user=user, session=session)
+    return event_line(user_id=user, session_id=session)
 
 
 def find_suppressed(*lines: str) -> list[bool]:

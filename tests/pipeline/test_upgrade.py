@@ -16,7 +16,8 @@ from spark_jobs.flow import VALIDATE_DATA_QUALITY, Writer
 from spark_jobs.jobs import create_user_item_matrix, feature_engineering
 from spark_jobs.tables import Field
 from spark_jobs.windows import DAY, Window
-from tests.conftest import HEAD, OCTOBER_1
+from tests.conftest import OCTOBER_1
+from tests.events import HEAD, event_line
 from tests.unfenced import unfenced_writer
 
 NEWER_COLUMNS = ("types", "mean_price")
@@ -45,7 +46,7 @@ def rewrite_as(storage: Storage, table, old) -> None:
 
 @pytest.fixture
 def old_warehouse(pipeline):
-    pipeline.put("a.csv", HEAD + "2019-10-01 00:00:00 UTC,view,1,77,,,5,501,s\n")
+    pipeline.put("a.csv", HEAD + event_line(time="00:00:00"))
     pipeline.land()
     pipeline.validate()
     empty = [
@@ -86,7 +87,7 @@ def test_an_older_warehouse_is_refused_and_usable_after_an_upgrade(old_warehouse
         assert {f.name: f.comment for f in table.fields} == {n: f.metadata["comment"] for n, f in actual.items()}
     assert [row.part for row in old_warehouse.read(tables.RAW_EVENTS).collect()] == [1]
     assert {row.types for row in old_warehouse.read(tables.HOUR_STATUS).collect()} == {None}
-    old_warehouse.put("b.csv", HEAD + "2019-10-01 01:00:00 UTC,view,1,77,,,5,501,s\n")
+    old_warehouse.put("b.csv", HEAD + event_line(time="01:00:00"))
     with hold_leases(old_warehouse.settings, old_warehouse.spark, [Writer.COLLECTION]) as ctx:
         ctx.say = old_warehouse.messages.append
         old_warehouse.land()
@@ -137,8 +138,10 @@ def rewrite_as_layout_3(pipeline, job, notes: dict) -> None:
 
 def test_an_upgrade_records_the_versions_of_the_last_snapshots_so_that_the_next_day_is_added(pipeline):
     days = Window(datetime(2019, 10, 1), datetime(2019, 10, 4), DAY)
-    line = "2019-10-0{day} 00:00:00 UTC,view,{day},77,,,5,50{day},s\n"
-    pipeline.put("a.csv", HEAD + line.format(day=1) + line.format(day=2))
+    first, second, third = (
+        event_line(time=f"2019-10-0{day} 00:00:00", item_id=day, user_id=500 + day) for day in (1, 2, 3)
+    )
+    pipeline.put("a.csv", HEAD + first + second)
     pipeline.land()
     pipeline.validate()
     pipeline.run_daily(days)
@@ -156,7 +159,7 @@ def test_an_upgrade_records_the_versions_of_the_last_snapshots_so_that_the_next_
     assert not [line for line in upgrade(ctx, holds) if "the versions that it wrote" in line]
     for job in (create_user_item_matrix, feature_engineering):
         assert job.run(pipeline.ctx(), days)["unchanged"]
-    pipeline.put("b.csv", HEAD + line.format(day=3))
+    pipeline.put("b.csv", HEAD + third)
     pipeline.land()
     pipeline.validate()
     *_, matrix, features = pipeline.run_daily(days)

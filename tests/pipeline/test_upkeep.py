@@ -20,7 +20,7 @@ from spark_jobs.flow import Writer
 from spark_jobs.maintenance import compaction, removal, sizes
 from spark_jobs.observability import run_log
 from spark_jobs.windows import HOUR, Window
-from tests.conftest import HEAD
+from tests.events import HEAD, event_line
 from tests.pipeline.test_tables import to_sorted_tuples
 from tests.project import ROOT
 from tests.unfenced import unfenced_writer
@@ -42,8 +42,8 @@ def compact_days(pipeline) -> int:
 def hourly(pipeline, postgres):
     """Load one file for each of six hours and one of the next day, so that a complete day has many files."""
     for hour in range(6):
-        pipeline.put(f"{hour:02}.csv", HEAD + f"2019-10-01 {hour:02}:00:00 UTC,view,{hour + 1},77,,,5,501,s\n")
-    pipeline.put("next.csv", HEAD + "2019-10-02 00:00:00 UTC,view,1,77,,,5,501,s\n")
+        pipeline.put(f"{hour:02}.csv", HEAD + event_line(time=f"{hour:02}:00:00", item_id=hour + 1))
+    pipeline.put("next.csv", HEAD + event_line(time="2019-10-02 00:00:00"))
     pipeline.land()
     pipeline.validate(BOTH)
     pipeline.load(BOTH)
@@ -85,7 +85,7 @@ def test_a_killed_landing_is_undone_even_after_the_files_of_a_closed_day_are_com
 
 def test_an_incomplete_day_is_not_compacted(pipeline):
     for hour in range(6):
-        pipeline.put(f"{hour:02}.csv", HEAD + f"2019-10-01 {hour:02}:00:00 UTC,view,{hour + 1},77,,,5,501,s\n")
+        pipeline.put(f"{hour:02}.csv", HEAD + event_line(time=f"{hour:02}:00:00", item_id=hour + 1))
     pipeline.land()
     assert measure_files(pipeline.ctx().storage, tables.RAW_EVENTS).files == 6
     assert compact_days(pipeline) == 0
@@ -107,7 +107,7 @@ def test_removing_files_does_not_disturb_concurrent_runs(hourly):
     remover.start()
     try:
         for second in range(2):
-            hourly.put("06.csv", HEAD + f"2019-10-01 06:00:0{second} UTC,view,9,77,,,5,501,s\n")
+            hourly.put("06.csv", HEAD + event_line(time=f"06:00:0{second}", item_id=9))
             hourly.land()
             hourly.validate(BOTH)
             hourly.load(BOTH)

@@ -8,17 +8,16 @@ import pytest
 from spark_jobs import flow
 from spark_jobs.measured_run import run_measured
 from spark_jobs.observability import run_log
-from tests.conftest import HEAD, OCTOBER_1, Pipeline
+from tests.conftest import OCTOBER_1, Pipeline
 from tests.counting import count_jobs
-
-LINE = "2019-10-01 00:00:0{} UTC,view,1001,77,,,1,501,s\n"
+from tests.events import HEAD, event_line
 
 
 @pytest.fixture
 def expecting(spark, tmp_path, database) -> Pipeline:
     """Return a pipeline with one hour, which warns because it has no purchase."""
     expecting = Pipeline(spark, tmp_path, database, "events.expected_from_rows=1")
-    expecting.put("a.csv", HEAD + LINE.format(1) + LINE.format(2))
+    expecting.put("a.csv", HEAD + event_line(time="00:00:01") + event_line(time="00:00:02"))
     return expecting
 
 
@@ -32,7 +31,7 @@ def test_bytes_and_sizes_are_those_of_the_files(expecting):
     sizes = measure_files(raw_events)
     assert first.written_bytes == sum(sizes) > 0
     assert first.tables == {"raw_events": (len(sizes), sum(sizes))}
-    expecting.put("a.csv", HEAD + LINE.format(3))  # replaces the rows
+    expecting.put("a.csv", HEAD + event_line(time="00:00:03"))  # replaces the rows
     _, second = run_measured(expecting.ctx(), flow.EXTRACT_EVENTS, None)
     assert second.written_bytes == sum(measure_files(raw_events)) - sum(sizes) > 0
     assert second.tables == {"raw_events": (1, second.written_bytes)}

@@ -25,7 +25,7 @@ from spark_jobs.ledger.known_files import known_files
 from spark_jobs.sources import csv_records, files
 from spark_jobs.sources.change_detection import READS, Action, split_files
 from spark_jobs.sources.listing import list_files
-from tests.conftest import HEAD
+from tests.events import HEAD, session_lines
 
 HOUR = datetime(2019, 10, 1, 9)
 NAMES = ("a.csv", "b.csv", "c.csv.gz", "d.csv.gz")
@@ -48,7 +48,7 @@ class Shop:
             if path.name not in state:
                 path.unlink()
         for name, sessions in state.items():
-            text = HEAD + "".join(f"2019-10-01 09:00:00 UTC,view,1,77,,,5,501,{session}\n" for session in sessions)
+            text = HEAD + session_lines(*sessions)
             content = gzip.compress(text.encode(), mtime=0) if name.endswith(".gz") else text.encode()
             self.put(name, b"\xff\xfe" if sessions == BROKEN else content)
 

@@ -13,13 +13,12 @@ from spark_jobs.commands import status
 from spark_jobs.delta.storage import Storage
 from spark_jobs.inspection.ledger_reader import LedgerReader, read_ledger
 from spark_jobs.observability.console import Console
-from tests.conftest import HEAD
+from tests.events import HEAD, event_line
 from tests.project import ROOT
 from tests.unfenced import unfenced_writer
 from tests.unit.delta.test_row_table import HOUR
 
 LEDGER = (tables.LANDED_FILES, tables.HOUR_STATUS, tables.DAY_BUILDS, tables.DAY_STATUS)
-ROW = "2019-10-01 0{hour}:00:00 UTC,view,{item},77,a.b,acme,5,501,s\n"
 
 
 def render_status(ctx) -> str:
@@ -63,7 +62,7 @@ def test_a_checkpoint_replaces_the_log_before_it(spark, tmp_path):
 
 
 def test_the_status_command_starts_no_jvm(pipeline):
-    pipeline.put("a.csv", HEAD + ROW.format(hour=0, item=1))
+    pipeline.put("a.csv", HEAD + event_line(time="00:00:00", item_id=1))
     pipeline.land()
     code = (
         "import sys; from spark_jobs.commands import status; status.main(sys.argv[1:]); "

@@ -6,9 +6,8 @@ import pytest
 
 from spark_jobs.errors import NotArrivedError
 from spark_jobs.jobs import wait_for_data_collection
-from tests.conftest import DAY_1, HEAD
-
-ROW = "2019-10-01 {hour:02}:30:00 UTC,view,1001,2053013555631882655,electronics.smartphone,acme,10.00,501,s-1\n"
+from tests.conftest import DAY_1
+from tests.events import HEAD, event_line
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def load_and_wait(pipeline, postgres, monkeypatch):
 
     def load_hours_and_wait(hours, time: str) -> dict:
         if hours:
-            pipeline.put("a.csv", HEAD + "".join(ROW.format(hour=hour) for hour in hours))
+            pipeline.put("a.csv", HEAD + "".join(event_line(time=f"{hour:02}:30:00") for hour in hours))
             pipeline.land()
             pipeline.validate()
             pipeline.load()

@@ -12,9 +12,10 @@ from spark_jobs.sources.change_detection import Strict, decide
 from spark_jobs.sources.csv_records import FileSplit, Header, read_split, split_fields
 from spark_jobs.sources.header import map_columns
 from spark_jobs.sources.listing import ListedFile, list_files
-from tests.conftest import CASES, HEAD
+from tests.conftest import CASES
+from tests.events import HEAD, event_line
 
-ROW = "2019-10-01 09:01:00 UTC,view,1001,2053013555631882655,electronics.smartphone,acme,10.00,501,s-1\n"
+ROW = event_line(session_id="s-1")
 
 
 def read_records(path: Path) -> list[dict]:

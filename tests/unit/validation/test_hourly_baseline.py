@@ -13,7 +13,8 @@ from spark_jobs.settings import load
 from spark_jobs.validation import hourly_baseline
 from spark_jobs.validation.hours import commit_hours, judge_hours
 from spark_jobs.windows import HOUR, Window
-from tests.conftest import HEAD, Pipeline
+from tests.conftest import Pipeline
+from tests.events import HEAD, event_line
 
 FRIDAY = datetime(2019, 11, 15, 10)
 LIMITS = load().usual
@@ -72,10 +73,10 @@ def test_an_hour_without_its_usual_purchases_causes_a_warning_in_one_run_and_in_
         hour = FRIDAY - week * hourly_baseline.WEEK
         kinds = ["view"] * 40 + ["purchase"] * (40 if week else 0)
         lines = (
-            f"{hour:%Y-%m-%d %H}:{n % 60:02}:{n // 60:02} UTC,{kind},{n + 1},77,,,5,501,s"
+            event_line(time=f"{hour:%Y-%m-%d %H}:{n % 60:02}:{n // 60:02}", event_type=kind, item_id=n + 1)
             for n, kind in enumerate(kinds)
         )
-        pipeline.put(f"{week}.csv", HEAD + "\n".join(lines) + "\n")
+        pipeline.put(f"{week}.csv", HEAD + "".join(lines))
     pipeline.land()
     warned = "at least 20% of the purchase events that the same hour of the 4 weeks before had' failed"
     span = Window(FRIDAY - 2 * hourly_baseline.WEEK, FRIDAY + HOUR, HOUR)
@@ -118,11 +119,11 @@ def put_week(pipeline, number: int, kinds: list[str], broken: int = 0, price: fl
     """Write a file for the hour `number` weeks before FRIDAY; `broken` additional rows have a negative price."""
     hour = FRIDAY - number * hourly_baseline.WEEK
     lines = [
-        f"{hour:%Y-%m-%d %H}:{n % 60:02}:{n // 60:02} UTC,{kind},{n + 1},77,,,{price},501,s"
+        event_line(time=f"{hour:%Y-%m-%d %H}:{n % 60:02}:{n // 60:02}", event_type=kind, item_id=n + 1, price=price)
         for n, kind in enumerate(kinds)
     ]
-    lines += [f"{hour:%Y-%m-%d %H}:59:{n:02} UTC,view,{n + 1},78,,,-1,501,s" for n in range(broken)]
-    pipeline.put(f"{number}.csv", HEAD + "\n".join(lines) + "\n")
+    lines += [event_line(time=f"{hour:%Y-%m-%d %H}:59:{n:02}", item_id=n + 1, price=-1) for n in range(broken)]
+    pipeline.put(f"{number}.csv", HEAD + "".join(lines))
 
 
 @pytest.mark.parametrize("accepted", [None, "known"])
