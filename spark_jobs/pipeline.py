@@ -18,9 +18,11 @@ from spark_jobs.observability import metrics
 from spark_jobs.observability.console import Console
 from spark_jobs.postgres.database import check_address
 from spark_jobs.report.run_summary import print_run_summary
+from spark_jobs.runtime import compilation, environment
 from spark_jobs.sample.feed import may_have_sample
 from spark_jobs.session import spark_session
 from spark_jobs.settings import Settings, make_absolute
+from spark_jobs.sources.files import estimate_content
 from spark_jobs.sources.listing import list_files
 from spark_jobs.validation import great_expectations
 from spark_jobs.windows import DAY, Window, floor
@@ -52,7 +54,9 @@ def main(
         holds = [stack.enter_context(lock.hold(settings.paths.warehouse, writer)) for writer in Writer]
         if not source:
             _generate_sample_if_empty(settings, console)
-        list_files(settings.paths.raw)  # a wrong address is reported before Spark starts
+        files = list_files(settings.paths.raw).files  # a wrong address is reported before Spark starts
+        content = sum(estimate_content(file.name, file.size) for file in files)
+        environment.add_java_options(compilation.choose_for_content(content))
         great_expectations.preload()
         with console.step("start Spark"):
             spark = spark_session("pipeline")

@@ -162,6 +162,11 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
     say_unused(decision.unused)
 
 
+def add_java_options(options: Sequence[str], environment: MutableMapping[str, str] = os.environ) -> None:
+    """Add options to those of the JVM that this process will start. The user's own options come after them and win."""
+    environment["SPARK_SUBMIT_OPTS"] = " ".join([*options, environment.get("SPARK_SUBMIT_OPTS", "")]).strip()
+
+
 def is_local(project: Project) -> bool:
     """Return whether conf/spark-defaults.conf runs Spark on this machine, without a cluster."""
     found = re.findall(r"^\s*spark\.master[\s=:]+(\S+)", _read_defaults(project), re.MULTILINE)

@@ -23,6 +23,7 @@ LONGEST_HEADER = 1 << 20
 LONGEST_LINE = 16 << 20
 # gzip makes CSV five to twenty times smaller. A file that unpacks to more than both limits is meant to fill disks.
 MOST_UNPACKED, MOST_TIMES = 1 << 30, 200
+USUAL_TIMES = 8
 LFS = b"version https://git-lfs"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
@@ -52,6 +53,11 @@ class ExaminedFile:
 def is_packed(name: str) -> bool:
     """Return whether a file of this name is gzip."""
     return name.lower().endswith(".gz")
+
+
+def estimate_content(name: str, size: int) -> int:
+    """Return about how many bytes the content of a file has; `size`: its bytes on disk."""
+    return size * USUAL_TIMES if is_packed(name) else size
 
 
 def open_content(path: str, start: int = 0, packed: bool | None = None) -> io.BufferedIOBase:
