@@ -52,7 +52,7 @@ def spark() -> SparkSession:
         "spark.sql.codegen.wholeStage": "false",
     }
     options |= {"spark.sql.codegen.factoryMode": "NO_CODEGEN"}  # compiling takes longer than processing a few rows
-    os.environ["SPARK_SUBMIT_OPTS"] = FIRST_ONLY  # compiling a second time takes longer too
+    os.environ["SPARK_SUBMIT_OPTS"] = " ".join(FIRST_ONLY)  # compiling a second time takes longer too
     session = spark_session("tests", **options)
     del os.environ["SPARK_SUBMIT_OPTS"]
     yield session

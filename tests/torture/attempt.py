@@ -32,7 +32,7 @@ class Attempt:
             "DATABASE_URL": stage.server.url,
             "PIPELINE_LOGS": str(stage.here / "logs"),
             "PIPELINE_SCRATCH": str(stage.folder / "scratch"),
-            "SPARK_SUBMIT_OPTS": FIRST_ONLY,  # the job is short, so the JVM should compile little
+            "SPARK_SUBMIT_OPTS": " ".join(FIRST_ONLY),  # the job is short, so the JVM should compile little
         }
         if failpoint:
             variables |= {"PIPELINE_FAILPOINT": f"{BEGUN},{failpoint}", "PIPELINE_FAILPOINT_FILE": str(self.marker)}

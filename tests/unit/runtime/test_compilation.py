@@ -21,7 +21,7 @@ EXTRACT = "spark_jobs/jobs/extract_events.py"
     ],
 )
 def test_a_job_over_one_hour_uses_only_the_first_compiler(arguments):
-    assert choose_java_options([*SUBMIT, *arguments]) == [FIRST_ONLY]
+    assert choose_java_options([*SUBMIT, *arguments]) == FIRST_ONLY
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_wrong_arguments_are_left_for_the_job_to_refuse(wrong):
 
 
 def test_a_run_over_few_bytes_uses_only_the_first_compiler_unless_the_user_chose_otherwise():
-    assert choose_for_content(FEW_BYTES - 1) == [FIRST_ONLY] and choose_for_content(FEW_BYTES) == []
+    assert choose_for_content(FEW_BYTES - 1) == FIRST_ONLY and choose_for_content(FEW_BYTES) == []
     assert estimate_content("day.csv", 10) == 10 < estimate_content("day.csv.gz", 10)
     environment = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=4"}
-    add_java_options([FIRST_ONLY], environment)
-    assert environment["SPARK_SUBMIT_OPTS"] == f"{FIRST_ONLY} -XX:TieredStopAtLevel=4"  # the last one counts
+    add_java_options(FIRST_ONLY, environment)
+    assert environment["SPARK_SUBMIT_OPTS"] == " ".join([*FIRST_ONLY, "-XX:TieredStopAtLevel=4"])  # the last one counts
 
 
 def test_the_hourly_jobs_are_those_that_the_flow_declares_as_hourly():
