@@ -14,8 +14,9 @@ run loads the hour when its file arrives. `extract_events` looks for the file ag
 
 **When it is red.** One sentence in the last lines of the log explains what is wrong and what to do.
 
-- *Stopped*, in `load_to_database`: more than 10 % of the rows were rejected in each hour that the sentence names; all
-  other hours are loaded. Look at the examples in the log of `validate_data_quality`. Then fix the source, or run
+- *Stopped*, in `load_to_database`: the verdict on each hour that the sentence names has failed, mostly because
+  more than 10 % of its rows were rejected; all other hours are loaded. Look at the examples in the log of
+  `validate_data_quality`. Then fix the source, or run
   `spark-submit spark_jobs/jobs/validate_data_quality.py --start HOUR --accept-rejects "why"`. Afterwards clear the
   whole run, because `load_to_database` reads the verdict of the task before it.
 - *PostgreSQL*: fix the server, and clear `load_to_database`.

@@ -8,7 +8,7 @@ from spark_jobs.ingest.landing_plan import Plan
 from spark_jobs.ledger.known_files import KnownFiles
 from spark_jobs.ledger.rule_versions import FIRST, VERSIONS
 from spark_jobs.ledger_rows import FileHour, FileRow
-from spark_jobs.sources.change_detection import Action, Decision
+from spark_jobs.sources.file_decisions import Action, Decision
 from spark_jobs.tables import FileStatus
 
 REPEATED: FileRow = {"status": FileStatus.DUPLICATE, "rows": 0, "hours": [], "records": None, "suppressed": None}

@@ -26,8 +26,8 @@ from spark_jobs.ledger_rows import FileHour, FileRow
 from spark_jobs.recovery.killed_attempts import undo_unrecorded
 from spark_jobs.session import now
 from spark_jobs.sources import arrow_fast_path, csv_records, files
-from spark_jobs.sources.change_detection import READS, Action, Decision, split_files
 from spark_jobs.sources.csv_records import FileSplit, Header
+from spark_jobs.sources.file_decisions import READS, Action, Decision, split_files
 from spark_jobs.sources.listing import list_files
 from spark_jobs.sources.suppression import Suppression
 from spark_jobs.transforms.digest import digest_events

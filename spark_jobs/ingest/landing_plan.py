@@ -10,7 +10,8 @@ from spark_jobs.context import Context
 from spark_jobs.ingest.file_examination import examine_files
 from spark_jobs.ledger.known_files import KnownFiles, find_missing_files, name_as_landed, to_read_again
 from spark_jobs.ledger_rows import FileRow
-from spark_jobs.sources.change_detection import (
+from spark_jobs.sources.content_comparison import has_grown, landed_bytes
+from spark_jobs.sources.file_decisions import (
     Action,
     Decision,
     Strict,
@@ -18,7 +19,6 @@ from spark_jobs.sources.change_detection import (
     find_copies_to_examine,
     find_files_to_examine,
 )
-from spark_jobs.sources.content_comparison import has_grown, landed_bytes
 from spark_jobs.sources.listing import ListedFile
 from spark_jobs.sources.renamed_files import (
     Pairs,

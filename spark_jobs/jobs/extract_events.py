@@ -11,7 +11,7 @@ from spark_jobs.context import Context, Summary
 from spark_jobs.errors import NotArrivedError, SourceError
 from spark_jobs.ingest.landing import land
 from spark_jobs.inspection import reconciliation
-from spark_jobs.sources.change_detection import READS, Action, Decision
+from spark_jobs.sources.file_decisions import READS, Action, Decision
 from spark_jobs.windows import HOUR, Window
 
 JOB = flow.EXTRACT_EVENTS

@@ -192,7 +192,12 @@ ITEM_FEATURES = Table(
             "avg_price", AVERAGE, "Mean price over all events with a price, rounded half up. Null: no event has one."
         ),
         Field("price_range", "STRING", "budget, mid, premium or luxury by avg_price. Null: no price known."),
-        Field("popularity_score", "DOUBLE", "0.3 views/most views + 0.7 purchases/most purchases, 0 to 1.", False),
+        Field(
+            "popularity_score",
+            "DOUBLE",
+            "Views and purchases, each as a share of the most of any item, weighted by the settings; 0 to 1.",
+            False,
+        ),
         Field("category_id", "BIGINT", "Latest known. Null: never given."),
         Field("category_code", "STRING", "Latest known. Null: never given."),
         Field("brand", "STRING", "Latest known. Null: never given."),

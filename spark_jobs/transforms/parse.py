@@ -1,6 +1,7 @@
 """Parsing of text to types: the value of each field of a record, or the reason why it has none.
 
-The grammars are fixed: they define what a text means. `validate` decides which values are allowed.
+The grammars are fixed: they define what a text means. A price that is negative or too large for its column has no
+value either. `validate` decides which other values are allowed.
 """
 
 from collections.abc import Callable, Iterable, Sequence

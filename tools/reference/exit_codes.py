@@ -9,8 +9,9 @@ from spark_jobs.errors import PipelineError
 
 HEAD = """# Exit codes
 
-Generated from `spark_jobs/errors.py` by `make docs`. Every job and every command ends with one of these codes. On an
-error it prints one sentence that says what is wrong, where, and what to do.
+Generated from `spark_jobs/errors.py` and `spark_jobs/command_line.py` by `make docs`. Every job and
+every command ends with one of these codes. On an error it prints one sentence that says what is wrong, where, and what
+to do.
 
 """
 ERRORS = """

@@ -1,5 +1,6 @@
 """The pages: their links lead somewhere, the README is short, and its translation says the same."""
 
+import re
 from collections import Counter
 from urllib.parse import unquote, urlsplit
 
@@ -101,3 +102,11 @@ def test_contributing_describes_every_folder_of_the_code():
     text = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
     folders = [path.parent.name for path in (ROOT / "spark_jobs").glob("*/__init__.py")]
     assert folders and not [name for name in folders if f"`spark_jobs/{name}/`" not in text]
+
+
+def test_each_file_in_the_table_of_rules_exists():
+    text = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    table = text.partition("## Which file has the rule")[2].partition("\n## ")[0]
+    named = [name for name in re.findall(r"`([\w/.]+(?:/|\.\w+))`", table) if name != "spark_jobs/"]
+    missing = [name for name in named if not (ROOT / name).exists() and not (ROOT / "spark_jobs" / name).exists()]
+    assert len(named) > 35 and not missing

@@ -23,7 +23,7 @@ from spark_jobs.ingest.landing import _select_replaced_rows
 from spark_jobs.ingest.landing_plan import plan_landing
 from spark_jobs.ledger.known_files import known_files
 from spark_jobs.sources import csv_records, files
-from spark_jobs.sources.change_detection import READS, Action, split_files
+from spark_jobs.sources.file_decisions import READS, Action, split_files
 from spark_jobs.sources.listing import list_files
 from tests.events import HEAD, session_lines
 

@@ -8,8 +8,8 @@ import pytest
 
 from spark_jobs.errors import SourceError
 from spark_jobs.sources import files
-from spark_jobs.sources.change_detection import Strict, decide
 from spark_jobs.sources.csv_records import FileSplit, Header, read_split, split_fields
+from spark_jobs.sources.file_decisions import Strict, decide
 from spark_jobs.sources.header import map_columns
 from spark_jobs.sources.listing import ListedFile, list_files
 from tests.conftest import CASES
