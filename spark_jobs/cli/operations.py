@@ -36,14 +36,16 @@ def upgrade(overrides: Overrides = None) -> int:
 
 @command(PANEL, "pipeline airflow --port 8090")
 def airflow(
-    port: Annotated[int | None, typer.Option(envvar="AIRFLOW_PORT", help="Default: 8080.")] = None,
+    port: Annotated[
+        str | None, typer.Option(envvar="AIRFLOW_PORT", metavar="NUMBER", help="Default: the first free one from 8080.")
+    ] = None,
     bind: Annotated[
         str | None, typer.Option(envvar="AIRFLOW_BIND", help="The address to listen on; default: this machine only.")
     ] = None,
 ) -> int:
     """Start a local Airflow with all DAGs on, a live feed of events and a login; no Docker."""
     variables = {"AIRFLOW_PORT": port, "AIRFLOW_BIND": bind}
-    os.environ.update({name: str(value) for name, value in variables.items() if value is not None})
+    os.environ.update({name: value for name, value in variables.items() if value is not None})
     from spark_jobs.commands import airflow as airflow_command
 
     return airflow_command.main()

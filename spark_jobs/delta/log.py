@@ -81,7 +81,10 @@ class DeltaLog:
         files = checksum.get().allFiles() if checksum.isDefined() else checksum
         if files.isEmpty():
             return None
-        return classic.DataFrame(self._log.createDataFrame(snapshot, files.get(), False, self._none), self._spark)
+        found = self._log.createDataFrame(snapshot, files.get(), False, self._none)  # in the active session
+        plan = found.queryExecution().analyzed()
+        rows = self._jvm.org.apache.spark.sql.classic.Dataset.ofRows(self._spark._jsparkSession, plan)
+        return classic.DataFrame(rows, self._spark)
 
     def last_number(self, application: str) -> int:
         """Return the number of the application's last commit; -1 where it has not committed."""

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from threading import Lock
 from typing import Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 from pyspark.errors import AnalysisException
@@ -99,7 +98,7 @@ class Storage:
                 raise
             return None
         replaced = self.list_files(table, version, where) - self.list_files(table)  # those of the latest exist
-        return rows if all(self._has_file(unquote(address)) for address in replaced) else None
+        return rows if all(self._has_file(address) for address in replaced) else None
 
     def is_readable(self, table: Table, version: int) -> bool:
         """Return whether a version can replace the latest one: its log and files exist, and it has the same columns."""

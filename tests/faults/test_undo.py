@@ -11,7 +11,7 @@ from spark_jobs.delta.storage import Storage
 from spark_jobs.delta.table_writer import TableWriter
 from spark_jobs.errors import PipelineError, SupersededError
 from spark_jobs.flow import Writer
-from spark_jobs.recovery.undo import undo_after
+from spark_jobs.recovery.killed_attempts import undo_after
 
 DAY = datetime(2019, 10, 1)
 TABLE = tables.REJECTED_EVENTS

@@ -128,6 +128,15 @@ def test_earlier_versions_are_read_with_null_in_a_new_column_and_cannot_replace_
     assert storage.stored_schema(table)["file_id"].metadata == {"comment": added.comment}
 
 
+def test_an_earlier_version_can_be_read_below_a_folder_of_any_name(spark, tmp_path):
+    storage, table = Storage(spark, str(tmp_path / "a b%20c [1] é")), tables.LEASES
+    row = {"part": "matrix", "epoch": 1, "warehouse": "w", "host": "h", "taken_at": datetime(2019, 10, 1)}
+    for epoch in (1, 2):
+        unfenced_writer(storage).replace(table, storage.frame(table, [row | {"epoch": epoch}]), None)
+    assert storage.is_readable(table, 0)
+    assert storage.read_earlier(table, 0, "epoch > 0").collect()[0].epoch == 1
+
+
 def test_only_the_latest_attempt_can_write_rows(spark, storage):
     def start_attempt() -> TableWriter:
         other = Storage(spark, storage.warehouse)
