@@ -54,10 +54,10 @@ def test_a_run_without_new_data_starts_no_spark_job(costs):
 @pytest.mark.parametrize(
     ("name", "queries", "jobs", "commits"),
     [
-        ("first", 75, 250, 37),
-        ("extract_events", 2, 8, 4),
-        ("validate_data_quality", 2, 7, 3),
-        ("load_to_database", 3, 15, 3),
+        ("first", 56, 130, 26),
+        ("extract_events", 2, 4, 4),
+        ("validate_data_quality", 2, 4, 3),
+        ("load_to_database", 3, 10, 3),
     ],
 )
 def test_a_small_run_stays_within_its_limits_of_queries_jobs_and_commits(costs, name, queries, jobs, commits):
