@@ -8,9 +8,9 @@ that folder. A bare `spark-submit`, a notebook and Airflow's operator start Spar
 
 import os
 import re
+import shutil
 import subprocess
 import sys
-from importlib.metadata import files
 from pathlib import Path
 
 from spark_jobs.errors import PipelineError
@@ -57,11 +57,12 @@ def complete_package() -> None:
 
 
 def _link_programs() -> None:
-    for file in files("pyspark") or []:
-        if file.name in PROGRAMS and file.parent.name == "bin" and "pyspark" not in file.parts:
-            program = Path(str(file.locate()))
-            program.unlink(missing_ok=True)
-            program.symlink_to(TOOL)
+    """Replace pyspark's scripts, next to this Python or, in an image, elsewhere on PATH."""
+    for name in PROGRAMS:
+        beside = Path(sys.executable).parent / name
+        program = beside if beside.exists() or beside.is_symlink() else Path(shutil.which(name) or beside)
+        program.unlink(missing_ok=True)
+        program.symlink_to(TOOL)
 
 
 def _link_configuration() -> None:
