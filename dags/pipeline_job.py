@@ -180,8 +180,8 @@ class PipelineJob(SparkSubmitOperator):
         """Raise where this task is not successful, because of its job's outcome or that of an earlier task."""
         outcome, sentence = summary["outcome"], f"{self.task_id}: {summary.get('sentence', 'see the lines above')}"
         if outcome not in (DONE, self.goes_on_with):
-            at_once = outcome == STOPPED or summary["exit_code"] == WRONG_SETTING  # a retry would fail again
-            raise (AirflowFailException if at_once else AirflowException)(sentence)
+            is_final = outcome == STOPPED or summary["exit_code"] == WRONG_SETTING  # a retry would fail again
+            raise (AirflowFailException if is_final else AirflowException)(sentence)
         if outcome == MISSING and task.try_number <= task.max_tries:
             raise AirflowException(sentence)
         before = [task.xcom_pull(task_ids=name) or {} for name in self.verdict_of]

@@ -156,7 +156,7 @@ CREATE TEMP TABLE touched ON COMMIT DROP AS
     SELECT item_id, s.category IS NOT NULL AS says_category, s.brand IS NOT NULL AS says_brand
     FROM staged_items s LEFT JOIN (SELECT * FROM pipeline.item_days WHERE day = %s) AS d USING (item_id)
     WHERE d.item_id IS NULL OR (s.category, s.brand, s.price) IS DISTINCT FROM (d.category, d.brand, d.price)
-        OR EXISTS (SELECT FROM unnest(%s) AS came (hour) WHERE hour NOT IN (SELECT hour FROM pipeline.loaded_hours))
+        OR EXISTS (SELECT FROM unnest(%s) AS arrived (hour) WHERE hour NOT IN (SELECT hour FROM pipeline.loaded_hours))
 UNION ALL
     SELECT item_id, false, false FROM unnest(%s::bigint[]) AS lost (item_id)
     WHERE item_id NOT IN (SELECT item_id FROM staged_items)
