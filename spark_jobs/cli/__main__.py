@@ -13,7 +13,7 @@ OPTIONS = ("-E", "-P", "-X", "utf8")  # no variables and no modules of other sof
 
 def main() -> None:
     """Run the command that the arguments name; exit with its code."""
-    if PROJECT.is_package and not sys.flags.utf8_mode:  # the script of an installed package starts Python without these options
+    if PROJECT.is_package and not sys.flags.utf8_mode:  # a package's own script starts Python without these options
         os.execv(sys.executable, [sys.executable, *OPTIONS, "-m", "spark_jobs.cli", *sys.argv[1:]])
     app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))
     app(prog_name="pipeline")
