@@ -2,7 +2,7 @@
 
 The second compiler produces faster code for methods that are called often. A job over one hour of events ends before
 this pays off, and so does a whole run over few events: with `SPARK_SUBMIT_OPTS=-XX:TieredStopAtLevel=4`, which keeps
-both compilers, `make bench WHAT=hour` and `make bench ROWS=300000` show more seconds.
+both compilers, `make bench WHAT=hour` and `make bench ROWS=100000` show more seconds.
 """
 
 import argparse
@@ -18,7 +18,7 @@ HOURLY = ("extract_events.py", "validate_data_quality.py", "load_to_database.py"
 FEW_BYTES = 50_000_000  # some 400,000 events; a run over a million events is faster with both compilers
 ANY_TIME = datetime.max  # used as the current time, which only matters where no --start is given
 # With one compiler, Java would reserve room for 48 MB of compiled code. A run needs more: Java would remove methods and
-# compile them again, which costs a fifth of a small run's core-seconds.
+# compile them again and again.
 FIRST_ONLY = ["-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m"]
 
 

@@ -23,7 +23,7 @@ LONGEST_HEADER = 1 << 20
 LONGEST_LINE = 16 << 20
 # gzip makes CSV five to twenty times smaller. A file that unpacks to more than both limits is meant to fill disks.
 MOST_UNPACKED, MOST_TIMES = 1 << 30, 200
-USUAL_TIMES = 8
+USUAL_TIMES = 8  # the content of a gzip file is about so many times as large as the file
 LFS = b"version https://git-lfs"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
