@@ -9,11 +9,10 @@ import os
 import sys
 import time
 
-import psutil
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from benchmarks.resources import core_seconds
+from benchmarks.resources import Processors
 
 SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -100,17 +99,17 @@ def main(source: str, out: str) -> None:
     builder = SparkSession.builder
     for name, value in SETTINGS.items():
         builder = builder.config(name, value)
-    spark = builder.getOrCreate()
     seconds = {}
     steps = (extract_events, validate_data_quality, remove_duplicates, handle_missing_values)
-    for step in (*steps, create_user_item_matrix, feature_engineering):
-        begun = time.monotonic()
-        step(spark, source, out)
-        seconds[step.__name__] = time.monotonic() - begun
-    this_process = psutil.Process()
-    processors = core_seconds([this_process, *this_process.children(recursive=True)])  # before the JVM ends
+    with Processors() as processors:
+        spark = builder.getOrCreate()
+        for step in (*steps, create_user_item_matrix, feature_engineering):
+            begun = time.monotonic()
+            step(spark, source, out)
+            seconds[step.__name__] = time.monotonic() - begun
+        used = processors.count()  # before the JVM ends
     spark.stop()
-    sys.stdout.write(json.dumps({"seconds": seconds, "processors": processors}) + "\n")
+    sys.stdout.write(json.dumps({"seconds": seconds, "processors": used}) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 from pyspark.sql import SparkSession
 
-from benchmarks.resources import Watch, core_seconds
+from benchmarks.resources import Processors, Watch
 from spark_jobs.cli import runs  # noqa: F401  # it adds the command `run`
 from spark_jobs.cli.application import app
 from spark_jobs.command_line import run_guarded
@@ -44,9 +44,11 @@ def main() -> int:
     for job in STEPS:
         module = import_module(job.module)
         module.run = _wrap_run(module, found)
-    code = app(["run", *sys.argv[1:]], standalone_mode=False)
-    ctx = SimpleNamespace(spark=SparkSession.getActiveSession(), storage=SimpleNamespace(warehouse=_warehouse_path()))
-    whole = {name: METRICS[name](ctx) for name in WHOLE}
+    warehouse = SimpleNamespace(warehouse=_warehouse_path())
+    with PROCESSORS:
+        code = app(["run", *sys.argv[1:]], standalone_mode=False)
+        ctx = SimpleNamespace(spark=SparkSession.getActiveSession(), storage=warehouse)
+        whole = {name: METRICS[name](ctx) for name in WHOLE}
     whole["commits"] -= before
     found["whole"] = whole
     path = Path(os.environ["PIPELINE_SUMMARY"])
@@ -77,11 +79,6 @@ def _bytes_read(ctx: Any) -> int:
     return _jvm_process(ctx).io_counters().read_chars
 
 
-def _core_seconds(ctx: Any) -> float:
-    """Return the core-seconds of Spark's process, its workers and this process."""
-    return core_seconds([psutil.Process(), _jvm_process(ctx), *_jvm_process(ctx).children(recursive=True)])
-
-
 def _compiler_seconds(ctx: Any) -> float:
     return ctx.spark._jvm.java.lang.management.ManagementFactory.getCompilationMXBean().getTotalCompilationTime() / 1e3
 
@@ -109,12 +106,13 @@ def _jvm_process(ctx: Any) -> psutil.Process:
     return psutil.Process(ctx.spark.sparkContext._gateway.proc.pid)
 
 
+PROCESSORS = Processors()
 METRICS = {
     "read": _bytes_read,
     "shuffled": _bytes_shuffled,
     "used": _task_seconds,
     "compiler": _compiler_seconds,
-    "processors": _core_seconds,
+    "processors": lambda _: PROCESSORS.count(),
     "executions": lambda ctx: counting.count_executions(ctx.spark),
     "jobs": lambda ctx: counting.count_jobs(ctx.spark),
     "tasks": lambda ctx: counting.count_tasks(ctx.spark),

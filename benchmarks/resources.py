@@ -1,7 +1,8 @@
 """Peak memory and core-seconds of processes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from threading import Lock
 
 import psutil
 
@@ -50,7 +51,26 @@ def _resident_bytes(process: psutil.Process) -> int:
     return 0
 
 
-def core_seconds(processes: Iterable[psutil.Process]) -> float:
-    """Return the core-seconds of the processes so far, including those of their children that have ended."""
-    # The four times are user and system, then the same of the ended children.
-    return sum(sum(process.cpu_times()[:4]) for process in processes)
+class Processors(Poller):
+    """Adds up the core-seconds of a process (by default this one) and its descendants, also of those that have ended.
+
+    Nobody else has the times of Spark's Python workers: their parent ignores their end, so the system drops them.
+    """
+
+    def __init__(self, pid: int | None = None):
+        super().__init__(EVERY_SECONDS)
+        self._root, self._used, self._lock = psutil.Process(pid), {}, Lock()
+
+    def poll(self) -> None:
+        """Read the times of every process that is running now."""
+        with self._lock, suppress(psutil.Error):
+            for process in [self._root, *self._root.children(recursive=True)]:
+                with suppress(psutil.Error):
+                    times = process.cpu_times()
+                    self._used[process] = times.user + times.system
+
+    def count(self) -> float:
+        """Return the core-seconds so far."""
+        self.poll()
+        with self._lock:
+            return sum(self._used.values())

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from spark_jobs.jobs.extract_events import landed_hours
 from spark_jobs.measured_run import run_measured
 from spark_jobs.observability import metrics
 from spark_jobs.observability.console import Console
-from spark_jobs.postgres.database import check_address
+from spark_jobs.postgres.database import check_address, start_ahead
 from spark_jobs.report.run_summary import print_run_summary
 from spark_jobs.runtime import compilation, environment
 from spark_jobs.sample.feed import may_have_sample
@@ -58,7 +59,8 @@ def main(
         content = sum(estimate_content(file.name, file.size) for file in files)
         environment.add_java_options(compilation.choose_for_content(content))
         great_expectations.preload()
-        with console.step("start Spark"):
+        with console.step("start Spark"), ThreadPoolExecutor() as pool:
+            pool.submit(start_ahead, settings.paths.database)
             spark = spark_session("pipeline")
         ctx = context(settings, spark, accept_rejects=accept_rejects, requeue=requeue)
         ctx.say = console.say

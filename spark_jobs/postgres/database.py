@@ -5,6 +5,7 @@ are never logged.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from spark_jobs.context import Context
@@ -57,6 +58,16 @@ def choose_address(database_folder: str, master: str | None) -> str:
             "address of a PostgreSQL server that all executors can reach."
         )
     return start_embedded(Path(database_folder))
+
+
+def start_ahead(database_folder: str) -> None:
+    """Start the embedded server, if DATABASE_URL names no other, so that a later load does not wait for it.
+
+    A failure is ignored here: the load tries again and reports it.
+    """
+    if not os.environ.get("DATABASE_URL", "").strip():
+        with suppress(DatabaseError):
+            start_embedded(Path(database_folder))
 
 
 def start_embedded(folder: Path) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
@@ -16,6 +17,7 @@ from pyarrow import csv
 PIECE = 16 << 20
 BLANKS = " \t"
 BLANK_BYTES = BLANKS.encode()
+NEWLINE, SPACE = ord("\n"), ord(" ")
 BYTE_ORDER_MARK = "\ufeff"
 _FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",][^,]*|))(,|\Z)', re.DOTALL)
 
@@ -94,7 +96,8 @@ class RecordCounter:
 
 def _count_blank(block: bytes, first: int, last: int) -> int:
     """Return the number of blank lines between two newlines of a block."""
-    if not any(mark in block for mark in (b"\n\n", b"\n\r", b"\n ", b"\n\t")):  # every blank line begins like this
+    codes = np.frombuffer(block, np.uint8)[first : last + 1]
+    if not ((codes[:-1] == NEWLINE) & (codes[1:] <= SPACE)).any():  # no line begins with a blank, CR or newline
         return 0
     lines = block[first + 1 : last].split(b"\n") if last > first else []
     return sum(line.lstrip(BLANK_BYTES) in (b"", b"\r") for line in lines)
