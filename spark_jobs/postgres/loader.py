@@ -168,14 +168,9 @@ class PostgresLoader:
         """
         day = staged.day
         cursor.execute(schema.TOUCHED, (day, list(staged.hours), list(staged.gone)))
-        cursor.execute(
-            "DELETE FROM pipeline.item_days WHERE day = %s AND item_id IN (SELECT item_id FROM touched)", (day,)
-        )
-        cursor.execute(
-            "INSERT INTO pipeline.item_days (item_id, day, category, brand, price) "
-            "SELECT item_id, %s, category, brand, price FROM staged_items JOIN touched USING (item_id)",
-            (day,),
-        )
+        cursor.execute(schema.WRITE_ITEM_DAYS, (day,))
+        if staged.gone:
+            cursor.execute(schema.REMOVE_ITEM_DAYS, (day,))
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline.items'))")  # other days may have the same item
         cursor.execute(schema.RECOMPUTE_ITEMS)
         if staged.gone:

@@ -92,11 +92,16 @@ STAGED_VIEW = """
 CREATE TEMP VIEW {table} AS
     SELECT {columns} FROM {source} WHERE CASE WHEN attempt = ANY (%s::bigint[]) THEN true END
 """
+# In the statements below, LATERAL with LIMIT 1 makes the planner look up each item by the primary key of item_days.
+# PostgreSQL's statistics do not know a new day. The planner would expect one row of it, and compare every item of the
+# day with every other one.
+#
 # `transforms.digest.digest_item` in SQL: rows and digest of the day's values of the staged items.
 ITEMS_OF_DAY = """
 SELECT count(*), coalesce(sum(('x' || substr(md5(concat_ws('|', item_id, coalesce('=' || category, ''),
     coalesce('=' || brand, ''), coalesce('=' || price, ''))), 1, 8))::bit(32)::bigint), 0)::bigint
-FROM pipeline.item_days WHERE day = %s AND item_id IN (SELECT item_id FROM staged_items)
+FROM (SELECT item_id AS staged_id FROM staged_items) AS s CROSS JOIN LATERAL (
+    SELECT item_id, category, brand, price FROM pipeline.item_days WHERE item_id = staged_id AND day = %s LIMIT 1) AS d
 """
 # The staged items that were recomputed: how many there are, how many are right in `items`, and one that is not. This is
 # independent of RECOMPUTE_ITEMS: values of items.csv come first, then staged values where no later day exists. The
@@ -154,12 +159,24 @@ DELETE FROM user_events WHERE event_id IN (
 TOUCHED = """
 CREATE TEMP TABLE touched ON COMMIT DROP AS
     SELECT item_id, s.category IS NOT NULL AS says_category, s.brand IS NOT NULL AS says_brand
-    FROM staged_items s LEFT JOIN (SELECT * FROM pipeline.item_days WHERE day = %s) AS d USING (item_id)
-    WHERE d.item_id IS NULL OR (s.category, s.brand, s.price) IS DISTINCT FROM (d.category, d.brand, d.price)
+    FROM staged_items s LEFT JOIN LATERAL (
+        SELECT item_id AS known_id, category, brand, price FROM pipeline.item_days
+        WHERE item_id = s.item_id AND day = %s LIMIT 1) AS d ON true
+    WHERE known_id IS NULL OR (s.category, s.brand, s.price) IS DISTINCT FROM (d.category, d.brand, d.price)
         OR EXISTS (SELECT FROM unnest(%s) AS arrived (hour) WHERE hour NOT IN (SELECT hour FROM pipeline.loaded_hours))
 UNION ALL
     SELECT item_id, false, false FROM unnest(%s::bigint[]) AS lost (item_id)
     WHERE item_id NOT IN (SELECT item_id FROM staged_items)
+"""
+# The day's values of the touched items: those that are staged are written, the others are removed.
+WRITE_ITEM_DAYS = """
+INSERT INTO pipeline.item_days (item_id, day, category, brand, price)
+    SELECT item_id, %s, category, brand, price FROM staged_items JOIN touched USING (item_id)
+ON CONFLICT (item_id, day) DO UPDATE SET category = excluded.category, brand = excluded.brand, price = excluded.price
+"""
+REMOVE_ITEM_DAYS = """
+DELETE FROM pipeline.item_days WHERE day = %s AND item_id = ANY (ARRAY(
+    SELECT item_id FROM touched WHERE item_id NOT IN (SELECT item_id FROM staged_items)))
 """
 # An item's values come from items.csv, else from its latest day that has them. A price of 0 counts only where no price
 # is above 0. The latest day mostly has all values. Earlier days are read only for values that it does not have, and not

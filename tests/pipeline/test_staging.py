@@ -9,6 +9,7 @@ import pytest
 
 from spark_jobs.coordination.lease import Lease
 from spark_jobs.errors import IdentityError
+from spark_jobs.postgres import schema, staging
 from spark_jobs.postgres.connection import connect
 from spark_jobs.postgres.database import choose_address
 from spark_jobs.postgres.loader import PostgresLoader, StagedDay
@@ -131,3 +132,47 @@ def test_items_that_postgresql_stores_differently_from_the_staged_ones_stop_the_
         assert message.startswith("Delta and PostgreSQL differ: 2019-10-01: ") and figures in message
         assert postgres("SELECT (SELECT count(*) FROM user_events), (SELECT count(*) FROM items)") == [(0, 0)]
     assert pipeline.load()["rows_loaded"] == 4
+
+
+ITEMS_OF_A_DAY = 5_000
+ITEM_DAYS_OF_EARLIER_DAYS = f"""
+INSERT INTO pipeline.item_days (item_id, day, brand)
+SELECT item_id, day, 'acme' FROM generate_series(1, {ITEMS_OF_A_DAY}) item_id, generate_series(1, 60) number,
+    LATERAL (SELECT date '2019-10-01' - number AS day) AS dated
+"""
+
+
+def count_rows_of_plan(node: dict) -> int:
+    """Count the rows that every node of a plan returned or compared."""
+    rows = sum(node.get(name, 0) for name in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Join Filter"))
+    return round(rows * node["Actual Loops"]) + sum(map(count_rows_of_plan, node.get("Plans", [])))
+
+
+def test_the_items_of_a_day_are_not_compared_with_each_other_where_statistics_know_only_earlier_days(
+    database, postgres
+):
+    postgres(ITEM_DAYS_OF_EARLIER_DAYS)
+    postgres("ANALYZE pipeline.item_days")
+    counted = {}
+    with PostgresLoader(choose_address(database, "local"), Lease("collection", 1, "plans")) as loader:
+        loader.stage([DAY])
+        with loader.transaction() as cursor:
+            table = loader.fence.name_staging_table("staging_items", DAY)
+            cursor.execute(
+                f"INSERT INTO {table} SELECT 1, item_id, 'a', 'b', 1 FROM generate_series(1, {ITEMS_OF_A_DAY}) item_id"
+            )
+            cursor.execute(f"ANALYZE {table}")
+            staging.create_views(cursor, loader.fence, DAY, StagedRows(), StagedRows((1,), ITEMS_OF_A_DAY, 0))
+            for name, values in (
+                ("TOUCHED", (DAY, [NINE], [1, ITEMS_OF_A_DAY + 1])),
+                ("WRITE_ITEM_DAYS", (DAY,)),
+                ("REMOVE_ITEM_DAYS", (DAY,)),
+                ("RECOMPUTE_ITEMS", ()),
+                ("ITEMS_OF_DAY", (DAY,)),
+                ("ITEMS_SERVED", (DAY,)),
+            ):
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {getattr(schema, name)}", values)
+                counted[name] = count_rows_of_plan(cursor.fetchone()[0][0]["Plan"])
+            staging.drop_views(cursor)
+        loader.unstage()
+    assert all(ITEMS_OF_A_DAY <= rows <= 30 * ITEMS_OF_A_DAY for rows in counted.values()), counted
