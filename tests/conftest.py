@@ -149,8 +149,13 @@ def pipeline(spark, tmp_path, database) -> Pipeline:
 
 
 @pytest.fixture
-def postgres(database):
+def postgres(database) -> Callable[[str], list[tuple]]:
     """Empty the database, and return a function that runs a query and returns its rows."""
+    return empty_database(database)
+
+
+def empty_database(database: str) -> Callable[[str], list[tuple]]:
+    """Empty the database in this folder, and return a function that runs a query and returns its rows."""
     import psycopg2
 
     from spark_jobs.postgres.database import choose_address

@@ -42,7 +42,8 @@ def create(cursor: Any, fence: Fence, days: Sequence[date]) -> None:
     for day in days:
         for table, columns in schema.STAGED.items():
             cursor.execute(
-                f"CREATE UNLOGGED TABLE {fence.name_staging_table(table, day)} (attempt BIGINT NOT NULL, {columns})"
+                f"CREATE UNLOGGED TABLE {fence.name_staging_table(table, day)} (attempt BIGINT NOT NULL, {columns}) "
+                "WITH (autovacuum_enabled = false)"  # the table is dropped soon
             )
 
 

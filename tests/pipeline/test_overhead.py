@@ -15,7 +15,7 @@ from spark_jobs.observability.console import Console
 from spark_jobs.sample.generate import Span, generate
 from spark_jobs.windows import HOUR
 from tests import counting
-from tests.conftest import Pipeline
+from tests.conftest import Pipeline, empty_database
 from tests.events import HEAD
 
 FIRST, HOURS, ROWS = datetime(2019, 10, 1), 3, 3_000
@@ -25,6 +25,7 @@ Costs = dict[str, dict[str, int]]
 @pytest.fixture(scope="module")
 def costs(spark, tmp_path_factory, database) -> Costs:
     """Count queries, jobs and commits of a first run, of a repeated run, and of each hourly job for one more hour."""
+    empty_database(database)
     small, found = Pipeline(spark, tmp_path_factory.mktemp("overhead"), database), {}
     generate(Span(ROWS, HOURS, FIRST), small.raw, seed=11)
     small.put("bad.csv", f"{HEAD},view,1001,77,,,1,501,s\n")
