@@ -36,10 +36,10 @@ EXIT_CODES = (
 )
 
 
-def run_job(job: Job, doc: str | None, flags: Sequence[tuple[str, str]] = ()) -> int:
+def run_job(job: Job, doc: str | None, add_options: Callable[[argparse.ArgumentParser], None] | None = None) -> int:
     """Run one job from the command line and return its exit code.
 
-    `flags`: further options (name, help); a name that ends in `=` takes a value. Prints one JSON line on success.
+    `add_options` adds the job's own options to its parser. Prints one JSON line on success.
     """
     parser = create_parser(f"spark-submit spark_jobs/jobs/{job.name}.py", doc)
     period = "day" if job.window == windows.DAY else "hour"
@@ -47,9 +47,8 @@ def run_job(job: Job, doc: str | None, flags: Sequence[tuple[str, str]] = ()) ->
         "--start", help=f"first {period}, UTC: 2019-10-01 or 2019-10-01T05; default: the last full {period}"
     )
     parser.add_argument("--end", help=f"the {period} after the last one; default: one {period} after --start")
-    for flag, text in flags:
-        kind: dict[str, Any] = {} if flag.endswith("=") else {"action": "store_true"}
-        parser.add_argument("--" + flag.removesuffix("="), help=text, **kind)
+    if add_options:
+        add_options(parser)
     return run_guarded(job.name, lambda: _run_with_arguments(job, vars(parser.parse_args())))
 
 

@@ -5,6 +5,7 @@ Exit code 4: an hour of the range has not arrived yet.
 """
 
 import sys
+from argparse import ArgumentParser
 
 from spark_jobs import command_line, flow, windows
 from spark_jobs.context import Context, Summary
@@ -75,9 +76,11 @@ def _refuse_if_nothing_is_left(ctx: Context, decisions: list[Decision]) -> None:
         raise SourceError(f"no file of {ctx.settings.paths.raw} could be read; {refused[0]}")
 
 
+def _add_options(parser: ArgumentParser) -> None:
+    rehash = "hash files again even if their size and modification time are unchanged"
+    parser.add_argument("--rehash", action="store_true", help=rehash)
+    parser.add_argument("--again", action="store_true", help="read files again that were parsed by older rules")
+
+
 if __name__ == "__main__":
-    flags = [
-        ("rehash", "hash files again even if their size and modification time are unchanged"),
-        ("again", "read files again that were parsed by older rules"),
-    ]
-    sys.exit(command_line.run_job(JOB, __doc__, flags))
+    sys.exit(command_line.run_job(JOB, __doc__, _add_options))

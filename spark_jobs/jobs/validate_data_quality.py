@@ -5,6 +5,7 @@ Reads raw_events; writes user_events, rejected_events, hour_status, day_status.
 """
 
 import sys
+from argparse import ArgumentParser
 
 from spark_jobs import command_line, flow
 from spark_jobs.context import Context, Summary
@@ -56,10 +57,14 @@ def _count_rejected(ctx: Context, states: list[HourState]) -> int:
     return sum(state.rejected_rows for state in ctx.ledger.states(lambda state: state.window_key in names))
 
 
+def _add_options(parser: ArgumentParser) -> None:
+    reason = "admit hours with too many rejected rows, and record this reason"
+    parser.add_argument("--accept-rejects", metavar="REASON", help=reason)
+    again = "also validate again what is already validated, after a change of settings"
+    parser.add_argument("--again", action="store_true", help=again)
+    requeue = "validate again everything with rejected rows, after a fix to their file or to a rule"
+    parser.add_argument("--requeue", action="store_true", help=requeue)
+
+
 if __name__ == "__main__":
-    flags = [
-        ("accept-rejects=", "admit hours with too many rejected rows, and record this reason"),
-        ("again", "also validate again what is already validated, after a change of settings"),
-        ("requeue", "validate again everything with rejected rows, after a fix to their file or to a rule"),
-    ]
-    sys.exit(command_line.run_job(JOB, __doc__, flags))
+    sys.exit(command_line.run_job(JOB, __doc__, _add_options))
