@@ -202,12 +202,12 @@ def test_rows_are_counted_by_day_from_the_log_or_with_a_query_if_there_are_many_
     frame = storage.frame(tables.REJECTED_EVENTS, [row])
     unfenced_writer(storage).append(tables.REJECTED_EVENTS, frame.repartition(1))
     assert storage.count_by_day(tables.REJECTED_EVENTS, [datetime(2019, 10, 1)]) == {"2019-10-01": 1}
-    many = spark.range(0, 60, 1, 60).crossJoin(frame).drop("id")  # one file per task
+    many = spark.range(0, 200, 1, 200).crossJoin(frame).drop("id")  # a file for each task; 200 can be listed
     unfenced_writer(storage).append(tables.REJECTED_EVENTS, many)
     assert storage.log(tables.REJECTED_EVENTS).known_files() is None
-    assert storage.count_by_day(tables.REJECTED_EVENTS, [datetime(2019, 10, 1)]) == {"2019-10-01": 61}
+    assert storage.count_by_day(tables.REJECTED_EVENTS, [datetime(2019, 10, 1)]) == {"2019-10-01": 201}
     assert storage.count_by_day(tables.REJECTED_EVENTS, [datetime(2019, 10, 2)]) == {}
-    assert storage.count(tables.REJECTED_EVENTS, storage.version(tables.REJECTED_EVENTS)) == 61
+    assert storage.count(tables.REJECTED_EVENTS, storage.version(tables.REJECTED_EVENTS)) == 201
 
 
 def test_the_same_version_number_has_another_fingerprint_after_the_table_was_restored(spark, storage):
