@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from delta import exceptions
 from delta.exceptions import captured
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.classic import dataframe as classic
 
@@ -74,9 +75,13 @@ class DeltaLog:
     def read_known_files(self, version: int | None = None) -> DataFrame | None:
         """Return the rows of a version whose checksum file lists its data files; None where it does not.
 
-        Costs no query. For any other version, each query first asks Delta's log for the files that it needs.
+        Costs no query. For any other version, each query first asks Delta's log for the files that it needs. None also
+        for a version that does not exist or whose log is gone: Delta's own reader reports it.
         """
-        snapshot = self._load_snapshot(version)
+        try:
+            snapshot = self._load_snapshot(version)
+        except Py4JJavaError:
+            return None
         checksum = snapshot.checksumOpt() if snapshot.version() >= 0 else self._none
         files = checksum.get().allFiles() if checksum.isDefined() else checksum
         if files.isEmpty():
