@@ -65,9 +65,8 @@ def start_ahead(database_folder: str) -> None:
 
     A failure is ignored here: the load tries again and reports it.
     """
-    if not os.environ.get("DATABASE_URL", "").strip():
-        with suppress(DatabaseError):
-            start_embedded(Path(database_folder))
+    with suppress(DatabaseError):
+        choose_address(database_folder, "local")
 
 
 def start_embedded(folder: Path) -> str:
